@@ -1,0 +1,21 @@
+"""SavedModel and TFLite writers, and proof that they compute what the model computes."""
+
+import importlib
+
+_HOMES = {
+    "to_saved_model": "saved_model",
+    "to_tflite": "tflite",
+    "check_parity": "parity",
+    "Parity": "parity",
+}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,3 @@
+from keras_infomodels.cli import main
+
+raise SystemExit(main())

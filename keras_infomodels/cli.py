@@ -1,0 +1,115 @@
+"""The command `infomodels`. Nothing here loads TensorFlow before a command needs it."""
+
+import argparse
+import os
+import sys
+
+from keras_infomodels import __version__
+
+__all__ = ["main"]
+
+_TRAINING_FLAGS = {
+    "--epochs": ("epochs", int, "passes over the training data"),
+    "--latent-dim": ("latent_dim", int, "number of latent variables"),
+    "--batch-size": ("batch_size", int, "examples in a step"),
+    "--learning-rate": ("learning_rate", float, "of Adam"),
+    "--network": ("network", str, "mlp or conv"),
+    "--likelihood": (
+        "likelihood",
+        str,
+        "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli or gaussian",
+    ),
+    "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
+    "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
+    "--lambda": ("lambda_", float, "infovae, mmd_vae: weight of the prior-matching term"),
+    "--divergence": ("divergence", str, "infovae, mmd_vae: mmd"),
+    "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
+    "--seed": ("seed", int, "of weights, order and noise"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("\nInterrupted. A training run goes on with --resume.", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, NotImplementedError) as error:
+        print(f"infomodels: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="infomodels", description="Train and export information-maximizing generative models."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="train, look, export and run a model in minutes")
+    demo.add_argument("--out", default="demo", help="folder for what it makes (default: demo)")
+    demo.set_defaults(run=_demo)
+
+    train = commands.add_parser(
+        "train",
+        help="train a model into a preset folder",
+        description="Train a model into a preset folder. Settings come from the flags, else from "
+        "--recipe, else from the recipe's defaults.",
+    )
+    train.add_argument("model", nargs="?", help="vae, infovae or mmd_vae")
+    train.add_argument("--dataset", help="a TFDS name, fashion_mnist_mini, or a folder of images")
+    train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
+    train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
+    for flag, (name, kind, text) in _TRAINING_FLAGS.items():
+        train.add_argument(flag, dest=name, type=kind, help=text)
+    train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    train.add_argument("--out", required=True, help="the preset folder to make")
+    train.set_defaults(run=_train)
+
+    prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
+    prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
+    prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
+    prepare.set_defaults(run=_prepare)
+    return parser
+
+
+def _demo(arguments: argparse.Namespace):
+    from keras_infomodels.demo import demo
+
+    demo(arguments.out)
+
+
+def _train(arguments: argparse.Namespace):
+    from keras_infomodels.zoo.recipes import Recipe
+
+    names = ["model", "dataset", *(name for name, _, _ in _TRAINING_FLAGS.values())]
+    given = {
+        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
+    }
+    source = arguments.recipe
+    if arguments.resume and source is None:
+        source = os.path.join(arguments.out, "recipe.toml")
+    if source is not None:
+        recipe = Recipe.load(source, **given)
+    elif missing := {"model", "dataset"} - set(given):
+        raise ValueError(
+            f"Say which {' and '.join(sorted(missing))}: infomodels train MODEL --dataset NAME "
+            "--out DIR, or give a --recipe."
+        )
+    else:
+        recipe = Recipe(**given)
+
+    from keras_infomodels.zoo.training import train
+
+    train(recipe, arguments.out, arguments.data_dir, arguments.resume)
+    print(f"The model is in {arguments.out}: see README.md there, and the pictures in run/.")
+
+
+def _prepare(arguments: argparse.Namespace):
+    from keras_infomodels.datasets import prepare
+
+    print(f"{arguments.dataset} is in {prepare(arguments.dataset, arguments.data_dir)}.")

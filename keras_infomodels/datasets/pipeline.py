@@ -1,0 +1,95 @@
+"""Arrays as a `tf.data.Dataset` whose order is a function of (seed, epoch)."""
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["from_arrays"]
+
+
+def from_arrays(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    batch_size: int = 128,
+    *,
+    seed: int = 0,
+    shuffle: bool = True,
+) -> tf.data.Dataset:
+    """Batches of images in float32 and [0, 1], kept in memory as they are given.
+
+    The order of an epoch is a permutation drawn from (seed, epoch), so that a resumed run sees the
+    data of an uninterrupted one. The epoch is the variable `dataset.epoch`: it counts the
+    iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it.
+
+    Args:
+        images: (n, height, width, channels), or (n, height, width) for one channel; uint8, or
+            floats in [0, 1].
+        labels: (n,), or None.
+        batch_size: the last batch may be smaller.
+        seed: of the order.
+        shuffle: whether to shuffle at all.
+
+    Returns:
+        A dataset of (batch, height, width, channels), or of pairs with int32 labels (batch,).
+
+    Raises:
+        ValueError: images of another shape or type, or as many labels as images are not given.
+    """
+    images = _check_images(np.asarray(images))
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape != (len(images),):
+            raise ValueError(
+                f"{len(images)} images need labels of shape ({len(images)},), got {labels.shape}."
+            )
+        labels = tf.constant(labels, tf.int32)
+    if batch_size < 1:
+        raise ValueError(f"batch_size is at least 1, got {batch_size}.")
+    count = len(images)
+    images = tf.constant(images)
+    epoch = tf.Variable(0, trainable=False, dtype=tf.int32)
+
+    def count_epoch(_):
+        current = epoch.read_value()
+        with tf.control_dependencies([current]):
+            epoch.assign_add(1)
+        return current
+
+    def batches_of(current):
+        def batch(start):
+            rows = tf.range(start, tf.minimum(start + batch_size, count))
+            if shuffle:
+                rows = tf.random.experimental.index_shuffle(
+                    rows, tf.stack([seed, current]), count - 1
+                )
+            x = tf.gather(images, rows)
+            x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
+            return x if labels is None else (x, tf.gather(labels, rows))
+
+        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
+        return starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+
+    dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset.epoch = epoch
+    return dataset
+
+
+def _check_images(images: np.ndarray) -> np.ndarray:
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            f"images are (n, height, width, channels) with n of at least 1, got {images.shape}."
+        )
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"images are uint8 or floats in [0, 1], got {images.dtype}.")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"Floating-point images are in [0, 1], got values from {low:g} to {high:g}; scale "
+            "them, or give bytes as uint8."
+        )
+    return images.astype(np.float32)

@@ -1,0 +1,168 @@
+"""TensorFlow Datasets: preparing, and reading into arrays."""
+
+import gzip
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+__all__ = ["parse_split", "prepare", "read", "resize"]
+
+
+def read(
+    name: str,
+    split: str,
+    data_dir: str | Path | None,
+    download: bool,
+    image_size: tuple[int, int] | None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked."""
+    builder = _prepared_builder(name, data_dir, download)
+    parse_split(split, {part: info.num_examples for part, info in builder.info.splits.items()})
+    image_key = _image_key(builder, image_size)
+    labels = isinstance(builder.info.features.get("label"), tfds.features.ClassLabel)
+
+    def select(example):
+        image = example[image_key]
+        if image_size is not None:
+            image = _resize(image, image_size)
+        return (image, example["label"]) if labels else (image,)
+
+    dataset = builder.as_dataset(split=split, shuffle_files=False)
+    dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
+    columns = [np.concatenate(c) for c in zip(*dataset.as_numpy_iterator(), strict=True)]
+    images = columns[0]
+    if builder.name == "binarized_mnist":
+        images = images * np.uint8(255)  # TFDS stores its pixels as 0 and 1
+    if images.dtype == np.uint16:
+        images = images.astype(np.float32) / 65535
+    return images, columns[1].astype(np.int64) if labels else None
+
+
+def prepare(name: str, data_dir: str | Path | None = None) -> Path:
+    """Downloads a set of TensorFlow Datasets and prepares it, once.
+
+    Args:
+        name: as in `datasets.load`.
+        data_dir: where it goes, None for TFDS's own directory. If it holds the canonical files in
+            `data_dir/NAME/`, these are prepared into TFDS's own directory and nothing is downloaded.
+
+    Returns:
+        The folder of the prepared data.
+    """
+    return Path(_prepared_builder(name, data_dir, download=True).data_dir)
+
+
+def resize(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """uint8 images (n, height, width, channels) in another size, antialiased."""
+    return _resize(tf.constant(images), image_size).numpy()
+
+
+def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
+    """The part and the rows that a split of TFDS' syntax names, for parts of known sizes."""
+    try:
+        instruction = tfds.core.ReadInstruction.from_spec(split)
+        (absolute,) = instruction.to_absolute(
+            {
+                part: tfds.core.SplitInfo(
+                    name=part, shard_lengths=[n], num_bytes=0, filename_template=None
+                )
+                for part, n in sizes.items()
+            }
+        )
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"split is one of {', '.join(sizes)}, or a slice such as 'train[:90%]'; got {split!r}."
+        ) from error
+    return absolute.splitname, slice(absolute.from_, absolute.to)
+
+
+def _resize(image: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
+    resized = tf.image.resize(image, image_size, antialias=True)
+    if image.dtype.is_floating:
+        return tf.clip_by_value(resized, 0.0, 1.0)
+    return tf.saturate_cast(tf.round(resized), image.dtype)
+
+
+def _prepared_builder(
+    name: str, data_dir: str | Path | None, download: bool
+) -> tfds.core.DatasetBuilder:
+    builder = _builder(name, data_dir)
+    if builder.is_prepared():
+        return builder
+    if data_dir is not None and (raw := Path(data_dir) / builder.name).is_dir():
+        if missing := [f for f in _canonical_files(builder) if _locate(raw, f) is None]:
+            if not download:
+                raise FileNotFoundError(
+                    f"{raw} lacks {', '.join(missing)}: put the canonical files of {name} there, "
+                    f"or download them with `infomodels prepare {name}`."
+                )
+        else:
+            builder = _builder(name, None)
+            if not builder.is_prepared():
+                _prepare_from(raw, builder)
+            return builder
+    if not download:
+        where = Path(data_dir) if data_dir is not None else Path(builder.data_dir)
+        raise FileNotFoundError(
+            f"The data set {name} is not prepared in {where}. Either download it once with "
+            f"`infomodels prepare {name}` (or download=True); or point data_dir (--data-dir) at a "
+            f"folder of prepared TFDS data; or at one with the canonical files in {builder.name}/"
+            f"{_file_hint(builder)}."
+        )
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    builder.download_and_prepare(download_config=config)
+    return builder
+
+
+def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder:
+    try:
+        return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
+    except tfds.core.DatasetNotFoundError as error:
+        raise ValueError(
+            f"{name!r} is no folder and no set of TensorFlow Datasets; their names are listed at "
+            "https://www.tensorflow.org/datasets/catalog."
+        ) from error
+
+
+def _image_key(builder: tfds.core.DatasetBuilder, image_size: tuple[int, int] | None) -> str:
+    for key, feature in builder.info.features.items():
+        if isinstance(feature, tfds.features.Image):
+            if image_size is None and None in feature.shape[:2]:
+                raise ValueError(
+                    f"The images of {builder.name} differ in size; say which they shall have with "
+                    "image_size=(height, width)."
+                )
+            return key
+    raise ValueError(f"{builder.name} is no set of images: it has {list(builder.info.features)}.")
+
+
+def _canonical_files(builder: tfds.core.DatasetBuilder) -> list[str]:
+    return [info.filename for info in builder.url_infos.values()]
+
+
+def _file_hint(builder: tfds.core.DatasetBuilder) -> str:
+    names = _canonical_files(builder)
+    return f" ({', '.join(names)})" if 0 < len(names) <= 4 else ""
+
+
+def _locate(folder: Path, filename: str) -> Path | None:
+    candidates = (folder / filename, folder / f"{filename}.gz")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
+    """TFDS' own preparation of files that are here already; it verifies their checksums."""
+    with tempfile.TemporaryDirectory() as folder:
+        for filename in _canonical_files(builder):
+            source, target = _locate(raw, filename), Path(folder) / filename
+            if source.name == filename:
+                target.symlink_to(source.resolve())
+            else:
+                with gzip.open(source) as packed, target.open("wb") as plain:
+                    shutil.copyfileobj(packed, plain)
+        config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False)
+        builder.download_and_prepare(download_config=config)

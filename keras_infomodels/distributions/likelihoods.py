@@ -1,0 +1,193 @@
+"""Observation models p(x|z).
+
+A likelihood names the parameters that the decoder must return, turns them into a TFP distribution,
+and says which pixels it can explain. Log-likelihoods are in nats per example: summed over pixels.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels.spec import Spec
+
+tfd = tfp.distributions
+register = keras.saving.register_keras_serializable(package="keras_infomodels")
+
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "ContinuousBernoulli",
+    "Gaussian",
+    "Likelihood",
+    "likelihood",
+]
+
+
+class Likelihood(Protocol):
+    """What a model asks of an observation model."""
+
+    parameters: tuple[str, ...]
+    """Keys of the dict that the decoder returns."""
+
+    def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        """The data as the model sees them; with a seed, random binarization is drawn."""
+
+    def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+        """p(x|z), of batch shape (batch,): pixels belong to the event."""
+
+    def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """E[x|z], made of operations that TFLite has."""
+
+    def check(self, x: np.ndarray) -> None:
+        """Raises ValueError for pixels outside the support."""
+
+    def get_config(self) -> dict: ...
+
+
+def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
+    return tfd.Independent(distribution, len(distribution.batch_shape) - 1)
+
+
+def _check_range(x: np.ndarray, name: str) -> None:
+    if not np.isfinite(x).all():
+        raise ValueError("The images hold NaN or infinite pixels; remove those images first.")
+    low, high = float(x.min()), float(x.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"A {name} likelihood explains pixels in [0, 1], got values from {low:g} to {high:g}. "
+            "Scale the images first, for example x / 255 for bytes or (x + 1) / 2 for [-1, 1]."
+        )
+
+
+@register
+class Bernoulli(Spec):
+    """Bernoulli pixels; the decoder returns {"logits"}.
+
+    Args:
+        binarization: how grey pixels in [0, 1] become binary: None (the data are binary already
+            and anything else is refused), "threshold" (static, at 0.5), or "stochastic" (dynamic:
+            each pixel is drawn with its grey value as probability, anew at every step; `encode`
+            and `reconstruct` then see the grey image, its mean).
+    """
+
+    parameters = ("logits",)
+
+    def __init__(self, binarization: str | None = None):
+        if binarization not in (None, "threshold", "stochastic"):
+            raise ValueError(
+                f'binarization is None, "threshold" or "stochastic", got {binarization!r}.'
+            )
+        self.binarization = binarization
+
+    def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        if self.binarization == "threshold":
+            return tf.cast(x >= 0.5, x.dtype)
+        if self.binarization == "stochastic" and seed is not None:
+            return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, x.dtype)
+        return x
+
+    def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+        return _pixels(tfd.Bernoulli(logits=parameters["logits"], dtype=tf.float32))
+
+    def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.sigmoid(parameters["logits"])
+
+    def check(self, x: np.ndarray) -> None:
+        _check_range(x, "Bernoulli")
+        if self.binarization is None and not np.isin(x, (0, 1)).all():
+            raise ValueError(
+                "A Bernoulli likelihood needs binary pixels, got grey ones. Choose how to make "
+                'them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", or '
+                'a density on [0, 1] with likelihood="continuous_bernoulli".'
+            )
+
+    def get_config(self) -> dict:
+        return {"binarization": self.binarization}
+
+
+@register
+class ContinuousBernoulli(Spec):
+    """Continuous Bernoulli pixels in [0, 1]; the decoder returns {"logits"}.
+
+    A normalized density, so its log-likelihood may be positive.
+    Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli", 2019.
+    """
+
+    parameters = ("logits",)
+
+    def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        return x
+
+    def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+        return _pixels(tfd.ContinuousBernoulli(logits=parameters["logits"]))
+
+    def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        # TFP's mean uses atanh, which TFLite lacks. In terms of the logit l it is
+        # 1/2 + coth(l/2)/2 - 1/l, with the series 1/2 + l/12 - l^3/720 where that cancels.
+        logits = parameters["logits"]
+        small = tf.abs(logits) < 0.1
+        safe = tf.where(small, tf.ones_like(logits), logits)
+        closed = 0.5 + 0.5 / tf.tanh(safe / 2) - 1 / safe
+        return tf.where(small, 0.5 + logits / 12 - logits**3 / 720, closed)
+
+    def check(self, x: np.ndarray) -> None:
+        _check_range(x, "continuous Bernoulli")
+
+    def get_config(self) -> dict:
+        return {}
+
+
+@register
+class Gaussian(Spec):
+    """Gaussian pixels N(loc, sigma^2).
+
+    Args:
+        sigma: a fixed standard deviation (then the decoder returns {"loc"}), or None for a learned
+            one (the decoder returns {"loc", "scale"}).
+    """
+
+    def __init__(self, sigma: float | None = None):
+        if sigma is not None and not sigma > 0:
+            raise ValueError(f"sigma is a positive number, or None to learn it; got {sigma!r}.")
+        self.sigma = sigma
+        self.parameters = ("loc", "scale") if sigma is None else ("loc",)
+
+    def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        return x
+
+    def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+        scale = parameters["scale"] if self.sigma is None else self.sigma
+        return _pixels(tfd.Normal(parameters["loc"], scale))
+
+    def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return parameters["loc"]
+
+    def check(self, x: np.ndarray) -> None:
+        if not np.isfinite(x).all():
+            raise ValueError("The data hold NaN or infinite values; remove those examples first.")
+
+    def get_config(self) -> dict:
+        return {"sigma": self.sigma}
+
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "bernoulli_threshold": lambda: Bernoulli("threshold"),
+    "bernoulli_stochastic": lambda: Bernoulli("stochastic"),
+    "continuous_bernoulli": ContinuousBernoulli,
+    "gaussian": Gaussian,
+}
+"""Names that models and recipes take; "gaussian" learns its sigma."""
+
+
+def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
+    """The observation model of that name (a key of `LIKELIHOODS`); a spec is passed through."""
+    if not isinstance(name_or_spec, str):
+        return name_or_spec
+    if name_or_spec not in LIKELIHOODS:
+        raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}; got {name_or_spec!r}.")
+    return LIKELIHOODS[name_or_spec]()

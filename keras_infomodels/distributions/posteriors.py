@@ -1,0 +1,45 @@
+"""Posteriors q(z|x) made from an encoder's dict of parameters."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+__all__ = ["diagonal_normal", "rate"]
+
+
+def diagonal_normal(parameters: Mapping[str, tf.Tensor]) -> tfd.MultivariateNormalDiag:
+    """q(z|x) = N(loc, diag(scale^2)).
+
+    Args:
+        parameters: "loc" and "scale" (standard deviations, positive), each of shape (batch, d).
+
+    Returns:
+        A distribution of batch shape (batch,) and event shape (d,), in float32 or wider.
+    """
+    loc, scale = (tf.convert_to_tensor(parameters[name]) for name in ("loc", "scale"))
+    if loc.dtype.size < 4:
+        loc, scale = tf.cast(loc, tf.float32), tf.cast(scale, tf.float32)
+    return tfd.MultivariateNormalDiag(loc, scale)
+
+
+def rate(posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+    """KL(q(z|x) || p(z)) for each example, in nats.
+
+    The closed form where TFP has one, else the one-sample Monte Carlo estimate
+    log q(z|x) - log p(z), which is unbiased and may be negative.
+
+    Args:
+        posterior: q(z|x), batch shape (batch,).
+        prior: p(z), batch shape ().
+        z: samples of the posterior, shape (batch, d); only the estimate reads them.
+
+    Returns:
+        A tensor of shape (batch,).
+    """
+    try:
+        return tfd.kl_divergence(posterior, prior)
+    except NotImplementedError:
+        return posterior.log_prob(z) - prior.log_prob(z)

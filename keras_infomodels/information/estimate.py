@@ -1,0 +1,41 @@
+"""The answer that every estimator and bound gives."""
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["KINDS", "Estimate"]
+
+KINDS = ("exact", "lower bound", "upper bound", "estimate")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An information quantity with what is known about it.
+
+    Attributes:
+        nats: the value, unclamped: a negative estimate of a non-negative quantity is a finding.
+        standard_error: of the value in nats, 0 for an exact one.
+        kind: "exact", "lower bound", "upper bound" or "estimate".
+        ceiling: the largest value that the method can return, in nats; infinity for none.
+    """
+
+    nats: float
+    standard_error: float = 0.0
+    kind: str = "estimate"
+    ceiling: float = math.inf
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
+
+    def bits(self) -> float:
+        """The value in bits."""
+        return self.nats / math.log(2)
+
+    def near_ceiling(self, margin: float = 0.1) -> bool:
+        """Whether the value is within `margin` nats of the ceiling: the truth may lie above."""
+        return self.nats > self.ceiling - margin
+
+    def __str__(self) -> str:
+        ceiling = "" if math.isinf(self.ceiling) else f", ceiling {self.ceiling:.3f}"
+        return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.kind}{ceiling})"

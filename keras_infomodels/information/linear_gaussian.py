@@ -1,0 +1,100 @@
+"""The model in which every term of the InfoVAE objective has a closed form."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+__all__ = ["LinearGaussian"]
+
+
+@dataclass(frozen=True)
+class LinearGaussian:
+    """Gaussian data with a linear-Gaussian encoder and decoder, and the prior N(0, I).
+
+        x ~ N(0, data_covariance)                                   d dimensions
+        q(z|x) = N(A x + b, S)     A, b, S = encoder_matrix, encoder_offset, encoder_covariance
+        p(x|z) = N(W z + c, s^2 I) W, c, s = decoder_matrix, decoder_offset, decoder_stddev
+
+    Every quantity is exact and in nats; float64.
+    """
+
+    data_covariance: np.ndarray
+    encoder_matrix: np.ndarray
+    encoder_offset: np.ndarray
+    encoder_covariance: np.ndarray
+    decoder_matrix: np.ndarray
+    decoder_offset: np.ndarray
+    decoder_stddev: float
+
+    def prior(self) -> tfd.Distribution:
+        k = len(self.encoder_offset)
+        return tfd.MultivariateNormalTriL(np.zeros(k), np.eye(k))
+
+    def aggregated_posterior(self) -> tfd.Distribution:
+        """q(z) = N(b, A Sx A' + S)."""
+        return self._normal(self.encoder_offset, self._aggregated_covariance())
+
+    def mutual_information(self) -> float:
+        """I_q(x;z) = H(z) - H(z|x), the difference of two Gaussian entropies."""
+        conditional = self._normal(self.encoder_offset, self.encoder_covariance)
+        return float(self.aggregated_posterior().entropy() - conditional.entropy())
+
+    def marginal_kl(self) -> float:
+        """KL(q(z) || p(z))."""
+        return float(tfd.kl_divergence(self.aggregated_posterior(), self.prior()))
+
+    def rate(self) -> float:
+        """E KL(q(z|x) || p(z)); by ELBO surgery I_q(x;z) + KL(q(z) || p(z))."""
+        conditional = self._normal(self.encoder_offset, self.encoder_covariance)
+        spread = np.trace(self.encoder_matrix @ self.data_covariance @ self.encoder_matrix.T)
+        return float(tfd.kl_divergence(conditional, self.prior())) + 0.5 * float(spread)
+
+    def reconstruction(self) -> float:
+        """-E log p(x|z), summed over the d dimensions."""
+        d = len(self.data_covariance)
+        residual = np.eye(d) - self.decoder_matrix @ self.encoder_matrix
+        offset = self.decoder_matrix @ self.encoder_offset + self.decoder_offset
+        squared_error = (
+            np.trace(residual @ self.data_covariance @ residual.T)
+            + np.trace(self.decoder_matrix @ self.encoder_covariance @ self.decoder_matrix.T)
+            + offset @ offset
+        )
+        variance = self.decoder_stddev**2
+        return float(0.5 * d * np.log(2 * np.pi * variance) + 0.5 * squared_error / variance)
+
+    def log_likelihood(self) -> float:
+        """E log p(x) under the decoder and the prior."""
+        d = len(self.data_covariance)
+        covariance = self.decoder_matrix @ self.decoder_matrix.T + self.decoder_stddev**2 * np.eye(
+            d
+        )
+        data = self._normal(np.zeros(d), self.data_covariance)
+        model = self._normal(self.decoder_offset, covariance)
+        return -float(data.entropy() + tfd.kl_divergence(data, model))
+
+    def loss(self, alpha: float, lambda_: float) -> float:
+        """The InfoVAE loss with D = KL(q(z) || p(z)).
+
+        reconstruction + (1 - alpha) rate + (alpha + lambda - 1) KL(q(z) || p(z)); Zhao, Song and
+        Ermon, "InfoVAE", 2017, equation 6.
+        """
+        return (
+            self.reconstruction()
+            + (1 - alpha) * self.rate()
+            + (alpha + lambda_ - 1) * self.marginal_kl()
+        )
+
+    def _aggregated_covariance(self) -> np.ndarray:
+        encoder = self.encoder_matrix
+        return encoder @ self.data_covariance @ encoder.T + self.encoder_covariance
+
+    @staticmethod
+    def _normal(mean: np.ndarray, covariance: np.ndarray) -> tfd.Distribution:
+        covariance = tf.constant(covariance, tf.float64)
+        return tfd.MultivariateNormalTriL(
+            tf.constant(mean, tf.float64), tf.linalg.cholesky(covariance)
+        )

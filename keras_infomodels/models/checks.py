@@ -1,0 +1,89 @@
+"""Settings that make no sense, refused at construction."""
+
+import math
+import warnings
+
+import keras
+
+__all__ = ["check_networks", "check_weights"]
+
+
+def check_weights(alpha: float, lambda_: float):
+    """lambda > 0 and alpha + lambda - 1 >= 0; a warning where the loss is unbounded below."""
+    if not (math.isfinite(alpha) and math.isfinite(lambda_)):
+        raise ValueError(f"alpha and lambda_ are finite, got {alpha!r} and {lambda_!r}.")
+    if lambda_ <= 0:
+        raise ValueError(
+            f"lambda_, the weight of KL(q(z) || p(z)), is above 0; got {lambda_!r}. For an "
+            "autoencoder that is almost free of its prior use a small one, such as 1e-3."
+        )
+    if alpha + lambda_ - 1 < 0:
+        raise ValueError(
+            f"alpha + lambda_ - 1 = {alpha + lambda_ - 1:g} would reward a divergence from the "
+            f"prior; with alpha={alpha:g} choose lambda_ of at least {1 - alpha:g}."
+        )
+    if alpha > 1:
+        warnings.warn(
+            f"alpha={alpha:g} rewards mutual information, which has no upper limit for continuous "
+            "z: the encoder's min_stddev is then what bounds the loss.",
+            stacklevel=3,
+        )
+
+
+def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int]:
+    """That encoder, decoder and likelihood fit together.
+
+    Returns:
+        The shape of one example and the number of latent variables.
+    """
+    data_shape = _input_shape(encoder, "encoder")
+    posterior = _output_shapes(encoder, (1, *data_shape))
+    if not {"loc", "scale"} <= set(posterior):
+        raise ValueError(
+            f'The encoder returns a dict with "loc" and "scale"; this one returns '
+            f"{_names(posterior)}."
+        )
+    if posterior["loc"] != posterior["scale"] or len(posterior["loc"]) != 2:
+        raise ValueError(
+            'The encoder\'s "loc" and "scale" have one shape (batch, latent_dim), got '
+            f"{posterior['loc']} and {posterior['scale']}."
+        )
+    latent_dim = posterior["loc"][-1]
+    z_shape = _input_shape(decoder, "decoder")
+    if z_shape != (latent_dim,):
+        raise ValueError(
+            f"The decoder takes z of shape {z_shape}, but the encoder makes ({latent_dim},); give "
+            "both the same latent_dim."
+        )
+    outputs = _output_shapes(decoder, (1, latent_dim))
+    name = type(likelihood).__name__
+    if missing := set(likelihood.parameters) - set(outputs):
+        raise ValueError(
+            f"The likelihood {name} needs {sorted(missing)} of the decoder, which returns "
+            f"{_names(outputs)}; build it with parameters={likelihood.parameters!r}."
+        )
+    for parameter in likelihood.parameters:
+        if outputs[parameter][1:] != data_shape:
+            raise ValueError(
+                f"The decoder's {parameter!r} has shape {outputs[parameter][1:]}, but the "
+                f"encoder's images have {data_shape}; give both the same image_shape."
+            )
+    return data_shape, latent_dim
+
+
+def _input_shape(network: keras.Model, role: str) -> tuple[int, ...]:
+    if not network.built:
+        raise ValueError(
+            f"The {role} has no shapes yet: call it once on an example, or begin it with "
+            "keras.Input(shape), before it goes into a model."
+        )
+    return tuple(network.input_shape[1:])
+
+
+def _output_shapes(network: keras.Model, shape: tuple[int, ...]) -> dict[str, tuple] | tuple:
+    outputs = network.compute_output_spec(keras.KerasTensor(shape))
+    return keras.tree.map_structure(lambda spec: tuple(spec.shape), outputs)
+
+
+def _names(outputs) -> str:
+    return str(sorted(outputs)) if isinstance(outputs, dict) else "no dict"

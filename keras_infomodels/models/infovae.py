@@ -1,0 +1,412 @@
+"""InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels import distributions, seeds
+from keras_infomodels.callbacks import FollowEpoch
+from keras_infomodels.datasets.batches import check_images, is_repeatable, iterate_images
+from keras_infomodels.distributions import StandardNormal, diagonal_normal, prior_distribution
+from keras_infomodels.divergences import divergence as divergence_named
+from keras_infomodels.information import Estimate, aggregated_mutual_information
+from keras_infomodels.models.checks import check_networks, check_weights
+
+tfd = tfp.distributions
+
+__all__ = ["InfoVAE"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class InfoVAE(keras.Model):
+    """A variational autoencoder whose use of its latent variables is a choice.
+
+        loss = reconstruction + (1 - alpha) rate + (alpha + lambda - 1) divergence
+
+        reconstruction = -E log p(x|z)           nats per example, summed over pixels
+        rate           = E KL(q(z|x) || p(z))    nats per example; I_q(x;z) + KL(q(z) || p(z))
+        divergence     = D(q(z), p(z))           its own unit (MMD^2 by default)
+
+    The mutual information I_q(x;z) is penalized with weight 1 - alpha: alpha = 0 as in the VAE,
+    1 not at all; above 1 it is rewarded. Source: Zhao, Song and Ermon, "InfoVAE: information
+    maximizing variational autoencoders", 2017, equation 6 with the divergence of equation 7.
+
+    The terms are metrics that `fit` shows; after each validation pass `val_mutual_information` is
+    I_q(x;z) from a table of up to 10,000 encodings of the validation data.
+
+    Args:
+        encoder: Keras model from images (batch, height, width, channels), or any data shape, to
+            {"loc", "scale"}, each (batch, d).
+        decoder: Keras model from z (batch, d) to the dict of parameters that the likelihood names.
+        prior: a spec of `keras_infomodels.distributions`, or a TFP distribution (which trains but
+            cannot be saved); None is the standard normal.
+        likelihood: a name of `distributions.LIKELIHOODS` or a spec.
+        alpha: 1 minus the weight of the rate.
+        lambda_: above 0; alpha + lambda_ - 1, the weight of the divergence, is at least 0.
+        divergence: a name of `divergences.DIVERGENCES` or an object; None is `MMD()` where its
+            weight is above 0, and no divergence otherwise.
+        seed: of all the randomness in training and evaluation.
+
+    Raises:
+        ValueError: settings or shapes that make no sense, at construction; pixels outside the
+            likelihood's support, when `fit` or `evaluate` begins.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        prior=None,
+        likelihood="bernoulli",
+        alpha: float = 0.0,
+        lambda_: float = 1.0,
+        divergence=None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        check_weights(alpha, lambda_)
+        likelihood = distributions.likelihood(likelihood)
+        data_shape, latent_dim = check_networks(encoder, decoder, likelihood)
+        prior = StandardNormal(latent_dim) if prior is None else prior
+        if tuple(prior_distribution(prior).event_shape) != (latent_dim,):
+            raise ValueError(
+                f"The prior has event shape {tuple(prior_distribution(prior).event_shape)}, but "
+                f"the encoder's z has {latent_dim} dimensions; make them agree."
+            )
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.likelihood = likelihood
+        self.alpha = float(alpha)
+        self.lambda_ = float(lambda_)
+        self.seed = int(seed)
+        self.data_shape = data_shape
+        self.latent_dim = latent_dim
+        if divergence is None and self.divergence_weight > 0:
+            divergence = "mmd"
+        self.divergence = divergence_named(divergence)
+        self._ceiling_shown = False
+        self._encode_table = tf.function(self._encode_batch, reduce_retracing=True)
+        self.built = True
+
+    @property
+    def rate_weight(self) -> float:
+        """1 - alpha."""
+        return 1 - self.alpha
+
+    @property
+    def divergence_weight(self) -> float:
+        """alpha + lambda - 1."""
+        return self.alpha + self.lambda_ - 1
+
+    # What the model computes
+
+    def encode(self, x: tf.Tensor) -> tfd.Distribution:
+        """q(z|x), of batch shape (batch,) and event shape (d,), for x (batch, *data_shape)."""
+        return self._posterior(self.likelihood.observe(self._images(x), None), training=False)
+
+    def decode(self, z: tf.Tensor) -> tfd.Distribution:
+        """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
+        return self.likelihood.distribution(self.decoder(z, training=False))
+
+    def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
+        """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
+
+        Args:
+            x: (batch, *data_shape).
+            sample: whether z is drawn from q(z|x) instead of being its mean.
+            seed: of the draw; None draws anew, an integer repeats.
+        """
+        posterior = self.encode(x)
+        if not sample:
+            return self._mean_image(posterior.mean())
+        return self._mean_image(posterior.sample(seed=self._drawing_seed(seed)))
+
+    def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
+        """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
+        prior = prior_distribution(self.prior)
+        return self._mean_image(prior.sample(n, seed=self._drawing_seed(seed)))
+
+    def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
+        """Images on the straight line between the posterior means of two images.
+
+        Args:
+            a, b: two images of shape data_shape.
+            steps: number of images, the reconstructions of a and b included; at least 2.
+
+        Returns:
+            (steps, *data_shape).
+        """
+        if steps < 2:
+            raise ValueError(f"steps counts both ends, so it is at least 2; got {steps}.")
+        start, end = self.encode(tf.stack([a, b])).mean()
+        return self._mean_image(tf.linspace(start, end, steps))
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The mean of the reconstruction at the mean of q(z|x)."""
+        posterior = self._posterior(self.likelihood.observe(x, None), training)
+        return self.likelihood.mean(self.decoder(posterior.mean(), training=training))
+
+    def mutual_information(self, x, batch_size: int | None = None, limit: int = 10_000) -> Estimate:
+        """I_q(x;z) from a table of encodings, q(z) being their mixture.
+
+        Args:
+            x: an array, a `tf.data.Dataset` or a Keras `PyDataset` of images.
+            batch_size: for arrays, 32 if None.
+            limit: the largest number N of encodings; the cost grows with its square.
+
+        Returns:
+            A lower bound in nats, with its ceiling ln N.
+
+        Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
+        """
+        tables, count = [], 0
+        for index, batch in enumerate(iterate_images(x, batch_size or 32)):
+            tables.append(
+                [table.numpy() for table in self._encode_table(batch, tf.constant(index))]
+            )
+            count += len(tables[-1][0])
+            if count >= limit:
+                break
+        z, loc, scale = (np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
+        return aggregated_mutual_information(z, loc, scale)
+
+    @classmethod
+    def from_preset(
+        cls, name_or_dir: str | Path, load_weights: bool = True, dtype=None
+    ) -> "InfoVAE":
+        """`presets.from_preset`, refusing a model of another class."""
+        from keras_infomodels import presets
+
+        model = presets.from_preset(name_or_dir, load_weights, dtype)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"{name_or_dir} is a {type(model).__name__}, not a {cls.__name__}; use "
+                f"{type(model).__name__}.from_preset or keras_infomodels.from_preset."
+            )
+        return model
+
+    def save_to_preset(self, folder: str | Path, **metadata) -> Path:
+        """`presets.save_to_preset`."""
+        from keras_infomodels import presets
+
+        return presets.save_to_preset(self, folder, **metadata)
+
+    def export_signatures(self) -> dict:
+        """name -> (function of named tensors to a dict of tensors, its `tf.TensorSpec`s).
+
+        Inference only, without TFP and without random numbers: noise is an input.
+        """
+        image = tf.TensorSpec((None, *self.data_shape), tf.float32, name="image")
+        z = tf.TensorSpec((None, self.latent_dim), tf.float32, name="z")
+        noise = tf.TensorSpec((None, self.latent_dim), tf.float32, name="noise")
+
+        def encode(image):
+            parameters = self.encoder(self.likelihood.observe(image, None), training=False)
+            return {"loc": parameters["loc"], "scale": parameters["scale"]}
+
+        signatures = {
+            "reconstruct": (lambda image: {"image": self(image, training=False)}, [image]),
+            "encode": (encode, [image]),
+            "decode": (lambda z: {"image": self._mean_image(z)}, [z]),
+        }
+        if isinstance(self.prior, StandardNormal):
+            signatures["generate"] = (lambda noise: {"image": self._mean_image(noise)}, [noise])
+        return signatures
+
+    # What Keras calls
+
+    def compile(self, optimizer="adam", **kwargs):
+        """As `keras.Model.compile`, without `loss`: the loss is the model's own."""
+        if kwargs.get("loss") is not None:
+            raise ValueError(
+                f"{type(self).__name__} has its own loss; call compile(optimizer) without loss."
+            )
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise NotImplementedError(
+                "Training on several replicas is not supported yet: each would draw the same "
+                "noise. Compile outside of the strategy's scope."
+            )
+        super().compile(optimizer=optimizer, **kwargs)
+        # Else loading weights drops the optimizer's state.
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        names = ["loss", "reconstruction", "rate", "divergence"]
+        if self.divergence is None:
+            names.remove("divergence")
+        # Keras saves public attributes, and metrics do not belong into a weights file.
+        self._metrics_by_name = {name: keras.metrics.Mean(name) for name in names}
+
+    def compile_from_config(self, config: dict):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [*getattr(self, "_metrics_by_name", {}).values()]
+
+    def train_step(self, data):
+        x, _ = self._unpack(data)
+        seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
+        with tf.GradientTape() as tape:
+            terms = self._terms(x, seed, training=True)
+            loss = self.optimizer.scale_loss(tf.add_n([terms["loss"], *self.losses]))
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return self._log(terms, x)
+
+    def test_step(self, data):
+        x, _ = self._unpack(data)
+        # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
+        seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
+        return self._log(self._terms(x, seed, training=False), x)
+
+    def predict_step(self, data):
+        x, _ = self._unpack(data)
+        return self(x, training=False)
+
+    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+        """As `keras.Model.fit`; x is an array or dataset of images, labels are ignored."""
+        for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
+            check_images(data, self.data_shape, self.likelihood)
+        if hasattr(x, "epoch"):
+            callbacks = [FollowEpoch(x), *keras.tree.flatten(callbacks or [])]
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
+        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """As `keras.Model.evaluate`, with `mutual_information` (I_q, nats) among the results.
+
+        It is left out for a Python generator, which can be read only once.
+        """
+        within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
+        if not within_fit:
+            check_images(x, self.data_shape, self.likelihood)
+        logs = super().evaluate(
+            x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=True, **kwargs
+        )
+        if is_repeatable(x):
+            information = self.mutual_information(x, batch_size)
+            logs["mutual_information"] = information.nats
+            if callbacks.params.get("verbose", 1) if within_fit else verbose:
+                self._show_ceiling(information)
+        return logs if return_dict else list(logs.values())
+
+    def get_config(self) -> dict:
+        if isinstance(self.prior, tfd.Distribution):
+            raise ValueError(
+                f"A model with the raw TFP prior {self.prior.name!r} cannot be saved: use a prior "
+                "spec of keras_infomodels.distributions to save it."
+            )
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "prior": serialize(self.prior),
+            "likelihood": serialize(self.likelihood),
+            "alpha": self.alpha,
+            "lambda_": self.lambda_,
+            "divergence": None if self.divergence is None else serialize(self.divergence),
+            "seed": self.seed,
+            "dtype": self.dtype_policy.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "InfoVAE":
+        def revive(value):
+            if not isinstance(value, Mapping):
+                return value
+            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+
+        return cls(**{name: revive(value) for name, value in config.items()})
+
+    # Helpers
+
+    def _terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        split = tf.random.experimental.stateless_split(seed, num=3)
+        data_seed, posterior_seed, prior_seed = tf.unstack(split)
+        x = self.likelihood.observe(x, data_seed)
+        prior = prior_distribution(self.prior)
+
+        # q(z|x), z ~ q(z|x), p(x|z)
+        posterior = self._posterior(x, training)
+        z = posterior.sample(seed=posterior_seed)
+        observation = self.likelihood.distribution(self.decoder(z, training=training))
+
+        terms = {
+            "reconstruction": -tf.reduce_mean(observation.log_prob(x)),
+            "rate": tf.reduce_mean(distributions.rate(posterior, prior, z)),
+        }
+        loss = terms["reconstruction"]
+        if self.rate_weight:
+            loss += self.rate_weight * terms["rate"]
+        if self.divergence is not None:
+            terms["divergence"] = self.divergence(z, posterior, prior, prior_seed)
+            loss += self.divergence_weight * terms["divergence"]
+        return {"loss": loss, **terms}
+
+    def _posterior(self, x: tf.Tensor, training: bool) -> tfd.Distribution:
+        return diagonal_normal(self.encoder(x, training=training))
+
+    def _mean_image(self, z: tf.Tensor) -> tf.Tensor:
+        return self.likelihood.mean(self.decoder(z, training=False))
+
+    def _encode_batch(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        seed = seeds.fold_seed(self.seed, seeds.TABLE, index)
+        data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
+        posterior = self._posterior(self.likelihood.observe(x, data_seed), training=False)
+        return posterior.sample(seed=posterior_seed), posterior.mean(), posterior.stddev()
+
+    def _log(self, terms: dict[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
+        for name, metric in self._metrics_by_name.items():
+            metric.update_state(terms[name], sample_weight=tf.shape(x)[0])
+        return {name: metric.result() for name, metric in self._metrics_by_name.items()}
+
+    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor | None]:
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError(
+                "sample_weight is not supported; repeat or leave out examples instead."
+            )
+        return tf.cast(x, tf.float32), y
+
+    def _images(self, x) -> tf.Tensor:
+        x = tf.convert_to_tensor(x)
+        if x.shape[1:] != self.data_shape:
+            raise ValueError(
+                f"Expected data of shape (batch, {', '.join(map(str, self.data_shape))}), got "
+                f"{tuple(x.shape)}."
+            )
+        return tf.cast(x, tf.float32)
+
+    def _drawing_seed(self, seed: int | None) -> tf.Tensor:
+        return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
+
+    def _show_ceiling(self, information: Estimate):
+        near = information.near_ceiling()
+        if near and self._ceiling_shown != "near":
+            print(
+                f"\nmutual_information = {information.nats:.3f} nats is at its ceiling ln N = "
+                f"{information.ceiling:.3f}: the encodings tell every example apart, and the truth "
+                "may lie above.",
+            )
+        elif not self._ceiling_shown:
+            print(f"\nmutual_information is at most ln N = {information.ceiling:.3f} nats here.")
+        self._ceiling_shown = "near" if near else self._ceiling_shown or "said"

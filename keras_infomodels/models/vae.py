@@ -1,0 +1,25 @@
+"""The variational autoencoder: InfoVAE at alpha = 0, lambda = 1."""
+
+import keras
+
+from keras_infomodels.models.infovae import InfoVAE
+
+__all__ = ["VAE"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class VAE(InfoVAE):
+    """The VAE: loss = reconstruction + rate, the negative ELBO in nats per example.
+
+    `InfoVAE(alpha=0, lambda_=1)`, to the bit. Source: Kingma and Welling, "Auto-encoding
+    variational Bayes", 2013, equation 10. The arguments are those of `InfoVAE`.
+    """
+
+    def __init__(
+        self, encoder, decoder, prior=None, likelihood="bernoulli", seed: int = 0, **kwargs
+    ):
+        super().__init__(encoder, decoder, prior, likelihood, seed=seed, **kwargs)
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        return {k: v for k, v in config.items() if k not in ("alpha", "lambda_", "divergence")}

@@ -1,0 +1,125 @@
+"""Convolutional networks for images of about 28x28 to 64x64 pixels."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from keras_infomodels.networks.heads import check_shape, check_widths, image_head, posterior_head
+from keras_infomodels.networks.network import Network
+
+__all__ = ["ConvDecoder", "ConvEncoder"]
+
+register = keras.saving.register_keras_serializable(package="keras_infomodels")
+
+
+@register
+class ConvEncoder(Network):
+    """q(z|x) by 4x4 convolutions of stride 2 and one dense layer.
+
+    Images to {"loc", "scale"}, each (batch, latent_dim).
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: number of latent variables.
+        filters: of the convolutions; each halves the image.
+        width: of the dense layer.
+        activation: of the hidden layers, a Keras name.
+        min_stddev: floor of the posterior's standard deviation.
+        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 10,
+        filters: Sequence[int] = (16, 32, 64),
+        width: int = 128,
+        activation: str = "gelu",
+        min_stddev: float = 0.01,
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        dtype = keras.dtype_policies.get(dtype).name
+        inputs = x = keras.Input(image_shape, name="image")
+        for count in filters:
+            x = keras.layers.Conv2D(
+                count, 4, 2, padding="same", activation=activation, dtype=dtype
+            )(x)
+        x = keras.layers.Flatten(dtype=dtype)(x)
+        x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev), **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "filters": list(filters),
+            "width": width,
+            "activation": activation,
+            "min_stddev": min_stddev,
+            "dtype": dtype,
+        }
+
+
+@register
+class ConvDecoder(Network):
+    """p(x|z) by one dense layer and 4x4 transposed convolutions of stride 2, the encoder's mirror.
+
+    (batch, latent_dim) to a dict of image-shaped parameters; sizes that are no multiple of
+    2^len(filters) are cropped from the next one.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: number of latent variables.
+        filters: of the convolutions; each doubles the image.
+        width: of the dense layer.
+        activation: of the hidden layers, a Keras name.
+        parameters: what the likelihood needs, its `.parameters`.
+        min_stddev: floor of "scale", where the likelihood has one.
+        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 10,
+        filters: Sequence[int] = (64, 32, 16),
+        width: int = 128,
+        activation: str = "gelu",
+        parameters: Sequence[str] = ("logits",),
+        min_stddev: float = 0.01,
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        height, width_, channels = image_shape
+        grid = [math.ceil(size / 2 ** len(filters)) for size in (height, width_)]
+        dtype = keras.dtype_policies.get(dtype).name
+        inputs = x = keras.Input((latent_dim,), name="z")
+        x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+        x = keras.layers.Dense(math.prod(grid) * filters[0], activation, dtype=dtype)(x)
+        x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype)(x)
+
+        def double(count, **options):
+            return keras.layers.Conv2DTranspose(count, 4, 2, padding="same", **options)
+
+        for count in filters[1:]:
+            x = double(count, activation=activation, dtype=dtype)(x)
+        outputs = image_head(
+            lambda name: double(channels, dtype="float32", name=name),
+            x,
+            image_shape,
+            parameters,
+            min_stddev,
+        )
+        super().__init__(inputs, outputs, **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "filters": list(filters),
+            "width": width,
+            "activation": activation,
+            "parameters": list(parameters),
+            "min_stddev": min_stddev,
+            "dtype": dtype,
+        }

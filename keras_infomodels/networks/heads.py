@@ -1,0 +1,75 @@
+"""The last layers of networks: parameters of distributions, always in float32."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+
+__all__ = ["check_shape", "check_widths", "image_head", "posterior_head"]
+
+
+def posterior_head(x: keras.KerasTensor, latent_dim: int, min_stddev: float) -> dict:
+    """{"loc", "scale"} with scale = softplus(.) + min_stddev."""
+    if latent_dim < 1:
+        raise ValueError(f"latent_dim is at least 1, got {latent_dim}.")
+    if min_stddev < 0:
+        raise ValueError(f"min_stddev is 0 or above, got {min_stddev}.")
+    loc = keras.layers.Dense(latent_dim, dtype="float32", name="loc")(x)
+    return {"loc": loc, "scale": _positive(_dense(latent_dim, "raw_scale")(x), min_stddev)}
+
+
+def image_head(
+    last_layer: Callable[[str], keras.layers.Layer],
+    x: keras.KerasTensor,
+    image_shape: Sequence[int],
+    parameters: Sequence[str],
+    min_stddev: float,
+) -> dict:
+    """The parameters of an image's likelihood, one output of `image_shape` each.
+
+    Args:
+        last_layer: makes the layer of a name whose output is at least as large as the image.
+        x: the last hidden activations.
+        image_shape: (height, width, channels).
+        parameters: of "logits", "loc" (through a sigmoid: pixels are in [0, 1]) and "scale"
+            (softplus + min_stddev).
+        min_stddev: floor of "scale".
+    """
+    finish = {
+        "logits": lambda y: y,
+        "loc": keras.layers.Activation("sigmoid", dtype="float32"),
+        "scale": lambda y: _positive(y, min_stddev),
+    }
+    if unknown := set(parameters) - set(finish):
+        raise ValueError(f"parameters are among {', '.join(finish)}; got {sorted(unknown)}.")
+    return {name: finish[name](_crop(last_layer(name)(x), image_shape)) for name in parameters}
+
+
+def check_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
+    """(height, width, channels) as a tuple of positive ints."""
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise ValueError(f"image_shape is (height, width, channels), got {tuple(image_shape)}.")
+    return tuple(int(size) for size in image_shape)
+
+
+def check_widths(widths: Sequence[int], name: str) -> tuple[int, ...]:
+    """Widths of hidden layers as a tuple of positive ints, at least one."""
+    if not widths or min(widths) < 1:
+        raise ValueError(f"{name} are positive widths of hidden layers, got {tuple(widths)}.")
+    return tuple(int(width) for width in widths)
+
+
+def _dense(units: int, name: str) -> keras.layers.Layer:
+    return keras.layers.Dense(units, dtype="float32", name=name)
+
+
+def _positive(x: keras.KerasTensor, floor: float) -> keras.KerasTensor:
+    x = keras.layers.Activation("softplus", dtype="float32")(x)
+    return keras.layers.Rescaling(1.0, offset=floor, dtype="float32")(x)
+
+
+def _crop(x: keras.KerasTensor, image_shape: Sequence[int]) -> keras.KerasTensor:
+    height, width = (x.shape[axis] - image_shape[axis - 1] for axis in (1, 2))
+    if not height and not width:
+        return x
+    margins = ((height // 2, height - height // 2), (width // 2, width - width // 2))
+    return keras.layers.Cropping2D(margins, dtype="float32")(x)

@@ -1,0 +1,102 @@
+"""Fully connected networks."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from keras_infomodels.networks.heads import check_shape, check_widths, image_head, posterior_head
+from keras_infomodels.networks.network import Network
+
+__all__ = ["MLPDecoder", "MLPEncoder"]
+
+register = keras.saving.register_keras_serializable(package="keras_infomodels")
+
+
+@register
+class MLPEncoder(Network):
+    """q(z|x) by fully connected layers: images to {"loc", "scale"}, each (batch, latent_dim).
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: number of latent variables.
+        widths: of the hidden layers.
+        activation: of the hidden layers, a Keras name.
+        min_stddev: floor of the posterior's standard deviation.
+        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 10,
+        widths: Sequence[int] = (256, 256),
+        activation: str = "gelu",
+        min_stddev: float = 0.01,
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, widths = check_shape(image_shape), check_widths(widths, "widths")
+        dtype = keras.dtype_policies.get(dtype).name
+        inputs = keras.Input(image_shape, name="image")
+        x = keras.layers.Flatten(dtype=dtype)(inputs)
+        for width in widths:
+            x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev), **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "widths": list(widths),
+            "activation": activation,
+            "min_stddev": min_stddev,
+            "dtype": dtype,
+        }
+
+
+@register
+class MLPDecoder(Network):
+    """p(x|z) by fully connected layers: (batch, latent_dim) to a dict of image-shaped parameters.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: number of latent variables.
+        widths: of the hidden layers.
+        activation: of the hidden layers, a Keras name.
+        parameters: what the likelihood needs, its `.parameters`.
+        min_stddev: floor of "scale", where the likelihood has one.
+        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 10,
+        widths: Sequence[int] = (256, 256),
+        activation: str = "gelu",
+        parameters: Sequence[str] = ("logits",),
+        min_stddev: float = 0.01,
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, widths = check_shape(image_shape), check_widths(widths, "widths")
+        dtype = keras.dtype_policies.get(dtype).name
+        inputs = x = keras.Input((latent_dim,), name="z")
+        for width in widths:
+            x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+
+        def last_layer(name):
+            dense = keras.layers.Dense(math.prod(image_shape), dtype="float32", name=name)
+            reshape = keras.layers.Reshape(image_shape, dtype="float32")
+            return lambda y: reshape(dense(y))
+
+        outputs = image_head(last_layer, x, image_shape, parameters, min_stddev)
+        super().__init__(inputs, outputs, **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "widths": list(widths),
+            "activation": activation,
+            "parameters": list(parameters),
+            "min_stddev": min_stddev,
+            "dtype": dtype,
+        }

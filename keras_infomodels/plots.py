@@ -1,0 +1,150 @@
+"""Pictures of models and of their training. Figures are returned, `save` writes them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+__all__ = [
+    "image_grid",
+    "latent_map",
+    "learning_curves",
+    "reconstructions",
+    "samples",
+    "save",
+    "save_run",
+    "traversals",
+]
+
+_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colours that the colour-blind can tell apart."""
+
+
+def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
+    """Images (n, height, width, channels) in [0, 1] row by row in one grid, without gaps."""
+    images = np.asarray(images)
+    rows = -(-len(images) // columns)
+    blank = np.ones((rows * columns - len(images), *images.shape[1:]), images.dtype)
+    tiles = np.concatenate([images, blank]).reshape(rows, columns, *images.shape[1:])
+    tiles = np.pad(tiles, [(0, 0), (0, 0), (0, 1), (0, 1), (0, 0)], constant_values=1)
+    _, _, height, width, channels = tiles.shape
+    picture = tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+    scale = 8 / max(picture.shape[:2])
+    figure = Figure((picture.shape[1] * scale, picture.shape[0] * scale + 0.35 * bool(title)))
+    axes = figure.subplots()
+    axes.imshow(picture.squeeze().clip(0, 1), cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+    axes.set_title(title)
+    return figure
+
+
+def samples(model: keras.Model, n: int = 64, seed: int = 0) -> Figure:
+    """Images that the model draws from its prior."""
+    images = model.generate(n, seed=seed).numpy()
+    return image_grid(images, columns=8, title="Samples: z drawn from the prior")
+
+
+def reconstructions(model: keras.Model, images: np.ndarray) -> Figure:
+    """Up to 32 images, each with its reconstruction below it."""
+    images = np.asarray(images[:32], np.float32)
+    columns = min(16, len(images))
+    images = images[: len(images) // columns * columns]
+    pairs = np.stack([images, model.reconstruct(images).numpy()])
+    pairs = pairs.reshape(2, -1, columns, *images.shape[1:]).swapaxes(0, 1)
+    return image_grid(
+        pairs.reshape(-1, *images.shape[1:]),
+        columns,
+        title="Images, and below them reconstructions",
+    )
+
+
+def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure:
+    """One row a latent variable, which goes from -2.5 to 2.5 while the others stay.
+
+    Args:
+        model: of the VAE family.
+        image: (height, width, channels), whose posterior mean the rows pass near.
+        steps: images in a row.
+    """
+    mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
+    z = np.tile(mean, (len(mean), steps, 1))
+    z[np.arange(len(mean)), :, np.arange(len(mean))] = np.linspace(-2.5, 2.5, steps)
+    images = model.decode(z.reshape(-1, len(mean))).mean().numpy()
+    title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"
+    return image_grid(images, columns=steps, title=title)
+
+
+def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
+    """Posterior means in the plane of a two-dimensional z, coloured by label."""
+    mean = model.encode(np.asarray(images, np.float32)).mean().numpy()
+    figure = Figure((7, 6))
+    axes = figure.subplots()
+    points = axes.scatter(*mean.T, c=labels, cmap="tab10" if labels is not None else None, s=4)
+    if labels is not None:
+        figure.colorbar(points, label="label")
+    axes.set(xlabel="$z_1$", ylabel="$z_2$", title="Posterior means of test images")
+    axes.set_aspect("equal")
+    return figure
+
+
+def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
+    """One panel for each term of the ledger, training and validation.
+
+    Args:
+        rows: one mapping an epoch with "epoch" and the logs of `fit`.
+    """
+    names = [name for name in rows[-1] if name != "epoch"]
+    terms = sorted({name.removeprefix("val_") for name in names})
+    figure = Figure((3.2 * len(terms), 3), layout="constrained")
+    for axes, term in zip(np.atleast_1d(figure.subplots(1, len(terms))), terms, strict=True):
+        for name, label, color in (
+            (term, "training", _OKABE_ITO[0]),
+            (f"val_{term}", "validation", _OKABE_ITO[1]),
+        ):
+            if name in names:
+                points = [(row["epoch"], row[name]) for row in rows if name in row]
+                axes.plot(*zip(*points, strict=True), color=color, label=label, marker=".")
+        unit = "" if term in ("divergence", "loss") else " (nats)"
+        axes.set(title=term.replace("_", " ") + unit, xlabel="epoch")
+        axes.legend(frameon=False)
+    return figure
+
+
+def save_run(
+    model: keras.Model,
+    rows: Sequence[Mapping[str, float]],
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    directory: str | Path,
+) -> list[Path]:
+    """The pictures of a training run: curves, reconstructions, samples, the latent space.
+
+    Args:
+        model: of the VAE family.
+        rows: see `learning_curves`.
+        images, labels: test images (n, height, width, channels) and their labels or None.
+        directory: where the PNG files go.
+
+    Returns:
+        Their paths.
+    """
+    figures = {
+        "learning_curves": learning_curves(rows),
+        "reconstructions": reconstructions(model, images),
+        "samples": samples(model),
+    }
+    if model.latent_dim == 2:
+        figures["latent_map"] = latent_map(model, images, labels)
+    else:
+        figures["traversals"] = traversals(model, images[0])
+    return [save(figure, Path(directory) / f"{name}.png") for name, figure in figures.items()]
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Writes a figure as PNG, making the folder where needed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    return path

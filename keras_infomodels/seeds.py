@@ -1,0 +1,34 @@
+"""Stateless seeds: all randomness of a step is a function of (seed, stream, counter)."""
+
+import secrets
+
+import tensorflow as tf
+
+__all__ = ["TABLE", "TEST", "TRAIN", "fold_seed", "fresh_seed"]
+
+TRAIN, TEST, TABLE = 0, 1, 2
+"""Streams: training steps, test steps, the table of encodings behind an information estimate."""
+
+
+def fold_seed(seed: int, *data) -> tf.Tensor:
+    """Folds integers or integer tensors into a seed.
+
+    Keras does not save a `SeedGenerator`'s state, so a resumed run would repeat its noise; a seed
+    folded from the optimizer's iterations resumes with the optimizer.
+
+    Args:
+        seed: the model's seed.
+        *data: integers or scalar tensors, such as a stream and a counter.
+
+    Returns:
+        An int32 tensor of shape (2,), as TensorFlow's stateless functions and TFP take it.
+    """
+    folded = tf.constant([seed, 0], tf.int32)
+    for item in data:
+        folded = tf.random.experimental.stateless_fold_in(folded, tf.cast(item, tf.int32))
+    return folded
+
+
+def fresh_seed() -> int:
+    """Draws a new seed from the operating system."""
+    return secrets.randbelow(2**31 - 1)

@@ -1,0 +1,92 @@
+"""Building what a recipe names: the data and the model."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from keras_infomodels.zoo.recipes import Recipe
+
+from keras_infomodels import datasets, distributions, divergences, models, networks
+
+__all__ = ["build_model", "load_split"]
+
+
+def load_split(
+    recipe: Recipe, split: str, data_dir: str | Path | None, labels: bool = False
+) -> tf.data.Dataset:
+    """One of the recipe's splits, shuffled only for training."""
+    return datasets.load(
+        recipe.dataset,
+        split,
+        recipe.batch_size,
+        data_dir=data_dir,
+        seed=recipe.seed,
+        labels=labels,
+        image_size=recipe.image_size,
+        shuffle=split == recipe.train_split,
+    )
+
+
+def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -> keras.Model:
+    """The compiled model of a recipe.
+
+    Args:
+        recipe: what to build.
+        image_shape: (height, width, channels).
+        steps: training steps in all, for the learning rate's schedule.
+
+    Raises:
+        ValueError: a name that is none, or settings that the model does not have.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    if recipe.model not in models.MODELS:
+        raise ValueError(f"model is one of {', '.join(models.MODELS)}; got {recipe.model!r}.")
+    likelihood = distributions.likelihood(recipe.likelihood)
+    model = models.MODELS[recipe.model](
+        *_networks(recipe, image_shape, likelihood.parameters),
+        likelihood=likelihood,
+        seed=recipe.seed,
+        **_objective(recipe),
+    )
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(keras.optimizers.Adam(rate))
+    return model
+
+
+def _networks(recipe: Recipe, image_shape, parameters) -> tuple[keras.Model, keras.Model]:
+    shared = {
+        "image_shape": image_shape,
+        "latent_dim": recipe.latent_dim,
+        "activation": recipe.activation,
+    }
+    if recipe.network == "mlp":
+        encoder = networks.MLPEncoder(widths=recipe.widths, min_stddev=recipe.min_stddev, **shared)
+        decoder = networks.MLPDecoder(widths=recipe.widths[::-1], parameters=parameters, **shared)
+        return encoder, decoder
+    *filters, width = recipe.widths
+    encoder = networks.ConvEncoder(
+        filters=filters, width=width, min_stddev=recipe.min_stddev, **shared
+    )
+    decoder = networks.ConvDecoder(
+        filters=filters[::-1], width=width, parameters=parameters, **shared
+    )
+    return encoder, decoder
+
+
+def _objective(recipe: Recipe) -> dict:
+    """alpha, lambda_ and divergence as far as the recipe sets them."""
+    divergence = recipe.divergence
+    if recipe.kernel is not None:
+        if divergence not in (None, "mmd"):
+            raise ValueError(f"Only the MMD has a kernel, and divergence is {divergence!r}.")
+        divergence = divergences.MMD(recipe.kernel)
+    chosen = {"alpha": recipe.alpha, "lambda_": recipe.lambda_, "divergence": divergence}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    fixed = {"vae": {"alpha", "lambda_", "divergence"}, "mmd_vae": {"alpha"}}
+    if given := sorted(set(chosen) & fixed.get(recipe.model, set())):
+        raise ValueError(
+            f"The model {recipe.model} has no setting {', '.join(given)}; infovae has all of them."
+        )
+    return chosen

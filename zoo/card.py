@@ -1,0 +1,57 @@
+"""The card of a preset: a README.md written from its metadata.json."""
+
+import json
+from pathlib import Path
+
+from keras_infomodels.zoo.recipes import Recipe
+
+__all__ = ["write_card"]
+
+_TITLES = {"vae": "VAE", "infovae": "InfoVAE", "mmd_vae": "MMD-VAE"}
+_UNITS = {"divergence": "MMD²", "loss": ""}
+
+
+def write_card(folder: str | Path, recipe: Recipe):
+    """Writes README.md; every figure on it comes from metadata.json."""
+    folder = Path(folder)
+    facts = json.loads((folder / "metadata.json").read_text())
+    (folder / "README.md").write_text(_card(folder.resolve().name, recipe, facts))
+
+
+def _card(name: str, recipe: Recipe, facts: dict) -> str:
+    training, metrics = facts["training"], dict(facts["metrics"])
+    split = metrics.pop("split")
+    rows = "\n".join(
+        f"| {key.replace('_', ' ')} | {value:.4f} | {_UNITS.get(key, 'nats per example')} |"
+        for key, value in metrics.items()
+    )
+    settings = recipe.to_toml().strip()
+    versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
+    return f"""---
+library_name: keras
+tags: [{recipe.model}, generative, mutual-information]
+datasets: [{recipe.dataset}]
+---
+# {name}
+
+{_TITLES.get(recipe.model, recipe.model)} with {recipe.latent_dim} latent variables, trained on
+{recipe.dataset}; {facts["parameters"]:,} parameters.
+
+## Figures
+
+On the split `{split}`, looked at once, after training; one run, seed {recipe.seed}. Observation
+model: `{recipe.likelihood}`. The mutual information is a lower bound from at most 10,000 encodings.
+
+| term | value | unit |
+|---|---|---|
+{rows}
+
+## Training
+
+{training["epochs"]} epochs of {training["steps_per_epoch"]} steps; the last
+{training["epochs_in_that_time"]} took {training["seconds"]} s. Versions: {versions}.
+
+```toml
+{settings}
+```
+"""

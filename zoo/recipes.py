@@ -1,0 +1,95 @@
+"""Recipes: everything that training a preset takes, as a flat TOML file."""
+
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+
+__all__ = ["Recipe"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one model is built and trained; every field is a key of recipe.toml.
+
+    Attributes:
+        model: a key of `models.MODELS`: "vae", "infovae" or "mmd_vae".
+        dataset: what `datasets.load` takes.
+        train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
+            once, after training.
+        image_size: (height, width) to resize to, or None.
+        network: "mlp" or "conv".
+        widths: of the encoder's hidden layers (for "conv" the filters and, last, the dense layer);
+            the decoder mirrors them.
+        activation: of the hidden layers.
+        latent_dim: number of latent variables.
+        min_stddev: floor of the posterior's standard deviation.
+        likelihood: a key of `distributions.LIKELIHOODS`.
+        alpha, lambda_: of `InfoVAE`, where the model has them; None is the model's default.
+        divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
+        kernel: of the MMD.
+        batch_size, epochs, learning_rate: of Adam.
+        schedule: "cosine" (to 0 over the run) or "constant".
+        seed: of the initial weights, the order of the data and the noise.
+    """
+
+    model: str
+    dataset: str
+    train_split: str = "train[:90%]"
+    validation_split: str = "train[90%:]"
+    test_split: str = "test"
+    image_size: tuple[int, int] | None = None
+    network: str = "mlp"
+    widths: tuple[int, ...] = (256, 256)
+    activation: str = "gelu"
+    latent_dim: int = 10
+    min_stddev: float = 0.01
+    likelihood: str = "bernoulli_stochastic"
+    alpha: float | None = None
+    lambda_: float | None = None
+    divergence: str | None = None
+    kernel: str | None = None
+    batch_size: int = 128
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    seed: int = 0
+
+    def __post_init__(self):
+        choices = {"network": ("mlp", "conv"), "schedule": ("cosine", "constant")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {allowed}, got {getattr(self, name)!r}.")
+        for name in ("epochs", "batch_size", "latent_dim", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is above 0, got {getattr(self, name)!r}.")
+        if self.network == "conv" and len(self.widths) < 2:
+            raise ValueError(
+                'With network = "conv" the widths are filters and, last, the dense layer, such as '
+                f"[16, 32, 64, 128]; got {list(self.widths)}."
+            )
+
+    @classmethod
+    def load(cls, path: str | Path, **changes) -> "Recipe":
+        """Reads a recipe.toml; changes replace its values.
+
+        Raises:
+            ValueError: a key that recipes do not have, or a value that makes no sense.
+        """
+        try:
+            values = tomllib.loads(Path(path).read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path} is no TOML file: {error}.") from error
+        fields = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - fields):
+            raise ValueError(f"{path} has unknown keys {unknown}; a recipe has {sorted(fields)}.")
+        values |= changes
+        if missing := {"model", "dataset"} - set(values):
+            raise ValueError(f"{path} lacks {sorted(missing)}.")
+        tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+        return cls(**values | tuples)
+
+    def to_toml(self) -> str:
+        """The recipe as TOML; None is what is not there."""
+        values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())

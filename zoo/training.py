@@ -1,0 +1,110 @@
+"""Training a recipe into a preset folder, with a run folder of history, checkpoints, pictures."""
+
+import os
+import time
+from pathlib import Path
+
+import keras
+from keras_infomodels.zoo.build import build_model, load_split
+from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.recipes import Recipe
+
+from keras_infomodels import datasets, plots
+from keras_infomodels.callbacks import AtomicBackup, History
+from keras_infomodels.presets import save_to_preset
+
+__all__ = ["train"]
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    data_dir: str | Path | None = None,
+    resume: bool = False,
+) -> keras.Model:
+    """Trains a recipe and leaves a preset folder with a subfolder `run/`.
+
+    Args:
+        recipe: what to train.
+        out: the preset folder: config.json, metadata.json, model.weights.h5, README.md,
+            recipe.toml; run/ holds history.csv, checkpoints/ and the pictures.
+        data_dir: see `datasets.load`.
+        resume: goes on from the last finished epoch of an interrupted run, to the same bits as an
+            uninterrupted one.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        FileExistsError: the folder holds a run and `resume` is False.
+        ValueError: `resume` with another recipe than the run's.
+    """
+    out = Path(out)
+    run = out / "run"
+    training = load_split(recipe, recipe.train_split, data_dir)
+    validation = load_split(recipe, recipe.validation_split, data_dir)
+    image_shape = tuple(training.element_spec.shape[1:])
+    model = build_model(recipe, image_shape, recipe.epochs * len(training))
+    _claim(out, recipe, resume)
+
+    backup = AtomicBackup(run / "checkpoints")
+    first = backup.restore(model) if resume else 0
+    history = History(run / "history.csv", first)
+    start = time.monotonic()
+    model.fit(
+        training,
+        validation_data=validation,
+        epochs=recipe.epochs,
+        initial_epoch=first,
+        callbacks=[history, backup],
+    )
+    seconds = time.monotonic() - start
+
+    test = load_split(recipe, recipe.test_split, data_dir)
+    ledger = model.evaluate(test, return_dict=True, verbose=0)
+    facts = {
+        "training": {
+            "seconds": round(seconds, 1),
+            "epochs_in_that_time": recipe.epochs - first,
+            "epochs": recipe.epochs,
+            "steps_per_epoch": len(training),
+            "dataset": recipe.dataset,
+            "seed": recipe.seed,
+        },
+        "metrics": {"split": recipe.test_split, **ledger},
+    }
+    save_to_preset(model, out, **facts)
+    plots.save_run(model, history.rows, *_test_arrays(recipe, data_dir), run)
+    write_card(out, recipe)
+    return model
+
+
+def _test_arrays(recipe: Recipe, data_dir: str | Path | None) -> tuple:
+    """The first 5,000 test images in [0, 1], and their labels where the set has any."""
+    images, labels = datasets.load_arrays(
+        recipe.dataset, recipe.test_split, data_dir=data_dir, image_size=recipe.image_size
+    )
+    images = images[:5000]
+    scale = 255 if images.dtype == "uint8" else 1
+    return images / scale, None if labels is None else labels[:5000]
+
+
+def _claim(out: Path, recipe: Recipe, resume: bool):
+    path = out / "recipe.toml"
+    if path.exists():
+        if not resume:
+            raise FileExistsError(
+                f"{out} holds a run already: go on with it with --resume, or choose another --out."
+            )
+        if Recipe.load(path) != recipe:
+            raise ValueError(
+                f"{path} differs from the recipe asked for; --resume takes the run's own settings, "
+                "so leave the others out, or choose another --out."
+            )
+        return
+    if resume:
+        raise FileNotFoundError(f"{out} holds no run to resume.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(recipe.to_toml())
+    os.replace(temporary, path)
