@@ -89,12 +89,16 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
     return figure
 
 
-def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
+def learning_curves(
+    rows: Sequence[Mapping[str, float]], ceilings: Mapping[str, float] | None = None
+) -> Figure:
     """One panel for each term of the ledger, training and validation.
 
     Args:
         rows: one mapping an epoch with "epoch" and the logs of `fit`.
+        ceilings: largest values that a term can have, drawn as lines from 0.
     """
+    ceilings = ceilings or {}
     names = [name for name in rows[-1] if name != "epoch"]
     terms = sorted({name.removeprefix("val_") for name in names})
     figure = Figure((3.2 * len(terms), 3), layout="constrained")
@@ -106,6 +110,10 @@ def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
             if name in names:
                 points = [(row["epoch"], row[name]) for row in rows if name in row]
                 axes.plot(*zip(*points, strict=True), color=color, label=label, marker=".")
+        if term in ceilings:
+            label = f"ceiling {ceilings[term]:.2f}"
+            axes.axhline(ceilings[term], color=_OKABE_ITO[6], linestyle="--", label=label)
+            axes.set_ylim(bottom=0)
         unit = "" if term in ("divergence", "loss") else " (nats)"
         axes.set(title=term.replace("_", " ") + unit, xlabel="epoch")
         axes.legend(frameon=False)
@@ -118,12 +126,13 @@ def save_run(
     images: np.ndarray,
     labels: np.ndarray | None,
     directory: str | Path,
+    ceilings: Mapping[str, float] | None = None,
 ) -> list[Path]:
     """The pictures of a training run: curves, reconstructions, samples, the latent space.
 
     Args:
         model: of the VAE family.
-        rows: see `learning_curves`.
+        rows, ceilings: see `learning_curves`.
         images, labels: test images (n, height, width, channels) and their labels or None.
         directory: where the PNG files go.
 
@@ -131,7 +140,7 @@ def save_run(
         Their paths.
     """
     figures = {
-        "learning_curves": learning_curves(rows),
+        "learning_curves": learning_curves(rows, ceilings),
         "reconstructions": reconstructions(model, images),
         "samples": samples(model),
     }

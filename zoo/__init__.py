@@ -1,4 +1,4 @@
-"""Pretrained models: turns a name into a preset folder; recipes and training. Loads no TensorFlow."""
+"""Pretrained models: turns a name into a preset folder. Loads no TensorFlow by itself."""
 
 import json
 from pathlib import Path

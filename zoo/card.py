@@ -48,8 +48,9 @@ model: `{recipe.likelihood}`. The mutual information is a lower bound from at mo
 
 ## Training
 
-{training["epochs"]} epochs of {training["steps_per_epoch"]} steps; the last
-{training["epochs_in_that_time"]} took {training["seconds"]} s. Versions: {versions}.
+{training["epochs"]} epochs of {training["steps_per_epoch"]} steps, the last
+{training["epochs_in_these_seconds"]} of them in {training["seconds"]} s with validation.
+Versions: {versions}.
 
 ```toml
 {settings}

@@ -64,17 +64,19 @@ def train(
     ledger = model.evaluate(test, return_dict=True, verbose=0)
     facts = {
         "training": {
-            "seconds": round(seconds, 1),
-            "epochs_in_that_time": recipe.epochs - first,
+            "dataset": recipe.dataset,
             "epochs": recipe.epochs,
             "steps_per_epoch": len(training),
-            "dataset": recipe.dataset,
             "seed": recipe.seed,
+            "seconds": round(seconds, 1),
+            "epochs_in_these_seconds": recipe.epochs - first,
         },
         "metrics": {"split": recipe.test_split, **ledger},
     }
     save_to_preset(model, out, **facts)
-    plots.save_run(model, history.rows, *_test_arrays(recipe, data_dir), run)
+    ceilings = {"mutual_information": model.mutual_information(validation).ceiling}
+    pictured = _test_arrays(recipe, data_dir)
+    plots.save_run(model, history.rows, *pictured, run, ceilings)
     write_card(out, recipe)
     return model
 

@@ -1,8 +1,10 @@
 """TensorFlow Datasets: preparing, and reading into arrays."""
 
 import gzip
+import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,8 @@ def read(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked."""
     builder = _prepared_builder(name, data_dir, download)
-    parse_split(split, {part: info.num_examples for part, info in builder.info.splits.items()})
     image_key = _image_key(builder, image_size)
-    labels = isinstance(builder.info.features.get("label"), tfds.features.ClassLabel)
+    labels = "label" in builder.info.features
 
     def select(example):
         image = example[image_key]
@@ -31,7 +32,10 @@ def read(
             image = _resize(image, image_size)
         return (image, example["label"]) if labels else (image,)
 
-    dataset = builder.as_dataset(split=split, shuffle_files=False)
+    try:
+        dataset = builder.as_dataset(split=split, shuffle_files=False)
+    except ValueError as error:
+        raise _split_error(split, builder.info.splits) from error
     dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
     columns = [np.concatenate(c) for c in zip(*dataset.as_numpy_iterator(), strict=True)]
     images = columns[0]
@@ -47,8 +51,8 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
 
     Args:
         name: as in `datasets.load`.
-        data_dir: where it goes, None for TFDS's own directory. If it holds the canonical files in
-            `data_dir/NAME/`, these are prepared into TFDS's own directory and nothing is downloaded.
+        data_dir: where it goes, None for TFDS's own directory. If it holds the canonical files
+            in `data_dir/NAME/`, these are prepared into TFDS's own directory without a download.
 
     Returns:
         The folder of the prepared data.
@@ -74,10 +78,14 @@ def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
             }
         )
     except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"split is one of {', '.join(sizes)}, or a slice such as 'train[:90%]'; got {split!r}."
-        ) from error
+        raise _split_error(split, sizes) from error
     return absolute.splitname, slice(absolute.from_, absolute.to)
+
+
+def _split_error(split: str, known: Iterable[str]) -> ValueError:
+    return ValueError(
+        f"split is one of {', '.join(known)}, or a slice such as 'train[:90%]'; got {split!r}."
+    )
 
 
 def _resize(image: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
@@ -119,6 +127,9 @@ def _prepared_builder(
 
 
 def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder:
+    if data_dir is None:
+        # TFDS itself reads the variable only once, when it is imported.
+        data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
         return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
     except tfds.core.DatasetNotFoundError as error:

@@ -1,0 +1,42 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import keras
+import numpy as np
+import pytest
+
+from keras_infomodels import models, networks
+
+IMAGE_SHAPE = (8, 8, 1)
+LATENT_DIM = 3
+
+
+@pytest.fixture(autouse=True)
+def _private_data_directory(tmp_path, monkeypatch):
+    """No test reads or writes a person's own data sets."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
+def images():
+    """40 random grey images."""
+    return np.random.default_rng(0).uniform(size=(40, *IMAGE_SHAPE)).astype(np.float32)
+
+
+@pytest.fixture
+def make_model():
+    """Makes a tiny compiled model of a class; the same weights each time."""
+
+    def make(cls=models.InfoVAE, parameters=("logits",), learning_rate=1e-2, **kwargs):
+        keras.utils.set_random_seed(0)
+        shared = {"image_shape": IMAGE_SHAPE, "latent_dim": LATENT_DIM, "widths": (16,)}
+        encoder = networks.MLPEncoder(**shared)
+        decoder = networks.MLPDecoder(parameters=parameters, **shared)
+        kwargs.setdefault("likelihood", "bernoulli_stochastic")
+        model = cls(encoder, decoder, **kwargs)
+        model.compile(keras.optimizers.Adam(learning_rate))
+        return model
+
+    return make

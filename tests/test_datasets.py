@@ -1,0 +1,281 @@
+import functools
+import gzip
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import checksums
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+
+from keras_infomodels import datasets
+from keras_infomodels.callbacks import FollowEpoch
+
+tfds.disable_progress_bar()
+rng = np.random.default_rng(0)
+
+
+def numbered(count, **kwargs):
+    """Images whose only pixel is their number / 100."""
+    images = (np.arange(count) / 100).astype(np.float32).reshape(-1, 1, 1, 1)
+    return datasets.from_arrays(images, **kwargs)
+
+
+def order(dataset):
+    return np.rint(100 * np.concatenate([b.numpy().ravel() for b in dataset])).astype(int).tolist()
+
+
+def test_every_epoch_is_another_permutation_and_a_function_of_seed_and_epoch():
+    dataset = numbered(23, batch_size=5, seed=3)
+    first, second = order(dataset), order(dataset)
+    assert sorted(first) == sorted(second) == list(range(23))
+    assert first != second
+    dataset.epoch.assign(1)
+    assert order(dataset) == second
+    again = numbered(23, batch_size=7, seed=3)
+    assert [order(again), order(again)] == [first, second]
+    assert order(numbered(23, seed=4)) != first
+
+
+def test_without_shuffling_the_order_is_the_arrays():
+    dataset = numbered(23, batch_size=5, shuffle=False)
+    assert order(dataset) == order(dataset) == list(range(23))
+    assert len(dataset) == 5
+    assert [len(batch) for batch in dataset] == [5, 5, 5, 5, 3]
+
+
+def test_labels_stay_with_their_images():
+    images = (np.arange(30) / 100).astype(np.float32).reshape(-1, 1, 1, 1)
+    for x, y in datasets.from_arrays(images, np.arange(30), batch_size=4):
+        np.testing.assert_array_equal(np.rint(100 * x.numpy().ravel()), y)
+        assert y.dtype == tf.int32
+
+
+def test_fit_gives_the_epoch_to_the_data(make_model, images):
+    seen = []
+
+    class Spy(FollowEpoch):
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            seen.append(int(self.dataset.epoch))
+
+    dataset = datasets.from_arrays(images, batch_size=16)
+    make_model().fit(dataset, initial_epoch=3, epochs=5, verbose=0, callbacks=[Spy(dataset)])
+    assert seen == [3, 4]
+    assert int(dataset.epoch) == 5
+
+
+def test_a_resumed_fit_is_a_straight_one(make_model, images):
+    dataset = datasets.from_arrays(images, batch_size=16)
+    straight, resumed = make_model(), make_model()
+    straight.fit(dataset, epochs=3, verbose=0)
+    resumed.fit(dataset, epochs=2, verbose=0)
+    resumed.fit(dataset, initial_epoch=2, epochs=3, verbose=0)
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_bytes_become_floats_in_the_unit_interval():
+    images = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1)
+    (batch,) = datasets.from_arrays(images, shuffle=False)
+    assert batch.dtype == tf.float32
+    np.testing.assert_allclose(batch.numpy().ravel(), [0, 0.2, 1])
+
+
+@pytest.mark.parametrize(
+    ("images", "what"),
+    [
+        (np.zeros((3, 4, 4, 1), np.int32), "uint8"),
+        (np.full((3, 4, 4, 1), 2.0), r"\[0, 1\]"),
+        (np.full((3, 4, 4, 1), np.nan), r"\[0, 1\]"),
+        (np.zeros((0, 4, 4, 1)), "at least 1"),
+        (np.zeros((4, 4)), "height, width, channels"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(images, what):
+    with pytest.raises(ValueError, match=what):
+        datasets.from_arrays(images)
+
+
+def test_wrong_labels_and_batch_sizes_are_refused():
+    with pytest.raises(ValueError, match="labels of shape"):
+        numbered(3, labels=np.zeros(2))
+    with pytest.raises(ValueError, match="batch_size"):
+        numbered(3, batch_size=0)
+
+
+def test_the_mini_set_is_balanced_real_and_small():
+    images, labels = datasets.load_arrays("fashion_mnist_mini", "train")
+    assert images.shape == (2500, 28, 28, 1)
+    np.testing.assert_array_equal(np.bincount(labels), np.full(10, 250))
+    test, test_labels = datasets.load_arrays("fashion_mnist_mini", "test")
+    assert test.shape == (500, 28, 28, 1)
+    np.testing.assert_array_equal(np.bincount(test_labels), np.full(10, 50))
+    # Trousers are taller than they are wide, sneakers the other way round.
+    lit = test.mean(axis=0, where=(test_labels == 1)[:, None, None, None]) > 64
+    assert lit.any((1, 2)).sum() > lit.any((0, 2)).sum()
+    package = Path(datasets.__path__[0])
+    assert (package / "fashion_mnist_mini.npz").stat().st_size < 1_500_000
+    assert "MIT License" in (package / "fashion_mnist_mini.LICENSE").read_text()
+
+
+def test_splits_and_sizes_of_the_mini_set():
+    whole, _ = datasets.load_arrays("fashion_mnist_mini", "train")
+    head, _ = datasets.load_arrays("fashion_mnist_mini", "train[:90%]")
+    tail, _ = datasets.load_arrays("fashion_mnist_mini", "train[90%:]")
+    np.testing.assert_array_equal(np.concatenate([head, tail]), whole)
+    batch, labels = next(
+        iter(datasets.load("fashion_mnist_mini", "test", 8, labels=True, image_size=(32, 20)))
+    )
+    assert batch.shape == (8, 32, 20, 1)
+    assert labels.shape == (8,)
+    for split in ("validation", "train[:x]", "test+train"):
+        with pytest.raises(ValueError, match="split is one of train, test"):
+            datasets.load("fashion_mnist_mini", split)
+
+
+def test_any_tfds_set_by_name():
+    load = functools.partial(datasets.load, download=True)
+    with tfds.testing.mock_data(num_examples=9):
+        (batch,) = load("kmnist", "test")
+        assert batch.shape == (9, 28, 28, 1)
+        (batch,) = load("cifar10", "train", image_size=(16, 16))
+        assert batch.shape == (9, 16, 16, 3)
+        assert 0 <= float(tf.reduce_min(batch)) < float(tf.reduce_max(batch)) <= 1
+        with pytest.raises(ValueError, match="image_size="):
+            load("imagenette", "train")
+        assert next(iter(load("imagenette", image_size=(8, 8)))).shape[1:] == (8, 8, 3)
+        with pytest.raises(ValueError, match="no set of images"):
+            load("imdb_reviews", "train")
+        with pytest.raises(ValueError, match="no labels"):
+            load("binarized_mnist", "train", labels=True)
+
+
+def test_data_that_are_not_there_are_missed_at_once_with_three_remedies(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        datasets.load("kmnist", data_dir=tmp_path)
+    message = str(error.value)
+    assert "infomodels prepare kmnist" in message
+    assert "--data-dir" in message
+    assert "t10k-images-idx3-ubyte.gz" in message
+    with pytest.raises(ValueError, match="catalog"):
+        datasets.load("no_such_set")
+
+
+def idx(array):
+    header = np.array([0x800 + array.ndim, *array.shape], ">i4").tobytes()
+    return gzip.compress(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def raw_mnist(tmp_path):
+    """A folder with 20 + 10 images of noise in MNIST's own files."""
+    folder = tmp_path / "raw" / "mnist"
+    folder.mkdir(parents=True)
+    images = rng.integers(0, 256, size=(30, 28, 28))
+    for part, rows in (("train", slice(20)), ("t10k", slice(20, 30))):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images[rows]))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(30)[rows] % 10))
+    return folder, images
+
+
+def fake_checksums(builder_class, paths):
+    """Makes TFDS expect these files instead of the published ones."""
+    infos = {info.filename: url for url, info in builder_class.url_infos.items()}
+    return mock.patch.object(
+        builder_class,
+        "url_infos",
+        {infos[path.name]: checksums.compute_url_info(path) for path in paths},
+    )
+
+
+def test_canonical_files_go_through_tfds_preparation_once(raw_mnist):
+    folder, images = raw_mnist
+    builder = tfds.builder("mnist")
+    module = tfds.image_classification.mnist
+    sizes = mock.patch.multiple(module, _TRAIN_EXAMPLES=20, _TEST_EXAMPLES=10)
+    with fake_checksums(type(builder), folder.iterdir()), sizes:
+        loaded, labels = datasets.load_arrays("mnist", "train", data_dir=folder.parent)
+    by_label = np.argsort(labels, kind="stable")
+    assert loaded.shape == (20, 28, 28, 1)
+    assert {a.tobytes() for a in loaded} == {a.astype(np.uint8).tobytes() for a in images[:20]}
+    np.testing.assert_array_equal(labels[by_label], np.arange(20) // 2)
+    # Prepared: the files are not looked at again, and neither is the network.
+    for path in folder.iterdir():
+        path.write_bytes(b"gone")
+    again, _ = datasets.load_arrays("mnist", "test", data_dir=folder.parent)
+    assert len(again) == 10
+    with pytest.raises(ValueError, match="split is one of train, test"):
+        datasets.load("mnist", "validation")
+    assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in folder.glob("*.gz"))
+    np.testing.assert_array_equal(datasets.load_arrays("mnist", "train")[0], loaded)
+
+
+def test_files_with_another_checksum_are_refused(raw_mnist):
+    folder, _ = raw_mnist
+    with pytest.raises(NonMatchingChecksumError, match="wrong checksum"):
+        datasets.load("mnist", data_dir=folder.parent)
+
+
+def test_missing_canonical_files_are_named(raw_mnist):
+    folder, _ = raw_mnist
+    (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="lacks t10k-labels-idx1-ubyte"):
+        datasets.load("mnist", data_dir=folder.parent)
+
+
+def test_binarized_mnist_from_plain_and_gzipped_text(tmp_path):
+    folder, plain = tmp_path / "raw" / "binarized_mnist", tmp_path / "plain"
+    folder.mkdir(parents=True)
+    plain.mkdir()
+    rows = rng.integers(0, 2, size=(3, 4, 784))
+    for part, array in zip(("train", "valid", "test"), rows, strict=True):
+        name = f"binarized_mnist_{part}.amat"
+        np.savetxt(plain / name, array, fmt="%d")
+        if part == "train":
+            (folder / f"{name}.gz").write_bytes(gzip.compress((plain / name).read_bytes()))
+        else:
+            (folder / name).write_bytes((plain / name).read_bytes())
+    builder = tfds.builder("binarized_mnist")
+    with fake_checksums(type(builder), plain.iterdir()):
+        (batch,) = datasets.load("binarized_mnist", "train", data_dir=folder.parent)
+    assert set(np.unique(batch)) == {0.0, 1.0}
+    assert {a.astype(int).tobytes() for a in batch.numpy().reshape(4, -1)} == {
+        a.tobytes() for a in rows[0]
+    }
+    assert len(datasets.load_arrays("binarized_mnist", "validation")[0]) == 4
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_folder_of_images(tmp_path, nested):
+    root = tmp_path / "train" if nested else tmp_path
+    for label, shade in (("cats", 50), ("dogs", 200)):
+        (root / label).mkdir(parents=True)
+        for i in range(3):
+            png = tf.io.encode_png(np.full((6, 4, 1), shade + i, np.uint8))
+            tf.io.write_file(str(root / label / f"{i}.png"), png)
+    images, labels = datasets.load_arrays(str(tmp_path), "train")
+    assert images.shape == (6, 6, 4, 1)
+    np.testing.assert_array_equal(labels, [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [50, 51, 52, 200, 201, 202])
+    assert len(datasets.load_arrays(str(tmp_path), "train[:50%]")[0]) == 3
+    assert next(iter(datasets.load(str(tmp_path), image_size=(3, 2)))).shape == (6, 3, 2, 1)
+    with pytest.raises(ValueError, match="has the splits train"):
+        datasets.load(str(tmp_path), "test")
+
+
+def test_a_folder_without_classes_and_one_without_images(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match="no images"):
+        datasets.load(str(empty))
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    tf.io.write_file(str(flat / "a.png"), tf.io.encode_png(np.zeros((5, 5, 3), np.uint8)))
+    images, labels = datasets.load_arrays(str(flat))
+    assert images.shape == (1, 5, 5, 3)
+    assert labels is None
+    with pytest.raises(ValueError, match="no labels"):
+        datasets.load(str(flat), labels=True)

@@ -1,0 +1,165 @@
+import numpy as np
+import oracles
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels import divergences
+from keras_infomodels.distributions import StandardNormal
+from keras_infomodels.divergences import MMD, squared_distances
+
+rng = np.random.default_rng(0)
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def expected_mmd(kernel, mean, covariance):
+    d = len(mean)
+    if kernel == "inverse_multiquadric":
+        return oracles.inverse_multiquadric_mmd(mean, covariance, [2 * d * s for s in SCALES])
+    return oracles.gaussian_mmd(mean, covariance, d if kernel == "gaussian" else d**2 / 2)
+
+
+def resampled(mmd, mean, covariance, n, repeats):
+    """The estimates of many batches."""
+    cholesky = tf.constant(np.linalg.cholesky(covariance), tf.float32)
+
+    @tf.function
+    def estimate(seed):
+        normal = tf.random.stateless_normal((2, n, len(mean)), seed)
+        return mmd.between(normal[0] @ tf.transpose(cholesky) + mean, normal[1])
+
+    return np.array([estimate(tf.constant([i, 7])).numpy() for i in range(repeats)])
+
+
+@pytest.mark.parametrize("dimension", [2, 8, 32, 128])
+@pytest.mark.parametrize("kernel", ["inverse_multiquadric", "gaussian", "paper"])
+def test_means_over_resamples_are_the_closed_forms(kernel, dimension):
+    mean = np.full(dimension, 0.2, np.float32)
+    factor = rng.normal(size=(dimension, dimension)) / np.sqrt(dimension)
+    covariance = 0.3 * np.eye(dimension) + 0.2 * factor @ factor.T
+    closed, within_q, within_p = expected_mmd(kernel, mean, covariance)
+    n = 50
+    for estimator, bias in (
+        ("unbiased", 0.0),
+        ("biased", ((1 - within_q) + (1 - within_p)) / n),
+    ):
+        estimates = resampled(MMD(kernel, estimator), mean, covariance, n, 300)
+        error = estimates.std(ddof=1) / np.sqrt(300)
+        assert abs(estimates.mean() - (closed + bias)) < 5 * error + 2e-6
+    # What tells the two estimators apart is many standard errors wide.
+    assert bias > 8 * error
+
+
+@pytest.mark.parametrize("dimension", [2, 5, 10, 20, 64, 128])
+def test_a_collapsed_encoder_is_seen_in_any_dimension(dimension):
+    """mathematics: bandwidths in proportion to d keep the signal, d^2 loses it."""
+    z = tf.zeros((4000, dimension))
+    prior = StandardNormal(dimension).distribution()
+
+    def measured(mmd):
+        return float(mmd(z, None, prior, tf.constant([1, 2])))
+
+    assert 0.150 <= measured(MMD("gaussian")) <= 0.172
+    assert 0.145 <= measured(MMD(scales=[1.0])) <= 0.17
+    assert 0.22 <= measured(MMD()) <= 0.28
+    paper = {2: 0.167, 5: 0.0401, 10: 0.0105, 20: 0.0026, 64: 0.00025, 128: 0.00006}
+    assert measured(MMD("paper")) == pytest.approx(paper[dimension], rel=0.08, abs=1.5e-5)
+
+
+def test_equal_samples_are_at_zero_and_far_ones_at_two():
+    x = tf.constant(rng.normal(size=(30, 4)), tf.float32)
+    assert float(MMD(estimator="biased").between(x, x)) == pytest.approx(0, abs=1e-6)
+    far = MMD("gaussian", estimator="biased").between(tf.zeros((9, 4)), tf.fill((9, 4), 1e3))
+    assert float(far) == pytest.approx(2)
+
+
+def test_the_unbiased_estimate_may_be_negative():
+    x, y = tf.constant(rng.normal(size=(2, 200, 40)), tf.float32)
+    estimates = [float(MMD().between(x[i::10], y[i::10])) for i in range(10)]
+    assert min(estimates) < 0
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0])
+def test_a_tfp_kernel_gives_the_same_as_ours(scale):
+    x, y = (tf.constant(rng.normal(size=(n, 5)), tf.float32) for n in (30, 20))
+    theirs = tfp.math.psd_kernels.RationalQuadratic(
+        scale_mixture_rate=1.0, length_scale=np.float32(np.sqrt(2 * 5 * scale / 2))
+    )
+    for estimator in ("unbiased", "biased"):
+        ours = MMD("inverse_multiquadric", estimator, [scale]).between(x, y)
+        np.testing.assert_allclose(MMD(theirs, estimator).between(x, y), ours, atol=1e-6)
+
+
+def test_the_gradient_pulls_towards_the_prior():
+    prior = StandardNormal(3).distribution()
+    z = tf.Variable(tf.random.stateless_normal((200, 3), [1, 1]) + 2.0)
+    optimizer_step = 50.0
+    before = float(tf.norm(tf.reduce_mean(z, 0)))
+    with tf.GradientTape() as tape:
+        loss = MMD()(z, None, prior, tf.constant([3, 4]))
+    gradient = tape.gradient(loss, z)
+    z.assign_sub(optimizer_step * gradient)
+    assert float(tf.norm(tf.reduce_mean(z, 0))) < before
+    assert np.isfinite(gradient).all()
+
+
+def test_duplicated_points_have_a_finite_gradient():
+    z = tf.Variable(tf.ones((6, 2)))
+    with tf.GradientTape() as tape:
+        loss = MMD()(z, None, StandardNormal(2).distribution(), tf.constant([1, 2]))
+    assert np.isfinite(tape.gradient(loss, z)).all()
+
+
+def test_one_point_is_enough():
+    loss = MMD()(tf.zeros((1, 2)), None, StandardNormal(2).distribution(), tf.constant([1, 2]))
+    assert np.isfinite(loss)
+
+
+def test_no_tensor_has_more_than_two_axes():
+    spec = tf.TensorSpec((None, 16), tf.float32)
+
+    @tf.function
+    def loss_and_gradient(x, y):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = MMD().between(x, y)
+        return loss, tape.gradient(loss, x)
+
+    graph = loss_and_gradient.get_concrete_function(spec, spec).graph
+    ranks = [out.shape.rank for op in graph.get_operations() for out in op.outputs]
+    assert len(ranks) > 100
+    assert max(rank for rank in ranks if rank is not None) == 2
+
+
+def test_squared_distances_are_those_of_numpy_and_never_negative():
+    x, y = rng.normal(size=(7, 3)), rng.normal(size=(5, 3))
+    direct = ((x[:, None] - y[None]) ** 2).sum(-1)
+    np.testing.assert_allclose(squared_distances(tf.constant(x), tf.constant(y)), direct)
+    close = tf.constant(1000 + 1e-3 * rng.normal(size=(20, 3)), tf.float32)
+    assert float(tf.reduce_min(squared_distances(close, close))) >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({"kernel": "rbf"}, "inverse_multiquadric"),
+        ({"estimator": "v"}, "biased"),
+        ({"kernel": "paper", "scales": [1.0]}, "no scales"),
+        ({"scales": [0.0]}, "positive"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(arguments, what):
+    with pytest.raises(ValueError, match=what):
+        MMD(**arguments)
+
+
+def test_divergence_by_name():
+    assert isinstance(divergences.divergence("mmd"), MMD)
+    with pytest.raises(ValueError, match="mmd"):
+        divergences.divergence("kl")
+
+
+def test_a_tfp_kernel_trains_but_is_not_saved():
+    kernel = tfp.math.psd_kernels.ExponentiatedQuadratic()
+    with pytest.raises(ValueError, match="cannot be saved"):
+        MMD(kernel).get_config()

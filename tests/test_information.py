@@ -1,0 +1,140 @@
+import math
+
+import numpy as np
+import oracles
+import pytest
+
+from keras_infomodels.information import (
+    Estimate,
+    LinearGaussian,
+    aggregated_log_prob,
+    aggregated_mutual_information,
+)
+
+rng = np.random.default_rng(0)
+
+
+def random_case(seed):
+    generator = np.random.default_rng(seed)
+    d, k = 5, 3
+    factor, noise = generator.normal(size=(d, d)), generator.normal(size=(k, k))
+    return {
+        "sx": factor @ factor.T / d + 0.1 * np.eye(d),
+        "a": generator.normal(size=(k, d)),
+        "b": generator.normal(size=k),
+        "s": 0.2 * noise @ noise.T + 0.1 * np.eye(k),
+        "w": generator.normal(size=(d, k)),
+        "c": generator.normal(size=d),
+        "sigma": 0.7,
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_linear_gaussian_terms_are_the_closed_forms(seed):
+    case = random_case(seed)
+    oracle, expected = LinearGaussian(*case.values()), oracles.linear_gaussian(**case)
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(oracle, name)(), value, rtol=1e-5, err_msg=name)
+    # ELBO surgery, and the ELBO below the likelihood
+    np.testing.assert_allclose(
+        oracle.rate(), oracle.mutual_information() + oracle.marginal_kl(), rtol=1e-9
+    )
+    assert -oracle.loss(0, 1) < oracle.log_likelihood()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "lambda_"), [(0, 1), (0, 1000), (1, 1), (1, 10), (0.5, 3), (-3, 4)]
+)
+def test_three_ways_to_write_the_infovae_objective_agree(alpha, lambda_):
+    case = random_case(11)
+    t = oracles.linear_gaussian(**case)
+    # From the joint KL: E_q(z) KL(q(x|z) || p(x|z)) = -H(x) + I_q + reconstruction, for which
+    # the constant H(x) drops out.
+    seed_objective = (
+        lambda_ * t["marginal_kl"]
+        + (t["mutual_information"] + t["reconstruction"])
+        - alpha * t["mutual_information"]
+    )
+    by_information = (
+        t["reconstruction"] + (1 - alpha) * t["mutual_information"] + lambda_ * t["marginal_kl"]
+    )
+    loss = LinearGaussian(*case.values()).loss(alpha, lambda_)
+    np.testing.assert_allclose(loss, seed_objective, rtol=1e-5)
+    np.testing.assert_allclose(loss, by_information, rtol=1e-5)
+
+
+def test_elbo_plus_information_is_reconstruction_and_marginal_kl():
+    oracle = LinearGaussian(*random_case(3).values())
+    elbo = -oracle.loss(0, 1)
+    expected = -oracle.reconstruction() - oracle.marginal_kl()
+    np.testing.assert_allclose(elbo + oracle.mutual_information(), expected, rtol=1e-9)
+
+
+def test_the_exact_posterior_closes_the_gap():
+    generator = np.random.default_rng(5)
+    w, c, sigma = generator.normal(size=(5, 2)), generator.normal(size=5), 0.6
+    m = w.T @ w + sigma**2 * np.eye(2)
+    a = np.linalg.solve(m, w.T)
+    s = sigma**2 * np.linalg.inv(m)
+    sx = generator.normal(size=(5, 5))
+    oracle = LinearGaussian(sx @ sx.T, a, -a @ c, s, w, c, sigma)
+    np.testing.assert_allclose(-oracle.loss(0, 1), oracle.log_likelihood(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-2])
+def test_aggregated_log_prob_is_the_direct_mixture(scale):
+    loc, z = rng.normal(size=(300, 4)), rng.normal(size=(50, 4))
+    z[:25] = loc[:25] + scale * z[:25]
+    scales = scale * rng.uniform(0.5, 1.5, size=(300, 4))
+    exponent = -0.5 * ((z[:, None] - loc) / scales) ** 2 - np.log(scales * np.sqrt(2 * np.pi))
+    joint = exponent.sum(-1)
+    top = joint.max(1, keepdims=True)
+    direct = top[:, 0] + np.log(np.mean(np.exp(joint - top), axis=1))
+    np.testing.assert_allclose(aggregated_log_prob(z, loc, scales), direct, rtol=1e-9, atol=1e-9)
+
+
+def test_chunks_do_not_change_the_answer(monkeypatch):
+    from keras_infomodels.information import aggregate
+
+    z, scale = rng.normal(size=(100, 2)), np.ones((100, 2))
+    whole = aggregated_log_prob(z, z, scale)
+    monkeypatch.setattr(aggregate, "_CELLS", 700)
+    np.testing.assert_allclose(aggregated_log_prob(z, z, scale), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8])
+def test_mutual_information_of_a_gaussian_channel(scale):
+    """x ~ N(0, 1), z = sqrt(1 - s^2) x + s e: I = -ln s for each of k dimensions."""
+    generator, n, k = np.random.default_rng(1), 5000, 2
+    loc = math.sqrt(1 - scale**2) * generator.normal(size=(n, k))
+    scales = np.full((n, k), scale)
+    estimate = aggregated_mutual_information(
+        loc + scale * generator.normal(size=(n, k)), loc, scales
+    )
+    exact = -k * math.log(scale)
+    assert abs(estimate.nats - exact) < 4 * estimate.standard_error + 0.005
+    assert estimate.kind == "lower bound"
+    assert estimate.ceiling == pytest.approx(math.log(n))
+
+
+def test_encodings_that_tell_every_example_apart_reach_the_ceiling():
+    loc = np.arange(64.0)[:, None]
+    estimate = aggregated_mutual_information(loc, loc, np.full((64, 1), 1e-3))
+    assert estimate.nats == pytest.approx(math.log(64))
+    assert estimate.near_ceiling()
+
+
+def test_a_collapsed_encoder_carries_nothing():
+    z = rng.normal(size=(64, 3))
+    estimate = aggregated_mutual_information(z, np.zeros((64, 3)), np.ones((64, 3)))
+    assert estimate.nats == pytest.approx(0, abs=1e-12)
+    assert not estimate.near_ceiling()
+
+
+def test_estimate_prints_its_kind_and_ceiling_and_converts_to_bits():
+    estimate = Estimate(math.log(2), 0.01, "lower bound", 2.0)
+    assert estimate.bits() == pytest.approx(1)
+    assert str(estimate) == "0.693 ± 0.010 nats (lower bound, ceiling 2.000)"
+    assert "ceiling" not in str(Estimate(1.0))
+    with pytest.raises(ValueError, match="upper bound"):
+        Estimate(1.0, kind="guess")

@@ -1,0 +1,323 @@
+import keras
+import numpy as np
+import oracles
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels import divergences, models
+from keras_infomodels.distributions import Gaussian
+from keras_infomodels.models import MMDVAE, VAE, InfoVAE
+
+tfd = tfp.distributions
+
+# A linear-Gaussian model: x ~ N(0, Sx), q(z|x) = N(A x + b, S), p(x|z) = N(W z + c, s^2 I).
+_rng = np.random.default_rng(3)
+_factor = _rng.normal(size=(4, 4))
+CASE = {
+    "sx": _factor @ _factor.T / 4 + 0.2 * np.eye(4),
+    "a": 0.5 * _rng.normal(size=(2, 4)),
+    "b": np.array([0.3, -0.2]),
+    "s": np.diag([0.5, 0.7]) ** 2,
+    "w": _rng.normal(size=(4, 2)),
+    "c": _rng.normal(size=4),
+    "sigma": 0.8,
+}
+EXAMPLES = 20_000
+
+
+def linear_model(alpha, lambda_, divergence=None):
+    """The case as Keras networks, with a learning rate of 0."""
+    x, z = keras.Input((4,)), keras.Input((2,))
+    loc, scale = keras.layers.Dense(2), keras.layers.Dense(2)
+    encoder = keras.Model(x, {"loc": loc(x), "scale": scale(x)})
+    mean = keras.layers.Dense(4)
+    decoder = keras.Model(z, {"loc": mean(z)})
+    loc.set_weights([CASE["a"].T, CASE["b"]])
+    scale.set_weights([np.zeros((4, 2)), np.sqrt(np.diag(CASE["s"]))])
+    mean.set_weights([CASE["w"].T, CASE["c"]])
+    model = InfoVAE(
+        encoder, decoder, None, Gaussian(CASE["sigma"]), alpha, lambda_, divergence, seed=5
+    )
+    model.compile(keras.optimizers.SGD(0.0))
+    return model
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Draws of N(0, Sx) whose own mean and covariance are exactly 0 and Sx."""
+    x = np.random.default_rng(0).normal(size=(EXAMPLES, 4))
+    x -= x.mean(0)
+    x = np.linalg.solve(np.linalg.cholesky(x.T @ x / EXAMPLES), x.T).T
+    return (x @ np.linalg.cholesky(CASE["sx"]).T).astype(np.float32)
+
+
+@pytest.mark.filterwarnings("ignore:alpha=:UserWarning")
+@pytest.mark.parametrize(
+    ("alpha", "lambda_"), [(0, 1), (0, 1000), (1, 1), (1, 10), (0.5, 3), (-3, 4.5)]
+)
+def test_train_and_test_steps_give_the_closed_forms(data, alpha, lambda_):
+    expected = oracles.linear_gaussian(**CASE)
+    sz = CASE["a"] @ CASE["sx"] @ CASE["a"].T + CASE["s"]
+    mmd, _, _ = oracles.gaussian_mmd(CASE["b"], sz, 2.0)
+    model = linear_model(alpha, lambda_, divergences.MMD("gaussian"))
+    history = model.fit(data, batch_size=500, epochs=1, shuffle=False, verbose=0).history
+    logs = model.evaluate(data, batch_size=500, verbose=0, return_dict=True)
+    for ledger in ({k: v[0] for k, v in history.items()}, logs):
+        # Its only noise is z's: 20,000 draws of the squared error.
+        assert ledger["reconstruction"] == pytest.approx(expected["reconstruction"], abs=0.1)
+        # A function of x's second moments alone.
+        assert ledger["rate"] == pytest.approx(expected["rate"], rel=1e-4)
+        # 40 batches of 500: a batch has a standard deviation of about 0.003.
+        assert ledger["divergence"] == pytest.approx(mmd, abs=0.002)
+        loss = ledger["reconstruction"] + (1 - alpha) * ledger["rate"]
+        loss += (alpha + lambda_ - 1) * ledger["divergence"]
+        assert ledger["loss"] == pytest.approx(loss, rel=1e-5)
+    # q(z) from 10,000 of the examples; KL(q(z) || p(z)) is what the rate has above it.
+    information = model.mutual_information(data, batch_size=1000)
+    assert information.nats == pytest.approx(expected["mutual_information"], abs=0.05)
+    assert logs["rate"] - information.nats == pytest.approx(expected["marginal_kl"], abs=0.05)
+
+
+class _GaussianKL(divergences.MMD):
+    """KL(N(m, S) || N(0, I)) with the moments of q(z), exact for this case."""
+
+    def __call__(self, z, posterior, prior, seed):
+        mean = tf.reduce_mean(posterior.mean(), 0)
+        covariance = tfp.stats.covariance(posterior.mean())
+        covariance += tf.reduce_mean(posterior.covariance(), 0)
+        trace = tf.linalg.trace(covariance) + tf.reduce_sum(mean**2)
+        return 0.5 * (trace - z.shape[1] - tf.linalg.logdet(covariance))
+
+
+@pytest.mark.parametrize(
+    ("alpha", "lambda_"), [(0, 1), (0, 1000), (1, 1), (1, 10), (0.5, 3), (-3, 4)]
+)
+def test_the_objective_with_the_kl_itself_is_the_closed_form(data, alpha, lambda_):
+    t = oracles.linear_gaussian(**CASE)
+    # Written through I_q, where the model writes it through the rate.
+    expected = (
+        t["reconstruction"] + (1 - alpha) * t["mutual_information"] + lambda_ * t["marginal_kl"]
+    )
+    model = linear_model(alpha, lambda_, _GaussianKL())
+    logs = model.evaluate(data, batch_size=EXAMPLES, verbose=0, return_dict=True)
+    # The reconstruction's noise, and float32.
+    error = 0.1 + (alpha + lambda_ - 1) * 1e-4
+    assert logs["loss"] == pytest.approx(expected, abs=error)
+
+
+def steps(make_model, images, cls, **kwargs):
+    model = make_model(cls, **kwargs)
+    logs = [model.train_on_batch(images[i : i + 10], return_dict=True) for i in (0, 10, 20)]
+    return logs, model.get_weights()
+
+
+@pytest.mark.parametrize(
+    ("point", "general"),
+    [
+        ((VAE, {}), (InfoVAE, {"alpha": 0.0, "lambda_": 1.0})),
+        ((MMDVAE, {"lambda_": 30.0}), (InfoVAE, {"alpha": 1.0, "lambda_": 30.0})),
+        ((VAE, {}), (InfoVAE, {"alpha": 0.0, "lambda_": 1.0, "divergence": None})),
+    ],
+)
+def test_named_points_are_infovae_bit_for_bit(make_model, images, point, general):
+    logs_a, weights_a = steps(make_model, images, point[0], **point[1])
+    logs_b, weights_b = steps(make_model, images, general[0], **general[1])
+    assert logs_a == logs_b
+    for a, b in zip(weights_a, weights_b, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_alpha_of_one_takes_the_rate_out_of_the_gradient(make_model, images):
+    model = make_model(InfoVAE, alpha=1.0, lambda_=1e-9)
+    x, seed = tf.constant(images), tf.constant([1, 2])
+    with tf.GradientTape(persistent=True) as tape:
+        terms = model._terms(x, seed, training=True)
+    of_loss = tape.gradient(terms["loss"], model.trainable_variables)
+    of_reconstruction = tape.gradient(terms["reconstruction"], model.trainable_variables)
+    for a, b in zip(of_loss, of_reconstruction, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert any(np.abs(g).max() > 1e-3 for g in of_loss)
+
+
+def test_a_divergence_of_weight_zero_is_absent(make_model, images):
+    logs = make_model(VAE).evaluate(images, verbose=0, return_dict=True)
+    assert set(logs) == {"loss", "reconstruction", "rate", "mutual_information"}
+    assert make_model(InfoVAE, lambda_=2.0).divergence.kernel == "inverse_multiquadric"
+
+
+def test_training_lowers_the_loss_and_raises_information(make_model, images):
+    model = make_model(VAE, likelihood="bernoulli_threshold", seed=1)
+    before = model.evaluate(images, verbose=0, return_dict=True)
+    model.fit(images, epochs=150, verbose=0)
+    after = model.evaluate(images, verbose=0, return_dict=True)
+    assert after["loss"] < before["loss"] - 2
+    assert after["mutual_information"] > before["mutual_information"] + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({"lambda_": 0.0}, "above 0"),
+        ({"alpha": 0.0, "lambda_": 0.5}, "at least 1"),
+        ({"alpha": -3.0, "lambda_": 3.9}, "at least 4"),
+        ({"alpha": float("nan")}, "finite"),
+        ({"likelihood": "gaussian"}, "parameters="),
+        ({"prior": tfd.Normal(0.0, 1.0)}, "event shape"),
+        ({"divergence": "hellinger"}, "mmd"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make_model, arguments, what):
+    with pytest.raises(ValueError, match=what):
+        make_model(InfoVAE, **arguments)
+
+
+def test_rewarded_information_is_warned_about(make_model):
+    with pytest.warns(UserWarning, match="min_stddev"):
+        make_model(InfoVAE, alpha=2.0)
+
+
+def test_networks_that_do_not_fit_are_refused():
+    from keras_infomodels.networks import MLPDecoder, MLPEncoder
+
+    with pytest.raises(ValueError, match="same latent_dim"):
+        VAE(MLPEncoder(latent_dim=3), MLPDecoder(latent_dim=4))
+    with pytest.raises(ValueError, match="same image_shape"):
+        VAE(MLPEncoder(), MLPDecoder(image_shape=(32, 32, 1)))
+    with pytest.raises(ValueError, match="returns no dict"):
+        VAE(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), MLPDecoder())
+    with pytest.raises(ValueError, match="no shapes yet"):
+        VAE(keras.Sequential([keras.layers.Dense(2)]), MLPDecoder())
+
+
+def test_wrong_data_are_refused_before_the_first_step(make_model, images):
+    model = make_model(VAE, likelihood="bernoulli")
+    with pytest.raises(ValueError, match="bernoulli_stochastic"):
+        model.fit(images, verbose=0)
+    with pytest.raises(ValueError, match="x / 255"):
+        model.fit(255 * images, verbose=0)
+    with pytest.raises(ValueError, match=r"x\[\.\.\., None\]"):
+        model.evaluate(images[..., 0], verbose=0)
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(4)
+    with pytest.raises(ValueError, match="bernoulli_stochastic"):
+        model.fit(np.round(images), validation_data=dataset, verbose=0)
+    with pytest.raises(ValueError, match=r"\(batch, 8, 8, 1\)"):
+        model.encode(images[..., 0])
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_compile_refuses_a_loss(make_model):
+    with pytest.raises(ValueError, match="own loss"):
+        make_model().compile("adam", loss="mse")
+
+
+def test_sample_weights_are_refused(make_model, images):
+    with pytest.raises(ValueError, match="sample_weight"):
+        make_model().fit(images, np.zeros(40), sample_weight=np.ones(40), verbose=0)
+
+
+def test_regularizers_of_the_networks_count(images):
+    x, z = keras.Input((8, 8, 1)), keras.Input((2,))
+    flat = keras.layers.Flatten()(x)
+    loc = keras.layers.Dense(2, kernel_regularizer=keras.regularizers.L2(1e6))(flat)
+    scale = keras.layers.Dense(2, "softplus")(flat)
+    image = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(z))
+    encoder = keras.Model(x, {"loc": loc, "scale": scale})
+    model = VAE(encoder, keras.Model(z, {"logits": image}), likelihood="continuous_bernoulli")
+    model.compile(keras.optimizers.Adam(0.05))
+    model.fit(images, epochs=40, verbose=0)
+    assert np.abs(model.encode(images).mean()).max() < 0.1
+
+
+def test_generate_repeats_with_a_seed_and_not_without(make_model):
+    model = make_model()
+    np.testing.assert_array_equal(model.generate(3, seed=4), model.generate(3, seed=4))
+    assert not np.array_equal(model.generate(3), model.generate(3))
+    assert not np.array_equal(model.generate(3, seed=4), model.generate(3, seed=5))
+
+
+def test_reconstruct_passes_the_posteriors_mean_or_a_sample(make_model, images):
+    model = make_model()
+    posterior = model.encode(images)
+    np.testing.assert_allclose(
+        model.reconstruct(images), model.decode(posterior.mean()).mean(), atol=1e-6
+    )
+    np.testing.assert_array_equal(model(images), model.reconstruct(images))
+    np.testing.assert_allclose(model.predict(images, verbose=0), model(images), atol=1e-6)
+    sampled = model.reconstruct(images, sample=True, seed=1)
+    assert not np.allclose(sampled, model.reconstruct(images), atol=1e-3)
+    np.testing.assert_array_equal(sampled, model.reconstruct(images, sample=True, seed=1))
+
+
+def test_interpolation_ends_at_the_reconstructions(make_model, images):
+    model = make_model()
+    line = model.interpolate(images[0], images[1], steps=5)
+    assert line.shape == (5, 8, 8, 1)
+    np.testing.assert_allclose(line[0], model.reconstruct(images[:1])[0], atol=1e-5)
+    np.testing.assert_allclose(line[-1], model.reconstruct(images[1:2])[0], atol=1e-5)
+    with pytest.raises(ValueError, match="at least 2"):
+        model.interpolate(images[0], images[1], steps=1)
+
+
+def test_a_threshold_is_part_of_the_encoder(make_model, images):
+    model = make_model(likelihood="bernoulli_threshold")
+    binary = (images >= 0.5).astype(np.float32)
+    np.testing.assert_array_equal(model.encode(images).mean(), model.encode(binary).mean())
+
+
+def test_the_ceiling_is_said_once_and_closeness_to_it_once(make_model, images, capsys):
+    model = make_model(VAE)
+    model.fit(images, validation_data=images, epochs=2, verbose=2)
+    assert capsys.readouterr().out.count("ln N = 3.689") == 1
+    sharp = make_model(VAE)
+    kernel, bias = sharp.encoder.get_layer("raw_scale").get_weights()
+    sharp.encoder.get_layer("raw_scale").set_weights([0 * kernel, bias - 20])
+    sharp.evaluate(images)
+    sharp.evaluate(images)
+    assert capsys.readouterr().out.count("at its ceiling") == 1
+    make_model(VAE).evaluate(images, verbose=0)
+    make_model(VAE).fit(images, validation_data=images, verbose=0)
+    assert "ceiling" not in capsys.readouterr().out
+
+
+def test_fit_shows_validation_information_and_no_training_one(make_model, images):
+    history = make_model().fit(images, validation_split=0.25, verbose=0).history
+    assert "val_mutual_information" in history
+    assert "mutual_information" not in history
+
+
+def test_evaluation_does_not_depend_on_the_training_position(make_model, images):
+    model = make_model()
+    first = model.evaluate(images, verbose=0, return_dict=True)
+    assert model.evaluate(images, verbose=0, return_dict=True) == first
+    values = model.evaluate(images, verbose=0)
+    assert values == list(first.values())
+
+
+def test_information_of_data_in_any_form(make_model, images):
+    model = make_model()
+    dataset = tf.data.Dataset.from_tensor_slices((images, np.zeros(40))).batch(16)
+    expected = model.mutual_information(images, batch_size=16)
+    assert model.mutual_information(dataset).nats == pytest.approx(expected.nats, abs=1e-5)
+    assert model.mutual_information(images, limit=10).ceiling == pytest.approx(np.log(10))
+    generator = ((images[:4],) for _ in range(3))
+    logs = model.evaluate(generator, steps=3, verbose=0, return_dict=True)
+    assert "mutual_information" not in logs
+
+
+def test_a_raw_prior_trains_but_is_not_saved(make_model, images, tmp_path):
+    component = tfd.MultivariateNormalDiag(np.eye(3, dtype=np.float32) * 2, np.ones((3, 3), "f"))
+    prior = tfd.MixtureSameFamily(tfd.Categorical(np.zeros(3, "f")), component)
+    model = make_model(MMDVAE, prior=prior)
+    logs = model.fit(images, epochs=2, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+    assert model.generate(2, seed=0).shape == (2, 8, 8, 1)
+    with pytest.raises(ValueError, match="cannot be saved"):
+        model.save(tmp_path / "model.keras")
+
+
+def test_several_replicas_are_refused(make_model):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        make_model()
+    assert models.MODELS["vae"] is VAE

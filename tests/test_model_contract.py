@@ -1,0 +1,110 @@
+"""What every model class keeps: each test runs for each class."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_infomodels
+from keras_infomodels import models, presets
+
+CLASSES = list(models.MODELS.values())
+
+
+@pytest.fixture(params=CLASSES, ids=lambda cls: cls.__name__)
+def model(request, make_model):
+    arguments = {"alpha": 0.5, "lambda_": 10.0} if request.param is models.InfoVAE else {}
+    return make_model(request.param, **arguments)
+
+
+def test_config_survives_json(model):
+    config = json.loads(json.dumps(model.get_config()))
+    copy = type(model).from_config(config)
+    assert copy.get_config() == model.get_config()
+    assert (copy.alpha, copy.lambda_) == (model.alpha, model.lambda_)
+
+
+def test_a_model_has_no_attribute_that_keras_owns(model):
+    """An attribute of Keras' own that is overwritten breaks saving or training."""
+    own = set(vars(model)) - set(vars(keras.Model()))
+    assert not {"_losses", "loss", "losses", "name", "path", "history"} & own
+
+
+def test_keras_file_brings_back_weights_and_optimizer(model, images, tmp_path):
+    model.fit(images, batch_size=10, verbose=0)
+    model.save(tmp_path / "model.keras")
+    for load in (keras_infomodels.load_model, keras.models.load_model):
+        copy = load(tmp_path / "model.keras")
+        assert int(copy.optimizer.iterations) == 4
+        np.testing.assert_array_equal(copy(images), model(images))
+        a = copy.train_on_batch(images, return_dict=True)
+        assert np.isfinite(a["loss"])
+    # Training goes on to the same bits.
+    first, second = (keras_infomodels.load_model(tmp_path / "model.keras") for _ in range(2))
+    first.fit(images, batch_size=10, shuffle=False, verbose=0)
+    model.fit(images, batch_size=10, shuffle=False, verbose=0)
+    second.fit(images, batch_size=10, shuffle=False, verbose=0)
+    for a, b, c in zip(first.get_weights(), second.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)
+
+
+def test_preset_round_trip(model, images, tmp_path):
+    model.fit(images, verbose=0)
+    model.save_to_preset(tmp_path / "preset")
+    copy = type(model).from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(copy(images), model(images))
+    assert not copy.compiled
+    fresh = type(model).from_preset(tmp_path / "preset", load_weights=False)
+    assert not np.array_equal(fresh(images), model(images))
+    half = presets.from_preset(tmp_path / "preset", dtype="mixed_bfloat16")
+    np.testing.assert_allclose(half(images), model(images), atol=0.02)
+
+
+def test_weights_alone_are_in_a_presets_weights(model, images, tmp_path):
+    import h5py
+
+    model.fit(images, verbose=0)
+    model.save_to_preset(tmp_path)
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        arrays = {}
+        file.visititems(lambda name, o: arrays.update({name: o}) if hasattr(o, "shape") else None)
+        assert sum(array.size for array in arrays.values()) == model.count_params()
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_any_batch_size_works(model, images, batch):
+    history = model.fit(images[:15], batch_size=batch, epochs=1, verbose=0).history
+    logs = model.evaluate(images[:15], batch_size=batch, verbose=0, return_dict=True)
+    assert all(np.isfinite(v).all() for v in (*history.values(), *logs.values()))
+    assert model(images[:1]).shape == (1, 8, 8, 1)
+
+
+def test_data_in_the_forms_that_keras_takes(model, images):
+    dataset = tf.data.Dataset.from_tensor_slices((images, np.arange(40))).batch(16)
+    for data in (images, dataset, dataset.map(lambda x, y: x), tf.constant(images)):
+        history = model.fit(data, epochs=1, verbose=0, validation_data=data).history
+        assert np.isfinite(history["val_mutual_information"]).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"run_eagerly": True}, {"steps_per_execution": 2}, {"jit_compile": True}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_ways_to_compile(model, images, settings):
+    model.compile("adam", **settings)
+    history = model.fit(images, batch_size=10, epochs=1, validation_data=images, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+
+
+def test_runs_with_one_seed_repeat(model, images, make_model):
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    copy.compile(keras.optimizers.Adam(1e-2))
+    for each in (model, copy):
+        each.fit(images, batch_size=10, shuffle=False, epochs=2, verbose=0)
+    for a, b in zip(model.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,83 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_infomodels import networks
+
+ENCODERS = [networks.MLPEncoder, networks.ConvEncoder]
+DECODERS = [networks.MLPDecoder, networks.ConvDecoder]
+SHAPES = [(28, 28, 1), (32, 32, 3), (45, 33, 1), (64, 64, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cls", ENCODERS)
+def test_encoders_make_a_posterior_for_any_image(cls, shape):
+    encoder = cls(image_shape=shape, latent_dim=4, min_stddev=0.3)
+    for batch in (1, 3):
+        outputs = encoder(100 * np.random.default_rng(0).normal(size=(batch, *shape)))
+        assert set(outputs) == {"loc", "scale"}
+        assert outputs["loc"].shape == outputs["scale"].shape == (batch, 4)
+        assert float(keras.ops.min(outputs["scale"])) >= 0.3
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cls", DECODERS)
+def test_decoders_make_the_parameters_asked_for(cls, shape):
+    decoder = cls(image_shape=shape, latent_dim=4, parameters=("loc", "scale"), min_stddev=0.3)
+    outputs = decoder(np.random.default_rng(0).normal(size=(2, 4)))
+    assert {name: tuple(value.shape) for name, value in outputs.items()} == {
+        "loc": (2, *shape),
+        "scale": (2, *shape),
+    }
+    assert float(keras.ops.min(outputs["loc"])) >= 0
+    assert float(keras.ops.max(outputs["loc"])) <= 1
+    assert float(keras.ops.min(outputs["scale"])) >= 0.3
+
+
+@pytest.mark.parametrize("cls", ENCODERS + DECODERS)
+def test_the_config_is_the_constructors_arguments(cls):
+    network = cls(image_shape=(28, 28, 1), latent_dim=5)
+    copy = cls.from_config(network.get_config())
+    assert copy.get_config() == network.get_config()
+    copy.set_weights(network.get_weights())
+    x = np.random.default_rng(0).normal(size=(2, *network.input_shape[1:]))
+    for name, value in network(x).items():
+        np.testing.assert_array_equal(copy(x)[name], value)
+
+
+@pytest.mark.parametrize("cls", ENCODERS + DECODERS)
+def test_outputs_are_float32_in_mixed_precision(cls):
+    network = cls(dtype="mixed_bfloat16")
+    outputs = network(np.zeros((2, *network.input_shape[1:])))
+    assert {keras.backend.standardize_dtype(v.dtype) for v in outputs.values()} == {"float32"}
+    assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in network.layers}
+    assert network.get_config()["dtype"] == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder"),
+    [(networks.MLPEncoder, networks.MLPDecoder), (networks.ConvEncoder, networks.ConvDecoder)],
+)
+def test_default_pairs_are_small_enough_to_ship(encoder, decoder):
+    assert encoder().count_params() + decoder().count_params() <= 600_000
+
+
+@pytest.mark.parametrize("cls", ENCODERS)
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({"image_shape": (28, 28)}, "height, width, channels"),
+        ({"latent_dim": 0}, "at least 1"),
+        ({"min_stddev": -1.0}, "0 or above"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(cls, arguments, what):
+    with pytest.raises(ValueError, match=what):
+        cls(**arguments)
+
+
+def test_unknown_parameters_and_widths_are_refused():
+    with pytest.raises(ValueError, match="logits"):
+        networks.MLPDecoder(parameters=("probs",))
+    with pytest.raises(ValueError, match="filters"):
+        networks.ConvEncoder(filters=())
