@@ -84,6 +84,7 @@ class History(keras.callbacks.Callback):
         if first_epoch:
             with self.path.open(newline="") as file:
                 rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            rows = [row | {"epoch": int(row["epoch"])} for row in rows]
             self.rows = [row for row in rows if row["epoch"] <= first_epoch]
 
     def on_epoch_end(self, epoch, logs=None):

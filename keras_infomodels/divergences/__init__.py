@@ -4,6 +4,7 @@ from keras_infomodels.divergences.kernels import (
     KERNELS,
     gaussian,
     inverse_multiquadric,
+    kernel_sum,
     paper,
     squared_distances,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "divergence",
     "gaussian",
     "inverse_multiquadric",
+    "kernel_sum",
     "paper",
     "squared_distances",
 ]

@@ -5,11 +5,18 @@ exception goes by the name "paper": exp(-r^2 / d^2) is the kernel of the InfoVAE
 and at d = 20 it hardly tells a halved variance from the right one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-__all__ = ["KERNELS", "gaussian", "inverse_multiquadric", "paper", "squared_distances"]
+__all__ = [
+    "KERNELS",
+    "gaussian",
+    "inverse_multiquadric",
+    "kernel_sum",
+    "paper",
+    "squared_distances",
+]
 
 
 def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -58,3 +65,62 @@ KERNELS = {
     "gaussian": gaussian,
     "paper": paper,
 }
+
+_CELLS = 2**17
+"""Entries of a block of the Gram matrix: small enough for a processor's cache."""
+
+
+def kernel_sum(
+    gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor
+) -> tf.Tensor:
+    """sum_ij k(x_i, y_j) in blocks of rows, so that memory grows with n + m and not with n m.
+
+    Backward the blocks are computed again instead of kept.
+
+    Args:
+        gram: a symmetric kernel, from (r, d) and (m, d) to the matrix (r, m).
+        x: shape (n, d).
+        y: shape (m, d).
+
+    Returns:
+        A scalar.
+    """
+
+    @tf.custom_gradient
+    def total(x, y):
+        def gradient(upstream):
+            return upstream * _row_gradients(gram, x, y), upstream * _row_gradients(gram, y, x)
+
+        rows, weights = _blocks(x, len_columns=tf.shape(y)[0])
+        sums = tf.map_fn(
+            lambda block: tf.reduce_sum(block[1][:, None] * gram(block[0], y)),
+            (rows, weights),
+            fn_output_signature=x.dtype,
+        )
+        return tf.reduce_sum(sums), gradient
+
+    return total(x, y)
+
+
+def _row_gradients(gram: Callable, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """The gradient of sum_ij k(x_i, y_j) with respect to x, shape (n, d)."""
+
+    def of_block(rows):
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            total = tf.reduce_sum(gram(rows, y))
+        return tape.gradient(total, rows)
+
+    rows, _ = _blocks(x, len_columns=tf.shape(y)[0])
+    return tf.reshape(tf.map_fn(of_block, rows), (-1, x.shape[-1]))[: tf.shape(x)[0]]
+
+
+def _blocks(x: tf.Tensor, len_columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Rows (n, d) as blocks (count, size, d), filled up with zeros of weight 0."""
+    n = tf.shape(x)[0]
+    size = tf.minimum(tf.maximum(_CELLS // len_columns, 8), n)
+    count = -(-n // size)
+    missing = count * size - n
+    weights = tf.concat([tf.ones([n], x.dtype), tf.zeros([missing], x.dtype)], axis=0)
+    rows = tf.reshape(tf.pad(x, [[0, missing], [0, 0]]), (count, size, x.shape[-1]))
+    return rows, tf.reshape(weights, (count, size))

@@ -1,12 +1,12 @@
 """Maximum mean discrepancy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels.divergences.kernels import KERNELS, squared_distances
+from keras_infomodels.divergences.kernels import KERNELS, kernel_sum, squared_distances
 from keras_infomodels.spec import Spec
 
 __all__ = ["MMD"]
@@ -24,8 +24,8 @@ class MMD(Spec):
 
     Args:
         kernel: "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2 d)), "paper"
-            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels`, which trains but cannot be
-            saved.
+            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels` with k(x, x) = 1, which trains
+            but cannot be saved.
         estimator: "unbiased" leaves out the pairs (i, i) and may be negative; "biased" keeps them,
             which adds ((1 - E_q k) + (1 - E_p k)) / n.
         scales: multiples of the bandwidth 2 d, None for the kernel's own; not for "paper" or a
@@ -80,28 +80,22 @@ class MMD(Spec):
 
         The unbiased estimate has no pairs for a single point: that term is then 0.
         """
-        cross = tf.reduce_mean(self._gram(x, y))
-        return self._within(x) + self._within(y) - 2 * cross
+        n, m = (tf.cast(tf.shape(points)[0], points.dtype) for points in (x, y))
+        cross = kernel_sum(self._gram, x, y) / (n * m)
+        return self._within(x, n) + self._within(y, m) - 2 * cross
 
-    def _within(self, x: tf.Tensor) -> tf.Tensor:
-        n = tf.cast(tf.shape(x)[0], x.dtype)
-        total = tf.reduce_sum(self._gram(x, None))
+    def _within(self, x: tf.Tensor, n: tf.Tensor) -> tf.Tensor:
+        total = kernel_sum(self._gram, x, x)
         if self.estimator == "biased":
             return total / n**2
-        # The diagonal's own sum is n, since k(x, x) = 1.
+        # The pairs (i, i) sum to n, since k(x, x) = 1.
         return tf.math.divide_no_nan(total - n, n * (n - 1))
 
-    def _gram(self, x: tf.Tensor, y: tf.Tensor | None) -> tf.Tensor:
+    def _gram(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         if not isinstance(self.kernel, str):
-            gram = self.kernel.matrix(x, x if y is None else y)
-            return tf.linalg.set_diag(gram, tf.ones_like(x[:, 0])) if y is None else gram
-        squared = squared_distances(x, x if y is None else y)
-        if y is None:
-            # Rounding leaves the diagonal near 0 with a gradient of its own.
-            squared = tf.linalg.set_diag(squared, tf.zeros_like(x[:, 0]))
-        kernel: Callable = KERNELS[self.kernel]
+            return self.kernel.matrix(x, y)
         options = {} if self.scales is None else {"scales": self.scales}
-        return kernel(squared, x.shape[-1], **options)
+        return KERNELS[self.kernel](squared_distances(x, y), x.shape[-1], **options)
 
     def get_config(self) -> dict:
         if not isinstance(self.kernel, str):

@@ -43,12 +43,11 @@ class ConvEncoder(Network):
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
         dtype = keras.dtype_policies.get(dtype).name
         inputs = x = keras.Input(image_shape, name="image")
-        for count in filters:
-            x = keras.layers.Conv2D(
-                count, 4, 2, padding="same", activation=activation, dtype=dtype
-            )(x)
-        x = keras.layers.Flatten(dtype=dtype)(x)
-        x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+        for i, count in enumerate(filters):
+            options = {"activation": activation, "dtype": dtype, "name": f"convolution_{i}"}
+            x = keras.layers.Conv2D(count, 4, 2, padding="same", **options)(x)
+        x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
+        x = keras.layers.Dense(width, activation, dtype=dtype, name="hidden")(x)
         super().__init__(inputs, posterior_head(x, latent_dim, min_stddev), **kwargs)
         self._arguments = {
             "image_shape": list(image_shape),
@@ -96,15 +95,16 @@ class ConvDecoder(Network):
         grid = [math.ceil(size / 2 ** len(filters)) for size in (height, width_)]
         dtype = keras.dtype_policies.get(dtype).name
         inputs = x = keras.Input((latent_dim,), name="z")
-        x = keras.layers.Dense(width, activation, dtype=dtype)(x)
-        x = keras.layers.Dense(math.prod(grid) * filters[0], activation, dtype=dtype)(x)
-        x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype)(x)
+        x = keras.layers.Dense(width, activation, dtype=dtype, name="hidden")(x)
+        units = math.prod(grid) * filters[0]
+        x = keras.layers.Dense(units, activation, dtype=dtype, name="grid")(x)
+        x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype, name="reshape")(x)
 
         def double(count, **options):
             return keras.layers.Conv2DTranspose(count, 4, 2, padding="same", **options)
 
-        for count in filters[1:]:
-            x = double(count, activation=activation, dtype=dtype)(x)
+        for i, count in enumerate(filters[1:]):
+            x = double(count, activation=activation, dtype=dtype, name=f"convolution_{i}")(x)
         outputs = image_head(
             lambda name: double(channels, dtype="float32", name=name),
             x,

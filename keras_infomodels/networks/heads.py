@@ -14,7 +14,8 @@ def posterior_head(x: keras.KerasTensor, latent_dim: int, min_stddev: float) -> 
     if min_stddev < 0:
         raise ValueError(f"min_stddev is 0 or above, got {min_stddev}.")
     loc = keras.layers.Dense(latent_dim, dtype="float32", name="loc")(x)
-    return {"loc": loc, "scale": _positive(_dense(latent_dim, "raw_scale")(x), min_stddev)}
+    raw_scale = keras.layers.Dense(latent_dim, dtype="float32", name="raw_scale")(x)
+    return {"loc": loc, "scale": _positive(raw_scale, min_stddev)}
 
 
 def image_head(
@@ -36,12 +37,13 @@ def image_head(
     """
     finish = {
         "logits": lambda y: y,
-        "loc": keras.layers.Activation("sigmoid", dtype="float32"),
+        "loc": keras.layers.Activation("sigmoid", dtype="float32", name="sigmoid"),
         "scale": lambda y: _positive(y, min_stddev),
     }
     if unknown := set(parameters) - set(finish):
         raise ValueError(f"parameters are among {', '.join(finish)}; got {sorted(unknown)}.")
-    return {name: finish[name](_crop(last_layer(name)(x), image_shape)) for name in parameters}
+    raw = {name: last_layer(f"raw_{name}")(x) for name in parameters}
+    return {name: finish[name](_crop(raw[name], image_shape, name)) for name in parameters}
 
 
 def check_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
@@ -58,18 +60,14 @@ def check_widths(widths: Sequence[int], name: str) -> tuple[int, ...]:
     return tuple(int(width) for width in widths)
 
 
-def _dense(units: int, name: str) -> keras.layers.Layer:
-    return keras.layers.Dense(units, dtype="float32", name=name)
-
-
 def _positive(x: keras.KerasTensor, floor: float) -> keras.KerasTensor:
-    x = keras.layers.Activation("softplus", dtype="float32")(x)
-    return keras.layers.Rescaling(1.0, offset=floor, dtype="float32")(x)
+    x = keras.layers.Activation("softplus", dtype="float32", name="softplus")(x)
+    return keras.layers.Rescaling(1.0, offset=floor, dtype="float32", name="scale")(x)
 
 
-def _crop(x: keras.KerasTensor, image_shape: Sequence[int]) -> keras.KerasTensor:
+def _crop(x: keras.KerasTensor, image_shape: Sequence[int], name: str) -> keras.KerasTensor:
     height, width = (x.shape[axis] - image_shape[axis - 1] for axis in (1, 2))
     if not height and not width:
         return x
     margins = ((height // 2, height - height // 2), (width // 2, width - width // 2))
-    return keras.layers.Cropping2D(margins, dtype="float32")(x)
+    return keras.layers.Cropping2D(margins, dtype="float32", name=f"crop_{name}")(x)

@@ -39,9 +39,9 @@ class MLPEncoder(Network):
         image_shape, widths = check_shape(image_shape), check_widths(widths, "widths")
         dtype = keras.dtype_policies.get(dtype).name
         inputs = keras.Input(image_shape, name="image")
-        x = keras.layers.Flatten(dtype=dtype)(inputs)
-        for width in widths:
-            x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+        x = keras.layers.Flatten(dtype=dtype, name="flatten")(inputs)
+        for i, width in enumerate(widths):
+            x = keras.layers.Dense(width, activation, dtype=dtype, name=f"hidden_{i}")(x)
         super().__init__(inputs, posterior_head(x, latent_dim, min_stddev), **kwargs)
         self._arguments = {
             "image_shape": list(image_shape),
@@ -81,12 +81,12 @@ class MLPDecoder(Network):
         image_shape, widths = check_shape(image_shape), check_widths(widths, "widths")
         dtype = keras.dtype_policies.get(dtype).name
         inputs = x = keras.Input((latent_dim,), name="z")
-        for width in widths:
-            x = keras.layers.Dense(width, activation, dtype=dtype)(x)
+        for i, width in enumerate(widths):
+            x = keras.layers.Dense(width, activation, dtype=dtype, name=f"hidden_{i}")(x)
 
         def last_layer(name):
             dense = keras.layers.Dense(math.prod(image_shape), dtype="float32", name=name)
-            reshape = keras.layers.Reshape(image_shape, dtype="float32")
+            reshape = keras.layers.Reshape(image_shape, dtype="float32", name=f"{name}_image")
             return lambda y: reshape(dense(y))
 
         outputs = image_head(last_layer, x, image_shape, parameters, min_stddev)

@@ -1,0 +1,23 @@
+"""The demo, as a person runs it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_demo_does_what_it_says(tmp_path):
+    command = [sys.executable, "-m", "keras_infomodels", "demo", "--out", "demo"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    differences = [float(d) for d in re.findall(r"at most (\S+) from Keras", process.stdout)]
+    assert len(differences) == 2
+    assert max(differences) < 1e-4
+    for name in re.findall(r"\S+\.png", process.stdout):
+        assert (tmp_path / name).stat().st_size > 5000
+    out = tmp_path / "demo"
+    assert (out / "saved_model" / "saved_model.pb").exists()
+    assert (out / "model.tflite").exists()
+    assert (out / "preset" / "model.weights.h5").exists()

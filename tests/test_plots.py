@@ -1,0 +1,58 @@
+import matplotlib.image
+import numpy as np
+import pytest
+
+from keras_infomodels import plots
+
+
+def pixels(figure):
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
+def test_a_grid_shows_its_images_row_by_row():
+    images = np.linspace(0, 0.9, 5).reshape(5, 1, 1, 1) * np.ones((5, 3, 2, 1))
+    picture = pixels(plots.image_grid(images, columns=2))
+    assert picture.shape == (3 * 4, 2 * 3)
+    np.testing.assert_allclose(picture[[0, 0, 4, 4, 8], [0, 3, 0, 3, 0]], np.linspace(0, 0.9, 5))
+    assert picture[8, 3] == 1  # no sixth image
+
+
+def test_pairs_stand_above_each_other(make_model, images):
+    model = make_model()
+    picture = pixels(plots.reconstructions(model, images[:20]))
+    assert picture.shape == (2 * 9, 16 * 9)
+    np.testing.assert_allclose(picture[:8, 9:17], images[1, ..., 0], atol=1e-6)
+    np.testing.assert_allclose(picture[9:17, 9:17], model(images)[1, ..., 0], atol=1e-5)
+
+
+def test_traversals_change_one_variable_a_row(make_model, images):
+    model = make_model()
+    picture = pixels(plots.traversals(model, images[0], steps=5))
+    assert picture.shape == (3 * 9, 5 * 9)
+    z = model.encode(images[:1]).mean().numpy()
+    z[0, 2] = 2.5
+    np.testing.assert_allclose(picture[18:26, 36:44], model.decode(z).mean()[0, ..., 0], atol=1e-5)
+
+
+def test_samples_repeat(make_model):
+    a, b = (pixels(plots.samples(make_model(), 9, seed=1)) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_learning_curves_have_a_panel_a_term_and_the_ceiling():
+    rows = [
+        {"epoch": e, "loss": 2.0, "rate": e, "val_rate": e + 1, "val_mutual_information": 3.0}
+        for e in (1, 2)
+    ]
+    figure = plots.learning_curves(rows, {"mutual_information": 3.7})
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["loss", "mutual information (nats)", "rate (nats)"]
+    assert [len(axes.lines) for axes in figure.axes] == [1, 2, 2]
+    np.testing.assert_array_equal(figure.axes[2].lines[1].get_ydata(), [2, 3])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_files_are_pictures(tmp_path, channels):
+    figure = plots.image_grid(np.zeros((4, 5, 5, channels)), 2, "title")
+    path = plots.save(figure, tmp_path / "new" / "grid.png")
+    assert matplotlib.image.imread(path).ndim == 3

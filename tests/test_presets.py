@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_infomodels
+from keras_infomodels import models, presets, zoo
+
+
+@pytest.fixture
+def saved(make_model, tmp_path):
+    model = make_model(models.MMDVAE, lambda_=20.0)
+    return model, model.save_to_preset(tmp_path / "preset", description="tiny")
+
+
+def edit(path, change):
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def test_metadata_say_what_is_in_the_folder(saved):
+    model, folder = saved
+    facts = json.loads((folder / "metadata.json").read_text())
+    assert facts["parameters"] == model.count_params()
+    assert facts["description"] == "tiny"
+    assert facts["versions"]["keras"] == keras.__version__
+    for name, fingerprint in facts["files"].items():
+        assert (folder / name).stat().st_size == fingerprint["bytes"]
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*facts["files"], "metadata.json"])
+
+
+def test_saving_again_gives_the_same_bytes_and_leaves_other_files(saved):
+    model, folder = saved
+    before = (folder / "model.weights.h5").read_bytes()
+    (folder / "notes.txt").write_text("mine")
+    model.save_to_preset(folder)
+    assert (folder / "model.weights.h5").read_bytes() == before
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_load_model_takes_folders_and_files_and_lists_names(saved, tmp_path):
+    model, folder = saved
+    x = np.zeros((2, 8, 8, 1), np.float32)
+    np.testing.assert_array_equal(keras_infomodels.load_model(folder)(x), model(x))
+    with pytest.raises(FileNotFoundError, match="neither a preset folder"):
+        keras_infomodels.load_model("no_such_preset")
+    with pytest.raises(FileNotFoundError, match="no file"):
+        keras_infomodels.load_model(tmp_path / "no.keras")
+    assert set(keras_infomodels.list_presets()) == set(zoo.list_presets())
+
+
+def test_from_preset_of_another_class_says_which_it_is(saved):
+    with pytest.raises(ValueError, match=r"is a MMDVAE, not a VAE"):
+        models.VAE.from_preset(saved[1])
+    assert isinstance(models.InfoVAE.from_preset(saved[1]), models.MMDVAE)
+
+
+def test_damaged_weights_are_refused(saved):
+    path = saved[1] / "model.weights.h5"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        presets.from_preset(saved[1])
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks model\.weights\.h5"):
+        presets.from_preset(saved[1])
+
+
+def test_a_newer_format_is_refused(saved):
+    edit(saved[1] / "config.json", lambda d: d.update(format=2))
+    with pytest.raises(ValueError, match="Upgrade"):
+        presets.from_preset(saved[1])
+
+
+@pytest.mark.parametrize("name", ["Lambda", "os.system", None, "Sequential"])
+def test_a_class_that_is_not_ours_is_never_constructed(saved, name):
+    edit(saved[1] / "config.json", lambda d: d["config"]["prior"].update(class_name=name))
+    with pytest.raises(ValueError, match="not one of this version's"):
+        presets.from_preset(saved[1])
+
+
+def test_arguments_that_a_class_does_not_have_are_refused(saved):
+    edit(saved[1] / "config.json", lambda d: d["config"]["prior"]["config"].update(evil=1))
+    with pytest.raises(ValueError, match="does not fit the class StandardNormal"):
+        presets.from_preset(saved[1])
+
+
+def test_broken_json_is_refused(saved):
+    (saved[1] / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json is damaged"):
+        presets.from_preset(saved[1])
+
+
+def test_networks_of_ones_own_go_into_a_keras_file_instead(tmp_path):
+    x, z = keras.Input((4, 4, 1)), keras.Input((2,))
+    flat = keras.layers.Flatten()(x)
+    encoder = keras.Model(
+        x, {"loc": keras.layers.Dense(2)(flat), "scale": keras.layers.Dense(2, "softplus")(flat)}
+    )
+    decoder = keras.Model(z, {"logits": keras.layers.Reshape((4, 4, 1))(keras.layers.Dense(16)(z))})
+    model = models.VAE(encoder, decoder)
+    with pytest.raises(ValueError, match=r'model\.save\("model\.keras"\)'):
+        model.save_to_preset(tmp_path / "preset")
+    assert not (tmp_path / "preset").exists()
+    model.save(tmp_path / "model.keras")
+    images = np.zeros((1, 4, 4, 1), np.float32)
+    copy = keras_infomodels.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(copy(images), model(images))
+
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures" / "presets").iterdir())
+
+
+def test_every_model_class_has_a_committed_preset():
+    assert {folder.name for folder in FIXTURES} == set(models.MODELS)
+
+
+@pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
+def test_committed_presets_keep_loading(folder):
+    model = keras_infomodels.load_model(folder)
+    assert type(model) is models.MODELS[folder.name]
+    with np.load(folder / "expected.npz") as expected:
+        np.testing.assert_allclose(model(expected["x"]), expected["reconstruction"], atol=1e-5)
+        np.testing.assert_allclose(model.encode(expected["x"]).mean(), expected["loc"], atol=1e-5)

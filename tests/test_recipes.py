@@ -1,0 +1,90 @@
+import dataclasses
+import tomllib
+
+import pytest
+from keras_infomodels.zoo.build import build_model
+from keras_infomodels.zoo.recipes import Recipe
+
+from keras_infomodels import models, zoo
+
+SHAPE = (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(zoo.PRESETS.glob("*/recipe.toml")), ids=lambda p: p.parent.name
+)
+def test_every_recipe_of_the_zoo_builds_a_model_that_is_small_enough(path):
+    recipe = Recipe.load(path)
+    model = build_model(recipe, (28, 28, 1), steps=10)
+    assert type(model) is models.MODELS[recipe.model]
+    assert model.count_params() <= 600_000
+
+
+def test_a_recipe_survives_toml(tmp_path):
+    recipe = Recipe("infovae", "mnist", widths=(4, 5), image_size=(8, 9), alpha=-0.5, lambda_=3.0)
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.to_toml())
+    assert Recipe.load(path) == recipe
+    assert Recipe.load(path, epochs=2) == dataclasses.replace(recipe, epochs=2)
+    assert "divergence" not in tomllib.loads(recipe.to_toml())
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('model = "vae"\n', r"lacks \['dataset'\]"),
+        ('model = "vae"\ndataset = "mnist"\nlatents = 3\n', "latents"),
+        ("model = \n", "no TOML"),
+        ('model = "vae"\ndataset = "mnist"\nnetwork = "rnn"\n', "network is one of"),
+        ('model = "vae"\ndataset = "mnist"\nepochs = 0\n', "epochs is above 0"),
+    ],
+)
+def test_recipes_that_make_no_sense_are_refused(tmp_path, text, what):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=what):
+        Recipe.load(path)
+
+
+def test_the_settings_reach_the_model():
+    recipe = Recipe(
+        "infovae",
+        "any",
+        network="conv",
+        widths=(4, 8, 16),
+        latent_dim=3,
+        min_stddev=0.2,
+        likelihood="gaussian",
+        alpha=-1.0,
+        lambda_=5.0,
+        kernel="paper",
+        seed=7,
+    )
+    model = build_model(recipe, SHAPE, steps=100)
+    assert (model.alpha, model.lambda_, model.seed, model.latent_dim) == (-1.0, 5.0, 7, 3)
+    assert model.divergence.kernel == "paper"
+    assert model.likelihood.parameters == ("loc", "scale")
+    assert float(model.encode([[[[0.0]] * 8] * 8]).stddev().numpy().min()) > 0.2
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+
+
+def test_the_seed_sets_the_initial_weights():
+    a, b, c = (build_model(Recipe("vae", "any", seed=s), SHAPE, 1).get_weights() for s in (1, 1, 2))
+    assert (a[0] == b[0]).all()
+    assert (a[0] != c[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"model": "vae", "alpha": 1.0}, "has no setting alpha"),
+        ({"model": "mmd_vae", "alpha": 1.0}, "has no setting alpha"),
+        ({"model": "vae", "kernel": "paper"}, "has no setting divergence"),
+        ({"model": "gan"}, "model is one of vae"),
+        ({"model": "vae", "likelihood": "poisson"}, "likelihood is one of"),
+        ({"model": "vae", "network": "conv", "widths": (3,)}, "filters and, last"),
+    ],
+)
+def test_settings_that_the_model_does_not_have_are_refused(settings, what):
+    with pytest.raises(ValueError, match=what):
+        build_model(Recipe(**{"dataset": "any", **settings}), SHAPE, 1)

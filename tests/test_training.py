@@ -1,0 +1,170 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.training import train
+
+import keras_infomodels
+from keras_infomodels import cli
+from keras_infomodels.callbacks import AtomicBackup, History
+
+PICTURES = {"learning_curves.png", "reconstructions.png", "samples.png", "latent_map.png"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """24 training and 12 test images, in two classes."""
+    root = tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(0)
+    for part, count in (("train", 12), ("test", 6)):
+        for label in ("a", "b"):
+            (root / part / label).mkdir(parents=True)
+            for i in range(count):
+                image = random.integers(0, 256, size=(8, 8, 1)).astype(np.uint8)
+                path = root / part / label / f"{i:02}.png"
+                tf.io.write_file(str(path), tf.io.encode_png(image))
+    return root
+
+
+def recipe(folder, **changes):
+    settings = {"widths": (8,), "latent_dim": 2, "batch_size": 6, "epochs": 3, **changes}
+    return Recipe("mmd_vae", str(folder), **settings)
+
+
+def history_of(out):
+    with (out / "run" / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_training_leaves_a_preset_with_card_history_and_pictures(folder, tmp_path):
+    out = tmp_path / "my_preset"
+    model = train(recipe(folder), out)
+    loaded = keras_infomodels.load_model(out)
+    x = np.zeros((1, 8, 8, 1), np.float32)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    assert {path.name for path in (out / "run").glob("*.png")} == PICTURES
+    assert [row["epoch"] for row in history_of(out)] == ["1", "2", "3"]
+    assert {"loss", "val_mutual_information"} <= set(history_of(out)[0])
+    facts = json.loads((out / "metadata.json").read_text())
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: keras")
+    assert "# my_preset" in card
+    for name, value in facts["metrics"].items():
+        if name != "split":
+            assert f"| {value:.4f} |" in card
+    assert Recipe.load(out / "recipe.toml") == recipe(folder)
+
+
+def test_a_run_in_the_way_is_not_overwritten(folder, tmp_path):
+    train(recipe(folder, epochs=1), tmp_path)
+    with pytest.raises(FileExistsError, match="--resume"):
+        train(recipe(folder, epochs=1), tmp_path)
+    with pytest.raises(ValueError, match="differs from the recipe"):
+        train(recipe(folder, epochs=2), tmp_path, resume=True)
+    with pytest.raises(FileNotFoundError, match="no run to resume"):
+        train(recipe(folder), tmp_path / "other", resume=True)
+
+
+def test_a_broken_off_run_resumes_to_the_same_bits(folder, tmp_path, monkeypatch):
+    straight = train(recipe(folder, latent_dim=3), tmp_path / "straight")
+    save = AtomicBackup.on_epoch_end
+
+    def break_off(self, epoch, logs=None):
+        save(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(AtomicBackup, "on_epoch_end", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(folder, latent_dim=3), tmp_path / "resumed")
+    monkeypatch.undo()
+    resumed = train(recipe(folder, latent_dim=3), tmp_path / "resumed", resume=True)
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert history_of(tmp_path / "resumed") == history_of(tmp_path / "straight")
+    assert (tmp_path / "resumed" / "run" / "traversals.png").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
+    command = [sys.executable, "-m", "keras_infomodels", "train"]
+    settings = ["mmd_vae", "--dataset", "fashion_mnist_mini", "--epochs", "12"]
+
+    def run(out, *words):
+        return subprocess.Popen([*command, *words, "--out", str(out)], stdout=subprocess.DEVNULL)
+
+    assert run(tmp_path / "straight", *settings).wait() == 0
+    process = run(tmp_path / "killed", *settings)
+    checkpoints = tmp_path / "killed" / "run" / "checkpoints"
+    while not list(checkpoints.glob("after_epoch_0004*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "model.weights.h5").exists()
+    assert run(tmp_path / "killed", "--resume").wait() == 0
+    weights = [(tmp_path / n / "model.weights.h5").read_bytes() for n in ("straight", "killed")]
+    assert weights[0] == weights[1]
+    assert history_of(tmp_path / "killed") == history_of(tmp_path / "straight")
+
+
+def test_backups_are_replaced_and_unfinished_ones_ignored(make_model, images, tmp_path):
+    model = make_model()
+    model.fit(images, epochs=3, verbose=0, callbacks=[AtomicBackup(tmp_path)])
+    assert os.listdir(tmp_path) == ["after_epoch_0003.weights.h5"]
+    (tmp_path / "unfinished-1.weights.h5").write_bytes(b"half")
+    copy = make_model()
+    assert AtomicBackup(tmp_path).restore(copy) == 3
+    assert int(copy.optimizer.iterations) == int(model.optimizer.iterations)
+    assert AtomicBackup(tmp_path / "none").restore(copy) == 0
+
+
+def test_history_drops_lines_that_training_repeats(tmp_path):
+    path = tmp_path / "history.csv"
+    first = History(path)
+    for epoch in range(3):
+        first.on_epoch_end(epoch, {"loss": float(epoch)})
+    resumed = History(path, first_epoch=2)
+    resumed.on_epoch_end(2, {"loss": 7.0})
+    assert [(row["epoch"], row["loss"]) for row in resumed.rows] == [(1, 0), (2, 1), (3, 7)]
+    assert path.read_text().splitlines() == ["epoch,loss", "1,0.0", "2,1.0", "3,7.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["train", "vae", "--out", "x"], "Say which dataset"),
+        (["train", "vae", "--dataset", "no_such_set", "--out", "x"], "catalog"),
+        (["train", "vae", "--dataset", "kmnist", "--out", "x"], "infomodels prepare kmnist"),
+        (["train", "gan", "--dataset", "fashion_mnist_mini", "--out", "x"], "one of vae"),
+        (["train", "--recipe", "none.toml", "--out", "x"], "none.toml"),
+    ],
+)
+def test_mistakes_on_the_command_line_get_one_line(words, what, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 1
+    error = capsys.readouterr().err
+    assert what in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_command_trains_with_flags_over_a_recipe(folder, tmp_path, capsys):
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe(folder, epochs=9).to_toml())
+    out = tmp_path / "out"
+    words = ["train", "infovae", "--recipe", str(path), "--epochs", "1", "--lambda", "4"]
+    assert cli.main([*words, "--alpha", "0.5", "--kernel", "gaussian", "--out", str(out)]) == 0
+    model = keras_infomodels.load_model(out)
+    assert (type(model).__name__, model.alpha, model.lambda_) == ("InfoVAE", 0.5, 4.0)
+    assert model.divergence.kernel == "gaussian"
+    assert len(history_of(out)) == 1
+    assert str(out) in capsys.readouterr().out
