@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+
 from keras_infomodels.export import standalone
 
 __all__ = ["TOLERANCE", "Parity", "check_parity"]

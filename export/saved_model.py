@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+
 from keras_infomodels.export.parity import check_parity
 
 __all__ = ["to_saved_model", "write_saved_model"]

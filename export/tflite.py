@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+
 from keras_infomodels.export.parity import check_parity
 from keras_infomodels.export.saved_model import write_saved_model
 

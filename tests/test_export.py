@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_infomodels.export import parity, standalone
 
 from keras_infomodels import export, models, networks
+from keras_infomodels.export import parity, standalone
 
 LIKELIHOODS = [
     "bernoulli_threshold",

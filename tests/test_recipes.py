@@ -2,10 +2,10 @@ import dataclasses
 import tomllib
 
 import pytest
-from keras_infomodels.zoo.build import build_model
-from keras_infomodels.zoo.recipes import Recipe
 
 from keras_infomodels import models, zoo
+from keras_infomodels.zoo.build import build_model
+from keras_infomodels.zoo.recipes import Recipe
 
 SHAPE = (8, 8, 1)
 

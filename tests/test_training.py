@@ -9,12 +9,12 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_infomodels.zoo.recipes import Recipe
-from keras_infomodels.zoo.training import train
 
 import keras_infomodels
 from keras_infomodels import cli
 from keras_infomodels.callbacks import AtomicBackup, History
+from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.training import train
 
 PICTURES = {"learning_curves.png", "reconstructions.png", "samples.png", "latent_map.png"}
 

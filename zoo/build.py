@@ -4,9 +4,9 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from keras_infomodels.zoo.recipes import Recipe
 
 from keras_infomodels import datasets, distributions, divergences, models, networks
+from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["build_model", "load_split"]
 

@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import keras
-from keras_infomodels.zoo.build import build_model, load_split
-from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.recipes import Recipe
 
 from keras_infomodels import datasets, plots
 from keras_infomodels.callbacks import AtomicBackup, History
 from keras_infomodels.presets import save_to_preset
+from keras_infomodels.zoo.build import build_model, load_split
+from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["train"]
 
