@@ -50,7 +50,7 @@ def test_continuous_bernoulli_is_a_density_with_that_mean(logit):
     moment, _ = integrate.quad(lambda x: x * np.exp(x * logit), 0, 1)
     for x in (0.1, 0.9):
         expected = x * logit - np.log(total)
-        np.testing.assert_allclose(density.log_prob([[x]])[0], expected, atol=2e-3)
+        np.testing.assert_allclose(density.log_prob([[x]])[0], expected, atol=1e-5)
     np.testing.assert_allclose(likelihood.mean(parameters)[0, 0], moment / total, atol=1e-5)
 
 

@@ -22,12 +22,14 @@ def locate(name_or_dir: str | Path) -> Path:
     """The folder of a preset.
 
     Args:
-        name_or_dir: a name, or a folder with a config.json.
+        name_or_dir: a name, a folder with a config.json, or the subfolder `run` of one.
 
     Raises:
         FileNotFoundError: there is none; says which there are.
     """
-    for folder in (Path(name_or_dir), PRESETS / str(name_or_dir)):
+    given = Path(name_or_dir)
+    run = [given.parent] if given.name == "run" else []
+    for folder in (given, *run, PRESETS / given):
         if (folder / "config.json").is_file():
             return folder
     names = ", ".join(list_presets()) or "none yet"

@@ -1,26 +1,33 @@
 """Divergences D(q(z), p(z)) between the aggregated posterior and the prior."""
 
+from keras_infomodels.divergences.adversarial import Adversarial, TotalCorrelation
+from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.divergences.kernels import (
     KERNELS,
     gaussian,
+    gaussian_mixture,
     inverse_multiquadric,
     kernel_sum,
+    median_squared_distance,
     paper,
     squared_distances,
 )
+from keras_infomodels.divergences.marginal_kl import MarginalKL
 from keras_infomodels.divergences.mmd import MMD
+from keras_infomodels.divergences.stein import Stein
 
-DIVERGENCES = {"mmd": MMD}
-"""Names that models and recipes take."""
+DIVERGENCES = {"mmd": MMD, "marginal_kl": MarginalKL, "stein": Stein}
+"""Names that models and recipes take; `Adversarial` and `TotalCorrelation` need a discriminator."""
 
 
-def divergence(name_or_object):
+def divergence(name_or_object: str | Divergence | None) -> Divergence | None:
     """The divergence of that name (a key of `DIVERGENCES`); an object is passed through."""
     if not isinstance(name_or_object, str):
         return name_or_object
     if name_or_object not in DIVERGENCES:
         raise ValueError(
-            f"divergence is None or one of {', '.join(DIVERGENCES)}; got {name_or_object!r}."
+            f"divergence is None, an object or one of {', '.join(DIVERGENCES)}; got "
+            f"{name_or_object!r}."
         )
     return DIVERGENCES[name_or_object]()
 
@@ -29,10 +36,17 @@ __all__ = [
     "DIVERGENCES",
     "KERNELS",
     "MMD",
+    "Adversarial",
+    "Divergence",
+    "MarginalKL",
+    "Stein",
+    "TotalCorrelation",
     "divergence",
     "gaussian",
+    "gaussian_mixture",
     "inverse_multiquadric",
     "kernel_sum",
+    "median_squared_distance",
     "paper",
     "squared_distances",
 ]

@@ -7,16 +7,24 @@ and at d = 20 it hardly tells a halved variance from the right one.
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
+from scipy.special import roots_laguerre
 
 __all__ = [
     "KERNELS",
     "gaussian",
+    "gaussian_mixture",
     "inverse_multiquadric",
     "kernel_sum",
+    "median_squared_distance",
     "paper",
     "squared_distances",
 ]
+
+
+_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -38,7 +46,7 @@ def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 def inverse_multiquadric(
     squared: tf.Tensor,
     dimension: int,
-    scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+    scales: Sequence[float] = _SCALES,
 ) -> tf.Tensor:
     """mean_s C_s / (C_s + r^2) with C_s = 2 d s: heavy tails, so that far points keep a gradient.
 
@@ -65,6 +73,39 @@ KERNELS = {
     "gaussian": gaussian,
     "paper": paper,
 }
+
+
+def gaussian_mixture(
+    kernel: str, dimension: int, scales: Sequence[float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A kernel of `KERNELS` as sum_i w_i exp(-a_i r^2): the weights w and the rates a.
+
+    Exact for "gaussian" and "paper". The inverse multiquadric is an integral of Gaussians,
+    C / (C + r^2) = int e^-t exp(-t r^2 / C) dt, for which 48 Gauss-Laguerre nodes leave an error
+    below 1e-5 in expectations over N(0, I), d from 1 to 128.
+    """
+    if kernel == "paper":
+        return np.ones(1), np.array([1 / dimension**2])
+    if kernel == "gaussian":
+        rates = 0.5 / (dimension * np.array(scales or (1.0,)))
+        return np.full(len(rates), 1 / len(rates)), rates
+    bandwidths = 2 * dimension * np.array(scales or _SCALES)
+    nodes, weights = roots_laguerre(48)
+    return np.tile(weights, len(bandwidths)) / len(bandwidths), np.concatenate(
+        [nodes / bandwidth for bandwidth in bandwidths]
+    )
+
+
+def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.Tensor:
+    """The median of ||a - b||^2 over pairs of the first `limit` points of both samples together.
+
+    A scalar that no gradient flows through, above 0.
+    """
+    points = tf.stop_gradient(tf.concat([x[:limit], y[:limit]], axis=0))
+    squared = squared_distances(points, points)
+    pairs = tf.boolean_mask(squared, ~tf.eye(tf.shape(points)[0], dtype=tf.bool))
+    return tf.maximum(tfp.stats.percentile(pairs, 50.0), 1e-12)
+
 
 _CELLS = 2**17
 """Entries of a block of the Gram matrix: small enough for a processor's cache."""

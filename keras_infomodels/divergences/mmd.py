@@ -3,33 +3,45 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels.divergences.kernels import KERNELS, kernel_sum, squared_distances
-from keras_infomodels.spec import Spec
+from keras_infomodels.divergences.divergence import Divergence
+from keras_infomodels.divergences.kernels import (
+    KERNELS,
+    gaussian_mixture,
+    kernel_sum,
+    median_squared_distance,
+    squared_distances,
+)
 
 __all__ = ["MMD"]
 
+tfd = tfp.distributions
+_NAMES = (*KERNELS, "gaussian_median")
+
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
-class MMD(Spec):
+class MMD(Divergence):
     """The squared maximum mean discrepancy between samples of q(z) and draws of p(z).
 
         MMD^2 = E k(z, z') + E k(w, w') - 2 E k(z, w),    z, z' ~ q(z),  w, w' ~ p(z)
 
     It has the kernel's unit, not nats: k(x, x) = 1, so that a perfect match is 0 and two clouds
-    far apart give 2. Kernels with several scales take their mean.
+    far apart give 2. Kernels with several scales take their mean. Memory grows with n, not n^2.
     Source: Gretton et al., "A kernel two-sample test", JMLR 2012, Lemma 6.
 
     Args:
-        kernel: "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2 d)), "paper"
-            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels` with k(x, x) = 1, which trains
+        kernel: "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2 d)),
+            "gaussian_median" (exp(-r^2 / m), m the median of r^2 among both samples), "paper"
+            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels` or a sum of them, which trains
             but cannot be saved.
         estimator: "unbiased" leaves out the pairs (i, i) and may be negative; "biased" keeps them,
-            which adds ((1 - E_q k) + (1 - E_p k)) / n.
-        scales: multiples of the bandwidth 2 d, None for the kernel's own; not for "paper" or a
-            kernel of TFP.
+            which adds ((1 - E_q k) + (1 - E_p k)) / n; "semi_analytic" is unbiased and takes the
+            two expectations over the prior N(0, I) from their closed forms instead of draws.
+        scales: multiples of the bandwidth 2 d, None for the kernel's own; only for
+            "inverse_multiquadric" and "gaussian".
     """
 
     def __init__(
@@ -38,13 +50,20 @@ class MMD(Spec):
         estimator: str = "unbiased",
         scales: Sequence[float] | None = None,
     ):
-        if isinstance(kernel, str) and kernel not in KERNELS:
+        if isinstance(kernel, str) and kernel not in _NAMES:
             raise ValueError(
-                f"kernel is one of {', '.join(KERNELS)} or a kernel of tfp.math.psd_kernels; "
+                f"kernel is one of {', '.join(_NAMES)} or a kernel of tfp.math.psd_kernels; "
                 f"got {kernel!r}."
             )
-        if estimator not in ("unbiased", "biased"):
-            raise ValueError(f'estimator is "unbiased" or "biased", got {estimator!r}.')
+        if estimator not in ("unbiased", "biased", "semi_analytic"):
+            raise ValueError(
+                f'estimator is "unbiased", "biased" or "semi_analytic", got {estimator!r}.'
+            )
+        if estimator == "semi_analytic" and kernel not in KERNELS:
+            raise ValueError(
+                f"The semi-analytic estimator knows the kernels {', '.join(KERNELS)}; "
+                f"take the unbiased one for {kernel!r}."
+            )
         if scales is not None:
             if kernel not in ("inverse_multiquadric", "gaussian"):
                 raise ValueError(f"The kernel {kernel!r} has no scales; leave scales=None.")
@@ -55,53 +74,77 @@ class MMD(Spec):
         self.estimator = estimator
         self.scales = scales
 
-    def __call__(
-        self,
-        z: tf.Tensor,
-        posterior: tfp.distributions.Distribution,
-        prior: tfp.distributions.Distribution,
-        seed: tf.Tensor,
-    ) -> tf.Tensor:
-        """Estimates MMD^2(q(z), p(z)) from a batch and as many draws of the prior.
+    def check(self, prior: tfd.Distribution, latent_dim: int):
+        if self.estimator != "semi_analytic":
+            return
+        # Other distributions with these moments, such as mixtures, must not pass.
+        standard = isinstance(prior, tfd.MultivariateNormalDiag) and (
+            np.all(prior.mean() == 0) and np.all(prior.stddev() == 1)
+        )
+        if not standard:
+            raise ValueError(
+                "The semi-analytic estimator knows the standard normal prior alone; take "
+                'estimator="unbiased" for any other.'
+            )
 
-        Args:
-            z: samples of q(z), shape (n, d).
-            posterior: the batch's q(z|x); the MMD does not need it.
-            prior: p(z), anything that can be sampled.
-            seed: int32 of shape (2,).
-
-        Returns:
-            A scalar.
-        """
+    def __call__(self, z, posterior, prior, seed):
+        if self.estimator == "semi_analytic":
+            return self._against_standard_normal(z)
         return self.between(z, tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype))
 
     def between(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        """Estimates MMD^2 from samples of shape (n, d) and (m, d); a scalar.
+        """Estimates MMD^2 from samples of shape (n, d) and (m, d), by pairs; a scalar.
 
         The unbiased estimate has no pairs for a single point: that term is then 0.
         """
+        gram = self._gram(x, y)
         n, m = (tf.cast(tf.shape(points)[0], points.dtype) for points in (x, y))
-        cross = kernel_sum(self._gram, x, y) / (n * m)
-        return self._within(x, n) + self._within(y, m) - 2 * cross
+        cross = kernel_sum(gram, x, y) / (n * m)
+        return self._within(gram, x) + self._within(gram, y) - 2 * cross
 
-    def _within(self, x: tf.Tensor, n: tf.Tensor) -> tf.Tensor:
-        total = kernel_sum(self._gram, x, x)
+    def _against_standard_normal(self, z: tf.Tensor) -> tf.Tensor:
+        # k(x, y) = sum_i w_i exp(-a_i r^2), and for y ~ N(0, I)
+        # E exp(-a r^2) = (1 + 2a)^(-d/2) exp(-a |x|^2 / (1 + 2a))
+        d = z.shape[-1]
+        weights, rates = gaussian_mixture(self.kernel, d, **self._scales())
+        rates, weights = tf.constant(rates, z.dtype), tf.constant(weights, z.dtype)
+        norms = tf.reduce_sum(z**2, axis=-1)[:, None]
+        with_prior = tf.exp(-norms * (rates / (1 + 2 * rates))) * (1 + 2 * rates) ** (-d / 2)
+        within_prior = tf.reduce_sum(weights * (1 + 4 * rates) ** (-d / 2))
+        cross = tf.reduce_mean(tf.linalg.matvec(with_prior, weights))
+        return self._within(self._gram(z, z), z) + within_prior - 2 * cross
+
+    def _within(self, gram, x: tf.Tensor) -> tf.Tensor:
+        n = tf.cast(tf.shape(x)[0], x.dtype)
+        total = kernel_sum(gram, x, x)
         if self.estimator == "biased":
             return total / n**2
-        # The pairs (i, i) sum to n, since k(x, x) = 1.
-        return tf.math.divide_no_nan(total - n, n * (n - 1))
+        return tf.math.divide_no_nan(total - self._diagonal(x), n * (n - 1))
 
-    def _gram(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    def _diagonal(self, x: tf.Tensor) -> tf.Tensor:
+        """sum_i k(x_i, x_i): n for our kernels; a sum of TFP's may have k(x, x) above 1."""
+        if isinstance(self.kernel, str):
+            return tf.cast(tf.shape(x)[0], x.dtype)
+        return tf.reduce_sum(self.kernel.apply(x, x))
+
+    def _gram(self, x: tf.Tensor, y: tf.Tensor):
+        """The kernel as a function of two blocks of points, given both samples."""
         if not isinstance(self.kernel, str):
-            return self.kernel.matrix(x, y)
-        options = {} if self.scales is None else {"scales": self.scales}
-        return KERNELS[self.kernel](squared_distances(x, y), x.shape[-1], **options)
+            return self.kernel.matrix
+        if self.kernel == "gaussian_median":
+            median = median_squared_distance(x, y)
+            return lambda a, b: tf.exp(-squared_distances(a, b) / median)
+        kernel, options = KERNELS[self.kernel], self._scales()
+        return lambda a, b: kernel(squared_distances(a, b), a.shape[-1], **options)
+
+    def _scales(self) -> dict:
+        return {} if self.scales is None else {"scales": self.scales}
 
     def get_config(self) -> dict:
         if not isinstance(self.kernel, str):
             raise ValueError(
                 f"A model whose MMD uses the TFP kernel {self.kernel.name!r} cannot be saved: "
-                f"use one of {', '.join(KERNELS)} to save it."
+                f"use one of {', '.join(_NAMES)} to save it."
             )
         scales = None if self.scales is None else list(self.scales)
         return {"kernel": self.kernel, "estimator": self.estimator, "scales": scales}

@@ -3,6 +3,10 @@
 from keras_infomodels.information.aggregate import (
     aggregated_log_prob,
     aggregated_mutual_information,
+    dimension_wise_kl,
+    marginal_kl,
+    mixture_log_prob,
+    total_correlation,
 )
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.linear_gaussian import LinearGaussian
@@ -12,4 +16,8 @@ __all__ = [
     "LinearGaussian",
     "aggregated_log_prob",
     "aggregated_mutual_information",
+    "dimension_wise_kl",
+    "marginal_kl",
+    "mixture_log_prob",
+    "total_correlation",
 ]

@@ -7,28 +7,28 @@ import math
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_infomodels.information.estimate import Estimate
 
-__all__ = ["aggregated_log_prob", "aggregated_mutual_information"]
+__all__ = [
+    "aggregated_log_prob",
+    "aggregated_mutual_information",
+    "dimension_wise_kl",
+    "marginal_kl",
+    "mixture_log_prob",
+    "total_correlation",
+]
 
 _CELLS = 2**22
 """Entries of the largest intermediate matrix: 32 MB of float64."""
 
 
-@tf.function(reduce_retracing=True)
-def _mixture_log_prob(z: tf.Tensor, weights: tf.Tensor, constants: tf.Tensor) -> tf.Tensor:
-    features = tf.concat([z**2, z], axis=-1)
-    joint = tf.matmul(features, weights, transpose_b=True) + constants
-    count = tf.cast(tf.shape(weights)[0], z.dtype)
-    return tf.reduce_logsumexp(joint, axis=-1) - tf.math.log(count)
+def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """log (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats, differentiable.
 
-
-def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """log q(z) with q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats.
-
-    The exponent is quadratic in z, so that a chunk of rows is one matrix product of [z^2, z] with
-    the mixture's coefficients. float64, as these terms cancel where scales are small.
+    The exponent is quadratic in z, so that it is one matrix product of [z^2, z] with the mixture's
+    coefficients, never an (m, N, d) tensor. float64, as these terms cancel where scales are small.
 
     Args:
         z: points, shape (m, d).
@@ -38,17 +38,26 @@ def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
     Returns:
         Shape (m,), float64.
     """
-    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
+    z, loc, scale = (tf.cast(a, tf.float64) for a in (z, loc, scale))
     precision = scale**-2
-    weights = np.concatenate([-0.5 * precision, loc * precision], axis=-1)
-    constants = -0.5 * np.sum(
-        loc**2 * precision + 2 * np.log(scale) + math.log(2 * math.pi), axis=-1
+    weights = tf.concat([-0.5 * precision, loc * precision], axis=-1)
+    constants = -0.5 * tf.reduce_sum(
+        loc**2 * precision + 2 * tf.math.log(scale) + math.log(2 * math.pi), axis=-1
     )
-    weights, constants = tf.constant(weights), tf.constant(constants)
+    joint = tf.matmul(tf.concat([z**2, z], axis=-1), weights, transpose_b=True) + constants
+    count = tf.cast(tf.shape(loc)[0], tf.float64)
+    return tf.reduce_logsumexp(joint, axis=-1) - tf.math.log(count)
+
+
+_chunk_log_prob = tf.function(mixture_log_prob, reduce_retracing=True)
+
+
+def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """`mixture_log_prob` of arrays of any size, in chunks of z; the same shapes, float64."""
+    z, loc, scale = (tf.constant(a, tf.float64) for a in (z, loc, scale))
     rows = max(1, _CELLS // len(loc))
     chunks = [
-        _mixture_log_prob(tf.constant(z[start : start + rows]), weights, constants)
-        for start in range(0, len(z), rows)
+        _chunk_log_prob(z[start : start + rows], loc, scale) for start in range(0, len(z), rows)
     ]
     return np.concatenate(chunks)
 
@@ -73,6 +82,60 @@ def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndar
         ((z - loc) / scale) ** 2 + 2 * np.log(scale) + math.log(2 * math.pi), axis=-1
     )
     terms = conditional - aggregated_log_prob(z, loc, scale)
-    count = len(terms)
-    error = float(np.std(terms, ddof=1) / math.sqrt(count)) if count > 1 else math.nan
-    return Estimate(float(np.mean(terms)), error, "lower bound", math.log(count))
+    return _mean(terms, "lower bound", math.log(len(terms)))
+
+
+def marginal_kl(
+    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, prior: tfp.distributions.Distribution
+) -> Estimate:
+    """KL(q(z) || p(z)) = E [log q(z) - log p(z)] over a table of N encodings.
+
+    q(z) is the mixture over the same N posteriors; for the population this is an upper bound in
+    expectation, off by what `aggregated_mutual_information` lacks: the two sum to the rate.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d).
+        prior: p(z), batch shape ().
+    """
+    log_p = np.asarray(prior.log_prob(tf.cast(z, prior.dtype)), np.float64)
+    return _mean(aggregated_log_prob(z, loc, scale) - log_p, "upper bound")
+
+
+def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
+    """TC = KL(q(z) || prod_j q(z_j)) over a table of N encodings, in nats.
+
+    Joint and marginals are mixtures over the same N posteriors. No minibatch stands in for q(z):
+    estimates from minibatches are wrong by tens of nats. For the population the joint's share of
+    the bias remains, that of `aggregated_mutual_information`.
+    Source: Chen et al., "Isolating sources of disentanglement", 2018, equation 2.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d).
+    """
+    marginals = _marginal_log_probs(z, loc, scale).sum(axis=-1)
+    return _mean(aggregated_log_prob(z, loc, scale) - marginals, "estimate")
+
+
+def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list[Estimate]:
+    """KL(q(z_j) || N(0, 1)) of each dimension over a table of N encodings, in nats.
+
+    With the prior N(0, I) the rate is mutual information + total correlation + their sum.
+    """
+    marginals = _marginal_log_probs(z, loc, scale)
+    log_p = -0.5 * (np.asarray(z, np.float64) ** 2 + math.log(2 * math.pi))
+    return [_mean(terms, "estimate") for terms in (marginals - log_p).T]
+
+
+def _marginal_log_probs(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    columns = [
+        aggregated_log_prob(z[:, j : j + 1], loc[:, j : j + 1], scale[:, j : j + 1])
+        for j in range(np.shape(z)[1])
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _mean(terms: np.ndarray, kind: str, ceiling: float = math.inf) -> Estimate:
+    error = float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan
+    return Estimate(float(np.mean(terms)), error, kind, ceiling)

@@ -1,0 +1,121 @@
+"""Divergences measured by a discriminator, which is trained beside the model."""
+
+import math
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels.divergences.divergence import Divergence
+
+__all__ = ["Adversarial", "TotalCorrelation"]
+
+tfd = tfp.distributions
+register = keras.saving.register_keras_serializable(package="keras_infomodels")
+
+
+@register
+class Adversarial(Divergence):
+    """A discriminator T tells draws of the prior (real) from encodings, on logits.
+
+        discriminator's loss = E_p softplus(-T) + E_q softplus(T)      2 ln 2 - 2 JSD at its optimum
+        "saturating"         E_q [-softplus(T)] = E_q log(1 - D)       2 JSD - 2 ln 2, less p's term
+        "non_saturating"     E_q softplus(-T)   = E_q [-log D]         descends KL(q||p) - 2 JSD
+        "log_ratio"          E_q [-T]                                  KL(q(z) || p(z))
+
+    with D = sigmoid(T); at the optimum T = log p(z)/q(z). In nats. Only "log_ratio" is itself an
+    estimate of a divergence; all three are read as KL(q(z)||p(z)) and JSD by `estimates`.
+    Source: Makhzani et al., "Adversarial autoencoders", 2015; Goodfellow et al., 2014.
+
+    Args:
+        discriminator: Keras model from z (batch, d) to logits (batch, 1).
+        loss: the encoder's loss, by name.
+    """
+
+    def __init__(self, discriminator: keras.Model, loss: str = "non_saturating"):
+        if loss not in ("saturating", "non_saturating", "log_ratio"):
+            raise ValueError(
+                f'loss is "saturating", "non_saturating" or "log_ratio", got {loss!r}.'
+            )
+        self.discriminator = discriminator
+        self.loss = loss
+
+    def check(self, prior: tfd.Distribution, latent_dim: int):
+        shape = tuple(
+            self.discriminator.compute_output_spec(keras.KerasTensor((2, latent_dim))).shape
+        )
+        if shape != (2, 1):
+            raise ValueError(
+                f"The discriminator returns one logit for each z, shape (batch, 1), got {shape}."
+            )
+
+    def __call__(self, z, posterior, prior, seed):
+        logits = self.discriminator(z, training=True)
+        terms = {
+            "saturating": -tf.nn.softplus(logits),
+            "non_saturating": tf.nn.softplus(-logits),
+            "log_ratio": -logits,
+        }
+        return tf.reduce_mean(terms[self.loss])
+
+    def reference(self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor) -> tf.Tensor:
+        """What the discriminator holds against z: as many draws of the prior."""
+        return tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype)
+
+    def discriminator_loss(
+        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """The discriminator's loss, a scalar in nats; z is taken as data."""
+        real = self.discriminator(self.reference(z, prior, seed), training=True)
+        fake = self.discriminator(tf.stop_gradient(z), training=True)
+        return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+
+    def estimates(
+        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """What the discriminator as it stands says, in nats; both are right at its optimum.
+
+        Returns:
+            "jensen_shannon": ln 2 - loss / 2, a lower bound in expectation, at most ln 2;
+            "log_ratio": E_q [-T], an estimate of KL(q(z) || p(z)) and no bound.
+        """
+        return {
+            "jensen_shannon": math.log(2) - self.discriminator_loss(z, prior, seed) / 2,
+            "log_ratio": -tf.reduce_mean(self.discriminator(z, training=False)),
+        }
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        return {"discriminator": serialize(self.discriminator), "loss": self.loss}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Adversarial":
+        revive = keras.saving.deserialize_keras_object
+        return cls(**config | {"discriminator": revive(config["discriminator"])})
+
+
+@register
+class TotalCorrelation(Adversarial):
+    """TC = KL(q(z) || prod_j q(z_j)) by FactorVAE's discriminator, in nats.
+
+    The reference is z with every dimension shuffled over the batch by itself, so that it has the
+    same marginals; the encoder descends E_q [log q(z) / prod_j q(z_j)] as the discriminator sees
+    it, a surrogate of the TC. With alpha = 0 and lambda = beta the loss is that of beta-TCVAE:
+    the rate and beta - 1 times the TC. `information.total_correlation` reads the TC itself from a
+    whole set of encodings.
+    Source: Kim and Mnih, "Disentangling by factorising", 2018; Chen et al., 2018, equation 4.
+
+    Args:
+        discriminator: Keras model from z (batch, d) to logits (batch, 1).
+    """
+
+    def __init__(self, discriminator: keras.Model):
+        super().__init__(discriminator, "log_ratio")
+
+    def reference(self, z, prior, seed):
+        order = tf.argsort(tf.random.stateless_uniform(tf.shape(z), seed), axis=0)
+        columns, order = tf.transpose(z), tf.transpose(order)
+        return tf.stop_gradient(tf.transpose(tf.gather(columns, order, axis=1, batch_dims=1)))
+
+    def get_config(self) -> dict:
+        return {"discriminator": super().get_config()["discriminator"]}

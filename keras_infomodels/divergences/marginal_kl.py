@@ -1,0 +1,27 @@
+"""KL(q(z) || p(z)) with q(z) the mixture of the batch's posteriors."""
+
+import keras
+import tensorflow as tf
+
+from keras_infomodels.divergences.divergence import Divergence
+from keras_infomodels.information.aggregate import mixture_log_prob
+
+__all__ = ["MarginalKL"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class MarginalKL(Divergence):
+    """mean_i [log (1/n) sum_j q(z_i|x_j) - log p(z_i)], in nats.
+
+    This is the rate less the information about which of the n examples was encoded, so that it is
+    an upper bound of KL(q(z) || p(z)) in expectation, tight where I_q(x;z) is far below ln n and
+    off by at least I_q - ln n above. `information.marginal_kl` reads the divergence from a whole
+    set. Source: Hoffman and Johnson, "ELBO surgery", 2016.
+    """
+
+    def __call__(self, z, posterior, prior, seed):
+        log_q = mixture_log_prob(z, posterior.mean(), posterior.stddev())
+        return tf.reduce_mean(tf.cast(log_q, z.dtype) - tf.cast(prior.log_prob(z), z.dtype))
+
+    def get_config(self) -> dict:
+        return {}
