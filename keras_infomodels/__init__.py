@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "VAE": "models",
+    "BetaVAE": "models",
+    "AdversarialAutoencoder": "models",
     "InfoVAE": "models",
     "MMDVAE": "models",
     "load_model": "presets",

@@ -28,13 +28,20 @@ CLASSES = {
         *models.MODELS.values(),
         networks.MLPEncoder,
         networks.MLPDecoder,
+        networks.MLPDiscriminator,
         networks.ConvEncoder,
         networks.ConvDecoder,
         distributions.StandardNormal,
         distributions.Bernoulli,
         distributions.ContinuousBernoulli,
         distributions.Gaussian,
+        distributions.GaussianMixture,
+        distributions.SwissRoll,
         divergences.MMD,
+        divergences.Adversarial,
+        divergences.TotalCorrelation,
+        divergences.MarginalKL,
+        divergences.Stein,
     )
 }
 """The classes that a preset may name: nothing else is ever constructed from one."""

@@ -10,7 +10,6 @@ from keras_infomodels.distributions import (
     ContinuousBernoulli,
     Gaussian,
     StandardNormal,
-    diagonal_normal,
     rate,
 )
 
@@ -94,14 +93,16 @@ def test_unknown_names_list_the_known_ones():
 
 def test_rate_is_the_kl_with_its_half():
     # KL(N(e, I) || N(0, I)) = k e^2 / 2 for a mean of e in each of k dimensions.
-    posterior = diagonal_normal({"loc": tf.fill((1, 6), 0.3), "scale": tf.ones((1, 6))})
+    posterior = distributions.posterior({"loc": tf.fill((1, 6), 0.3), "scale": tf.ones((1, 6))})
     prior = StandardNormal(6).distribution()
     np.testing.assert_allclose(rate(posterior, prior, posterior.mean()), [6 * 0.09 / 2], rtol=1e-5)
 
 
 def test_rate_without_closed_form_is_its_unbiased_estimate():
     loc, scale = rng.normal(size=(1, 2)), np.array([[0.5, 0.2]])
-    posterior = diagonal_normal({"loc": np.repeat(loc, 20000, 0), "scale": scale.repeat(20000, 0)})
+    posterior = distributions.posterior(
+        {"loc": np.repeat(loc, 20000, 0), "scale": scale.repeat(20000, 0)}
+    )
     # The standard normal as a mixture, for which TFP has no KL.
     component = tfd.MultivariateNormalDiag(np.zeros((2, 2)), np.ones((2, 2)))
     prior = tfd.MixtureSameFamily(tfd.Categorical(np.zeros(2)), component)
@@ -113,4 +114,4 @@ def test_rate_without_closed_form_is_its_unbiased_estimate():
 
 def test_half_precision_parameters_become_float32():
     parameters = {"loc": tf.zeros((2, 3), tf.bfloat16), "scale": tf.ones((2, 3), tf.bfloat16)}
-    assert diagonal_normal(parameters).dtype == tf.float32
+    assert distributions.posterior(parameters).dtype == tf.float32

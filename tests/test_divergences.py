@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import oracles
 import pytest
@@ -5,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import divergences
-from keras_infomodels.distributions import StandardNormal
+from keras_infomodels.distributions import GaussianMixture, StandardNormal
 from keras_infomodels.divergences import (
     MMD,
     inverse_multiquadric,
@@ -69,6 +72,79 @@ def test_a_collapsed_encoder_is_seen_in_any_dimension(dimension):
     assert 0.22 <= measured(MMD()) <= 0.28
     paper = {2: 0.167, 5: 0.0401, 10: 0.0105, 20: 0.0026, 64: 0.00025, 128: 0.00006}
     assert measured(MMD("paper")) == pytest.approx(paper[dimension], rel=0.08, abs=1.5e-5)
+
+
+@pytest.mark.parametrize("dimension", [2, 16, 128])
+@pytest.mark.parametrize("kernel", ["inverse_multiquadric", "gaussian", "paper"])
+def test_the_semi_analytic_estimate_has_the_same_mean_and_less_noise(kernel, dimension):
+    mean = np.full(dimension, 0.2, np.float32)
+    covariance = 0.6 * np.eye(dimension)
+    closed, _, _ = expected_mmd(kernel, mean, covariance)
+    prior = StandardNormal(dimension).distribution()
+    estimators = [MMD(kernel, estimator) for estimator in ("semi_analytic", "unbiased")]
+    steps = [tf.function(estimator) for estimator in estimators]
+    estimators[0].check(prior, dimension)
+    estimates = np.array(
+        [
+            [
+                step(mean + np.sqrt(0.6).astype("f") * z, None, prior, tf.constant([i, 3]))
+                for step in steps
+            ]
+            for i in range(100)
+            for z in [tf.random.stateless_normal((40, dimension), [i, 9])]
+        ]
+    )
+    spread = estimates.std(axis=0, ddof=1)
+    assert abs(estimates[:, 0].mean() - closed) < 5 * spread[0] / 10 + 1e-5
+    assert spread[0] < spread[1]
+
+
+def test_the_semi_analytic_estimate_knows_one_prior_and_three_kernels():
+    mmd = MMD(estimator="semi_analytic")
+    for prior in (GaussianMixture([[0.0, 0.0]], 1.0), GaussianMixture.ring()):
+        with pytest.raises(ValueError, match="standard normal"):
+            mmd.check(prior.distribution(), 2)
+    for kernel in ("gaussian_median", tfp.math.psd_kernels.ExponentiatedQuadratic()):
+        with pytest.raises(ValueError, match="unbiased"):
+            MMD(kernel, "semi_analytic")
+
+
+def test_the_median_kernel_takes_the_samples_own_scale():
+    x, y = tf.constant(rng.normal(size=(2, 60, 3)), tf.float32)
+    y = y + 1
+    points = np.concatenate([x, y])
+    squared = ((points[:, None] - points[None]) ** 2).sum(-1)
+    median = np.median(squared[~np.eye(120, dtype=bool)])
+    expected = MMD("gaussian", scales=[median / (2 * 3)]).between(x, y)
+    np.testing.assert_allclose(MMD("gaussian_median").between(x, y), expected, rtol=1e-3)
+    # Units do not matter.
+    scaled = MMD("gaussian_median").between(1000 * x, 1000 * y)
+    np.testing.assert_allclose(scaled, expected, rtol=1e-3)
+
+
+def test_sums_of_tfp_kernels_are_sums_of_mmds():
+    x, y = (tf.constant(rng.normal(size=(n, 3)), tf.float32) for n in (30, 20))
+    kernels = [
+        tfp.math.psd_kernels.ExponentiatedQuadratic(length_scale=np.float32(s)) for s in (1, 3)
+    ]
+    for estimator in ("unbiased", "biased"):
+        parts = [float(MMD(kernel, estimator).between(x, y)) for kernel in kernels]
+        whole = float(MMD(kernels[0] + kernels[1], estimator).between(x, y))
+        assert whole == pytest.approx(sum(parts), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_points_stay_under_two_gigabytes():
+    code = """
+import resource, tensorflow as tf
+from keras_infomodels.divergences import MMD
+x, y = tf.unstack(tf.random.stateless_normal((2, 100_000, 4), [1, 2]))
+value = float(tf.function(MMD("gaussian").between, jit_compile=True)(x, y))
+assert abs(value) < 1e-3, value
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert int(process.stdout) < 2e9, process.stderr
 
 
 def test_equal_samples_are_at_zero_and_far_ones_at_two():

@@ -4,11 +4,16 @@ import numpy as np
 import oracles
 import pytest
 
+from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.information import (
     Estimate,
     LinearGaussian,
     aggregated_log_prob,
     aggregated_mutual_information,
+    dimension_wise_kl,
+    discrete_entropy,
+    marginal_kl,
+    total_correlation,
 )
 
 rng = np.random.default_rng(0)
@@ -122,6 +127,50 @@ def test_encodings_that_tell_every_example_apart_reach_the_ceiling():
     estimate = aggregated_mutual_information(loc, loc, np.full((64, 1), 1e-3))
     assert estimate.nats == pytest.approx(math.log(64))
     assert estimate.near_ceiling()
+
+
+def linear_gaussian_table(n=4000, correlation=0.0):
+    """z = x + s e with x and e Gaussian, var z = 1: I, TC and dimension-wise KL are known."""
+    generator, d, scale = np.random.default_rng(2), 3, 0.8
+    sx = (1 - scale**2) * (np.eye(d) + correlation * (np.ones((d, d)) - np.eye(d)))
+    loc = generator.multivariate_normal(np.full(d, 0.5), sx, size=n)
+    z = loc + scale * generator.normal(size=(n, d))
+    sz = sx + scale**2 * np.eye(d)
+    logdet = np.linalg.slogdet(sz)[1]
+    truth = {
+        "information": 0.5 * (logdet - 2 * d * np.log(scale)),
+        "total_correlation": -0.5 * logdet,
+        "dimension_wise": 0.5 * 0.5**2,
+        "marginal_kl": -0.5 * logdet + d * 0.5 * 0.5**2,
+    }
+    return z, loc, np.full((n, d), scale), truth
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_the_decomposition_of_the_rate_is_the_closed_form(correlation):
+    """No minibatch formula: those are off by tens of nats in such cases."""
+    z, loc, scale, truth = linear_gaussian_table(correlation=correlation)
+    prior = StandardNormal(3).distribution()
+    information = aggregated_mutual_information(z, loc, scale)
+    correlation_total = total_correlation(z, loc, scale)
+    dimensions = dimension_wise_kl(z, loc, scale)
+    kl = marginal_kl(z, loc, scale, prior)
+    assert information.nats == pytest.approx(truth["information"], abs=0.05)
+    assert correlation_total.nats == pytest.approx(truth["total_correlation"], abs=0.05)
+    assert kl.nats == pytest.approx(truth["marginal_kl"], abs=0.06)
+    assert kl.kind == "upper bound"
+    for estimate in dimensions:
+        assert estimate.nats == pytest.approx(truth["dimension_wise"], abs=0.04)
+    # rate = I + TC + sum of dimension-wise KL = I + KL(q(z) || p(z)), sample by sample
+    total = information.nats + correlation_total.nats + sum(e.nats for e in dimensions)
+    assert total == pytest.approx(information.nats + kl.nats, abs=1e-5)
+
+
+def test_entropy_of_codes():
+    assert discrete_entropy(np.arange(8.0)[:, None]).nats == pytest.approx(math.log(8))
+    repeated = discrete_entropy(np.array([[0, 1], [0, 1], [2, 3], [4, 5]]))
+    assert repeated.nats == pytest.approx(1.5 * math.log(2))
+    assert repeated.kind == "exact"
 
 
 def test_a_collapsed_encoder_carries_nothing():

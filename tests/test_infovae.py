@@ -6,8 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import divergences, models
-from keras_infomodels.distributions import Gaussian
-from keras_infomodels.models import MMDVAE, VAE, InfoVAE
+from keras_infomodels.distributions import Gaussian, GaussianMixture, SwissRoll
+from keras_infomodels.models import MMDVAE, VAE, AdversarialAutoencoder, BetaVAE, InfoVAE
+from keras_infomodels.networks import MLPDecoder, MLPDiscriminator, MLPEncoder
 
 tfd = tfp.distributions
 
@@ -107,6 +108,12 @@ def test_the_objective_with_the_kl_itself_is_the_closed_form(data, alpha, lambda
 
 
 def steps(make_model, images, cls, **kwargs):
+    keras.utils.set_random_seed(1)
+    discriminator = MLPDiscriminator(3, widths=(8,))
+    if kwargs.get("discriminator"):
+        kwargs["discriminator"] = discriminator
+    if kwargs.get("divergence"):
+        kwargs["divergence"] = divergences.Adversarial(discriminator)
     model = make_model(cls, **kwargs)
     logs = [model.train_on_batch(images[i : i + 10], return_dict=True) for i in (0, 10, 20)]
     return logs, model.get_weights()
@@ -117,7 +124,12 @@ def steps(make_model, images, cls, **kwargs):
     [
         ((VAE, {}), (InfoVAE, {"alpha": 0.0, "lambda_": 1.0})),
         ((MMDVAE, {"lambda_": 30.0}), (InfoVAE, {"alpha": 1.0, "lambda_": 30.0})),
-        ((VAE, {}), (InfoVAE, {"alpha": 0.0, "lambda_": 1.0, "divergence": None})),
+        ((BetaVAE, {"beta": 4.0}), (InfoVAE, {"alpha": -3.0, "lambda_": 4.0})),
+        ((BetaVAE, {"beta": 1.0}), (VAE, {})),
+        (
+            (AdversarialAutoencoder, {"discriminator": "make"}),
+            (InfoVAE, {"alpha": 1.0, "divergence": "adversarial"}),
+        ),
     ],
 )
 def test_named_points_are_infovae_bit_for_bit(make_model, images, point, general):
@@ -138,6 +150,103 @@ def test_alpha_of_one_takes_the_rate_out_of_the_gradient(make_model, images):
     for a, b in zip(of_loss, of_reconstruction, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert any(np.abs(g).max() > 1e-3 for g in of_loss)
+
+
+def test_beta_warms_up_in_training_alone(make_model, images):
+    plain = make_model(BetaVAE, beta=4.0, likelihood="bernoulli_threshold")
+    warm = make_model(BetaVAE, beta=4.0, warmup_steps=4, likelihood="bernoulli_threshold")
+    assert warm.evaluate(images, verbose=0) == plain.evaluate(images, verbose=0)
+    for step in range(6):
+        logs = warm.train_on_batch(images, return_dict=True)
+        warm.reset_metrics()
+        weight = 4.0 * min(step / 4, 1)
+        assert logs["loss"] == pytest.approx(logs["reconstruction"] + weight * logs["rate"])
+
+
+def test_each_optimizer_moves_its_own_networks(make_model, images):
+    model = make_model(AdversarialAutoencoder)
+    groups = {
+        "autoencoder": [*model.encoder.weights, *model.decoder.weights],
+        "discriminator": model.discriminator.weights,
+    }
+    for frozen, moving in (
+        ("optimizer", "discriminator"),
+        ("discriminator_optimizer", "autoencoder"),
+    ):
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        getattr(model, frozen).learning_rate = 0.0
+        before = {name: [w.numpy().copy() for w in ws] for name, ws in groups.items()}
+        model.train_on_batch(images)
+        for name, weights in groups.items():
+            moved = [not np.array_equal(w, b) for w, b in zip(weights, before[name], strict=True)]
+            assert all(moved) if name == moving else not any(moved)
+
+
+def test_the_adversarys_ledger_is_its_losses(make_model, images):
+    model = make_model(AdversarialAutoencoder, lambda_=3.0)
+    logs = model.train_on_batch(images, return_dict=True)
+    assert logs["loss"] == pytest.approx(logs["reconstruction"] + 3 * logs["divergence"], rel=1e-5)
+    assert 0.5 < logs["discriminator_loss"] < 3
+    with pytest.raises(ValueError, match="no discriminator"):
+        make_model(VAE).compile("adam", discriminator_optimizer="adam")
+
+
+def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model, images):
+    def deterministic(cls, **kwargs):
+        model = make_model(cls, **kwargs)
+        keras.utils.set_random_seed(0)
+        encoder = MLPEncoder(image_shape=(8, 8, 1), latent_dim=3, widths=(16,), min_stddev=None)
+        return cls(encoder, model.decoder, likelihood="bernoulli_threshold", **kwargs)
+
+    for cls in (AdversarialAutoencoder, MMDVAE):
+        model = deterministic(cls)
+        assert model.deterministic
+        model.compile("adam")
+        logs = model.fit(images, validation_data=images, verbose=0).history
+        assert "rate" not in logs
+        assert np.isfinite([v for values in logs.values() for v in values]).all()
+        information = model.mutual_information(images)
+        assert (information.nats, information.kind) == (pytest.approx(np.log(40)), "exact")
+        np.testing.assert_array_equal(
+            model.reconstruct(images, sample=True), model.reconstruct(images)
+        )
+        assert not make_model(cls).deterministic
+    with pytest.raises(ValueError, match="alpha=1"):
+        deterministic(VAE)
+    with pytest.raises(ValueError, match="needs the density"):
+        deterministic(MMDVAE, divergence="marginal_kl")
+
+
+@pytest.mark.parametrize("prior", [GaussianMixture.ring(), SwissRoll()], ids=["mixture", "roll"])
+def test_priors_that_are_sampled(prior, images, tmp_path):
+    networks = {"image_shape": (8, 8, 1), "latent_dim": 2, "widths": (8,)}
+    for cls in (AdversarialAutoencoder, MMDVAE, VAE):
+        model = cls(
+            MLPEncoder(**networks),
+            MLPDecoder(**networks),
+            prior=prior,
+            likelihood="bernoulli_stochastic",
+        )
+        model.compile("adam")
+        logs = model.fit(images, verbose=0).history
+        assert np.isfinite([v for values in logs.values() for v in values]).all()
+        model.save_to_preset(tmp_path / cls.__name__)
+        copy = cls.from_preset(tmp_path / cls.__name__)
+        np.testing.assert_array_equal(copy.generate(3, seed=1), model.generate(3, seed=1))
+        assert "generate" not in model.export_signatures()
+
+
+def test_priors_are_the_shapes_they_say():
+    ring = GaussianMixture.ring(components=4, radius=2.0, stddev=0.1)
+    z = ring.distribution().sample(4000, seed=[1, 2]).numpy()
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 2.0, atol=0.5)
+    nearest = np.argmin(((z[:, None] - ring.means) ** 2).sum(-1), axis=1)
+    np.testing.assert_allclose(np.bincount(nearest) / 4000, 0.25, atol=0.03)
+    roll = SwissRoll(radius=4.0, stddev=0.01).distribution().sample(2000, seed=[1, 2]).numpy()
+    # r = t and the angle is t: along the spiral the angle follows from the radius.
+    t = np.linalg.norm(roll, axis=1) / 4.0 * 4.5 * np.pi
+    angle = np.arctan2(roll[:, 1], roll[:, 0])
+    assert np.abs(np.angle(np.exp(1j * (angle - t)))).max() < 0.2
 
 
 def test_a_divergence_of_weight_zero_is_absent(make_model, images):
@@ -178,8 +287,6 @@ def test_rewarded_information_is_warned_about(make_model):
 
 
 def test_networks_that_do_not_fit_are_refused():
-    from keras_infomodels.networks import MLPDecoder, MLPEncoder
-
     with pytest.raises(ValueError, match="same latent_dim"):
         VAE(MLPEncoder(latent_dim=3), MLPDecoder(latent_dim=4))
     with pytest.raises(ValueError, match="same image_shape"):

@@ -8,18 +8,25 @@ from keras_infomodels.distributions.likelihoods import (
     Likelihood,
     likelihood,
 )
-from keras_infomodels.distributions.posteriors import diagonal_normal, rate
-from keras_infomodels.distributions.priors import StandardNormal, prior_distribution
+from keras_infomodels.distributions.posteriors import posterior, rate
+from keras_infomodels.distributions.priors import (
+    GaussianMixture,
+    StandardNormal,
+    SwissRoll,
+    prior_distribution,
+)
 
 __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
     "ContinuousBernoulli",
     "Gaussian",
+    "GaussianMixture",
     "Likelihood",
     "StandardNormal",
-    "diagonal_normal",
+    "SwissRoll",
     "likelihood",
+    "posterior",
     "prior_distribution",
     "rate",
 ]

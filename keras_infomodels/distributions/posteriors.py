@@ -7,22 +7,25 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-__all__ = ["diagonal_normal", "rate"]
+__all__ = ["posterior", "rate"]
 
 
-def diagonal_normal(parameters: Mapping[str, tf.Tensor]) -> tfd.MultivariateNormalDiag:
-    """q(z|x) = N(loc, diag(scale^2)).
+def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+    """q(z|x) = N(loc, diag(scale^2)), or all its mass at loc where there is no scale.
 
     Args:
-        parameters: "loc" and "scale" (standard deviations, positive), each of shape (batch, d).
+        parameters: "loc" and, for a stochastic encoder, "scale" (standard deviations, positive),
+            each of shape (batch, d).
 
     Returns:
         A distribution of batch shape (batch,) and event shape (d,), in float32 or wider.
     """
-    loc, scale = (tf.convert_to_tensor(parameters[name]) for name in ("loc", "scale"))
-    if loc.dtype.size < 4:
-        loc, scale = tf.cast(loc, tf.float32), tf.cast(scale, tf.float32)
-    return tfd.MultivariateNormalDiag(loc, scale)
+    tensors = {name: tf.convert_to_tensor(value) for name, value in parameters.items()}
+    if tensors["loc"].dtype.size < 4:
+        tensors = {name: tf.cast(value, tf.float32) for name, value in tensors.items()}
+    if "scale" not in tensors:
+        return tfd.VectorDeterministic(tensors["loc"])
+    return tfd.MultivariateNormalDiag(tensors["loc"], tensors["scale"])
 
 
 def rate(posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,10 @@
 """Priors p(z) as small serializable specs."""
 
+import math
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -8,7 +12,7 @@ from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
 
-__all__ = ["StandardNormal", "prior_distribution"]
+__all__ = ["GaussianMixture", "StandardNormal", "SwissRoll", "prior_distribution"]
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
@@ -30,6 +34,70 @@ class StandardNormal(Spec):
 
     def get_config(self) -> dict:
         return {"dimension": self.dimension}
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class GaussianMixture(Spec):
+    """The prior of equally likely components N(mean_k, stddev^2 I).
+
+    Args:
+        means: one point a component, shape (K, d).
+        stddev: of every component, above 0.
+    """
+
+    def __init__(self, means: Sequence[Sequence[float]], stddev: float):
+        means = np.asarray(means, np.float32)
+        if means.ndim != 2 or not means.size:
+            raise ValueError(f"means have shape (components, dimensions), got {means.shape}.")
+        if not stddev > 0:
+            raise ValueError(f"stddev is above 0, got {stddev!r}.")
+        self.means = means
+        self.stddev = float(stddev)
+
+    @classmethod
+    def ring(cls, components: int = 10, radius: float = 4.0, stddev: float = 0.5):
+        """Components evenly around a circle in the plane."""
+        angles = 2 * np.pi * np.arange(components) / components
+        return cls(radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1), stddev)
+
+    def distribution(self) -> tfd.Distribution:
+        """The distribution, of batch shape () and event shape (d,)."""
+        components = tfd.MultivariateNormalDiag(
+            tf.constant(self.means), tf.fill(self.means.shape, self.stddev)
+        )
+        return tfd.MixtureSameFamily(tfd.Categorical(tf.zeros(len(self.means))), components)
+
+    def get_config(self) -> dict:
+        return {"means": self.means.tolist(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class SwissRoll(Spec):
+    """A spiral in the plane: (t cos t, t sin t) times a scale, blurred by a Gaussian.
+
+    t runs evenly along the curve from 1.5 pi to 4.5 pi; 200 narrow components stand for the curve,
+    so that the prior has a density.
+
+    Args:
+        radius: of the spiral's outer end.
+        stddev: of the blur across the curve.
+    """
+
+    def __init__(self, radius: float = 4.0, stddev: float = 0.15):
+        if not (radius > 0 and stddev > 0):
+            raise ValueError(f"radius and stddev are above 0, got {radius!r} and {stddev!r}.")
+        self.radius = float(radius)
+        self.stddev = float(stddev)
+
+    def distribution(self) -> tfd.Distribution:
+        """The distribution, of batch shape () and event shape (2,)."""
+        # The arc of r = t grows about as t^2 / 2: even steps in t^2 are even along the curve.
+        t = np.sqrt(np.linspace((1.5 * math.pi) ** 2, (4.5 * math.pi) ** 2, 200))
+        curve = t[:, None] * np.stack([np.cos(t), np.sin(t)], axis=-1)
+        return GaussianMixture(curve * self.radius / t[-1], self.stddev).distribution()
+
+    def get_config(self) -> dict:
+        return {"radius": self.radius, "stddev": self.stddev}
 
 
 def prior_distribution(prior) -> tfd.Distribution:

@@ -15,9 +15,11 @@ class Divergence(Spec):
 
     Attributes:
         discriminator: the network that the divergence trains, or None.
+        needs_density: whether it needs log q(z|x), which a deterministic encoder lacks.
     """
 
     discriminator = None
+    needs_density = False
 
     def check(self, prior: tfd.Distribution, latent_dim: int):
         """Raises ValueError where the divergence is not defined for this prior."""

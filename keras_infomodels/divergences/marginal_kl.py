@@ -19,6 +19,8 @@ class MarginalKL(Divergence):
     set. Source: Hoffman and Johnson, "ELBO surgery", 2016.
     """
 
+    needs_density = True
+
     def __call__(self, z, posterior, prior, seed):
         log_q = mixture_log_prob(z, posterior.mean(), posterior.stddev())
         return tf.reduce_mean(tf.cast(log_q, z.dtype) - tf.cast(prior.log_prob(z), z.dtype))

@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "Estimate"]
+import numpy as np
+
+__all__ = ["KINDS", "Estimate", "discrete_entropy"]
 
 KINDS = ("exact", "lower bound", "upper bound", "estimate")
 
@@ -39,3 +41,17 @@ class Estimate:
     def __str__(self) -> str:
         ceiling = "" if math.isinf(self.ceiling) else f", ceiling {self.ceiling:.3f}"
         return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.kind}{ceiling})"
+
+
+def discrete_entropy(values: np.ndarray) -> Estimate:
+    """H of the empirical distribution of rows: what a deterministic code tells about N examples.
+
+    Args:
+        values: shape (N, d); equal rows are one value.
+
+    Returns:
+        Exact, in nats; ln N, its ceiling, where all rows differ.
+    """
+    _, counts = np.unique(values, axis=0, return_counts=True)
+    p = counts / counts.sum()
+    return Estimate(float(-np.sum(p * np.log(p))), 0.0, "exact", math.log(len(values)))

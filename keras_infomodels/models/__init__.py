@@ -1,10 +1,18 @@
 """The models: one file a model."""
 
+from keras_infomodels.models.adversarial_autoencoder import AdversarialAutoencoder
+from keras_infomodels.models.beta_vae import BetaVAE
 from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.models.mmd_vae import MMDVAE
 from keras_infomodels.models.vae import VAE
 
-MODELS = {"vae": VAE, "infovae": InfoVAE, "mmd_vae": MMDVAE}
+MODELS = {
+    "vae": VAE,
+    "beta_vae": BetaVAE,
+    "infovae": InfoVAE,
+    "mmd_vae": MMDVAE,
+    "aae": AdversarialAutoencoder,
+}
 """Command-line names."""
 
-__all__ = ["MMDVAE", "MODELS", "VAE", "InfoVAE"]
+__all__ = ["MMDVAE", "MODELS", "VAE", "AdversarialAutoencoder", "BetaVAE", "InfoVAE"]

@@ -5,7 +5,9 @@ import warnings
 
 import keras
 
-__all__ = ["check_networks", "check_weights"]
+from keras_infomodels.distributions import prior_distribution
+
+__all__ = ["check_networks", "check_objective", "check_weights"]
 
 
 def check_weights(alpha: float, lambda_: float):
@@ -30,23 +32,45 @@ def check_weights(alpha: float, lambda_: float):
         )
 
 
-def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int]:
+def check_objective(model):
+    """That prior, posterior and divergence fit together."""
+    prior = prior_distribution(model.prior)
+    if tuple(prior.event_shape) != (model.latent_dim,):
+        raise ValueError(
+            f"The prior has event shape {tuple(prior.event_shape)}, but the encoder's z has "
+            f"{model.latent_dim} dimensions; make them agree."
+        )
+    if model.deterministic and model.rate_weight:
+        raise ValueError(
+            "A deterministic encoder has no rate, so its weight 1 - alpha must be 0: take alpha=1, "
+            'or an encoder that returns "scale" too.'
+        )
+    if model.divergence is not None:
+        if model.deterministic and model.divergence.needs_density:
+            raise ValueError(
+                f"{type(model.divergence).__name__} needs the density of q(z|x), which a "
+                'deterministic encoder lacks; take the MMD, or return "scale" too.'
+            )
+        model.divergence.check(prior, model.latent_dim)
+
+
+def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, set[str]]:
     """That encoder, decoder and likelihood fit together.
 
     Returns:
-        The shape of one example and the number of latent variables.
+        The shape of one example, the number of latent variables, the encoder's parameters.
     """
     data_shape = _input_shape(encoder, "encoder")
     posterior = _output_shapes(encoder, (1, *data_shape))
-    if not {"loc", "scale"} <= set(posterior):
+    if not isinstance(posterior, dict) or "loc" not in posterior:
         raise ValueError(
-            f'The encoder returns a dict with "loc" and "scale"; this one returns '
-            f"{_names(posterior)}."
+            'The encoder returns a dict with "loc" and "scale", or with "loc" alone if it is '
+            f"deterministic; this one returns {_names(posterior)}."
         )
-    if posterior["loc"] != posterior["scale"] or len(posterior["loc"]) != 2:
+    shapes = {posterior[name] for name in ("loc", "scale") if name in posterior}
+    if len(shapes) != 1 or len(posterior["loc"]) != 2:
         raise ValueError(
-            'The encoder\'s "loc" and "scale" have one shape (batch, latent_dim), got '
-            f"{posterior['loc']} and {posterior['scale']}."
+            f'The encoder\'s "loc" and "scale" have one shape (batch, latent_dim), got {shapes}.'
         )
     latent_dim = posterior["loc"][-1]
     z_shape = _input_shape(decoder, "decoder")
@@ -68,7 +92,7 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int]:
                 f"The decoder's {parameter!r} has shape {outputs[parameter][1:]}, but the "
                 f"encoder's images have {data_shape}; give both the same image_shape."
             )
-    return data_shape, latent_dim
+    return data_shape, latent_dim, set(posterior)
 
 
 def _input_shape(network: keras.Model, role: str) -> tuple[int, ...]:

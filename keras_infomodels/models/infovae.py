@@ -1,6 +1,7 @@
 """InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -11,14 +12,33 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions, seeds
 from keras_infomodels.callbacks import FollowEpoch
 from keras_infomodels.datasets.batches import check_images, is_repeatable, iterate_images
-from keras_infomodels.distributions import StandardNormal, diagonal_normal, prior_distribution
+from keras_infomodels.distributions import StandardNormal, posterior, prior_distribution
 from keras_infomodels.divergences import divergence as divergence_named
-from keras_infomodels.information import Estimate, aggregated_mutual_information
-from keras_infomodels.models.checks import check_networks, check_weights
+from keras_infomodels.information import (
+    Estimate,
+    aggregated_mutual_information,
+    discrete_entropy,
+)
+from keras_infomodels.models.checks import check_networks, check_objective, check_weights
 
 tfd = tfp.distributions
 
 __all__ = ["InfoVAE"]
+
+
+@dataclass(frozen=True)
+class _Player:
+    """An optimizer, the term that it lowers, and the networks that it moves."""
+
+    optimizer: keras.Optimizer
+    term: str
+    networks: tuple[keras.Model, ...]
+
+    def variables(self) -> list[keras.Variable]:
+        return [v for network in self.networks for v in network.trainable_variables]
+
+    def regularizers(self) -> list[tf.Tensor]:
+        return [loss for network in self.networks for loss in network.losses]
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
@@ -40,7 +60,8 @@ class InfoVAE(keras.Model):
 
     Args:
         encoder: Keras model from images (batch, height, width, channels), or any data shape, to
-            {"loc", "scale"}, each (batch, d).
+            {"loc", "scale"}, each (batch, d); or to {"loc"} alone for a deterministic encoder,
+            whose rate is undefined and absent.
         decoder: Keras model from z (batch, d) to the dict of parameters that the likelihood names.
         prior: a spec of `keras_infomodels.distributions`, or a TFP distribution (which trains but
             cannot be saved); None is the standard normal.
@@ -70,13 +91,8 @@ class InfoVAE(keras.Model):
     ):
         check_weights(alpha, lambda_)
         likelihood = distributions.likelihood(likelihood)
-        data_shape, latent_dim = check_networks(encoder, decoder, likelihood)
+        data_shape, latent_dim, posterior_parameters = check_networks(encoder, decoder, likelihood)
         prior = StandardNormal(latent_dim) if prior is None else prior
-        if tuple(prior_distribution(prior).event_shape) != (latent_dim,):
-            raise ValueError(
-                f"The prior has event shape {tuple(prior_distribution(prior).event_shape)}, but "
-                f"the encoder's z has {latent_dim} dimensions; make them agree."
-            )
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
@@ -90,6 +106,10 @@ class InfoVAE(keras.Model):
         if divergence is None and self.divergence_weight > 0:
             divergence = "mmd"
         self.divergence = divergence_named(divergence)
+        self.deterministic = "scale" not in posterior_parameters
+        check_objective(self)
+        if self.divergence is not None and self.divergence.discriminator is not None:
+            self.discriminator = self.divergence.discriminator
         self._ceiling_shown = False
         self._encode_table = tf.function(self._encode_batch, reduce_retracing=True)
         self.built = True
@@ -98,6 +118,10 @@ class InfoVAE(keras.Model):
     def rate_weight(self) -> float:
         """1 - alpha."""
         return 1 - self.alpha
+
+    def current_rate_weight(self, training: bool):
+        """The rate's weight in this step; a schedule may override it."""
+        return self.rate_weight
 
     @property
     def divergence_weight(self) -> float:
@@ -122,10 +146,9 @@ class InfoVAE(keras.Model):
             sample: whether z is drawn from q(z|x) instead of being its mean.
             seed: of the draw; None draws anew, an integer repeats.
         """
-        posterior = self.encode(x)
-        if not sample:
-            return self._mean_image(posterior.mean())
-        return self._mean_image(posterior.sample(seed=self._drawing_seed(seed)))
+        q = self.encode(x)
+        z = q.sample(seed=self._drawing_seed(seed)) if sample else q.mean()
+        return self._mean_image(z)
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
@@ -149,8 +172,8 @@ class InfoVAE(keras.Model):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of the reconstruction at the mean of q(z|x)."""
-        posterior = self._posterior(self.likelihood.observe(x, None), training)
-        return self.likelihood.mean(self.decoder(posterior.mean(), training=training))
+        q = self._posterior(self.likelihood.observe(x, None), training)
+        return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
     def mutual_information(self, x, batch_size: int | None = None, limit: int = 10_000) -> Estimate:
         """I_q(x;z) from a table of encodings, q(z) being their mixture.
@@ -161,9 +184,24 @@ class InfoVAE(keras.Model):
             limit: the largest number N of encodings; the cost grows with its square.
 
         Returns:
-            A lower bound in nats, with its ceiling ln N.
+            A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
+            information for a continuous x; what is returned is that of the N examples, exactly:
+            ln N if their codes differ.
 
         Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
+        """
+        z, loc, scale = self.encoding_table(x, batch_size, limit)
+        if self.deterministic:
+            return discrete_entropy(loc)
+        return aggregated_mutual_information(z, loc, scale)
+
+    def encoding_table(
+        self, x, batch_size: int | None = None, limit: int = 10_000
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A sample, the mean and the standard deviation of q(z|x) for up to `limit` images.
+
+        The draws repeat: they depend on the model's seed and the batch's number. See
+        `mutual_information` for the arguments; each array has shape (N, d).
         """
         tables, count = [], 0
         for index, batch in enumerate(iterate_images(x, batch_size or 32)):
@@ -173,8 +211,7 @@ class InfoVAE(keras.Model):
             count += len(tables[-1][0])
             if count >= limit:
                 break
-        z, loc, scale = (np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
-        return aggregated_mutual_information(z, loc, scale)
+        return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
 
     @classmethod
     def from_preset(
@@ -208,7 +245,8 @@ class InfoVAE(keras.Model):
 
         def encode(image):
             parameters = self.encoder(self.likelihood.observe(image, None), training=False)
-            return {"loc": parameters["loc"], "scale": parameters["scale"]}
+            names = ("loc",) if self.deterministic else ("loc", "scale")
+            return {name: parameters[name] for name in names}
 
         signatures = {
             "reconstruct": (lambda image: {"image": self(image, training=False)}, [image]),
@@ -221,8 +259,15 @@ class InfoVAE(keras.Model):
 
     # What Keras calls
 
-    def compile(self, optimizer="adam", **kwargs):
-        """As `keras.Model.compile`, without `loss`: the loss is the model's own."""
+    def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
+        """As `keras.Model.compile`, without `loss`: the loss is the model's own.
+
+        Args:
+            optimizer: of the encoder and the decoder.
+            discriminator_optimizer: of the divergence's discriminator, where it has one; None is
+                Adam with a learning rate of 1e-3 and beta_1 of 0.5.
+            **kwargs: those of `keras.Model.compile`.
+        """
         if kwargs.get("loss") is not None:
             raise ValueError(
                 f"{type(self).__name__} has its own loss; call compile(optimizer) without loss."
@@ -233,14 +278,31 @@ class InfoVAE(keras.Model):
                 "noise. Compile outside of the strategy's scope."
             )
         super().compile(optimizer=optimizer, **kwargs)
-        # Else loading weights drops the optimizer's state.
-        if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        names = ["loss", "reconstruction", "rate", "divergence"]
-        if self.divergence is None:
-            names.remove("divergence")
-        # Keras saves public attributes, and metrics do not belong into a weights file.
+        names = ["loss", "reconstruction"]
+        names += [] if self.deterministic else ["rate"]
+        names += [] if self.divergence is None else ["divergence"]
+        if hasattr(self, "discriminator"):
+            names.append("discriminator_loss")
+            default = keras.optimizers.Adam(1e-3, beta_1=0.5)
+            chosen = keras.optimizers.get(discriminator_optimizer or default)
+            wrapped = isinstance(chosen, keras.optimizers.LossScaleOptimizer)
+            if self.dtype_policy.name == "mixed_float16" and not wrapped:
+                chosen = keras.optimizers.LossScaleOptimizer(chosen)
+            self.discriminator_optimizer = chosen
+        elif discriminator_optimizer is not None:
+            raise ValueError("This model's divergence has no discriminator to optimize.")
         self._metrics_by_name = {name: keras.metrics.Mean(name) for name in names}
+        for player in self._players():
+            # Else loading weights drops the optimizer's state.
+            if not player.optimizer.built:
+                player.optimizer.build(player.variables())
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        if config and hasattr(self, "discriminator"):
+            serialize = keras.saving.serialize_keras_object
+            config["discriminator_optimizer"] = serialize(self.discriminator_optimizer)
+        return config
 
     def compile_from_config(self, config: dict):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -252,11 +314,20 @@ class InfoVAE(keras.Model):
     def train_step(self, data):
         x, _ = self._unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        with tf.GradientTape() as tape:
+        players = self._players()
+        with tf.GradientTape(persistent=True) as tape:
             terms = self._terms(x, seed, training=True)
-            loss = self.optimizer.scale_loss(tf.add_n([terms["loss"], *self.losses]))
-        variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+            losses = [
+                player.optimizer.scale_loss(tf.add_n([terms[player.term], *player.regularizers()]))
+                for player in players
+            ]
+        # All gradients before the first update: the players move at once.
+        gradients = [
+            tape.gradient(loss, player.variables())
+            for loss, player in zip(losses, players, strict=True)
+        ]
+        for player, gradient in zip(players, gradients, strict=True):
+            player.optimizer.apply(gradient, player.variables())
         return self._log(terms, x)
 
     def test_step(self, data):
@@ -339,6 +410,13 @@ class InfoVAE(keras.Model):
 
     # Helpers
 
+    def _players(self) -> list["_Player"]:
+        players = [_Player(self.optimizer, "loss", (self.encoder, self.decoder))]
+        if hasattr(self, "discriminator"):
+            adversary = (self.discriminator,)
+            players.append(_Player(self.discriminator_optimizer, "discriminator_loss", adversary))
+        return players
+
     def _terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         split = tf.random.experimental.stateless_split(seed, num=3)
         data_seed, posterior_seed, prior_seed = tf.unstack(split)
@@ -346,24 +424,25 @@ class InfoVAE(keras.Model):
         prior = prior_distribution(self.prior)
 
         # q(z|x), z ~ q(z|x), p(x|z)
-        posterior = self._posterior(x, training)
-        z = posterior.sample(seed=posterior_seed)
+        q = self._posterior(x, training)
+        z = q.sample(seed=posterior_seed)
         observation = self.likelihood.distribution(self.decoder(z, training=training))
 
-        terms = {
-            "reconstruction": -tf.reduce_mean(observation.log_prob(x)),
-            "rate": tf.reduce_mean(distributions.rate(posterior, prior, z)),
-        }
+        terms = {"reconstruction": -tf.reduce_mean(observation.log_prob(x))}
         loss = terms["reconstruction"]
-        if self.rate_weight:
-            loss += self.rate_weight * terms["rate"]
+        if not self.deterministic:
+            terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
+            if self.rate_weight:
+                loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
-            terms["divergence"] = self.divergence(z, posterior, prior, prior_seed)
+            terms["divergence"] = self.divergence(z, q, prior, prior_seed)
             loss += self.divergence_weight * terms["divergence"]
+        if hasattr(self, "discriminator"):
+            terms["discriminator_loss"] = self.divergence.discriminator_loss(z, prior, prior_seed)
         return {"loss": loss, **terms}
 
     def _posterior(self, x: tf.Tensor, training: bool) -> tfd.Distribution:
-        return diagonal_normal(self.encoder(x, training=training))
+        return posterior(self.encoder(x, training=training))
 
     def _mean_image(self, z: tf.Tensor) -> tf.Tensor:
         return self.likelihood.mean(self.decoder(z, training=False))
@@ -371,8 +450,8 @@ class InfoVAE(keras.Model):
     def _encode_batch(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         seed = seeds.fold_seed(self.seed, seeds.TABLE, index)
         data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
-        posterior = self._posterior(self.likelihood.observe(x, data_seed), training=False)
-        return posterior.sample(seed=posterior_seed), posterior.mean(), posterior.stddev()
+        q = self._posterior(self.likelihood.observe(x, data_seed), training=False)
+        return q.sample(seed=posterior_seed), q.mean(), q.stddev()
 
     def _log(self, terms: dict[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
         for name, metric in self._metrics_by_name.items():

@@ -4,7 +4,7 @@ An encoder returns {"loc", "scale"}; a decoder returns the parameters that its l
 """
 
 from keras_infomodels.networks.conv import ConvDecoder, ConvEncoder
-from keras_infomodels.networks.mlp import MLPDecoder, MLPEncoder
+from keras_infomodels.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder
 from keras_infomodels.networks.network import Network
 
-__all__ = ["ConvDecoder", "ConvEncoder", "MLPDecoder", "MLPEncoder", "Network"]
+__all__ = ["ConvDecoder", "ConvEncoder", "MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Network"]

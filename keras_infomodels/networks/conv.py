@@ -25,7 +25,8 @@ class ConvEncoder(Network):
         filters: of the convolutions; each halves the image.
         width: of the dense layer.
         activation: of the hidden layers, a Keras name.
-        min_stddev: floor of the posterior's standard deviation.
+        min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
+            which returns {"loc"} alone.
         dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
     """
 
@@ -36,7 +37,7 @@ class ConvEncoder(Network):
         filters: Sequence[int] = (16, 32, 64),
         width: int = 128,
         activation: str = "gelu",
-        min_stddev: float = 0.01,
+        min_stddev: float | None = 0.01,
         dtype=None,
         **kwargs,
     ):

@@ -7,13 +7,15 @@ import keras
 __all__ = ["check_shape", "check_widths", "image_head", "posterior_head"]
 
 
-def posterior_head(x: keras.KerasTensor, latent_dim: int, min_stddev: float) -> dict:
-    """{"loc", "scale"} with scale = softplus(.) + min_stddev."""
+def posterior_head(x: keras.KerasTensor, latent_dim: int, min_stddev: float | None) -> dict:
+    """{"loc", "scale"} with scale = softplus(.) + min_stddev, or {"loc"} where that is None."""
     if latent_dim < 1:
         raise ValueError(f"latent_dim is at least 1, got {latent_dim}.")
-    if min_stddev < 0:
-        raise ValueError(f"min_stddev is 0 or above, got {min_stddev}.")
     loc = keras.layers.Dense(latent_dim, dtype="float32", name="loc")(x)
+    if min_stddev is None:
+        return {"loc": loc}
+    if min_stddev < 0:
+        raise ValueError(f"min_stddev is 0 or above, or None; got {min_stddev}.")
     raw_scale = keras.layers.Dense(latent_dim, dtype="float32", name="raw_scale")(x)
     return {"loc": loc, "scale": _positive(raw_scale, min_stddev)}
 

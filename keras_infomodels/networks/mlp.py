@@ -8,7 +8,7 @@ import keras
 from keras_infomodels.networks.heads import check_shape, check_widths, image_head, posterior_head
 from keras_infomodels.networks.network import Network
 
-__all__ = ["MLPDecoder", "MLPEncoder"]
+__all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder"]
 
 register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
@@ -22,7 +22,8 @@ class MLPEncoder(Network):
         latent_dim: number of latent variables.
         widths: of the hidden layers.
         activation: of the hidden layers, a Keras name.
-        min_stddev: floor of the posterior's standard deviation.
+        min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
+            which returns {"loc"} alone.
         dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
     """
 
@@ -32,7 +33,7 @@ class MLPEncoder(Network):
         latent_dim: int = 10,
         widths: Sequence[int] = (256, 256),
         activation: str = "gelu",
-        min_stddev: float = 0.01,
+        min_stddev: float | None = 0.01,
         dtype=None,
         **kwargs,
     ):
@@ -98,5 +99,38 @@ class MLPDecoder(Network):
             "activation": activation,
             "parameters": list(parameters),
             "min_stddev": min_stddev,
+            "dtype": dtype,
+        }
+
+
+@register
+class MLPDiscriminator(Network):
+    """A critic of z by fully connected layers: (batch, latent_dim) to logits (batch, 1).
+
+    Args:
+        latent_dim: number of latent variables.
+        widths: of the hidden layers.
+        activation: of the hidden layers, a Keras name.
+        dtype: a Keras dtype or policy for the hidden layers; the logits are float32.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 10,
+        widths: Sequence[int] = (128, 128),
+        activation: str = "leaky_relu",
+        dtype=None,
+        **kwargs,
+    ):
+        widths = check_widths(widths, "widths")
+        dtype = keras.dtype_policies.get(dtype).name
+        inputs = x = keras.Input((latent_dim,), name="z")
+        for i, width in enumerate(widths):
+            x = keras.layers.Dense(width, activation, dtype=dtype, name=f"hidden_{i}")(x)
+        super().__init__(inputs, keras.layers.Dense(1, dtype="float32", name="logit")(x), **kwargs)
+        self._arguments = {
+            "latent_dim": latent_dim,
+            "widths": list(widths),
+            "activation": activation,
             "dtype": dtype,
         }

@@ -1,0 +1,67 @@
+"""The beta-VAE: InfoVAE at alpha = 1 - beta, lambda = beta."""
+
+import keras
+import tensorflow as tf
+
+from keras_infomodels.models.infovae import InfoVAE
+
+__all__ = ["BetaVAE"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class BetaVAE(InfoVAE):
+    """The beta-VAE: loss = reconstruction + beta rate, in nats per example.
+
+    `InfoVAE(alpha=1 - beta, lambda_=beta)`, to the bit: both the mutual information and the
+    aggregated posterior's distance from the prior have weight beta, so that beta above 1 *lowers*
+    I_q(x;z). Source: Higgins et al., "beta-VAE", 2017, equation 4.
+
+    Args:
+        encoder, decoder, prior, likelihood, seed: see `InfoVAE`; the encoder is stochastic.
+        beta: the rate's weight, above 0.
+        warmup_steps: training steps over which that weight rises from 0 to beta in a line, so that
+            no latent variable is given up before the decoder has learned to use it. Evaluation
+            always weighs with beta.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        prior=None,
+        likelihood="bernoulli",
+        beta: float = 4.0,
+        warmup_steps: int = 0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        if not beta > 0:
+            raise ValueError(f"beta is above 0, got {beta!r}.")
+        if warmup_steps < 0:
+            raise ValueError(f"warmup_steps is 0 or above, got {warmup_steps!r}.")
+        super().__init__(
+            encoder, decoder, prior, likelihood, 1 - float(beta), float(beta), seed=seed, **kwargs
+        )
+        self.beta = float(beta)
+        self.warmup_steps = int(warmup_steps)
+
+    @property
+    def rate_weight(self) -> float:
+        """beta."""
+        return self.lambda_
+
+    @property
+    def divergence_weight(self) -> float:
+        """0: 1 - beta + beta - 1, without rounding."""
+        return 0.0
+
+    def current_rate_weight(self, training: bool):
+        if not training or not self.warmup_steps:
+            return self.rate_weight
+        progress = tf.cast(self.optimizer.iterations, tf.float32) / self.warmup_steps
+        return self.rate_weight * tf.minimum(progress, 1.0)
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        config = {k: v for k, v in config.items() if k not in ("alpha", "lambda_", "divergence")}
+        return config | {"beta": self.beta, "warmup_steps": self.warmup_steps}

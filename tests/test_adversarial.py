@@ -1,0 +1,128 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels.distributions import StandardNormal
+from keras_infomodels.divergences import Adversarial, TotalCorrelation
+from keras_infomodels.networks import MLPDiscriminator
+
+tfd = tfp.distributions
+
+
+def exact_discriminator(mean):
+    """T = log N(z; 0, 1) - log N(z; m, 1) = m^2/2 - m z."""
+    z = keras.Input((1,))
+    layer = keras.layers.Dense(1)
+    network = keras.Model(z, layer(z))
+    layer.set_weights([np.array([[-mean]]), np.array([mean**2 / 2])])
+    return network
+
+
+def trained(divergence, draw, reference_prior, steps=1500):
+    """The divergence after its discriminator was trained on z from `draw(seed)`."""
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps))
+    variables = divergence.discriminator.trainable_variables
+    optimizer.build(variables)
+
+    @tf.function
+    def step(i):
+        seeds = tf.random.experimental.stateless_split(tf.stack([i, 0]), num=2)
+        with tf.GradientTape() as tape:
+            loss = divergence.discriminator_loss(draw(seeds[0]), reference_prior, seeds[1])
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+    for i in tf.range(steps):
+        step(i)
+    return divergence
+
+
+@pytest.mark.parametrize(("mean", "jsd"), [(1.0, 0.1114), (2.0, 0.3368), (4.0, 0.6327)])
+def test_the_exact_discriminator_reads_the_closed_forms(mean, jsd):
+    divergence = Adversarial(exact_discriminator(mean))
+    prior = StandardNormal(1).distribution()
+    z = tf.random.stateless_normal((100_000, 1), [1, 2]) + mean
+    estimates = divergence.estimates(z, prior, tf.constant([3, 4]))
+    loss = divergence.discriminator_loss(z, prior, tf.constant([3, 4]))
+    assert float(loss) == pytest.approx(2 * np.log(2) - 2 * jsd, abs=0.01)
+    assert float(estimates["jensen_shannon"]) == pytest.approx(jsd, abs=0.005)
+    assert float(estimates["log_ratio"]) == pytest.approx(mean**2 / 2, rel=0.02)
+
+
+@pytest.mark.parametrize(("mean", "jsd"), [(1.0, 0.1114), (2.0, 0.3368), (4.0, 0.6327)])
+def test_a_trained_discriminator_reaches_its_optimum(mean, jsd):
+    keras.utils.set_random_seed(0)
+    prior = StandardNormal(1).distribution()
+    divergence = trained(
+        Adversarial(MLPDiscriminator(1, widths=(32, 32))),
+        lambda seed: tf.random.stateless_normal((256, 1), seed) + mean,
+        prior,
+    )
+    z = tf.random.stateless_normal((100_000, 1), [1, 2]) + mean
+    loss = float(divergence.discriminator_loss(z, prior, tf.constant([5, 6])))
+    assert loss == pytest.approx(2 * np.log(2) - 2 * jsd, abs=0.015)
+
+
+def test_the_encoders_losses_are_the_three_of_the_docstring():
+    z, prior = tf.constant([[0.3], [2.0], [-1.0]]), StandardNormal(1).distribution()
+    t = (0.5 - z.numpy()).ravel()
+    d = 1 / (1 + np.exp(-t))
+    expected = {
+        "saturating": np.mean(np.log(1 - d)),
+        "non_saturating": np.mean(-np.log(d)),
+        "log_ratio": np.mean(-t),
+    }
+    for loss, value in expected.items():
+        divergence = Adversarial(exact_discriminator(1.0), loss)
+        assert float(divergence(z, None, prior, None)) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["saturating", "non_saturating", "log_ratio"])
+def test_every_loss_moves_encodings_towards_the_prior(loss):
+    z = tf.Variable([[1.0], [3.0]])
+    with tf.GradientTape() as tape:
+        value = Adversarial(exact_discriminator(2.0), loss)(z, None, None, None)
+    assert (tape.gradient(value, z).numpy() > 0).all()
+
+
+def test_the_discriminators_loss_leaves_the_encoder_alone():
+    z = tf.Variable([[1.0], [3.0]])
+    divergence = Adversarial(exact_discriminator(2.0))
+    with tf.GradientTape() as tape:
+        loss = divergence.discriminator_loss(z, StandardNormal(1).distribution(), [1, 2])
+    assert tape.gradient(loss, z) is None
+
+
+def test_total_correlation_reference_keeps_the_marginals_and_breaks_the_rest():
+    x = tf.random.stateless_normal((500, 1), [1, 1])
+    z = tf.concat([x, x, -x], axis=1)
+    reference = TotalCorrelation(MLPDiscriminator(3)).reference(z, None, tf.constant([3, 3]))
+    np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(z, axis=0))
+    correlation = np.corrcoef(reference.numpy().T)
+    assert np.abs(correlation[~np.eye(3, dtype=bool)]).max() < 0.15
+
+
+def test_total_correlation_of_a_gaussian():
+    """TC = -1/2 ln(1 - rho^2) for two standard normals of correlation rho."""
+    keras.utils.set_random_seed(0)
+    rho = 0.8
+
+    def draw(seed, n=512):
+        e = tf.random.stateless_normal((n, 2), seed)
+        second = rho * e[:, :1] + np.sqrt(1 - rho**2).astype("f") * e[:, 1:]
+        return tf.concat([e[:, :1], second], axis=1)
+
+    divergence = trained(TotalCorrelation(MLPDiscriminator(2, widths=(64, 64))), draw, None)
+    z = draw(tf.constant([9, 9]), 50_000)
+    surrogate = float(divergence(z, None, None, None))
+    assert surrogate == pytest.approx(-0.5 * np.log(1 - rho**2), abs=0.05)
+
+
+def test_settings_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="log_ratio"):
+        Adversarial(MLPDiscriminator(1), "wasserstein")
+    z = keras.Input((2,))
+    two = keras.Model(z, keras.layers.Dense(2)(z))
+    with pytest.raises(ValueError, match="one logit"):
+        Adversarial(two).check(StandardNormal(2).distribution(), 2)

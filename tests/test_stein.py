@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_infomodels.distributions import GaussianMixture, StandardNormal
+from keras_infomodels.divergences import MarginalKL, Stein
+
+D = 4
+L2 = float(D)  # the kernel's l^2
+
+
+def draws(n, mean=0.0, variance=1.0, seed=1):
+    return mean + np.sqrt(variance).astype("f") * tf.random.stateless_normal((n, D), [seed, 0])
+
+
+@pytest.mark.parametrize(("mean", "variance"), [(0.7, 1.0), (0.0, 0.4), (0.0, 2.0), (0.0, 1.0)])
+def test_the_discrepancy_is_the_closed_form(mean, variance):
+    shifted = D * mean**2 * (1 + 2 / L2) ** (-D / 2)
+    a = 1 + 2 * variance / L2
+    scaled = (1 / variance - 1) ** 2 * (D * variance / 2) * (1 - 1 / a) * a ** (-D / 2)
+    # E_q of the Stein kernel for N(0, vI) has the score difference (1/v - 1) z.
+    prior = StandardNormal(D).distribution()
+    estimates = [
+        float(Stein().discrepancy(draws(400, mean, variance, seed), prior)) for seed in range(20)
+    ]
+    expected = shifted if mean else scaled
+    error = np.std(estimates, ddof=1) / np.sqrt(20)
+    assert abs(np.mean(estimates) - expected) < 4 * error
+    if expected:
+        assert error < 0.1 * expected
+
+
+def test_the_direction_is_the_closed_form():
+    """phi(z) = -m E_q k(., z) for q = N(m, I), by Stein's identity."""
+    m = 0.6
+    z = draws(20_000, m)
+    phi = Stein().direction(z, StandardNormal(D).distribution()).numpy()[:200]
+    squared = np.sum((z.numpy()[:200] - m) ** 2, axis=1)
+    expected = -m * (1 + 1 / L2) ** (-D / 2) * np.exp(-squared / (2 * (1 + L2)))
+    np.testing.assert_allclose(phi, np.tile(expected[:, None], D), atol=0.02)
+
+
+def test_the_gradient_is_the_direction_and_the_value_is_the_discrepancy():
+    z = tf.Variable(draws(50, 0.5))
+    prior = StandardNormal(D).distribution()
+    with tf.GradientTape() as tape:
+        value = Stein()(z, None, prior, None)
+    np.testing.assert_allclose(value, Stein().discrepancy(z.value(), prior), rtol=1e-5)
+    phi = Stein().direction(z.value(), prior)
+    np.testing.assert_allclose(tape.gradient(value, z), -phi / 50, atol=1e-6)
+
+
+def test_following_it_reaches_the_prior():
+    z = tf.Variable(draws(200, 1.5, 0.2))
+    prior = StandardNormal(D).distribution()
+    for _ in range(300):
+        z.assign_add(0.5 * Stein().direction(z.value(), prior))
+    np.testing.assert_allclose(tf.reduce_mean(z, 0), np.zeros(D), atol=0.1)
+    np.testing.assert_allclose(tf.math.reduce_variance(z, 0), np.ones(D), atol=0.25)
+
+
+def test_any_prior_with_a_density_serves():
+    prior = GaussianMixture([[1.0] * D, [-1.0] * D], 0.5).distribution()
+    z = prior.sample(2000, seed=[1, 2])
+    assert abs(float(Stein().discrepancy(z, prior))) < 0.05
+    assert float(Stein().discrepancy(draws(500), prior)) > 1
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.5, 0.9), (-1.0, 0.8)])
+def test_marginal_kl_of_a_gaussian_channel(mean, scale):
+    """q(z) = N(m, 1): the batch's mixture is tight where I_q = -d ln s is far below ln n."""
+    from keras_infomodels.distributions import posterior
+
+    n, prior = 3000, StandardNormal(D).distribution()
+    loc = mean + np.sqrt(1 - scale**2).astype("f") * tf.random.stateless_normal((n, D), [2, 2])
+    q = posterior({"loc": loc, "scale": tf.fill((n, D), scale)})
+    z = tf.Variable(q.sample(seed=[3, 3]))
+    with tf.GradientTape() as tape:
+        value = MarginalKL()(z, q, prior, None)
+    assert float(value) == pytest.approx(D * mean**2 / 2, abs=0.06)
+    assert np.isfinite(tape.gradient(value, z)).all()
