@@ -26,6 +26,7 @@ _MODULES = (
     "datasets",
     "distributions",
     "divergences",
+    "evaluation",
     "export",
     "information",
     "models",

@@ -1,0 +1,13 @@
+"""Measuring trained models: likelihood, the latent space, clustering."""
+
+from keras_infomodels.evaluation.clustering import ClusteringScore, clustering_error
+from keras_infomodels.evaluation.latent import LatentStatistics, latent_statistics
+from keras_infomodels.evaluation.likelihood import log_likelihood
+
+__all__ = [
+    "ClusteringScore",
+    "LatentStatistics",
+    "clustering_error",
+    "latent_statistics",
+    "log_likelihood",
+]

@@ -1,0 +1,55 @@
+"""How near the aggregated posterior q(z) is to N(0, I)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.divergences import MMD
+
+__all__ = ["LatentStatistics", "latent_statistics"]
+
+
+@dataclass(frozen=True)
+class LatentStatistics:
+    """Statistics of sampled z.
+
+    Attributes:
+        log_det: ln det Cov[z]; 0 for N(0, I), but variances of 4 and 1/4 give 0 too.
+        gaussian_kl: KL(N(m, S) || N(0, I)) of the sample's mean and covariance, in nats; 0 only
+            where both match.
+        mmd: MMD^2 to N(0, I) with one fixed kernel, `MMD("gaussian", "semi_analytic")`, so that
+            models trained with any divergence compare; unbiased, so it may be below 0.
+        active_units: latent variables whose posterior mean has a variance above 0.01.
+    """
+
+    log_det: float
+    gaussian_kl: float
+    mmd: float
+    active_units: int
+
+
+def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
+    """Statistics of encodings, as `InfoVAE.encoding_table` gives them.
+
+    Args:
+        z: *samples* of q(z|x), shape (n, d), n above d. Posterior means would give a smaller
+            determinant. The bias of log_det is about -d (d + 1) / (2 n): compare at equal n.
+        loc: the posterior means, shape (n, d).
+
+    Source of the active units: Burda et al., "Importance weighted autoencoders", 2016, section 5.
+    """
+    z, loc = np.asarray(z, np.float64), np.asarray(loc, np.float64)
+    if len(z) <= z.shape[1]:
+        raise ValueError(f"A covariance of {z.shape[1]} dimensions needs more than {len(z)} draws.")
+    mean, covariance = z.mean(0), np.atleast_2d(np.cov(z.T))
+    sign, log_det = np.linalg.slogdet(covariance)
+    log_det = float(log_det) if sign > 0 else -np.inf
+    trace = np.trace(covariance) + mean @ mean
+    mmd = tf.function(MMD("gaussian", "semi_analytic"))
+    return LatentStatistics(
+        log_det=log_det,
+        gaussian_kl=float(0.5 * (trace - len(mean) - log_det)),
+        mmd=float(mmd(tf.constant(z, tf.float32), None, None, None)),
+        active_units=int(np.sum(loc.var(0) > 0.01)),
+    )

@@ -1,0 +1,145 @@
+import keras
+import numpy as np
+import oracles
+import pytest
+from scipy import stats
+
+from keras_infomodels import datasets, models
+from keras_infomodels.distributions import Gaussian
+from keras_infomodels.evaluation import clustering_error, latent_statistics, log_likelihood
+
+rng = np.random.default_rng(0)
+D, K, SIGMA = 5, 2, 0.6
+W, C = rng.normal(size=(D, K)), rng.normal(size=D)
+X = (rng.normal(size=(60, D)) @ rng.normal(size=(D, D))).astype(np.float32)
+
+
+def linear_vae(posterior_scale=1.0):
+    """p(z) = N(0, I), p(x|z) = N(Wz + c, s^2 I), with the exact posterior times a scale."""
+    m = W.T @ W + SIGMA**2 * np.eye(K)
+    covariance = SIGMA**2 * np.linalg.inv(m)
+    # Rotate z so that the exact posterior is diagonal.
+    values, rotation = np.linalg.eigh(covariance)
+    w = W @ rotation
+    a = rotation.T @ np.linalg.solve(m, W.T)
+    x, z = keras.Input((D,)), keras.Input((K,))
+    loc, scale, mean = keras.layers.Dense(K), keras.layers.Dense(K), keras.layers.Dense(D)
+    encoder = keras.Model(x, {"loc": loc(x), "scale": scale(x)})
+    decoder = keras.Model(z, {"loc": mean(z)})
+    loc.set_weights([a.T, -a @ C])
+    scale.set_weights([np.zeros((D, K)), posterior_scale * np.sqrt(values)])
+    mean.set_weights([w.T, C])
+    return models.VAE(encoder, decoder, likelihood=Gaussian(SIGMA))
+
+
+def exact():
+    return stats.multivariate_normal(C, W @ W.T + SIGMA**2 * np.eye(D)).logpdf(X)
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_with_the_exact_posterior_it_is_exact_and_without_variance(samples):
+    for seed in (0, 1):
+        estimate = log_likelihood(linear_vae(), X, samples=samples, seed=seed)
+        assert estimate.nats == pytest.approx(exact().mean(), rel=1e-5)
+        error = exact().std(ddof=1) / np.sqrt(60)
+        assert estimate.standard_error == pytest.approx(error, rel=1e-4)
+
+
+def test_with_another_posterior_it_rises_to_the_truth():
+    model = linear_vae(posterior_scale=1.6)
+    truth = exact().mean()
+    values = [log_likelihood(model, X, samples=s, seed=3).nats for s in (1, 20, 2000)]
+    assert values[0] < values[1] < values[2] + 0.01
+    assert values[2] == pytest.approx(truth, abs=0.01)
+    # One sample is the ELBO, whose gap is KL(q || p(z|x)) of the wider posterior.
+    gap = K * 0.5 * (1.6**2 - 1 - np.log(1.6**2))
+    ones = [log_likelihood(model, X, samples=1, seed=s).nats for s in range(30)]
+    assert np.mean(ones) == pytest.approx(truth - gap, abs=5 * np.std(ones) / np.sqrt(30))
+
+
+def test_a_broken_off_evaluation_goes_on(tmp_path):
+    model, path = linear_vae(posterior_scale=1.6), tmp_path / "values.npy"
+    whole = log_likelihood(model, X, samples=3, batch_size=8)
+    log_likelihood(model, X[:24], samples=3, batch_size=8, path=path)
+    kept = np.load(path)
+    np.save(path, kept - 100)  # to see that finished images are not evaluated again
+    resumed = log_likelihood(model, X, samples=3, batch_size=8, path=path)
+    assert resumed.nats == pytest.approx(whole.nats - 100 * 24 / 60, abs=1e-3)
+    assert len(np.load(path)) == 60
+
+
+def test_stochastic_binarization_is_one_draw_a_seed(make_model, images):
+    model = make_model(models.VAE)
+    a, b, c = (log_likelihood(model, images, samples=2, seed=s).nats for s in (0, 0, 1))
+    assert a == b != c
+    dataset = datasets.from_arrays(images, batch_size=50, shuffle=False)
+    assert log_likelihood(model, dataset, samples=2, seed=0).nats == pytest.approx(a, abs=1e-5)
+
+
+def test_a_deterministic_encoder_is_refused():
+    x, z = keras.Input((D,)), keras.Input((K,))
+    encoder = keras.Model(x, {"loc": keras.layers.Dense(K)(x)})
+    decoder = keras.Model(z, {"loc": keras.layers.Dense(D)(z)})
+    model = models.MMDVAE(encoder, decoder, likelihood=Gaussian(1.0))
+    with pytest.raises(ValueError, match="no density"):
+        log_likelihood(model, X)
+
+
+def test_latent_statistics_of_a_known_gaussian():
+    covariance = np.array([[4.0, 0.5], [0.5, 0.3]])
+    mean = np.array([0.3, -0.2])
+    z = rng.normal(size=(4000, 2))
+    z = (z - z.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(z.T))).T
+    z = z @ np.linalg.cholesky(covariance).T + mean
+    loc = z * [1.0, 0.05]
+    result = latent_statistics(z, loc)
+    logdet = np.log(np.linalg.det(covariance))
+    assert result.log_det == pytest.approx(logdet, abs=1e-6)
+    kl = 0.5 * (np.trace(covariance) + mean @ mean - 2 - logdet)
+    assert result.gaussian_kl == pytest.approx(kl, abs=1e-6)
+    closed, _, _ = oracles.gaussian_mmd(mean, covariance, 2.0)
+    assert result.mmd == pytest.approx(closed, abs=0.01)
+    assert result.active_units == 1
+    with pytest.raises(ValueError, match="more than 2 draws"):
+        latent_statistics(z[:2], loc[:2])
+
+
+def test_one_to_one_matching_is_hungarian():
+    labels = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2])
+    clusters = np.array([2, 2, 0, 0, 0, 1, 1, 1, 0])
+    score = clustering_error(labels, clusters)
+    np.testing.assert_array_equal(score.names, [1, 2, 0])
+    assert score.error == pytest.approx(2 / 9)
+    assert clustering_error(labels, labels).nmi == pytest.approx(1)
+    assert clustering_error(labels, labels).ari == pytest.approx(1)
+
+
+def test_more_clusters_than_labels():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    clusters = np.array([0, 0, 3, 1, 1, 2])
+    assert clustering_error(labels, clusters, "majority").error == 0
+    one_to_one = clustering_error(labels, clusters)
+    assert one_to_one.error == pytest.approx(2 / 6)
+    assert sorted(one_to_one.names) == [-1, -1, 0, 1]
+
+
+def test_names_come_from_the_naming_set():
+    train = (np.array([0, 1, 1, 1]), np.array([0, 0, 0, 1]))
+    labels, clusters = np.array([0, 0, 1]), np.array([0, 0, 1])
+    assert clustering_error(labels, clusters, "majority").error == 0
+    assert clustering_error(labels, clusters, "majority", train).error == pytest.approx(2 / 3)
+    confident = clustering_error(
+        labels, clusters, "most_confident", train, confidence=np.array([0.9, 0.5, 0.6, 0.7])
+    )
+    np.testing.assert_array_equal(confident.names, [0, 1])
+    assert confident.error == 0
+
+
+def test_mistakes_are_named():
+    labels = np.array([0, 1])
+    with pytest.raises(ValueError, match="one_to_one"):
+        clustering_error(labels, labels, "greedy")
+    with pytest.raises(ValueError, match="confidence"):
+        clustering_error(labels, labels, "most_confident")
+    with pytest.raises(ValueError, match="one cluster for each"):
+        clustering_error(labels, labels[:1])
