@@ -83,7 +83,7 @@ class History(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
         if first_epoch:
             with self.path.open(newline="") as file:
-                rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+                rows = [{k: float(v) for k, v in r.items() if v} for r in csv.DictReader(file)]
             rows = [row | {"epoch": int(row["epoch"])} for row in rows]
             self.rows = [row for row in rows if row["epoch"] <= first_epoch]
 
@@ -92,7 +92,8 @@ class History(keras.callbacks.Callback):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".tmp")
         with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(self.rows[-1]))
+            # Epochs without validation lack its columns.
+            writer = csv.DictWriter(file, list(dict.fromkeys(k for row in self.rows for k in row)))
             writer.writeheader()
             writer.writerows(self.rows)
         os.replace(temporary, self.path)

@@ -19,6 +19,7 @@ _TRAINING_FLAGS = {
         str,
         "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli or gaussian",
     ),
+    "--sigma": ("sigma", float, "of a gaussian likelihood; learned if left out"),
     "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
     "--lambda": ("lambda_", float, "infovae, mmd_vae: weight of the prior-matching term"),
@@ -35,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except KeyboardInterrupt:
-        print("\nInterrupted. A training run goes on with --resume.", file=sys.stderr)
+        hint = " Go on with --resume." if arguments.run is _train else ""
+        print(f"\nInterrupted.{hint}", file=sys.stderr)
         return 130
     except (ValueError, OSError, NotImplementedError) as error:
         print(f"infomodels: {error}", file=sys.stderr)
@@ -66,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
     for flag, (name, kind, text) in _TRAINING_FLAGS.items():
         train.add_argument(flag, dest=name, type=kind, help=text)
-    train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    train.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted run; give its --data-dir again",
+    )
     train.add_argument("--out", required=True, help="the preset folder to make")
     train.set_defaults(run=_train)
 
@@ -93,6 +99,8 @@ def _train(arguments: argparse.Namespace):
     source = arguments.recipe
     if arguments.resume and source is None:
         source = os.path.join(arguments.out, "recipe.toml")
+        if not os.path.exists(source):
+            raise FileNotFoundError(f"{arguments.out} holds no run to resume.")
     if source is not None:
         recipe = Recipe.load(source, **given)
     elif missing := {"model", "dataset"} - set(given):

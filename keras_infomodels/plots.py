@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -19,7 +20,10 @@ __all__ = [
 ]
 
 _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours that the colour-blind can tell apart."""
+"""Colors that the color-blind can tell apart."""
+
+_TEN = matplotlib.color_sequences["petroff10"]
+"""Ten that they can tell apart too."""
 
 
 def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
@@ -77,13 +81,19 @@ def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure
 
 
 def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
-    """Posterior means in the plane of a two-dimensional z, coloured by label."""
+    """Posterior means in the plane of a two-dimensional z, colored by label."""
     mean = model.encode(np.asarray(images, np.float32)).mean().numpy()
     figure = Figure((7, 6))
     axes = figure.subplots()
-    points = axes.scatter(*mean.T, c=labels, cmap="tab10" if labels is not None else None, s=4)
-    if labels is not None:
-        figure.colorbar(points, label="label")
+    if labels is None:
+        axes.scatter(*mean[:, :2].T, color=_OKABE_ITO[0], s=4)
+    else:
+        kinds = np.unique(labels)
+        few = len(kinds) <= len(_TEN)
+        colors = _TEN if few else matplotlib.colormaps["viridis"](np.linspace(0, 1, len(kinds)))
+        for kind, color in zip(kinds, colors, strict=False):
+            axes.scatter(*mean[labels == kind, :2].T, color=color, s=4, label=str(kind))
+        axes.legend(title="label", markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel="$z_1$", ylabel="$z_2$", title="Posterior means of test images")
     axes.set_aspect("equal")
     return figure

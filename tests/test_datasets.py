@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import checksums
-from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from keras_infomodels import datasets
 from keras_infomodels.callbacks import FollowEpoch
@@ -215,7 +214,7 @@ def test_canonical_files_go_through_tfds_preparation_once(raw_mnist):
 
 def test_files_with_another_checksum_are_refused(raw_mnist):
     folder, _ = raw_mnist
-    with pytest.raises(NonMatchingChecksumError, match="wrong checksum"):
+    with pytest.raises(ValueError, match="not the published one of mnist"):
         datasets.load("mnist", data_dir=folder.parent)
 
 
@@ -248,20 +247,24 @@ def test_binarized_mnist_from_plain_and_gzipped_text(tmp_path):
     assert len(datasets.load_arrays("binarized_mnist", "validation")[0]) == 4
 
 
+def write_png(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tf.io.write_file(str(path), tf.io.encode_png(np.asarray(image, np.uint8)))
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_folder_of_images(tmp_path, nested):
     root = tmp_path / "train" if nested else tmp_path
     for label, shade in (("cats", 50), ("dogs", 200)):
-        (root / label).mkdir(parents=True)
         for i in range(3):
-            png = tf.io.encode_png(np.full((6, 4, 1), shade + i, np.uint8))
-            tf.io.write_file(str(root / label / f"{i}.png"), png)
+            write_png(root / label / f"{i}.png", np.full((6, 4, 1), shade + i))
     images, labels = datasets.load_arrays(str(tmp_path), "train")
     assert images.shape == (6, 6, 4, 1)
     np.testing.assert_array_equal(labels, [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(images[:, 0, 0, 0], [50, 51, 52, 200, 201, 202])
     assert len(datasets.load_arrays(str(tmp_path), "train[:50%]")[0]) == 3
     assert next(iter(datasets.load(str(tmp_path), image_size=(3, 2)))).shape == (6, 3, 2, 1)
+    assert datasets.split_names(str(tmp_path)) == ["train"]
     with pytest.raises(ValueError, match="has the splits train"):
         datasets.load(str(tmp_path), "test")
 
@@ -271,11 +274,42 @@ def test_a_folder_without_classes_and_one_without_images(tmp_path):
     empty.mkdir()
     with pytest.raises(ValueError, match="no images"):
         datasets.load(str(empty))
-    flat = tmp_path / "flat"
-    flat.mkdir()
-    tf.io.write_file(str(flat / "a.png"), tf.io.encode_png(np.zeros((5, 5, 3), np.uint8)))
-    images, labels = datasets.load_arrays(str(flat))
+    write_png(tmp_path / "flat" / "a.png", np.zeros((5, 5, 3)))
+    images, labels = datasets.load_arrays(str(tmp_path / "flat"))
     assert images.shape == (1, 5, 5, 3)
     assert labels is None
     with pytest.raises(ValueError, match="no labels"):
-        datasets.load(str(flat), labels=True)
+        datasets.load(str(tmp_path / "flat"), labels=True)
+
+
+def test_images_of_a_folder_that_differ_need_a_size(tmp_path):
+    board = 255 * (np.indices((64, 64)).sum(0)[..., None] % 2)
+    write_png(tmp_path / "a.png", board)
+    write_png(tmp_path / "b.png", np.concatenate([board[:32], 0 * board[:32] + 255], axis=2))
+    with pytest.raises(ValueError, match="image_size="):
+        datasets.load(str(tmp_path))
+    images, _ = datasets.load_arrays(str(tmp_path), image_size=(21, 21))
+    assert images.shape == (2, 21, 21, 1)  # alpha is left out
+    assert 110 < images.min() <= images.max() < 145  # antialiased
+
+
+def test_a_folder_does_not_hide_a_set_of_the_same_name(tmp_path, monkeypatch):
+    write_png(tmp_path / "mnist" / "a.png", np.zeros((5, 5, 1)))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="infomodels prepare mnist"):
+        datasets.load("mnist")
+    assert datasets.load_arrays("./mnist")[0].shape == (1, 5, 5, 1)
+    write_png(tmp_path / "holiday" / "a.png", np.zeros((5, 5, 1)))
+    assert datasets.load_arrays("holiday")[0].shape == (1, 5, 5, 1)
+
+
+def test_prepare_takes_canonical_files_and_knows_what_is_at_hand(raw_mnist, tmp_path):
+    folder, _ = raw_mnist
+    module = tfds.image_classification.mnist
+    sizes = mock.patch.multiple(module, _TRAIN_EXAMPLES=20, _TEST_EXAMPLES=10)
+    with fake_checksums(type(tfds.builder("mnist")), folder.iterdir()), sizes:
+        prepared = datasets.prepare("mnist", folder.parent)
+    assert prepared.is_relative_to(tmp_path / "tfds")
+    assert datasets.split_names("mnist") == ["train", "test"]
+    with pytest.raises(ValueError, match="at hand already"):
+        datasets.prepare("fashion_mnist_mini")

@@ -191,9 +191,16 @@ def test_duplicated_points_have_a_finite_gradient():
     assert np.isfinite(tape.gradient(loss, z)).all()
 
 
-def test_one_point_is_enough():
-    loss = MMD()(tf.zeros((1, 2)), None, StandardNormal(2).distribution(), tf.constant([1, 2]))
-    assert np.isfinite(loss)
+@pytest.mark.parametrize("estimator", ["unbiased", "biased", "semi_analytic"])
+def test_one_point_counts_nothing(estimator):
+    """It has no pairs, and the pull towards the prior's centre alone would collapse q(z)."""
+    z = tf.Variable([[1.0, 2.0]])
+    with tf.GradientTape() as tape:
+        loss = MMD(estimator=estimator)(
+            z, None, StandardNormal(2).distribution(), tf.constant([1, 2])
+        )
+    assert float(loss) == 0
+    np.testing.assert_array_equal(tape.gradient(loss, z), np.zeros((1, 2)))
 
 
 def test_no_matrix_of_all_pairs_and_no_tensor_of_all_differences():
@@ -209,14 +216,17 @@ def test_no_matrix_of_all_pairs_and_no_tensor_of_all_differences():
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, y])
         total = kernel_sum(gram, x, y)
-    gradients = tape.gradient(total, [x, y])
+        own = kernel_sum(gram, x)
+    gradients = [*tape.gradient(total, [x, y]), tape.gradient(own, x)]
     assert len(seen) > 10
     assert max(seen) <= 2**17
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, y])
         direct = tf.reduce_sum(gram(x, y))
-    np.testing.assert_allclose(total, direct, rtol=1e-5)
-    for ours, theirs in zip(gradients, tape.gradient(direct, [x, y]), strict=True):
+        own_direct = tf.reduce_sum(gram(x, x))
+    np.testing.assert_allclose([total, own], [direct, own_direct], rtol=1e-5)
+    expected = [*tape.gradient(direct, [x, y]), tape.gradient(own_direct, x)]
+    for ours, theirs in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
 
     spec = tf.TensorSpec((None, 16), tf.float32)
@@ -257,3 +267,5 @@ def test_a_tfp_kernel_trains_but_is_not_saved():
     kernel = tfp.math.psd_kernels.ExponentiatedQuadratic()
     with pytest.raises(ValueError, match="cannot be saved"):
         MMD(kernel).get_config()
+    assert "MMD" in repr(MMD(kernel))
+    assert repr(MMD("paper")) == "MMD(kernel='paper', estimator='unbiased', scales=None)"

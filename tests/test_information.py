@@ -88,14 +88,42 @@ def test_the_exact_posterior_closes_the_gap():
 
 @pytest.mark.parametrize("scale", [1.0, 1e-2])
 def test_aggregated_log_prob_is_the_direct_mixture(scale):
-    loc, z = rng.normal(size=(300, 4)), rng.normal(size=(50, 4))
-    z[:25] = loc[:25] + scale * z[:25]
+    loc = rng.normal(size=(300, 4))
+    z = loc + scale * rng.normal(size=(300, 4))
     scales = scale * rng.uniform(0.5, 1.5, size=(300, 4))
     exponent = -0.5 * ((z[:, None] - loc) / scales) ** 2 - np.log(scales * np.sqrt(2 * np.pi))
     joint = exponent.sum(-1)
     top = joint.max(1, keepdims=True)
     direct = top[:, 0] + np.log(np.mean(np.exp(joint - top), axis=1))
     np.testing.assert_allclose(aggregated_log_prob(z, loc, scales), direct, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-8, 1e-9, 1e-13, 0.0])
+def test_information_stays_below_its_ceiling_for_any_scale(scale):
+    loc = rng.normal(size=(200, 4))
+    z = loc + scale * rng.normal(size=(200, 4))
+    estimate = aggregated_mutual_information(z, loc, np.full((200, 4), scale))
+    assert estimate.nats == pytest.approx(math.log(200), abs=1e-9)
+
+
+def test_minibatch_averages_cannot_pass_for_the_whole_set():
+    """d = 8, I = 6.438 nats: averages over batches of 256 end at ln 256 = 5.545."""
+    generator, n, d, scale = np.random.default_rng(4), 4000, 8, 0.447
+    loc = math.sqrt(1 - scale**2) * generator.normal(size=(n, d))
+    scales = np.full((n, d), scale)
+    z = loc + scale * generator.normal(size=(n, d))
+    estimate = aggregated_mutual_information(z, loc, scales)
+    assert 5.8 < estimate.nats < 6.438 + 3 * estimate.standard_error
+    batches = [
+        aggregated_mutual_information(z[i : i + 256], loc[i : i + 256], scales[:256]).nats
+        for i in range(0, 3840, 256)
+    ]
+    assert np.mean(batches) < math.log(256)
+
+
+def test_tables_of_different_shapes_are_refused():
+    with pytest.raises(ValueError, match="one shape"):
+        aggregated_mutual_information(np.zeros((3, 2)), np.zeros((3, 2)), np.ones((2, 2)))
 
 
 def test_chunks_do_not_change_the_answer(monkeypatch):

@@ -34,6 +34,19 @@ def test_traversals_change_one_variable_a_row(make_model, images):
     np.testing.assert_allclose(picture[18:26, 36:44], model.decode(z).mean()[0, ..., 0], atol=1e-5)
 
 
+@pytest.mark.parametrize("kinds", [3, 12])
+def test_latent_map_colors_posterior_means_by_label(make_model, images, kinds):
+    model = make_model()
+    labels = np.arange(40) % kinds
+    axes = plots.latent_map(model, images, labels).axes[0]
+    assert len(axes.collections) == kinds
+    colors = {tuple(points.get_facecolor()[0]) for points in axes.collections}
+    assert len(colors) == kinds
+    mean = model.encode(images).mean().numpy()[labels == 1]
+    np.testing.assert_allclose(axes.collections[1].get_offsets(), mean[:, :2], atol=1e-6)
+    assert len(plots.latent_map(model, images, None).axes[0].collections) == 1
+
+
 def test_samples_repeat(make_model):
     a, b = (pixels(plots.samples(make_model(), 9, seed=1)) for _ in range(2))
     np.testing.assert_array_equal(a, b)

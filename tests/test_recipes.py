@@ -37,6 +37,9 @@ def test_a_recipe_survives_toml(tmp_path):
         ("model = \n", "no TOML"),
         ('model = "vae"\ndataset = "mnist"\nnetwork = "rnn"\n', "network is one of"),
         ('model = "vae"\ndataset = "mnist"\nepochs = 0\n', "epochs is above 0"),
+        ('model = "vae"\ndataset = "mnist"\nepochs = "3"\n', "epochs is int, got '3'"),
+        ('model = "vae"\ndataset = "mnist"\nwidths = 5\n', "widths is tuple"),
+        ('model = "vae"\ndataset = "mnist"\nsigma = 0.1\n', "gaussian likelihood"),
     ],
 )
 def test_recipes_that_make_no_sense_are_refused(tmp_path, text, what):
@@ -55,6 +58,7 @@ def test_the_settings_reach_the_model():
         latent_dim=3,
         min_stddev=0.2,
         likelihood="gaussian",
+        sigma=0.3,
         alpha=-1.0,
         lambda_=5.0,
         kernel="paper",
@@ -63,7 +67,7 @@ def test_the_settings_reach_the_model():
     model = build_model(recipe, SHAPE, steps=100)
     assert (model.alpha, model.lambda_, model.seed, model.latent_dim) == (-1.0, 5.0, 7, 3)
     assert model.divergence.kernel == "paper"
-    assert model.likelihood.parameters == ("loc", "scale")
+    assert (model.likelihood.parameters, model.likelihood.sigma) == (("loc",), 0.3)
     assert float(model.encode([[[[0.0]] * 8] * 8]).stddev().numpy().min()) > 0.2
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 

@@ -33,11 +33,11 @@ def test_the_discrepancy_is_the_closed_form(mean, variance):
 def test_the_direction_is_the_closed_form():
     """phi(z) = -m E_q k(., z) for q = N(m, I), by Stein's identity."""
     m = 0.6
-    z = draws(20_000, m)
+    z = draws(5000, m)
     phi = Stein().direction(z, StandardNormal(D).distribution()).numpy()[:200]
     squared = np.sum((z.numpy()[:200] - m) ** 2, axis=1)
     expected = -m * (1 + 1 / L2) ** (-D / 2) * np.exp(-squared / (2 * (1 + L2)))
-    np.testing.assert_allclose(phi, np.tile(expected[:, None], D), atol=0.02)
+    np.testing.assert_allclose(phi, np.tile(expected[:, None], D), atol=0.05)
 
 
 def test_the_gradient_is_the_direction_and_the_value_is_the_discrepancy():
@@ -53,8 +53,8 @@ def test_the_gradient_is_the_direction_and_the_value_is_the_discrepancy():
 def test_following_it_reaches_the_prior():
     z = tf.Variable(draws(200, 1.5, 0.2))
     prior = StandardNormal(D).distribution()
-    for _ in range(300):
-        z.assign_add(0.5 * Stein().direction(z.value(), prior))
+    for _ in range(150):
+        z.assign_add(1.0 * Stein().direction(z.value(), prior))
     np.testing.assert_allclose(tf.reduce_mean(z, 0), np.zeros(D), atol=0.1)
     np.testing.assert_allclose(tf.math.reduce_variance(z, 0), np.ones(D), atol=0.25)
 

@@ -47,7 +47,7 @@ def history_of(out):
 def test_training_leaves_a_preset_with_card_history_and_pictures(folder, tmp_path):
     out = tmp_path / "my_preset"
     model = train(recipe(folder), out)
-    loaded = keras_infomodels.load_model(out)
+    loaded = keras_infomodels.load_model(out / "run")
     x = np.zeros((1, 8, 8, 1), np.float32)
     np.testing.assert_array_equal(loaded(x), model(x))
     assert {path.name for path in (out / "run").glob("*.png")} == PICTURES
@@ -73,6 +73,27 @@ def test_a_run_in_the_way_is_not_overwritten(folder, tmp_path):
         train(recipe(folder), tmp_path / "other", resume=True)
 
 
+def test_other_files_are_not_overwritten(folder, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"holds README\.md"):
+        train(recipe(folder), tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_a_flat_folder_gives_its_last_tenth_for_testing(folder, tmp_path, capsys):
+    train(recipe(folder / "train", epochs=1), tmp_path)
+    assert "last tenth of 'train'" in capsys.readouterr().out
+    assert Recipe.load(tmp_path / "recipe.toml").test_split == "train[90%:]"
+    with pytest.raises(FileExistsError, match="finished"):
+        train(recipe(folder / "train", epochs=1), tmp_path, resume=True)
+
+
+def test_a_split_that_is_not_there_is_missed_before_training(folder, tmp_path):
+    with pytest.raises(ValueError, match="has the splits train, test"):
+        train(recipe(folder, test_split="validation"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_broken_off_run_resumes_to_the_same_bits(folder, tmp_path, monkeypatch):
     straight = train(recipe(folder, latent_dim=3), tmp_path / "straight")
     save = AtomicBackup.on_epoch_end
@@ -86,6 +107,8 @@ def test_a_broken_off_run_resumes_to_the_same_bits(folder, tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         train(recipe(folder, latent_dim=3), tmp_path / "resumed")
     monkeypatch.undo()
+    with pytest.raises(FileNotFoundError, match="train --resume"):
+        keras_infomodels.load_model(tmp_path / "resumed")
     resumed = train(recipe(folder, latent_dim=3), tmp_path / "resumed", resume=True)
     for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -114,6 +137,14 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     weights = [(tmp_path / n / "model.weights.h5").read_bytes() for n in ("straight", "killed")]
     assert weights[0] == weights[1]
     assert history_of(tmp_path / "killed") == history_of(tmp_path / "straight")
+
+
+def test_history_of_epochs_with_and_without_validation(tmp_path):
+    path = tmp_path / "history.csv"
+    history = History(path)
+    history.on_epoch_end(0, {"loss": 1.0})
+    history.on_epoch_end(1, {"loss": 2.0, "val_loss": 3.0})
+    assert History(path, first_epoch=2).rows == history.rows
 
 
 def test_backups_are_replaced_and_unfinished_ones_ignored(make_model, images, tmp_path):
@@ -146,6 +177,7 @@ def test_history_drops_lines_that_training_repeats(tmp_path):
         (["train", "vae", "--dataset", "kmnist", "--out", "x"], "infomodels prepare kmnist"),
         (["train", "gan", "--dataset", "fashion_mnist_mini", "--out", "x"], "one of vae"),
         (["train", "--recipe", "none.toml", "--out", "x"], "none.toml"),
+        (["train", "--resume", "--out", "x"], "holds no run to resume"),
     ],
 )
 def test_mistakes_on_the_command_line_get_one_line(words, what, capsys, tmp_path, monkeypatch):

@@ -32,6 +32,11 @@ def locate(name_or_dir: str | Path) -> Path:
     for folder in (given, *run, PRESETS / given):
         if (folder / "config.json").is_file():
             return folder
+    if (given / "recipe.toml").is_file():
+        raise FileNotFoundError(
+            f"The training run in {given} has not ended; go on with it by "
+            f"`infomodels train --resume --out {given}`."
+        )
     names = ", ".join(list_presets()) or "none yet"
     raise FileNotFoundError(
         f"{str(name_or_dir)!r} is neither a preset folder (one with a config.json) nor the name of "

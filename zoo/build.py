@@ -1,5 +1,6 @@
 """Building what a recipe names: the data and the model."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -8,7 +9,7 @@ import tensorflow as tf
 from keras_infomodels import datasets, distributions, divergences, models, networks
 from keras_infomodels.zoo.recipes import Recipe
 
-__all__ = ["build_model", "load_split"]
+__all__ = ["build_model", "load_split", "resolve_splits"]
 
 
 def load_split(
@@ -27,6 +28,30 @@ def load_split(
     )
 
 
+def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
+    """The recipe with splits that its set has; says so where the defaults have to give way.
+
+    Raises:
+        ValueError: splits of its own that the set does not have.
+    """
+    parts = datasets.split_names(recipe.dataset, data_dir=data_dir)
+    wanted = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    defaults = all(
+        getattr(recipe, name) == wanted[name]
+        for name in ("train_split", "validation_split", "test_split")
+    )
+    if {"train", "test"} <= set(parts) or not defaults or not parts:
+        return recipe
+    part = "train" if "train" in parts else parts[0]
+    print(f"{recipe.dataset} has no split 'test': the last tenth of {part!r} takes its place.")
+    return dataclasses.replace(
+        recipe,
+        train_split=f"{part}[:80%]",
+        validation_split=f"{part}[80%:90%]",
+        test_split=f"{part}[90%:]",
+    )
+
+
 def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -> keras.Model:
     """The compiled model of a recipe.
 
@@ -42,6 +67,8 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     if recipe.model not in models.MODELS:
         raise ValueError(f"model is one of {', '.join(models.MODELS)}; got {recipe.model!r}.")
     likelihood = distributions.likelihood(recipe.likelihood)
+    if recipe.sigma is not None:
+        likelihood = distributions.Gaussian(recipe.sigma)
     model = models.MODELS[recipe.model](
         *_networks(recipe, image_shape, likelihood.parameters),
         likelihood=likelihood,

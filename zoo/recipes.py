@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import tomllib
+import types
+import typing
 from pathlib import Path
 
 __all__ = ["Recipe"]
@@ -25,6 +27,7 @@ class Recipe:
         latent_dim: number of latent variables.
         min_stddev: floor of the posterior's standard deviation.
         likelihood: a key of `distributions.LIKELIHOODS`.
+        sigma: fixed standard deviation of a "gaussian" likelihood; None learns it.
         alpha, lambda_: of `InfoVAE`, where the model has them; None is the model's default.
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
         kernel: of the MMD.
@@ -45,6 +48,7 @@ class Recipe:
     latent_dim: int = 10
     min_stddev: float = 0.01
     likelihood: str = "bernoulli_stochastic"
+    sigma: float | None = None
     alpha: float | None = None
     lambda_: float | None = None
     divergence: str | None = None
@@ -56,6 +60,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check_type(field, getattr(self, field.name))
         choices = {"network": ("mlp", "conv"), "schedule": ("cosine", "constant")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -63,6 +69,8 @@ class Recipe:
         for name in ("epochs", "batch_size", "latent_dim", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is above 0, got {getattr(self, name)!r}.")
+        if self.sigma is not None and self.likelihood != "gaussian":
+            raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:
             raise ValueError(
                 'With network = "conv" the widths are filters and, last, the dense layer, such as '
@@ -92,4 +100,17 @@ class Recipe:
     def to_toml(self) -> str:
         """The recipe as TOML; None is what is not there."""
         values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        return "".join(
+            f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()
+        )
+
+
+def _check_type(field: dataclasses.Field, value):
+    union = isinstance(field.type, types.UnionType)
+    expected = typing.get_args(field.type) if union else (field.type,)
+    kinds = tuple(typing.get_origin(kind) or kind for kind in expected)
+    if float in kinds:
+        kinds += (int,)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+        raise ValueError(f"{field.name} is {names}, got {value!r}.")

@@ -1,5 +1,6 @@
 """Training a recipe into a preset folder, with a run folder of history, checkpoints, pictures."""
 
+import math
 import os
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import keras
 from keras_infomodels import datasets, plots
 from keras_infomodels.callbacks import AtomicBackup, History
 from keras_infomodels.presets import save_to_preset
-from keras_infomodels.zoo.build import build_model, load_split
+from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -41,14 +42,19 @@ def train(
     """
     out = Path(out)
     run = out / "run"
-    training = load_split(recipe, recipe.train_split, data_dir)
-    validation = load_split(recipe, recipe.validation_split, data_dir)
+    recipe = resolve_splits(recipe, data_dir)
+    training, validation, test = (
+        load_split(recipe, split, data_dir)
+        for split in (recipe.train_split, recipe.validation_split, recipe.test_split)
+    )
     image_shape = tuple(training.element_spec.shape[1:])
     model = build_model(recipe, image_shape, recipe.epochs * len(training))
     _claim(out, recipe, resume)
 
     backup = AtomicBackup(run / "checkpoints")
     first = backup.restore(model) if resume else 0
+    if first == recipe.epochs and (out / "config.json").exists():
+        raise FileExistsError(f"The run in {out} is finished: there is nothing to resume.")
     history = History(run / "history.csv", first)
     start = time.monotonic()
     model.fit(
@@ -60,7 +66,6 @@ def train(
     )
     seconds = time.monotonic() - start
 
-    test = load_split(recipe, recipe.test_split, data_dir)
     ledger = model.evaluate(test, return_dict=True, verbose=0)
     facts = {
         "training": {
@@ -74,9 +79,9 @@ def train(
         "metrics": {"split": recipe.test_split, **ledger},
     }
     save_to_preset(model, out, **facts)
-    ceilings = {"mutual_information": model.mutual_information(validation).ceiling}
-    pictured = _test_arrays(recipe, data_dir)
-    plots.save_run(model, history.rows, *pictured, run, ceilings)
+    examples = sum(len(batch) for batch in validation)
+    ceilings = {"mutual_information": math.log(min(examples, 10_000))}
+    plots.save_run(model, history.rows, *_test_arrays(recipe, data_dir), run, ceilings)
     write_card(out, recipe)
     return model
 
@@ -106,6 +111,13 @@ def _claim(out: Path, recipe: Recipe, resume: bool):
         return
     if resume:
         raise FileNotFoundError(f"{out} holds no run to resume.")
+    taken = [
+        name for name in ("README.md", "config.json", "metadata.json") if (out / name).exists()
+    ]
+    if taken:
+        raise FileExistsError(
+            f"{out} holds {', '.join(taken)}, and no run that wrote them; choose another --out."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(recipe.to_toml())

@@ -1,12 +1,20 @@
 """Looking into what a person gives to `fit`: arrays, tensors, datasets, generators."""
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["check_images", "is_repeatable", "iterate_images"]
+__all__ = [
+    "check_images",
+    "epoch_variable",
+    "is_repeatable",
+    "iterate_images",
+    "order_of_epoch_0",
+]
 
 
 def is_repeatable(data) -> bool:
@@ -14,30 +22,66 @@ def is_repeatable(data) -> bool:
     return isinstance(data, tf.data.Dataset | keras.utils.PyDataset) or _is_array(data)
 
 
-def iterate_images(data, batch_size: int) -> Iterator[tf.Tensor]:
+def iterate_images(data, batch_size: int, steps: int | None = None) -> Iterator[tf.Tensor]:
     """Batches of images in float32, without their labels.
 
     Args:
         data: an array, a tensor, a `tf.data.Dataset` or a `PyDataset`.
         batch_size: for arrays; datasets have their own.
+        steps: the largest number of batches.
     """
+    if not is_repeatable(data):
+        raise ValueError(
+            f"Images come as an array, a tf.data.Dataset or a PyDataset, got {type(data).__name__}."
+        )
     if _is_array(data):
-        for start in range(0, len(data), batch_size):
-            yield tf.cast(data[start : start + batch_size], tf.float32)
-        return
-    batches = data if isinstance(data, tf.data.Dataset) else (data[i] for i in range(len(data)))
-    for batch in batches:
-        yield tf.cast(keras.utils.unpack_x_y_sample_weight(batch)[0], tf.float32)
+        batches = (data[start : start + batch_size] for start in range(0, len(data), batch_size))
+    elif isinstance(data, tf.data.Dataset):
+        batches = iter(data)
+    else:
+        batches = (data[i] for i in range(len(data)))
+    for batch in itertools.islice(batches, steps):
+        if isinstance(batch, dict):
+            raise ValueError(
+                f"The dataset yields dicts of {sorted(batch)}; map it to images or to pairs of "
+                "images and labels, such as dataset.map(lambda example: example['image'])."
+            )
+        images = batch if _is_array(data) else keras.utils.unpack_x_y_sample_weight(batch)[0]
+        yield tf.cast(images, tf.float32)
 
 
-def check_images(data, shape: tuple[int, ...], likelihood):
+@contextlib.contextmanager
+def order_of_epoch_0(data):
+    """Within it a dataset of `datasets` has the order of epoch 0; then its counter goes on."""
+    epoch = epoch_variable(data)
+    before = None if epoch is None else int(epoch)
+    if epoch is not None:
+        epoch.assign(0)
+    try:
+        yield
+    finally:
+        if epoch is not None:
+            epoch.assign(before)
+
+
+def epoch_variable(data) -> tf.Variable | None:
+    """The counter of a dataset of `datasets`, None for other data."""
+    epoch = getattr(data, "epoch", None)
+    return epoch if isinstance(data, tf.data.Dataset) and isinstance(epoch, tf.Variable) else None
+
+
+def check_images(data, shape: tuple[int, ...], likelihood) -> tf.Tensor | None:
     """Raises ValueError for images of another shape or outside the likelihood's support.
 
     Arrays are looked at as a whole, datasets at their first batch, generators not at all.
+
+    Returns:
+        Up to 32 of the images in float32, None for generators.
     """
     if not is_repeatable(data):
-        return
-    images = data if _is_array(data) else next(iterate_images(data, 1), None)
+        return None
+    with order_of_epoch_0(data):
+        images = data if _is_array(data) else next(iterate_images(data, 1), None)
     if images is None or len(images) == 0:
         raise ValueError("There are no images: the data are empty.")
     images = np.asarray(images)
@@ -50,6 +94,7 @@ def check_images(data, shape: tuple[int, ...], likelihood):
             f"{images.shape}.{hint}"
         )
     likelihood.check(images)
+    return tf.cast(images[:32], tf.float32)
 
 
 def _is_array(data) -> bool:

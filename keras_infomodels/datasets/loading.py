@@ -1,21 +1,20 @@
 """Finding images by name: the set inside the package, TensorFlow Datasets, a folder of images."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.datasets import tfds_source
+from keras_infomodels.datasets import folder_source, tfds_source
 from keras_infomodels.datasets.pipeline import from_arrays
 
-__all__ = ["MINI", "load", "load_arrays", "prepare"]
+__all__ = ["MINI", "load", "load_arrays", "prepare", "split_names"]
 
 MINI = "fashion_mnist_mini"
 """250 training and 50 test images of each of the ten classes of Fashion-MNIST (MIT licence, (c)
 2017 Zalando SE): the first of each class in the order of the full set."""
-
-prepare = tfds_source.prepare
 
 
 def load(
@@ -35,7 +34,8 @@ def load(
     Args:
         name: "fashion_mnist_mini" (inside the package), "mnist", "fashion_mnist", "kmnist",
             "binarized_mnist" or any image set of TensorFlow Datasets, or the path of a folder of
-            images, with one subfolder a class or none, below "train" and "test" or not.
+            images, with one subfolder a class or none, below "train" and "test" or not. A folder
+            of the same name as a set is written "./NAME".
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -80,9 +80,32 @@ def load_arrays(
     """
     if name == MINI:
         return _mini(split, image_size)
-    if Path(name).is_dir():
-        return _folder(Path(name), split, image_size)
+    if _is_folder(name):
+        return folder_source.read(Path(name), split, image_size)
     return tfds_source.read(name, split, data_dir, download, image_size)
+
+
+def split_names(
+    name: str, *, data_dir: str | Path | None = None, download: bool = False
+) -> list[str]:
+    """The parts that a set has, such as ["train", "test"]; the arguments are those of `load`."""
+    if name == MINI:
+        return ["train", "test"]
+    if _is_folder(name):
+        return list(folder_source.parts(Path(name)))
+    return tfds_source.split_names(name, data_dir, download)
+
+
+def prepare(name: str, data_dir: str | Path | None = None) -> Path:
+    """Downloads a set of TensorFlow Datasets and prepares it, once; see `tfds_source.prepare`."""
+    if name == MINI or _is_folder(name):
+        raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
+    return tfds_source.prepare(name, data_dir)
+
+
+def _is_folder(name: str) -> bool:
+    looks_like_one = os.sep in name or name.startswith((".", "~"))
+    return Path(name).is_dir() and (looks_like_one or not tfds_source.is_known(name))
 
 
 def _mini(split: str, image_size: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -94,45 +117,3 @@ def _mini(split: str, image_size: tuple[int, int] | None) -> tuple[np.ndarray, n
     if image_size is not None:
         images = tfds_source.resize(images, image_size)
     return images, arrays[f"{part}_labels"][rows].astype(np.int64)
-
-
-def _folder(
-    folder: Path, split: str, image_size: tuple[int, int] | None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    import keras
-
-    parts = [part for part in ("train", "test", "validation") if (folder / part).is_dir()]
-    roots = {part: folder / part for part in parts} or {"train": folder}
-    part = split.split("[")[0]
-    if part not in roots:
-        raise ValueError(f"{folder} has the splits {', '.join(roots)}; got {split!r}.")
-    root = roots[part]
-    has_classes = any(path.is_dir() for path in root.iterdir())
-    options = {"labels": "inferred" if has_classes else None, "shuffle": False, "verbose": False}
-    size = image_size or _first_size(root)
-    channels = _first_channels(root)
-    mode = {1: "grayscale", 3: "rgb", 4: "rgba"}[channels]
-    dataset = keras.utils.image_dataset_from_directory(
-        root, image_size=size, color_mode=mode, batch_size=256, **options
-    )
-    batches = [(b if has_classes else (b, None)) for b in dataset.as_numpy_iterator()]
-    images = np.concatenate([np.clip(np.rint(x), 0, 255).astype(np.uint8) for x, _ in batches])
-    classes = np.concatenate([y for _, y in batches]) if has_classes else None
-    _, rows = tfds_source.parse_split(split, {part: len(images)})
-    return images[rows], None if classes is None else classes[rows].astype(np.int64)
-
-
-def _first_image(root: Path) -> tf.Tensor:
-    suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in suffixes:
-            return tf.io.decode_image(tf.io.read_file(str(path)), expand_animations=False)
-    raise ValueError(f"{root} has no images; they end in {', '.join(suffixes)}.")
-
-
-def _first_size(root: Path) -> tuple[int, int]:
-    return tuple(_first_image(root).shape[:2])
-
-
-def _first_channels(root: Path) -> int:
-    return int(_first_image(root).shape[2])

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-__all__ = ["parse_split", "prepare", "read", "resize"]
+__all__ = ["is_known", "parse_split", "prepare", "read", "resize", "split_names"]
 
 
 def read(
@@ -60,9 +61,23 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
     return Path(_prepared_builder(name, data_dir, download=True).data_dir)
 
 
+def split_names(name: str, data_dir: str | Path | None, download: bool) -> list[str]:
+    """The parts of a prepared set."""
+    return list(_prepared_builder(name, data_dir, download).info.splits)
+
+
+def is_known(name: str) -> bool:
+    """Whether TensorFlow Datasets has a set of this name."""
+    try:
+        tfds.builder_cls(name)
+    except (tfds.core.DatasetNotFoundError, ValueError):
+        return False
+    return True
+
+
 def resize(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """uint8 images (n, height, width, channels) in another size, antialiased."""
-    return _resize(tf.constant(images), image_size).numpy()
+    """uint8 images (..., height, width, channels) in another size, antialiased."""
+    return _resize(tf.convert_to_tensor(images), image_size).numpy()
 
 
 def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
@@ -102,17 +117,18 @@ def _prepared_builder(
     if builder.is_prepared():
         return builder
     if data_dir is not None and (raw := Path(data_dir) / builder.name).is_dir():
-        if missing := [f for f in _canonical_files(builder) if _locate(raw, f) is None]:
-            if not download:
-                raise FileNotFoundError(
-                    f"{raw} lacks {', '.join(missing)}: put the canonical files of {name} there, "
-                    f"or download them with `infomodels prepare {name}`."
-                )
-        else:
+        names = _canonical_files(builder)
+        missing = [name for name in names if _locate(raw, name) is None]
+        if not missing:
             builder = _builder(name, None)
             if not builder.is_prepared():
                 _prepare_from(raw, builder)
             return builder
+        if len(missing) < len(names) and not download:
+            raise FileNotFoundError(
+                f"{raw} lacks {', '.join(missing)}: put the canonical files of {name} there, "
+                f"or download them with `infomodels prepare {name}`."
+            )
     if not download:
         where = Path(data_dir) if data_dir is not None else Path(builder.data_dir)
         raise FileNotFoundError(
@@ -176,4 +192,11 @@ def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
                 with gzip.open(source) as packed, target.open("wb") as plain:
                     shutil.copyfileobj(packed, plain)
         config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False)
-        builder.download_and_prepare(download_config=config)
+        try:
+            builder.download_and_prepare(download_config=config)
+        except NonMatchingChecksumError as error:
+            raise ValueError(
+                f"A file in {raw} is not the published one of {builder.name}: its checksum "
+                "differs. Copy it again, or take it out and download it with "
+                f"`infomodels prepare {builder.name}`."
+            ) from error

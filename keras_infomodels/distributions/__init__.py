@@ -6,6 +6,7 @@ from keras_infomodels.distributions.likelihoods import (
     ContinuousBernoulli,
     Gaussian,
     Likelihood,
+    check_range,
     likelihood,
 )
 from keras_infomodels.distributions.posteriors import posterior, rate
@@ -25,6 +26,7 @@ __all__ = [
     "Likelihood",
     "StandardNormal",
     "SwissRoll",
+    "check_range",
     "likelihood",
     "posterior",
     "prior_distribution",

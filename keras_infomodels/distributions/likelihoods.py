@@ -23,6 +23,7 @@ __all__ = [
     "ContinuousBernoulli",
     "Gaussian",
     "Likelihood",
+    "check_range",
     "likelihood",
 ]
 
@@ -52,13 +53,14 @@ def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
     return tfd.Independent(distribution, len(distribution.batch_shape) - 1)
 
 
-def _check_range(x: np.ndarray, name: str) -> None:
+def check_range(x: np.ndarray, what: str):
+    """Raises ValueError for pixels outside [0, 1], which `what` likelihood needs."""
     if not np.isfinite(x).all():
         raise ValueError("The images hold NaN or infinite pixels; remove those images first.")
     low, high = float(x.min()), float(x.max())
     if low < 0 or high > 1:
         raise ValueError(
-            f"A {name} likelihood explains pixels in [0, 1], got values from {low:g} to {high:g}. "
+            f"A {what} likelihood explains pixels in [0, 1], got values from {low:g} to {high:g}. "
             "Scale the images first, for example x / 255 for bytes or (x + 1) / 2 for [-1, 1]."
         )
 
@@ -97,7 +99,7 @@ class Bernoulli(Spec):
         return tf.sigmoid(parameters["logits"])
 
     def check(self, x: np.ndarray) -> None:
-        _check_range(x, "Bernoulli")
+        check_range(x, "Bernoulli")
         if self.binarization is None and not np.isin(x, (0, 1)).all():
             raise ValueError(
                 "A Bernoulli likelihood needs binary pixels, got grey ones. Choose how to make "
@@ -135,7 +137,7 @@ class ContinuousBernoulli(Spec):
         return tf.where(small, 0.5 + logits / 12 - logits**3 / 720, closed)
 
     def check(self, x: np.ndarray) -> None:
-        _check_range(x, "continuous Bernoulli")
+        check_range(x, "continuous Bernoulli")
 
     def get_config(self) -> dict:
         return {}

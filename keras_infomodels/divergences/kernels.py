@@ -112,7 +112,7 @@ _CELLS = 2**17
 
 
 def kernel_sum(
-    gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor
+    gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor | None = None
 ) -> tf.Tensor:
     """sum_ij k(x_i, y_j) in blocks of rows, so that memory grows with n + m and not with n m.
 
@@ -121,26 +121,33 @@ def kernel_sum(
     Args:
         gram: a symmetric kernel, from (r, d) and (m, d) to the matrix (r, m).
         x: shape (n, d).
-        y: shape (m, d).
+        y: shape (m, d); None for x itself.
 
     Returns:
         A scalar.
     """
 
     @tf.custom_gradient
-    def total(x, y):
+    def within(x):
+        return _sum(gram, x, x), lambda upstream: 2 * upstream * _row_gradients(gram, x, x)
+
+    @tf.custom_gradient
+    def between(x, y):
         def gradient(upstream):
             return upstream * _row_gradients(gram, x, y), upstream * _row_gradients(gram, y, x)
 
-        rows, weights = _blocks(x, len_columns=tf.shape(y)[0])
-        sums = tf.map_fn(
-            lambda block: tf.reduce_sum(block[1][:, None] * gram(block[0], y)),
-            (rows, weights),
-            fn_output_signature=x.dtype,
-        )
-        return tf.reduce_sum(sums), gradient
+        return _sum(gram, x, y), gradient
 
-    return total(x, y)
+    return within(x) if y is None else between(x, y)
+
+
+def _sum(gram: Callable, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    sums = tf.map_fn(
+        lambda block: tf.reduce_sum(block[1][:, None] * gram(block[0], y)),
+        _blocks(x, len_columns=tf.shape(y)[0]),
+        fn_output_signature=x.dtype,
+    )
+    return tf.reduce_sum(sums)
 
 
 def _row_gradients(gram: Callable, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -30,6 +30,7 @@ class MMD(Divergence):
 
     It has the kernel's unit, not nats: k(x, x) = 1, so that a perfect match is 0 and two clouds
     far apart give 2. Kernels with several scales take their mean. Memory grows with n, not n^2.
+    A batch of one example has no pairs: it counts 0 and has no gradient.
     Source: Gretton et al., "A kernel two-sample test", JMLR 2012, Lemma 6.
 
     Args:
@@ -89,13 +90,16 @@ class MMD(Divergence):
 
     def __call__(self, z, posterior, prior, seed):
         if self.estimator == "semi_analytic":
-            return self._against_standard_normal(z)
-        return self.between(z, tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype))
+            estimate = self._against_standard_normal(z)
+        else:
+            estimate = self.between(z, tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype))
+        # Without pairs (i, i') only the pull towards the prior's centre is left, a collapse.
+        return estimate * tf.cast(tf.shape(z)[0] > 1, z.dtype)
 
     def between(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Estimates MMD^2 from samples of shape (n, d) and (m, d), by pairs; a scalar.
 
-        The unbiased estimate has no pairs for a single point: that term is then 0.
+        For the unbiased estimate n and m are at least 2.
         """
         gram = self._gram(x, y)
         n, m = (tf.cast(tf.shape(points)[0], points.dtype) for points in (x, y))
@@ -116,7 +120,7 @@ class MMD(Divergence):
 
     def _within(self, gram, x: tf.Tensor) -> tf.Tensor:
         n = tf.cast(tf.shape(x)[0], x.dtype)
-        total = kernel_sum(gram, x, x)
+        total = kernel_sum(gram, x)
         if self.estimator == "biased":
             return total / n**2
         return tf.math.divide_no_nan(total - self._diagonal(x), n * (n - 1))

@@ -27,9 +27,6 @@ _CELLS = 2**22
 def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
     """log (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats, differentiable.
 
-    The exponent is quadratic in z, so that it is one matrix product of [z^2, z] with the mixture's
-    coefficients, never an (m, N, d) tensor. float64, as these terms cancel where scales are small.
-
     Args:
         z: points, shape (m, d).
         loc: means, shape (N, d).
@@ -39,27 +36,72 @@ def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tenso
         Shape (m,), float64.
     """
     z, loc, scale = (tf.cast(a, tf.float64) for a in (z, loc, scale))
+    return _log_mean_exp(_joint(z, loc, scale))
+
+
+def _joint(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """log N(z_i; loc_j, diag(scale_j^2)), shape (m, N).
+
+    The exponent is quadratic in z, so that it is one matrix product of [z^2, z] with the mixture's
+    coefficients, never an (m, N, d) tensor. float64, as these terms cancel where scales are small.
+    """
     precision = scale**-2
     weights = tf.concat([-0.5 * precision, loc * precision], axis=-1)
     constants = -0.5 * tf.reduce_sum(
         loc**2 * precision + 2 * tf.math.log(scale) + math.log(2 * math.pi), axis=-1
     )
-    joint = tf.matmul(tf.concat([z**2, z], axis=-1), weights, transpose_b=True) + constants
-    count = tf.cast(tf.shape(loc)[0], tf.float64)
+    return tf.matmul(tf.concat([z**2, z], axis=-1), weights, transpose_b=True) + constants
+
+
+def _log_mean_exp(joint: tf.Tensor) -> tf.Tensor:
+    count = tf.cast(tf.shape(joint)[-1], joint.dtype)
     return tf.reduce_logsumexp(joint, axis=-1) - tf.math.log(count)
 
 
-_chunk_log_prob = tf.function(mixture_log_prob, reduce_retracing=True)
+@tf.function(reduce_retracing=True)
+def _chunk(z, loc, scale, own, start) -> tf.Tensor:
+    joint = _joint(z, loc, scale)
+    rows = tf.range(tf.shape(z)[0])
+    diagonal = tf.stack([rows, rows + start], axis=-1)
+    return _log_mean_exp(tf.tensor_scatter_nd_update(joint, diagonal, own))
 
 
 def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """`mixture_log_prob` of arrays of any size, in chunks of z; the same shapes, float64."""
-    z, loc, scale = (tf.constant(a, tf.float64) for a in (z, loc, scale))
+    """log q(z_i) with q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats, in chunks.
+
+    Args:
+        z: one sample of each of the N posteriors, shape (N, d).
+        loc: means, shape (N, d).
+        scale: standard deviations, shape (N, d); below 1e-12 they count as 1e-12.
+
+    Returns:
+        Shape (N,), float64.
+    """
+    z, loc, scale = _table(z, loc, scale)
+    own = _own_log_prob(z, loc, scale)
     rows = max(1, _CELLS // len(loc))
-    chunks = [
-        _chunk_log_prob(z[start : start + rows], loc, scale) for start in range(0, len(z), rows)
-    ]
+    means, deviations = tf.constant(loc), tf.constant(scale)
+    chunks = []
+    for start in range(0, len(z), rows):
+        part = slice(start, start + rows)
+        # The matrix product loses the largest term, each z's own, where scales are tiny.
+        chunks.append(_chunk(z[part], means, deviations, own[part], tf.constant(start)))
     return np.concatenate(chunks)
+
+
+def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
+    if not (z.shape == loc.shape == scale.shape and z.ndim == 2 and len(z)):
+        raise ValueError(
+            f"z, loc and scale have one shape (N, d), got {z.shape}, {loc.shape}, {scale.shape}."
+        )
+    return z, loc, np.maximum(scale, 1e-12)
+
+
+def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """log q(z_i|x_i), shape (N,)."""
+    terms = ((z - loc) / scale) ** 2 + 2 * np.log(scale) + math.log(2 * math.pi)
+    return -0.5 * terms.sum(axis=-1)
 
 
 def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
@@ -77,11 +119,8 @@ def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndar
     Returns:
         The lower bound in nats, its standard error over examples, and its ceiling ln N.
     """
-    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
-    conditional = -0.5 * np.sum(
-        ((z - loc) / scale) ** 2 + 2 * np.log(scale) + math.log(2 * math.pi), axis=-1
-    )
-    terms = conditional - aggregated_log_prob(z, loc, scale)
+    z, loc, scale = _table(z, loc, scale)
+    terms = _own_log_prob(z, loc, scale) - aggregated_log_prob(z, loc, scale)
     return _mean(terms, "lower bound", math.log(len(terms)))
 
 

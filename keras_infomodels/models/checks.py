@@ -35,6 +35,16 @@ def check_weights(alpha: float, lambda_: float):
 def check_objective(model):
     """That prior, posterior and divergence fit together."""
     prior = prior_distribution(model.prior)
+    if prior.trainable_variables:
+        raise ValueError(
+            f"The prior {prior.name!r} holds variables, which Keras would not train; give it "
+            "constants."
+        )
+    if tuple(prior.batch_shape) or prior.dtype != "float32":
+        raise ValueError(
+            f"The prior is one float32 distribution, got batch shape {tuple(prior.batch_shape)} "
+            f"and {prior.dtype.name}."
+        )
     if tuple(prior.event_shape) != (model.latent_dim,):
         raise ValueError(
             f"The prior has event shape {tuple(prior.event_shape)}, but the encoder's z has "
@@ -96,12 +106,13 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
 
 
 def _input_shape(network: keras.Model, role: str) -> tuple[int, ...]:
-    if not network.built:
+    try:
+        return tuple(network.input_shape[1:])
+    except (AttributeError, ValueError):
         raise ValueError(
-            f"The {role} has no shapes yet: call it once on an example, or begin it with "
-            "keras.Input(shape), before it goes into a model."
-        )
-    return tuple(network.input_shape[1:])
+            f"The {role} does not say its input's shape: make it a functional or Sequential model "
+            "that begins with keras.Input(shape)."
+        ) from None
 
 
 def _output_shapes(network: keras.Model, shape: tuple[int, ...]) -> dict[str, tuple] | tuple:

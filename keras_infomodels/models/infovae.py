@@ -11,8 +11,19 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import distributions, seeds
 from keras_infomodels.callbacks import FollowEpoch
-from keras_infomodels.datasets.batches import check_images, is_repeatable, iterate_images
-from keras_infomodels.distributions import StandardNormal, posterior, prior_distribution
+from keras_infomodels.datasets.batches import (
+    check_images,
+    epoch_variable,
+    is_repeatable,
+    iterate_images,
+    order_of_epoch_0,
+)
+from keras_infomodels.distributions import (
+    StandardNormal,
+    check_range,
+    posterior,
+    prior_distribution,
+)
 from keras_infomodels.divergences import divergence as divergence_named
 from keras_infomodels.information import (
     Estimate,
@@ -20,6 +31,7 @@ from keras_infomodels.information import (
     discrete_entropy,
 )
 from keras_infomodels.models.checks import check_networks, check_objective, check_weights
+from keras_infomodels.networks import Network
 
 tfd = tfp.distributions
 
@@ -36,9 +48,6 @@ class _Player:
 
     def variables(self) -> list[keras.Variable]:
         return [v for network in self.networks for v in network.trainable_variables]
-
-    def regularizers(self) -> list[tf.Tensor]:
-        return [loss for network in self.networks for loss in network.losses]
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
@@ -93,7 +102,8 @@ class InfoVAE(keras.Model):
         likelihood = distributions.likelihood(likelihood)
         data_shape, latent_dim, posterior_parameters = check_networks(encoder, decoder, likelihood)
         prior = StandardNormal(latent_dim) if prior is None else prior
-        super().__init__(**kwargs)
+        # Keras would round images to bfloat16 before a threshold is applied to them.
+        super().__init__(**{"autocast": False} | kwargs)
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
@@ -190,10 +200,7 @@ class InfoVAE(keras.Model):
 
         Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
         """
-        z, loc, scale = self.encoding_table(x, batch_size, limit)
-        if self.deterministic:
-            return discrete_entropy(loc)
-        return aggregated_mutual_information(z, loc, scale)
+        return self._information(*self.encoding_table(x, batch_size, limit))
 
     def encoding_table(
         self, x, batch_size: int | None = None, limit: int = 10_000
@@ -203,15 +210,8 @@ class InfoVAE(keras.Model):
         The draws repeat: they depend on the model's seed and the batch's number. See
         `mutual_information` for the arguments; each array has shape (N, d).
         """
-        tables, count = [], 0
-        for index, batch in enumerate(iterate_images(x, batch_size or 32)):
-            tables.append(
-                [table.numpy() for table in self._encode_table(batch, tf.constant(index))]
-            )
-            count += len(tables[-1][0])
-            if count >= limit:
-                break
-        return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
+        self._check_data(x)
+        return self._encodings(x, batch_size, limit)
 
     @classmethod
     def from_preset(
@@ -272,12 +272,24 @@ class InfoVAE(keras.Model):
             raise ValueError(
                 f"{type(self).__name__} has its own loss; call compile(optimizer) without loss."
             )
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
+            raise ValueError(
+                f"{type(self).__name__}'s metrics are the terms of its loss; call "
+                "compile(optimizer) without metrics, and measure others in a callback."
+            )
+        if self.distribute_strategy is not None and (
+            self.distribute_strategy.num_replicas_in_sync > 1
+        ):
             raise NotImplementedError(
                 "Training on several replicas is not supported yet: each would draw the same "
-                "noise. Compile outside of the strategy's scope."
+                "noise. Build the model outside of the strategy's scope."
             )
         super().compile(optimizer=optimizer, **kwargs)
+        if getattr(self.optimizer, "gradient_accumulation_steps", None):
+            raise ValueError(
+                "Gradient accumulation would repeat the noise of a step, which is drawn by the "
+                "optimizer's iterations; take larger batches instead."
+            )
         names = ["loss", "reconstruction"]
         names += [] if self.deterministic else ["rate"]
         names += [] if self.divergence is None else ["divergence"]
@@ -317,10 +329,7 @@ class InfoVAE(keras.Model):
         players = self._players()
         with tf.GradientTape(persistent=True) as tape:
             terms = self._terms(x, seed, training=True)
-            losses = [
-                player.optimizer.scale_loss(tf.add_n([terms[player.term], *player.regularizers()]))
-                for player in players
-            ]
+            losses = [player.optimizer.scale_loss(terms[player.term]) for player in players]
         # All gradients before the first update: the players move at once.
         gradients = [
             tape.gradient(loss, player.variables())
@@ -341,10 +350,14 @@ class InfoVAE(keras.Model):
         return self(x, training=False)
 
     def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
-        """As `keras.Model.fit`; x is an array or dataset of images, labels are ignored."""
+        """As `keras.Model.fit`; x is an array or dataset of images, labels are ignored.
+
+        A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
+        a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
+        """
         for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
-            check_images(data, self.data_shape, self.likelihood)
-        if hasattr(x, "epoch"):
+            self._check_data(data)
+        if epoch_variable(x) is not None:
             callbacks = [FollowEpoch(x), *keras.tree.flatten(callbacks or [])]
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
@@ -364,16 +377,18 @@ class InfoVAE(keras.Model):
     ):
         """As `keras.Model.evaluate`, with `mutual_information` (I_q, nats) among the results.
 
-        It is left out for a Python generator, which can be read only once.
+        It is left out for a Python generator, which can be read only once. A dataset of
+        `keras_infomodels.datasets` is read in the order of its epoch 0, so that results repeat.
         """
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
         if not within_fit:
-            check_images(x, self.data_shape, self.likelihood)
-        logs = super().evaluate(
-            x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict=True, **kwargs
-        )
+            self._check_data(x)
+        with order_of_epoch_0(x):
+            logs = super().evaluate(
+                x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
+            )
         if is_repeatable(x):
-            information = self.mutual_information(x, batch_size)
+            information = self._information(*self._encodings(x, batch_size, 10_000, steps))
             logs["mutual_information"] = information.nats
             if callbacks.params.get("verbose", 1) if within_fit else verbose:
                 self._show_ceiling(information)
@@ -429,7 +444,7 @@ class InfoVAE(keras.Model):
         observation = self.likelihood.distribution(self.decoder(z, training=training))
 
         terms = {"reconstruction": -tf.reduce_mean(observation.log_prob(x))}
-        loss = terms["reconstruction"]
+        loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
         if not self.deterministic:
             terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
             if self.rate_weight:
@@ -438,8 +453,38 @@ class InfoVAE(keras.Model):
             terms["divergence"] = self.divergence(z, q, prior, prior_seed)
             loss += self.divergence_weight * terms["divergence"]
         if hasattr(self, "discriminator"):
-            terms["discriminator_loss"] = self.divergence.discriminator_loss(z, prior, prior_seed)
+            own = self.divergence.discriminator_loss(z, prior, prior_seed)
+            terms["discriminator_loss"] = tf.add_n([own, *self.discriminator.losses])
         return {"loss": loss, **terms}
+
+    def _encodings(self, x, batch_size: int | None, limit: int, steps: int | None = None):
+        tables, count = [], 0
+        with order_of_epoch_0(x):
+            for index, batch in enumerate(iterate_images(x, batch_size or 32, steps)):
+                columns = self._encode_table(batch, tf.constant(index))
+                tables.append([column.numpy() for column in columns])
+                count += len(batch)
+                if count >= limit:
+                    break
+        return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
+
+    def _information(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
+        if self.deterministic:
+            return discrete_entropy(loc)
+        return aggregated_mutual_information(z, loc, scale)
+
+    def _check_data(self, data):
+        examples = check_images(data, self.data_shape, self.likelihood)
+        if examples is None:
+            return
+        if isinstance(self.decoder, Network):
+            check_range(np.asarray(examples), "network of this library with a")
+        scale = self.encoder(self.likelihood.observe(examples, None), training=False).get("scale")
+        if scale is not None and float(tf.reduce_min(scale)) < 0:
+            raise ValueError(
+                'The encoder returns a negative "scale"; end it in a positive activation such as '
+                "softplus."
+            )
 
     def _posterior(self, x: tf.Tensor, training: bool) -> tfd.Distribution:
         return posterior(self.encoder(x, training=training))
@@ -473,7 +518,10 @@ class InfoVAE(keras.Model):
                 f"Expected data of shape (batch, {', '.join(map(str, self.data_shape))}), got "
                 f"{tuple(x.shape)}."
             )
-        return tf.cast(x, tf.float32)
+        x = tf.cast(x, tf.float32)
+        if tf.executing_eagerly() and len(x):
+            self.likelihood.check(x.numpy())
+        return x
 
     def _drawing_seed(self, seed: int | None) -> tf.Tensor:
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)

@@ -7,6 +7,8 @@ from keras_infomodels.models.infovae import InfoVAE
 __all__ = ["DEFAULT_LAMBDA", "MMDVAE"]
 
 DEFAULT_LAMBDA = 1000.0
+"""Measured on MNIST by benchmarks/mmd_vae_lambda.py: at 1 the MMD does nothing, from 300 on q(z)
+has the prior's moments, and 1000 is the first at which posteriors are wider than their floor."""
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
