@@ -1,7 +1,6 @@
 """InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -31,6 +30,7 @@ from keras_infomodels.information import (
     discrete_entropy,
 )
 from keras_infomodels.models.checks import check_networks, check_objective, check_weights
+from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.networks import Network
 
 tfd = tfp.distributions
@@ -38,20 +38,8 @@ tfd = tfp.distributions
 __all__ = ["InfoVAE"]
 
 
-@dataclass(frozen=True)
-class _Player:
-    """An optimizer, the term that it lowers, and the networks that it moves."""
-
-    optimizer: keras.Optimizer
-    term: str
-    networks: tuple[keras.Model, ...]
-
-    def variables(self) -> list[keras.Variable]:
-        return [v for network in self.networks for v in network.trainable_variables]
-
-
 @keras.saving.register_keras_serializable(package="keras_infomodels")
-class InfoVAE(keras.Model):
+class InfoVAE(LedgerModel):
     """A variational autoencoder whose use of its latent variables is a choice.
 
         loss = reconstruction + (1 - alpha) rate + (alpha + lambda - 1) divergence
@@ -259,95 +247,18 @@ class InfoVAE(keras.Model):
 
     # What Keras calls
 
-    def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
-        """As `keras.Model.compile`, without `loss`: the loss is the model's own.
+    def players(self) -> list[Player]:
+        players = [Player("optimizer", "loss", (self.encoder, self.decoder))]
+        if hasattr(self, "discriminator"):
+            adversary = (self.discriminator,)
+            players.append(Player("discriminator_optimizer", "discriminator_loss", adversary))
+        return players
 
-        Args:
-            optimizer: of the encoder and the decoder.
-            discriminator_optimizer: of the divergence's discriminator, where it has one; None is
-                Adam with a learning rate of 1e-3 and beta_1 of 0.5.
-            **kwargs: those of `keras.Model.compile`.
-        """
-        if kwargs.get("loss") is not None:
-            raise ValueError(
-                f"{type(self).__name__} has its own loss; call compile(optimizer) without loss."
-            )
-        if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
-            raise ValueError(
-                f"{type(self).__name__}'s metrics are the terms of its loss; call "
-                "compile(optimizer) without metrics, and measure others in a callback."
-            )
-        if self.distribute_strategy is not None and (
-            self.distribute_strategy.num_replicas_in_sync > 1
-        ):
-            raise NotImplementedError(
-                "Training on several replicas is not supported yet: each would draw the same "
-                "noise. Build the model outside of the strategy's scope."
-            )
-        super().compile(optimizer=optimizer, **kwargs)
-        if getattr(self.optimizer, "gradient_accumulation_steps", None):
-            raise ValueError(
-                "Gradient accumulation would repeat the noise of a step, which is drawn by the "
-                "optimizer's iterations; take larger batches instead."
-            )
+    def ledger_names(self) -> list[str]:
         names = ["loss", "reconstruction"]
         names += [] if self.deterministic else ["rate"]
         names += [] if self.divergence is None else ["divergence"]
-        if hasattr(self, "discriminator"):
-            names.append("discriminator_loss")
-            default = keras.optimizers.Adam(1e-3, beta_1=0.5)
-            chosen = keras.optimizers.get(discriminator_optimizer or default)
-            wrapped = isinstance(chosen, keras.optimizers.LossScaleOptimizer)
-            if self.dtype_policy.name == "mixed_float16" and not wrapped:
-                chosen = keras.optimizers.LossScaleOptimizer(chosen)
-            self.discriminator_optimizer = chosen
-        elif discriminator_optimizer is not None:
-            raise ValueError("This model's divergence has no discriminator to optimize.")
-        self._metrics_by_name = {name: keras.metrics.Mean(name) for name in names}
-        for player in self._players():
-            # Else loading weights drops the optimizer's state.
-            if not player.optimizer.built:
-                player.optimizer.build(player.variables())
-
-    def get_compile_config(self) -> dict | None:
-        config = super().get_compile_config()
-        if config and hasattr(self, "discriminator"):
-            serialize = keras.saving.serialize_keras_object
-            config["discriminator_optimizer"] = serialize(self.discriminator_optimizer)
-        return config
-
-    def compile_from_config(self, config: dict):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return [*getattr(self, "_metrics_by_name", {}).values()]
-
-    def train_step(self, data):
-        x, _ = self._unpack(data)
-        seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        players = self._players()
-        with tf.GradientTape(persistent=True) as tape:
-            terms = self._terms(x, seed, training=True)
-            losses = [player.optimizer.scale_loss(terms[player.term]) for player in players]
-        # All gradients before the first update: the players move at once.
-        gradients = [
-            tape.gradient(loss, player.variables())
-            for loss, player in zip(losses, players, strict=True)
-        ]
-        for player, gradient in zip(players, gradients, strict=True):
-            player.optimizer.apply(gradient, player.variables())
-        return self._log(terms, x)
-
-    def test_step(self, data):
-        x, _ = self._unpack(data)
-        # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
-        seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
-        return self._log(self._terms(x, seed, training=False), x)
-
-    def predict_step(self, data):
-        x, _ = self._unpack(data)
-        return self(x, training=False)
+        return names + (["discriminator_loss"] if hasattr(self, "discriminator") else [])
 
     def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
         """As `keras.Model.fit`; x is an array or dataset of images, labels are ignored.
@@ -425,14 +336,7 @@ class InfoVAE(keras.Model):
 
     # Helpers
 
-    def _players(self) -> list["_Player"]:
-        players = [_Player(self.optimizer, "loss", (self.encoder, self.decoder))]
-        if hasattr(self, "discriminator"):
-            adversary = (self.discriminator,)
-            players.append(_Player(self.discriminator_optimizer, "discriminator_loss", adversary))
-        return players
-
-    def _terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+    def terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         split = tf.random.experimental.stateless_split(seed, num=3)
         data_seed, posterior_seed, prior_seed = tf.unstack(split)
         x = self.likelihood.observe(x, data_seed)
@@ -497,19 +401,6 @@ class InfoVAE(keras.Model):
         data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
         q = self._posterior(self.likelihood.observe(x, data_seed), training=False)
         return q.sample(seed=posterior_seed), q.mean(), q.stddev()
-
-    def _log(self, terms: dict[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
-        for name, metric in self._metrics_by_name.items():
-            metric.update_state(terms[name], sample_weight=tf.shape(x)[0])
-        return {name: metric.result() for name, metric in self._metrics_by_name.items()}
-
-    def _unpack(self, data) -> tuple[tf.Tensor, tf.Tensor | None]:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(
-                "sample_weight is not supported; repeat or leave out examples instead."
-            )
-        return tf.cast(x, tf.float32), y
 
     def _images(self, x) -> tf.Tensor:
         x = tf.convert_to_tensor(x)

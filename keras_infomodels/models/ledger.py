@@ -1,0 +1,161 @@
+"""What `fit` needs of a model whose loss is a ledger of named terms."""
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from keras_infomodels import seeds
+
+__all__ = ["LedgerModel", "Player"]
+
+
+@dataclass(frozen=True)
+class Player:
+    """An optimizer, the term that it lowers, and the networks that it moves.
+
+    Attributes:
+        optimizer_name: the model's attribute that holds the optimizer.
+        term: its key in the ledger.
+        networks: whose trainable variables it owns.
+    """
+
+    optimizer_name: str
+    term: str
+    networks: tuple[keras.Model, ...]
+
+    def variables(self) -> list[keras.Variable]:
+        return [v for network in self.networks for v in network.trainable_variables]
+
+
+class LedgerModel(keras.Model):
+    """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
+
+    A subclass has an integer `seed` and defines `players`, `ledger_names` and `terms`.
+    """
+
+    def players(self) -> list[Player]:
+        """Who moves in a step; the first uses Keras' own `optimizer`."""
+        raise NotImplementedError
+
+    def ledger_names(self) -> list[str]:
+        """The terms that become metrics, "loss" first."""
+        raise NotImplementedError
+
+    def terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """The scalars of one batch, by name; all randomness comes from `seed`, int32 (2,)."""
+        raise NotImplementedError
+
+    def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
+        """As `keras.Model.compile`, without `loss` and `metrics`: both are the ledger.
+
+        Args:
+            optimizer: of the encoder and the decoder.
+            discriminator_optimizer: of the discriminator, where there is one; None is Adam with a
+                learning rate of 1e-3 and beta_1 of 0.5.
+            **kwargs: those of `keras.Model.compile`.
+        """
+        self._check_compile(kwargs)
+        super().compile(optimizer=optimizer, **kwargs)
+        if getattr(self.optimizer, "gradient_accumulation_steps", None):
+            raise ValueError(
+                "Gradient accumulation would repeat the noise of a step, which is drawn by the "
+                "optimizer's iterations; take larger batches instead."
+            )
+        if len(self.players()) > 1:
+            self.discriminator_optimizer = self._second_optimizer(discriminator_optimizer)
+        elif discriminator_optimizer is not None:
+            raise ValueError(
+                f"This {type(self).__name__} has no discriminator to optimize; leave "
+                "discriminator_optimizer out."
+            )
+        self._metrics_by_name = {name: keras.metrics.Mean(name) for name in self.ledger_names()}
+        for player in self.players():
+            # Else loading weights drops the optimizer's state.
+            optimizer = getattr(self, player.optimizer_name)
+            if not optimizer.built:
+                optimizer.build(player.variables())
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        if config and len(self.players()) > 1:
+            serialize = keras.saving.serialize_keras_object
+            config["discriminator_optimizer"] = serialize(self.discriminator_optimizer)
+        return config
+
+    def compile_from_config(self, config: dict):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [*getattr(self, "_metrics_by_name", {}).values()]
+
+    def train_step(self, data):
+        x, _ = self.unpack(data)
+        seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
+        players = self.players()
+        optimizers = [getattr(self, player.optimizer_name) for player in players]
+        with tf.GradientTape(persistent=True) as tape:
+            terms = self.terms(x, seed, training=True)
+            losses = [
+                optimizer.scale_loss(terms[player.term])
+                for player, optimizer in zip(players, optimizers, strict=True)
+            ]
+        # All gradients before the first update: the players move at once.
+        gradients = [
+            tape.gradient(loss, player.variables())
+            for loss, player in zip(losses, players, strict=True)
+        ]
+        for player, optimizer, gradient in zip(players, optimizers, gradients, strict=True):
+            optimizer.apply(gradient, player.variables())
+        return self._log(terms, x)
+
+    def test_step(self, data):
+        x, _ = self.unpack(data)
+        # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
+        seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
+        return self._log(self.terms(x, seed, training=False), x)
+
+    def predict_step(self, data):
+        x, _ = self.unpack(data)
+        return self(x, training=False)
+
+    @staticmethod
+    def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """(images in float32, labels or None) of what `fit` hands to a step."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError(
+                "sample_weight is not supported; repeat or leave out examples instead."
+            )
+        return tf.cast(x, tf.float32), y
+
+    def _log(self, terms: dict[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
+        for name, metric in self._metrics_by_name.items():
+            metric.update_state(terms[name], sample_weight=tf.shape(x)[0])
+        return {name: metric.result() for name, metric in self._metrics_by_name.items()}
+
+    def _check_compile(self, kwargs: dict):
+        if kwargs.get("loss") is not None:
+            raise ValueError(
+                f"{type(self).__name__} has its own loss; call compile(optimizer) without loss."
+            )
+        if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
+            raise ValueError(
+                f"{type(self).__name__}'s metrics are the terms of its loss; call "
+                "compile(optimizer) without metrics, and measure others in a callback."
+            )
+        strategy = self.distribute_strategy
+        if strategy is not None and strategy.num_replicas_in_sync > 1:
+            raise NotImplementedError(
+                "Training on several replicas is not supported yet: each would draw the same "
+                "noise. Build the model outside of the strategy's scope."
+            )
+
+    def _second_optimizer(self, chosen) -> keras.Optimizer:
+        optimizer = keras.optimizers.get(chosen or keras.optimizers.Adam(1e-3, beta_1=0.5))
+        wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        # Keras does this for its own `optimizer` alone.
+        if self.dtype_policy.name == "mixed_float16" and not wrapped:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        return optimizer
