@@ -22,8 +22,9 @@ _TRAINING_FLAGS = {
     "--sigma": ("sigma", float, "of a gaussian likelihood; learned if left out"),
     "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
-    "--lambda": ("lambda_", float, "infovae, mmd_vae: weight of the prior-matching term"),
-    "--divergence": ("divergence", str, "infovae, mmd_vae: mmd"),
+    "--lambda": ("lambda_", float, "infovae, mmd_vae, aae: weight of the prior-matching term"),
+    "--beta": ("beta", float, "beta_vae: weight of the rate"),
+    "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, marginal_kl or stein"),
     "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
     "--seed": ("seed", int, "of weights, order and noise"),
 }
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a model into a preset folder. Settings come from the flags, else from "
         "--recipe, else from the recipe's defaults.",
     )
-    train.add_argument("model", nargs="?", help="vae, infovae or mmd_vae")
+    train.add_argument("model", nargs="?", help="vae, beta_vae, infovae, mmd_vae or aae")
     train.add_argument("--dataset", help="a TFDS name, fashion_mnist_mini, or a folder of images")
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")

@@ -223,7 +223,7 @@ def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model,
 @pytest.mark.parametrize("prior", [GaussianMixture.ring(), SwissRoll()], ids=["mixture", "roll"])
 def test_priors_that_are_sampled(prior, images, tmp_path):
     networks = {"image_shape": (8, 8, 1), "latent_dim": 2, "widths": (8,)}
-    for cls in (AdversarialAutoencoder, MMDVAE, VAE):
+    for cls in (AdversarialAutoencoder, VAE):
         model = cls(
             MLPEncoder(**networks),
             MLPDecoder(**networks),

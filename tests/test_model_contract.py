@@ -96,6 +96,14 @@ def test_any_batch_size_works(any_model, images, batch):
     assert model(images[:1]).shape == (1, 8, 8, 1)
 
 
+@pytest.mark.parametrize(
+    "any_model",
+    [
+        pytest.param(cls, marks=[] if cls is models.VAE else [pytest.mark.slow], id=cls.__name__)
+        for cls in models.MODELS.values()
+    ],
+    indirect=True,
+)
 def test_data_in_the_forms_that_keras_takes(any_model, images):
     model = any_model
     dataset = tf.data.Dataset.from_tensor_slices((images, np.arange(40))).batch(16)

@@ -72,6 +72,12 @@ def test_the_settings_reach_the_model():
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
+def test_every_model_can_be_named():
+    for name, cls in models.MODELS.items():
+        assert type(build_model(Recipe(name, "any", widths=(4,)), SHAPE, 1)) is cls
+    assert build_model(Recipe("beta_vae", "any", beta=2.5), SHAPE, 1).rate_weight == 2.5
+
+
 def test_the_seed_sets_the_initial_weights():
     a, b, c = (build_model(Recipe("vae", "any", seed=s), SHAPE, 1).get_weights() for s in (1, 1, 2))
     assert (a[0] == b[0]).all()
@@ -85,6 +91,8 @@ def test_the_seed_sets_the_initial_weights():
         ({"model": "mmd_vae", "alpha": 1.0}, "has no setting alpha"),
         ({"model": "vae", "kernel": "paper"}, "has no setting divergence"),
         ({"model": "gan"}, "model is one of vae"),
+        ({"model": "aae", "divergence": "mmd"}, "has no setting divergence; it has lambda_"),
+        ({"model": "infovae", "beta": 2.0}, "has no setting beta"),
         ({"model": "vae", "likelihood": "poisson"}, "likelihood is one of"),
         ({"model": "vae", "network": "conv", "widths": (3,)}, "filters and, last"),
     ],

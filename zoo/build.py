@@ -11,6 +11,15 @@ from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["build_model", "load_split", "resolve_splits"]
 
+_SETTINGS = {
+    "vae": set(),
+    "beta_vae": {"beta"},
+    "infovae": {"alpha", "lambda_", "divergence"},
+    "mmd_vae": {"lambda_", "divergence"},
+    "aae": {"lambda_"},
+}
+"""What of a model's objective a recipe may set."""
+
 
 def load_split(
     recipe: Recipe, split: str, data_dir: str | Path | None, labels: bool = False
@@ -104,17 +113,22 @@ def _networks(recipe: Recipe, image_shape, parameters) -> tuple[keras.Model, ker
 
 
 def _objective(recipe: Recipe) -> dict:
-    """alpha, lambda_ and divergence as far as the recipe sets them."""
+    """The settings of the objective, as far as the recipe has them."""
     divergence = recipe.divergence
     if recipe.kernel is not None:
         if divergence not in (None, "mmd"):
             raise ValueError(f"Only the MMD has a kernel, and divergence is {divergence!r}.")
         divergence = divergences.MMD(recipe.kernel)
-    chosen = {"alpha": recipe.alpha, "lambda_": recipe.lambda_, "divergence": divergence}
+    chosen = {
+        "alpha": recipe.alpha,
+        "lambda_": recipe.lambda_,
+        "beta": recipe.beta,
+        "divergence": divergence,
+    }
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    fixed = {"vae": {"alpha", "lambda_", "divergence"}, "mmd_vae": {"alpha"}}
-    if given := sorted(set(chosen) & fixed.get(recipe.model, set())):
+    if foreign := sorted(set(chosen) - _SETTINGS[recipe.model]):
         raise ValueError(
-            f"The model {recipe.model} has no setting {', '.join(given)}; infovae has all of them."
+            f"The model {recipe.model} has no setting {', '.join(foreign)}; it has "
+            f"{', '.join(sorted(_SETTINGS[recipe.model])) or 'none'}."
         )
     return chosen

@@ -7,8 +7,14 @@ from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["write_card"]
 
-_TITLES = {"vae": "VAE", "infovae": "InfoVAE", "mmd_vae": "MMD-VAE"}
-_UNITS = {"divergence": "MMD²", "loss": ""}
+_TITLES = {
+    "vae": "VAE",
+    "beta_vae": "beta-VAE",
+    "infovae": "InfoVAE",
+    "mmd_vae": "MMD-VAE",
+    "aae": "Adversarial autoencoder",
+}
+_UNITS = {"divergence": "the divergence's own unit", "loss": "weighted sum"}
 
 
 def write_card(folder: str | Path, recipe: Recipe):

@@ -15,7 +15,7 @@ class Recipe:
     """How one model is built and trained; every field is a key of recipe.toml.
 
     Attributes:
-        model: a key of `models.MODELS`: "vae", "infovae" or "mmd_vae".
+        model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae" or "aae".
         dataset: what `datasets.load` takes.
         train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
             once, after training.
@@ -28,7 +28,7 @@ class Recipe:
         min_stddev: floor of the posterior's standard deviation.
         likelihood: a key of `distributions.LIKELIHOODS`.
         sigma: fixed standard deviation of a "gaussian" likelihood; None learns it.
-        alpha, lambda_: of `InfoVAE`, where the model has them; None is the model's default.
+        alpha, lambda_, beta: of the model, where it has them; None is the model's default.
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
         kernel: of the MMD.
         batch_size, epochs, learning_rate: of Adam.
@@ -51,6 +51,7 @@ class Recipe:
     sigma: float | None = None
     alpha: float | None = None
     lambda_: float | None = None
+    beta: float | None = None
     divergence: str | None = None
     kernel: str | None = None
     batch_size: int = 128
