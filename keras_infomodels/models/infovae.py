@@ -71,7 +71,7 @@ class InfoVAE(LedgerModel):
 
     Raises:
         ValueError: settings or shapes that make no sense, at construction; pixels outside the
-            likelihood's support, when `fit` or `evaluate` begins.
+            likelihood's support, wherever images go in.
     """
 
     def __init__(
