@@ -1,12 +1,19 @@
-"""Keras callbacks: the order of the data, history, and a backup that survives a kill."""
+"""Keras callbacks: data order, history, pictures, a backup that survives a kill."""
 
 import csv
+import json
+import math
 import os
+import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
+import tensorflow as tf
 
-__all__ = ["AtomicBackup", "FollowEpoch", "History"]
+__all__ = ["AtomicBackup", "FollowEpoch", "History", "Pictures", "StopOnNonFinite"]
 
 
 class FollowEpoch(keras.callbacks.Callback):
@@ -28,42 +35,148 @@ class FollowEpoch(keras.callbacks.Callback):
 
 
 class AtomicBackup(keras.callbacks.Callback):
-    """Keeps the weights and optimizers of the last finished epoch in one file.
+    """Keeps the last finished epoch: weights, optimizers and the state of other callbacks.
 
-    The file's name carries the number of epochs done and it appears by one rename, so that at any
-    instant of a kill the newest file is whole. (Keras' `BackupAndRestore` writes weights and epoch
-    as two files, neither atomically.)
+    They are in one folder whose name carries the number of epochs done and which appears by one
+    rename, so that at any instant of a kill the newest folder is whole. (Keras'
+    `BackupAndRestore` writes weights and epoch as two files, neither atomically, and forgets how
+    long `EarlyStopping` has waited.) It comes last among the callbacks, to see what they decided.
 
     Args:
-        directory: of the file `after_epoch_N.weights.h5`.
+        directory: of the folder `after_epoch_N`.
+        callbacks: Keras callbacks whose state goes along: `EarlyStopping`, `ReduceLROnPlateau`
+            and what else keeps its state in the attributes of `STATE`.
     """
 
-    def __init__(self, directory: str | Path):
+    STATE = ("best", "wait", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+    def __init__(self, directory: str | Path, callbacks: Sequence[keras.callbacks.Callback] = ()):
         super().__init__()
         self.directory = Path(directory)
+        self.callbacks = list(callbacks)
+        self._restored: Path | None = None
 
-    def restore(self, model: keras.Model) -> int:
-        """Loads the newest backup into a compiled model; returns the epochs done, 0 for none."""
+    def restore(self, model: keras.Model) -> tuple[int, bool]:
+        """Loads the newest backup into a compiled model.
+
+        The callbacks get their state when `fit` begins, which would reset them.
+
+        Returns:
+            The epochs done, 0 for no backup, and whether a callback had stopped the training.
+        """
         backups = self._backups()
         if not backups:
-            return 0
+            return 0, False
         done = max(backups)
-        model.load_weights(backups[done])
-        return done
+        self._restored = backups[done]
+        model.load_weights(self._restored / "model.weights.h5")
+        return done, json.loads((self._restored / "callbacks.json").read_text())["stopped"]
+
+    def on_train_begin(self, logs=None):
+        if self._restored is None:
+            return
+        states = json.loads((self._restored / "callbacks.json").read_text())["states"]
+        for index, (callback, state) in enumerate(zip(self.callbacks, states, strict=True)):
+            vars(callback).update(state)
+            path = self._restored / f"best_{index}.npz"
+            if path.exists():
+                with np.load(path, allow_pickle=False) as arrays:
+                    callback.best_weights = [arrays[name] for name in arrays.files]
 
     def on_epoch_end(self, epoch, logs=None):
         self.directory.mkdir(parents=True, exist_ok=True)
-        target = self.directory / f"after_epoch_{epoch + 1:04d}.weights.h5"
-        temporary = self.directory / f"unfinished-{os.getpid()}.weights.h5"
-        self.model.save_weights(temporary, overwrite=True)
-        os.replace(temporary, target)
-        for done, path in self._backups().items():
-            if done != epoch + 1:
-                path.unlink()
+        unfinished = Path(tempfile.mkdtemp(dir=self.directory, prefix="unfinished-"))
+        self.model.save_weights(unfinished / "model.weights.h5")
+        states = [
+            {name: value for name, value in vars(each).items() if name in self.STATE}
+            for each in self.callbacks
+        ]
+        document = {"stopped": self.model.stop_training, "states": states}
+        (unfinished / "callbacks.json").write_text(json.dumps(document, default=float))
+        for index, callback in enumerate(self.callbacks):
+            if (weights := getattr(callback, "best_weights", None)) is not None:
+                np.savez(unfinished / f"best_{index}.npz", *weights)
+        target = self.directory / f"after_epoch_{epoch + 1:04d}"
+        if target.exists():  # of a run that was told to begin earlier
+            shutil.rmtree(target)
+        os.replace(unfinished, target)
+        for path in self.directory.iterdir():
+            if path != target:
+                shutil.rmtree(path)
 
     def _backups(self) -> dict[int, Path]:
-        paths = self.directory.glob("after_epoch_*.weights.h5")
-        return {int(path.name.split(".")[0].rsplit("_", 1)[1]): path for path in paths}
+        paths = self.directory.glob("after_epoch_*")
+        return {int(path.name.rsplit("_", 1)[1]): path for path in paths}
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends training with the step and the term that broke; `fit` of the models here adds it.
+
+    Their steps leave the weights as they were once a term is not finite, so what the model holds
+    are the last good ones.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if not broken:
+            return
+        where = f"step {int(self.model.optimizer.iterations) + 1}"
+        if broken == ["loss"]:
+            what = "a gradient"
+        else:
+            what = " and ".join(name for name in broken if name != "loss")
+        raise FloatingPointError(
+            f"Training stopped at {where}: {what} is not finite. The model holds the weights from "
+            "before it. Look for NaN in the data, lower the learning rate, or raise min_stddev."
+        )
+
+
+class Pictures(keras.callbacks.Callback):
+    """Reconstructions, samples and traversals while a model trains.
+
+    Args:
+        directory: where `reconstructions_0001.png`, `samples_0001.png` and `traversals_0001.png`
+            go, the number being that of epochs done.
+        images: (n, height, width, channels) in [0, 1], to reconstruct; the first is traversed.
+        every: epochs between pictures.
+        log_dir: a TensorBoard directory to show them in too; None writes files alone.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        images: np.ndarray,
+        every: int = 1,
+        log_dir: str | Path | None = None,
+    ):
+        super().__init__()
+        if every < 1:
+            raise ValueError(f"every is at least 1, got {every!r}.")
+        self.directory = Path(directory)
+        self.images = np.asarray(images, np.float32)
+        self.every = every
+        self.log_dir = log_dir
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        from keras_infomodels import plots
+
+        figures = {
+            "reconstructions": plots.reconstructions(self.model, self.images),
+            "samples": plots.samples(self.model),
+            "traversals": plots.traversals(self.model, self.images[0]),
+        }
+        for name, figure in figures.items():
+            path = self.directory / f"{name}_{epoch + 1:04d}.png"
+            plots.save(figure, path)
+            if self.log_dir is not None:
+                self._show(name, path, epoch + 1)
+
+    def _show(self, name: str, path: Path, step: int):
+        picture = tf.io.decode_png(path.read_bytes(), channels=3)
+        with tf.summary.create_file_writer(str(self.log_dir)).as_default():
+            tf.summary.image(name, picture[None], step=step)
 
 
 class History(keras.callbacks.Callback):

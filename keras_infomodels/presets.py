@@ -35,12 +35,14 @@ CLASSES = {
         distributions.Bernoulli,
         distributions.ContinuousBernoulli,
         distributions.Gaussian,
+        distributions.CategoricalNormal,
         distributions.GaussianMixture,
         distributions.SwissRoll,
         divergences.MMD,
         divergences.Adversarial,
         divergences.TotalCorrelation,
         divergences.MarginalKL,
+        divergences.Partwise,
         divergences.Stein,
     )
 }
@@ -159,6 +161,8 @@ def _describe(value):
 
 
 def _construct(document: Mapping, dtype):
+    if "class_name" not in document:
+        return {key: _construct(value, dtype) for key, value in document.items()}
     name = document.get("class_name")
     if name not in CLASSES:
         raise ValueError(

@@ -133,3 +133,42 @@ def test_runs_with_one_seed_repeat(any_model, images, make_model):
         each.fit(images, batch_size=10, shuffle=False, epochs=2, verbose=0)
     for a, b in zip(model.get_weights(), copy.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_callbacks_of_keras(any_model, images, tmp_path):
+    """Each does its work, all of them in one run."""
+    model = any_model
+    model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
+    best = tmp_path / "best.weights.h5"
+    callbacks = [
+        keras.callbacks.SwapEMAWeights(),
+        keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True),
+        keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=1, min_delta=1e9),
+        keras.callbacks.EarlyStopping(patience=3, min_delta=1e9),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.TensorBoard(tmp_path / "board"),
+        keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
+    ]
+    history = model.fit(
+        images, batch_size=20, epochs=6, validation_data=images, callbacks=callbacks, verbose=0
+    ).history
+    assert len(history["loss"]) == 4  # stopped after three epochs of waiting
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-5)
+    header = (tmp_path / "log.csv").read_text().splitlines()[0].split(",")
+    assert {"loss", "reconstruction", "val_loss"} <= set(header)
+    assert list((tmp_path / "board").rglob("events.*"))
+    assert list((tmp_path / "backup").iterdir())
+    model.load_weights(best)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains(any_model, images, policy, tmp_path):
+    any_model.save_to_preset(tmp_path)
+    model = presets.from_preset(tmp_path, dtype=policy)
+    model.compile(keras.optimizers.Adam(1e-2))
+    before = model.get_weights()
+    history = model.fit(images, batch_size=10, epochs=2, validation_data=images, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")

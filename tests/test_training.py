@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_infomodels
-from keras_infomodels import cli
-from keras_infomodels.callbacks import AtomicBackup, History
+from keras_infomodels import cli, datasets
+from keras_infomodels.callbacks import AtomicBackup, History, Pictures
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.training import train
 
@@ -150,12 +151,97 @@ def test_history_of_epochs_with_and_without_validation(tmp_path):
 def test_backups_are_replaced_and_unfinished_ones_ignored(make_model, images, tmp_path):
     model = make_model()
     model.fit(images, epochs=3, verbose=0, callbacks=[AtomicBackup(tmp_path)])
-    assert os.listdir(tmp_path) == ["after_epoch_0003.weights.h5"]
-    (tmp_path / "unfinished-1.weights.h5").write_bytes(b"half")
+    assert os.listdir(tmp_path) == ["after_epoch_0003"]
+    (tmp_path / "unfinished-1").mkdir()
     copy = make_model()
-    assert AtomicBackup(tmp_path).restore(copy) == 3
+    assert AtomicBackup(tmp_path).restore(copy) == (3, False)
     assert int(copy.optimizer.iterations) == int(model.optimizer.iterations)
-    assert AtomicBackup(tmp_path / "none").restore(copy) == 0
+    assert AtomicBackup(tmp_path / "none").restore(copy) == (0, False)
+
+
+def waiting_callbacks():
+    """Both wait for a validation loss that never comes down, so their state decides."""
+    never = {"monitor": "val_loss", "min_delta": 1e9}
+    early = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True, **never)
+    return early, keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **never)
+
+
+@pytest.mark.parametrize("broken_after", [1, 2, 5])
+def test_callbacks_go_on_waiting_after_a_resume(make_model, images, tmp_path, broken_after):
+    """Broken off before and after the rate was halved, and after the stop."""
+
+    def run(directory, epochs):
+        model, callbacks = make_model(), waiting_callbacks()
+        backup = AtomicBackup(directory, callbacks)
+        first, stopped = backup.restore(model)
+        history = History(directory.with_suffix(".csv"), first)
+        model.fit(
+            datasets.from_arrays(images, batch_size=10),
+            validation_data=images,
+            initial_epoch=first,
+            epochs=first if stopped else epochs,
+            callbacks=[*callbacks, history, backup],
+            verbose=0,
+        )
+        return model, callbacks, history
+
+    straight, callbacks, history = run(tmp_path / "straight", 8)
+    assert len(history.rows) == 5  # the first and four of waiting
+    assert callbacks[0].best_epoch == 0
+    # Halved after epochs 3 and 5, the first being the best.
+    assert float(straight.optimizer.learning_rate) == pytest.approx(1e-2 / 4)
+    run(tmp_path / "broken", broken_after)
+    resumed, _, again = run(tmp_path / "broken", 8)
+    assert again.rows == history.rows
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_a_non_finite_loss_ends_training(make_model, images, steps_per_execution):
+    """NaN in the third of four batches: the weights after two are kept."""
+    broken = images.copy()
+    broken[25] = np.nan
+    batches = tf.data.Dataset.from_tensor_slices(broken).batch(10)
+    good, model = make_model(), make_model()
+    good.fit(tf.data.Dataset.from_tensor_slices(images[:20]).batch(10), verbose=0)
+    model.compile(keras.optimizers.Adam(1e-2), steps_per_execution=steps_per_execution)
+    with pytest.raises(FloatingPointError, match="step 3: rate and reconstruction"):
+        model.fit(batches, verbose=0)
+    for a, b in zip(good.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_non_finite_gradient_ends_training(make_model, images):
+    """sqrt has an infinite slope at 0, where a penalty's own value is finite."""
+    model = make_model()
+    before = model.get_weights()
+    model.encoder_terms = lambda *arguments: (tf.sqrt(0.0 * arguments[0]["loc"][0, 0]), {})
+    with pytest.raises(FloatingPointError, match="step 1: a gradient is not finite"):
+        model.fit(images, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_pictures_while_training(make_model, images, tmp_path):
+    model = make_model()
+    pictures = Pictures(tmp_path / "pictures", images, every=2, log_dir=tmp_path / "board")
+    model.fit(images, epochs=4, verbose=0, callbacks=[pictures])
+    names = {
+        f"{n}_{e:04}.png" for n in ("reconstructions", "samples", "traversals") for e in (2, 4)
+    }
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
+    tags = [
+        (event.step, value.tag)
+        for path in (tmp_path / "board").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
+    assert (2, "samples") in tags
+    assert (4, "traversals") in tags
+    with pytest.raises(ValueError, match="at least 1"):
+        Pictures(tmp_path, images, every=0)
 
 
 def test_history_drops_lines_that_training_repeats(tmp_path):

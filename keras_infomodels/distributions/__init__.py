@@ -9,8 +9,9 @@ from keras_infomodels.distributions.likelihoods import (
     check_range,
     likelihood,
 )
-from keras_infomodels.distributions.posteriors import posterior, rate
+from keras_infomodels.distributions.posteriors import code_distribution, posterior, rate
 from keras_infomodels.distributions.priors import (
+    CategoricalNormal,
     GaussianMixture,
     StandardNormal,
     SwissRoll,
@@ -20,6 +21,7 @@ from keras_infomodels.distributions.priors import (
 __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
+    "CategoricalNormal",
     "ContinuousBernoulli",
     "Gaussian",
     "GaussianMixture",
@@ -27,6 +29,7 @@ __all__ = [
     "StandardNormal",
     "SwissRoll",
     "check_range",
+    "code_distribution",
     "likelihood",
     "posterior",
     "prior_distribution",

@@ -87,9 +87,9 @@ class Bernoulli(Spec):
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         if self.binarization == "threshold":
-            return tf.cast(x >= 0.5, x.dtype)
+            return tf.cast(x >= 0.5, x.dtype) + 0 * x  # NaN stays NaN
         if self.binarization == "stochastic" and seed is not None:
-            return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, x.dtype)
+            return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, x.dtype) + 0 * x
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:

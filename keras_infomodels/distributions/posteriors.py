@@ -7,7 +7,25 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-__all__ = ["posterior", "rate"]
+__all__ = ["code_distribution", "posterior", "rate"]
+
+
+def code_distribution(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+    """What the decoder is given: `posterior`, after a category's probabilities if there is one.
+
+    The probabilities themselves are passed on, not a draw of the category: they have a gradient.
+
+    Args:
+        parameters: those of `posterior` and, for a category, "logits" of shape (batch, K).
+
+    Returns:
+        A distribution of batch shape (batch,) and event shape (d,) or (K + d,).
+    """
+    z = posterior(parameters)
+    if "logits" not in parameters:
+        return z
+    probabilities = tf.nn.softmax(tf.cast(parameters["logits"], z.dtype))
+    return tfd.Blockwise([tfd.VectorDeterministic(probabilities), z])
 
 
 def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:

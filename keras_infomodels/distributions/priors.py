@@ -12,7 +12,13 @@ from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
 
-__all__ = ["GaussianMixture", "StandardNormal", "SwissRoll", "prior_distribution"]
+__all__ = [
+    "CategoricalNormal",
+    "GaussianMixture",
+    "StandardNormal",
+    "SwissRoll",
+    "prior_distribution",
+]
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
@@ -34,6 +40,36 @@ class StandardNormal(Spec):
 
     def get_config(self) -> dict:
         return {"dimension": self.dimension}
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class CategoricalNormal(Spec):
+    """One of K equally likely categories beside an independent z ~ N(0, I), as one vector.
+
+    The vector holds the category as one of K ("one-hot"), then z. Its encoder returns
+    {"logits", "loc", "scale"}; see `AdversarialAutoencoder`.
+
+    Args:
+        categories: K, at least 2.
+        dimension: of z, at least 1.
+    """
+
+    def __init__(self, categories: int, dimension: int):
+        if categories < 2 or dimension < 1:
+            raise ValueError(
+                "A CategoricalNormal needs at least 2 categories and 1 dimension, got "
+                f"categories={categories} and dimension={dimension}."
+            )
+        self.categories = int(categories)
+        self.dimension = int(dimension)
+
+    def distribution(self) -> tfd.Distribution:
+        """The distribution, of batch shape () and event shape (categories + dimension,)."""
+        category = tfd.OneHotCategorical(tf.zeros(self.categories), dtype=tf.float32)
+        return tfd.Blockwise([category, StandardNormal(self.dimension).distribution()])
+
+    def get_config(self) -> dict:
+        return {"categories": self.categories, "dimension": self.dimension}
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")

@@ -1,5 +1,7 @@
 """Divergences D(q(z), p(z)) between the aggregated posterior and the prior."""
 
+from collections.abc import Mapping
+
 from keras_infomodels.divergences.adversarial import Adversarial, TotalCorrelation
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.divergences.kernels import (
@@ -14,14 +16,19 @@ from keras_infomodels.divergences.kernels import (
 )
 from keras_infomodels.divergences.marginal_kl import MarginalKL
 from keras_infomodels.divergences.mmd import MMD
+from keras_infomodels.divergences.partwise import Partwise
 from keras_infomodels.divergences.stein import Stein
 
 DIVERGENCES = {"mmd": MMD, "marginal_kl": MarginalKL, "stein": Stein}
 """Names that models and recipes take; `Adversarial` and `TotalCorrelation` need a discriminator."""
 
 
-def divergence(name_or_object: str | Divergence | None) -> Divergence | None:
-    """The divergence of that name (a key of `DIVERGENCES`); an object is passed through."""
+def divergence(
+    name_or_object: str | Mapping[str, Divergence] | Divergence | None,
+) -> Divergence | None:
+    """The divergence of that name (a key of `DIVERGENCES`), or of a dict by part; else as it is."""
+    if isinstance(name_or_object, Mapping):
+        return Partwise.from_mapping(name_or_object)
     if not isinstance(name_or_object, str):
         return name_or_object
     if name_or_object not in DIVERGENCES:
@@ -39,6 +46,7 @@ __all__ = [
     "Adversarial",
     "Divergence",
     "MarginalKL",
+    "Partwise",
     "Stein",
     "TotalCorrelation",
     "divergence",

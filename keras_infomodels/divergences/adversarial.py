@@ -11,6 +11,7 @@ from keras_infomodels.divergences.divergence import Divergence
 __all__ = ["Adversarial", "TotalCorrelation"]
 
 tfd = tfp.distributions
+fold_in = tf.random.experimental.stateless_fold_in
 register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 
@@ -30,15 +31,29 @@ class Adversarial(Divergence):
     Args:
         discriminator: Keras model from z (batch, d) to logits (batch, 1).
         loss: the encoder's loss, by name.
+        noise: standard deviation of Gaussian noise on all that the discriminator sees, so that it
+            compares the two blurred distributions. A category needs it: one-hot draws and an
+            encoder's probabilities have no point in common, and a discriminator that tells them
+            apart for sure leaves the encoder to a corner. Source: Sonderby et al., "Amortised MAP
+            inference for image super-resolution", 2017 (instance noise).
     """
 
-    def __init__(self, discriminator: keras.Model, loss: str = "non_saturating"):
+    def __init__(
+        self, discriminator: keras.Model, loss: str = "non_saturating", noise: float = 0.0
+    ):
         if loss not in ("saturating", "non_saturating", "log_ratio"):
             raise ValueError(
                 f'loss is "saturating", "non_saturating" or "log_ratio", got {loss!r}.'
             )
+        if noise < 0:
+            raise ValueError(f"noise is at least 0, got {noise!r}.")
         self.discriminator = discriminator
         self.loss = loss
+        self.noise = float(noise)
+
+    @property
+    def discriminators(self) -> dict[str, keras.Model]:
+        return {"discriminator": self.discriminator}
 
     def check(self, prior: tfd.Distribution, latent_dim: int):
         shape = tuple(
@@ -50,7 +65,7 @@ class Adversarial(Divergence):
             )
 
     def __call__(self, z, posterior, prior, seed):
-        logits = self.discriminator(z, training=True)
+        logits = self.discriminator(self._blur(z, seed, 0), training=True)
         terms = {
             "saturating": -tf.nn.softplus(logits),
             "non_saturating": tf.nn.softplus(-logits),
@@ -66,8 +81,9 @@ class Adversarial(Divergence):
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
     ) -> tf.Tensor:
         """The discriminator's loss, a scalar in nats; z is taken as data."""
-        real = self.discriminator(self.reference(z, prior, seed), training=True)
-        fake = self.discriminator(tf.stop_gradient(z), training=True)
+        reference = self._blur(self.reference(z, prior, seed), seed, 1)
+        real = self.discriminator(reference, training=True)
+        fake = self.discriminator(self._blur(tf.stop_gradient(z), seed, 0), training=True)
         return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
 
     def estimates(
@@ -81,12 +97,24 @@ class Adversarial(Divergence):
         """
         return {
             "jensen_shannon": math.log(2) - self.discriminator_loss(z, prior, seed) / 2,
-            "log_ratio": -tf.reduce_mean(self.discriminator(z, training=False)),
+            "log_ratio": -tf.reduce_mean(
+                self.discriminator(self._blur(z, seed, 0), training=False)
+            ),
         }
+
+    def _blur(self, z: tf.Tensor, seed: tf.Tensor, stream: int) -> tf.Tensor:
+        if not self.noise:
+            return z
+        normal = tf.random.stateless_normal(tf.shape(z), fold_in(seed, stream), dtype=z.dtype)
+        return z + self.noise * normal
 
     def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object
-        return {"discriminator": serialize(self.discriminator), "loss": self.loss}
+        return {
+            "discriminator": serialize(self.discriminator),
+            "loss": self.loss,
+            "noise": self.noise,
+        }
 
     @classmethod
     def from_config(cls, config: dict) -> "Adversarial":

@@ -1,5 +1,6 @@
 """What every divergence is."""
 
+import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -14,12 +15,15 @@ class Divergence(Spec):
     """D(q(z), p(z)), estimated from a batch of z; a subclass says in which unit.
 
     Attributes:
-        discriminator: the network that the divergence trains, or None.
+        discriminators: the networks that the divergence trains, by the model's name for each.
         needs_density: whether it needs log q(z|x), which a deterministic encoder lacks.
     """
 
-    discriminator = None
     needs_density = False
+
+    @property
+    def discriminators(self) -> dict[str, keras.Model]:
+        return {}
 
     def check(self, prior: tfd.Distribution, latent_dim: int):
         """Raises ValueError where the divergence is not defined for this prior."""
@@ -39,3 +43,11 @@ class Divergence(Spec):
             A scalar.
         """
         raise NotImplementedError
+
+    def terms(self, z, posterior, prior, seed) -> dict[str, tf.Tensor]:
+        """What a model's ledger shows: "divergence", which the encoder descends, and its parts."""
+        return {"divergence": self(z, posterior, prior, seed)}
+
+    def term_names(self) -> list[str]:
+        """The keys of `terms`."""
+        return ["divergence"]

@@ -43,8 +43,8 @@ def log_likelihood(
     Returns:
         A lower bound with its standard error over images.
     """
-    if model.deterministic:
-        raise ValueError("A deterministic encoder has no density to weigh its samples with.")
+    if not model.has_density:
+        raise ValueError("This encoder has no density to weigh its samples with.")
     prior = prior_distribution(model.prior)
 
     @tf.function(reduce_retracing=True)

@@ -8,7 +8,7 @@ from keras_infomodels.information.aggregate import (
     mixture_log_prob,
     total_correlation,
 )
-from keras_infomodels.information.estimate import Estimate, discrete_entropy
+from keras_infomodels.information.estimate import Estimate, category_information, discrete_entropy
 from keras_infomodels.information.linear_gaussian import LinearGaussian
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LinearGaussian",
     "aggregated_log_prob",
     "aggregated_mutual_information",
+    "category_information",
     "dimension_wise_kl",
     "discrete_entropy",
     "marginal_kl",

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import entropy
 
-__all__ = ["KINDS", "Estimate", "discrete_entropy"]
+__all__ = ["KINDS", "Estimate", "category_information", "discrete_entropy"]
 
 KINDS = ("exact", "lower bound", "upper bound", "estimate")
 
@@ -55,3 +56,17 @@ def discrete_entropy(values: np.ndarray) -> Estimate:
     _, counts = np.unique(values, axis=0, return_counts=True)
     p = counts / counts.sum()
     return Estimate(float(-np.sum(p * np.log(p))), 0.0, "exact", math.log(len(values)))
+
+
+def category_information(probabilities: np.ndarray) -> Estimate:
+    """I(x;category) = H(mean q) - mean H(q), for x one of N examples.
+
+    Args:
+        probabilities: q(category|x), shape (N, K), rows that sum to 1.
+
+    Returns:
+        Exact for the N examples, in nats; its ceiling is ln K, or ln N where that is smaller.
+    """
+    p = np.asarray(probabilities, np.float64)
+    information = entropy(p.mean(axis=0)) - entropy(p, axis=1).mean()
+    return Estimate(float(information), 0.0, "exact", math.log(min(p.shape)))

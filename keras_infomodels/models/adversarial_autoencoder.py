@@ -1,8 +1,13 @@
 """The adversarial autoencoder: InfoVAE at alpha = 1, lambda = 1 with an adversary."""
 
-import keras
+from collections.abc import Mapping
 
+import keras
+import tensorflow as tf
+
+from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
+from keras_infomodels.models.consistency import category_consistency, random_affine
 from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.networks import MLPDiscriminator
 
@@ -23,9 +28,17 @@ class AdversarialAutoencoder(InfoVAE):
 
     Args:
         encoder, decoder, prior, likelihood, seed: see `InfoVAE`.
-        discriminator: Keras model from z to a logit (batch, 1); None is `MLPDiscriminator`.
+        discriminator: Keras model from z to a logit (batch, 1); None is `MLPDiscriminator`. With
+            the prior `CategoricalNormal` a dict of two, {"category", "z"}.
         loss: the encoder's loss by name, see `divergences.Adversarial`.
+        category_noise: the `noise` of the category's `Adversarial`.
         lambda_: weight of that loss beside the reconstruction, which is summed over pixels.
+        classification_weight: of the cross-entropy between the category and the labels, for
+            semi-supervised training: above 0 `fit` takes pairs (x, y) with y = -1 for unlabeled
+            examples, and the ledger has `classification` (nats) and `accuracy`, means over the
+            labeled examples. At 0 labels are ignored.
+        consistency_weight: of `consistency.category_consistency` between an image and its
+            `random_affine`; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
     """
 
     def __init__(
@@ -36,23 +49,95 @@ class AdversarialAutoencoder(InfoVAE):
         likelihood="bernoulli",
         discriminator=None,
         loss: str = "non_saturating",
+        category_noise: float = 0.3,
         lambda_: float = 1.0,
+        classification_weight: float = 0.0,
+        consistency_weight: float = 0.0,
         seed: int = 0,
         **kwargs,
     ):
+        weights = {
+            "classification_weight": float(classification_weight),
+            "consistency_weight": float(consistency_weight),
+        }
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} is at least 0, got {weight!r}.")
+            if weight and not isinstance(prior, CategoricalNormal):
+                raise ValueError(f"{name} is of a category: take a CategoricalNormal as the prior.")
         if discriminator is None:
-            (latent_dim,) = decoder.input_shape[1:]
-            discriminator = MLPDiscriminator(latent_dim=latent_dim)
-        divergence = Adversarial(discriminator, loss)
+            discriminator = _default_discriminator(prior, decoder)
+        if isinstance(discriminator, Mapping):
+            noise = {"category": category_noise}
+            divergence = {
+                part: Adversarial(each, loss, noise.get(part, 0.0))
+                for part, each in discriminator.items()
+            }
+        else:
+            divergence = Adversarial(discriminator, loss)
         super().__init__(
             encoder, decoder, prior, likelihood, 1.0, lambda_, divergence, seed, **kwargs
         )
+        self.category_noise = float(category_noise)
+        self.classification_weight = weights["classification_weight"]
+        self.consistency_weight = weights["consistency_weight"]
+
+    def ledger_names(self) -> list[str]:
+        names = super().ledger_names()
+        names += ["consistency"] if self.consistency_weight else []
+        return names + (["classification", "accuracy"] if self.classification_weight else [])
+
+    def encoder_terms(self, parameters, x, labels, seed, training):
+        loss, terms = 0.0, {}
+        if self.consistency_weight:
+            moved = self.encoder(random_affine(x, seed), training=training)
+            consistency = category_consistency(parameters["logits"], moved["logits"])
+            loss, terms = self.consistency_weight * consistency, {"consistency": consistency}
+        if self.classification_weight:
+            more = self._classification(parameters["logits"], labels)
+            loss, terms = loss + self.classification_weight * more["classification"], terms | more
+        return loss, terms
+
+    def _classification(self, logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        if labels is None:
+            raise ValueError(
+                "A model with a classification_weight takes pairs (x, y), y = -1 for unlabeled."
+            )
+        labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
+        labeled = tf.cast(labels >= 0, tf.float32)
+        count = tf.maximum(tf.reduce_sum(labeled), 1)
+        logits = tf.cast(logits, tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
+        hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
+        return {
+            "classification": tf.reduce_sum(labeled * losses) / count,
+            "accuracy": tf.reduce_sum(labeled * hits) / count,
+        }
 
     def get_config(self) -> dict:
         config = super().get_config()
         config = {k: v for k, v in config.items() if k not in ("alpha", "divergence")}
         serialize = keras.saving.serialize_keras_object
+        if self.categorical:
+            parts = self.divergence.parts
+            discriminator = {name: serialize(part.discriminator) for name, part in parts.items()}
+            loss = parts["z"].loss
+        else:
+            discriminator, loss = serialize(self.discriminator), self.divergence.loss
         return config | {
-            "discriminator": serialize(self.discriminator),
-            "loss": self.divergence.loss,
+            "discriminator": discriminator,
+            "loss": loss,
+            "category_noise": self.category_noise,
+            "classification_weight": self.classification_weight,
+            "consistency_weight": self.consistency_weight,
         }
+
+
+def _default_discriminator(prior, decoder) -> keras.Model | dict[str, keras.Model]:
+    if isinstance(prior, CategoricalNormal):
+        return {
+            "category": MLPDiscriminator(latent_dim=prior.categories),
+            "z": MLPDiscriminator(latent_dim=prior.dimension),
+        }
+    (latent_dim,) = decoder.input_shape[1:]
+    return MLPDiscriminator(latent_dim=latent_dim)

@@ -5,7 +5,8 @@ import warnings
 
 import keras
 
-from keras_infomodels.distributions import prior_distribution
+from keras_infomodels.distributions import CategoricalNormal, prior_distribution
+from keras_infomodels.divergences import Partwise
 
 __all__ = ["check_networks", "check_objective", "check_weights"]
 
@@ -50,6 +51,16 @@ def check_objective(model):
             f"The prior has event shape {tuple(prior.event_shape)}, but the encoder's z has "
             f"{model.latent_dim} dimensions; make them agree."
         )
+    if model.categorical != isinstance(model.prior, CategoricalNormal):
+        raise ValueError(
+            'An encoder that returns "logits" and the prior CategoricalNormal belong together; got '
+            f"{'logits' if model.categorical else 'no logits'} and {model.prior!r}."
+        )
+    if model.categorical and (model.rate_weight or not isinstance(model.divergence, Partwise)):
+        raise ValueError(
+            "With the prior CategoricalNormal the model is an adversarial autoencoder: alpha=1 and "
+            'divergence={"category": Adversarial(...), "z": Adversarial(...)}.'
+        )
     if model.deterministic and model.rate_weight:
         raise ValueError(
             "A deterministic encoder has no rate, so its weight 1 - alpha must be 0: take alpha=1, "
@@ -68,7 +79,8 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
     """That encoder, decoder and likelihood fit together.
 
     Returns:
-        The shape of one example, the number of latent variables, the encoder's parameters.
+        The shape of one example, the number of latent variables (a category counts K), the
+        encoder's parameters.
     """
     data_shape = _input_shape(encoder, "encoder")
     posterior = _output_shapes(encoder, (1, *data_shape))
@@ -78,11 +90,12 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
             f"deterministic; this one returns {_names(posterior)}."
         )
     shapes = {posterior[name] for name in ("loc", "scale") if name in posterior}
+    categories = posterior["logits"][-1] if "logits" in posterior else 0
     if len(shapes) != 1 or len(posterior["loc"]) != 2:
         raise ValueError(
             f'The encoder\'s "loc" and "scale" have one shape (batch, latent_dim), got {shapes}.'
         )
-    latent_dim = posterior["loc"][-1]
+    latent_dim = posterior["loc"][-1] + categories
     z_shape = _input_shape(decoder, "decoder")
     if z_shape != (latent_dim,):
         raise ValueError(

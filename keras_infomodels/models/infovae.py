@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import distributions, seeds
-from keras_infomodels.callbacks import FollowEpoch
+from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
 from keras_infomodels.datasets.batches import (
     check_images,
     epoch_variable,
@@ -20,6 +20,7 @@ from keras_infomodels.datasets.batches import (
 from keras_infomodels.distributions import (
     StandardNormal,
     check_range,
+    code_distribution,
     posterior,
     prior_distribution,
 )
@@ -27,6 +28,7 @@ from keras_infomodels.divergences import divergence as divergence_named
 from keras_infomodels.information import (
     Estimate,
     aggregated_mutual_information,
+    category_information,
     discrete_entropy,
 )
 from keras_infomodels.models.checks import check_networks, check_objective, check_weights
@@ -58,7 +60,8 @@ class InfoVAE(LedgerModel):
     Args:
         encoder: Keras model from images (batch, height, width, channels), or any data shape, to
             {"loc", "scale"}, each (batch, d); or to {"loc"} alone for a deterministic encoder,
-            whose rate is undefined and absent.
+            whose rate is undefined and absent. Beside the prior `CategoricalNormal` also to
+            "logits" (batch, K), and then the decoder takes (batch, K + d).
         decoder: Keras model from z (batch, d) to the dict of parameters that the likelihood names.
         prior: a spec of `keras_infomodels.distributions`, or a TFP distribution (which trains but
             cannot be saved); None is the standard normal.
@@ -66,7 +69,8 @@ class InfoVAE(LedgerModel):
         alpha: 1 minus the weight of the rate.
         lambda_: above 0; alpha + lambda_ - 1, the weight of the divergence, is at least 0.
         divergence: a name of `divergences.DIVERGENCES` or an object; None is `MMD()` where its
-            weight is above 0, and no divergence otherwise.
+            weight is above 0, and no divergence otherwise. With `CategoricalNormal` a dict
+            {"category", "z"} of an `Adversarial` each.
         seed: of all the randomness in training and evaluation.
 
     Raises:
@@ -105,9 +109,10 @@ class InfoVAE(LedgerModel):
             divergence = "mmd"
         self.divergence = divergence_named(divergence)
         self.deterministic = "scale" not in posterior_parameters
+        self.categorical = "logits" in posterior_parameters
         check_objective(self)
-        if self.divergence is not None and self.divergence.discriminator is not None:
-            self.discriminator = self.divergence.discriminator
+        for name, network in self._discriminators().items():
+            setattr(self, name, network)
         self._ceiling_shown = False
         self._encode_table = tf.function(self._encode_batch, reduce_retracing=True)
         self.built = True
@@ -126,11 +131,33 @@ class InfoVAE(LedgerModel):
         """alpha + lambda - 1."""
         return self.alpha + self.lambda_ - 1
 
+    @property
+    def has_density(self) -> bool:
+        """Whether q(z|x) has a density, and the model a rate.
+
+        A deterministic encoder has none; nor has one with a category, whose decoder is given its
+        probabilities and not a draw.
+        """
+        return not (self.deterministic or self.categorical)
+
+    @property
+    def information_name(self) -> str:
+        """The key of `mutual_information` among the results of `evaluate`."""
+        return "information_category" if self.categorical else "mutual_information"
+
     # What the model computes
 
-    def encode(self, x: tf.Tensor) -> tfd.Distribution:
-        """q(z|x), of batch shape (batch,) and event shape (d,), for x (batch, *data_shape)."""
-        return self._posterior(self.likelihood.observe(self._images(x), None), training=False)
+    def encode(self, x: tf.Tensor) -> tfd.Distribution | dict[str, tfd.Distribution]:
+        """q(z|x), of batch shape (batch,) and event shape (d,), for x (batch, *data_shape).
+
+        With the prior `CategoricalNormal` {"category": q(category|x), one-hot, "z": q(z|x)}.
+        """
+        x = self.likelihood.observe(self._images(x), None)
+        parameters = self.encoder(x, training=False)
+        if not self.categorical:
+            return posterior(parameters)
+        category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
+        return {"category": category, "z": posterior(parameters)}
 
     def decode(self, z: tf.Tensor) -> tfd.Distribution:
         """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
@@ -144,7 +171,7 @@ class InfoVAE(LedgerModel):
             sample: whether z is drawn from q(z|x) instead of being its mean.
             seed: of the draw; None draws anew, an integer repeats.
         """
-        q = self.encode(x)
+        q = self._code(self._images(x))
         z = q.sample(seed=self._drawing_seed(seed)) if sample else q.mean()
         return self._mean_image(z)
 
@@ -165,12 +192,12 @@ class InfoVAE(LedgerModel):
         """
         if steps < 2:
             raise ValueError(f"steps counts both ends, so it is at least 2; got {steps}.")
-        start, end = self.encode(tf.stack([a, b])).mean()
+        start, end = self._code(self._images(tf.stack([a, b]))).mean()
         return self._mean_image(tf.linspace(start, end, steps))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of the reconstruction at the mean of q(z|x)."""
-        q = self._posterior(self.likelihood.observe(x, None), training)
+        q = self._code(x, training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
     def mutual_information(self, x, batch_size: int | None = None, limit: int = 10_000) -> Estimate:
@@ -184,7 +211,8 @@ class InfoVAE(LedgerModel):
         Returns:
             A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
             information for a continuous x; what is returned is that of the N examples, exactly:
-            ln N if their codes differ.
+            ln N if their codes differ. With a category it is I_q(x;category) = H(mean q) - mean
+            H(q) of the N examples, exactly, and at most ln K.
 
         Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
         """
@@ -233,8 +261,10 @@ class InfoVAE(LedgerModel):
 
         def encode(image):
             parameters = self.encoder(self.likelihood.observe(image, None), training=False)
-            names = ("loc",) if self.deterministic else ("loc", "scale")
-            return {name: parameters[name] for name in names}
+            outputs = {name: parameters[name] for name in ("loc", "scale") if name in parameters}
+            if self.categorical:
+                outputs["probabilities"] = tf.nn.softmax(parameters["logits"])
+            return outputs
 
         signatures = {
             "reconstruct": (lambda image: {"image": self(image, training=False)}, [image]),
@@ -249,16 +279,15 @@ class InfoVAE(LedgerModel):
 
     def players(self) -> list[Player]:
         players = [Player("optimizer", "loss", (self.encoder, self.decoder))]
-        if hasattr(self, "discriminator"):
-            adversary = (self.discriminator,)
-            players.append(Player("discriminator_optimizer", "discriminator_loss", adversary))
+        if adversaries := tuple(self._discriminators().values()):
+            players.append(Player("discriminator_optimizer", "discriminator_loss", adversaries))
         return players
 
     def ledger_names(self) -> list[str]:
         names = ["loss", "reconstruction"]
-        names += [] if self.deterministic else ["rate"]
-        names += [] if self.divergence is None else ["divergence"]
-        return names + (["discriminator_loss"] if hasattr(self, "discriminator") else [])
+        names += ["rate"] if self.has_density else []
+        names += [] if self.divergence is None else self.divergence.term_names()
+        return names + (["discriminator_loss"] if self._discriminators() else [])
 
     def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
         """As `keras.Model.fit`; x is an array or dataset of images, labels are ignored.
@@ -268,8 +297,9 @@ class InfoVAE(LedgerModel):
         """
         for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
             self._check_data(data)
-        if epoch_variable(x) is not None:
-            callbacks = [FollowEpoch(x), *keras.tree.flatten(callbacks or [])]
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            own = [StopOnNonFinite()] + ([] if epoch_variable(x) is None else [FollowEpoch(x)])
+            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
@@ -300,7 +330,7 @@ class InfoVAE(LedgerModel):
             )
         if is_repeatable(x):
             information = self._information(*self._encodings(x, batch_size, 10_000, steps))
-            logs["mutual_information"] = information.nats
+            logs[self.information_name] = information.nats
             if callbacks.params.get("verbose", 1) if within_fit else verbose:
                 self._show_ceiling(information)
         return logs if return_dict else list(logs.values())
@@ -336,30 +366,46 @@ class InfoVAE(LedgerModel):
 
     # Helpers
 
-    def terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+    def terms(
+        self, x: tf.Tensor, labels: tf.Tensor | None, seed: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
         split = tf.random.experimental.stateless_split(seed, num=3)
         data_seed, posterior_seed, prior_seed = tf.unstack(split)
         x = self.likelihood.observe(x, data_seed)
         prior = prior_distribution(self.prior)
 
         # q(z|x), z ~ q(z|x), p(x|z)
-        q = self._posterior(x, training)
+        parameters = self.encoder(x, training=training)
+        q = code_distribution(parameters)
         z = q.sample(seed=posterior_seed)
         observation = self.likelihood.distribution(self.decoder(z, training=training))
 
         terms = {"reconstruction": -tf.reduce_mean(observation.log_prob(x))}
         loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
-        if not self.deterministic:
+        if self.has_density:
             terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
             if self.rate_weight:
                 loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
-            terms["divergence"] = self.divergence(z, q, prior, prior_seed)
+            terms |= self.divergence.terms(z, q, prior, prior_seed)
             loss += self.divergence_weight * terms["divergence"]
-        if hasattr(self, "discriminator"):
+        if adversaries := self._discriminators().values():
             own = self.divergence.discriminator_loss(z, prior, prior_seed)
-            terms["discriminator_loss"] = tf.add_n([own, *self.discriminator.losses])
-        return {"loss": loss, **terms}
+            penalties = [penalty for network in adversaries for penalty in network.losses]
+            terms["discriminator_loss"] = tf.add_n([own, *penalties])
+        more, more_terms = self.encoder_terms(parameters, x, labels, seed, training)
+        return {"loss": loss + more, **terms, **more_terms}
+
+    def encoder_terms(
+        self,
+        parameters: Mapping[str, tf.Tensor],
+        x: tf.Tensor,
+        labels: tf.Tensor | None,
+        seed: tf.Tensor,
+        training: bool,
+    ) -> tuple[tf.Tensor | float, dict[str, tf.Tensor]]:
+        """What a subclass adds to the loss, from the encoder's outputs, and its terms."""
+        return 0.0, {}
 
     def _encodings(self, x, batch_size: int | None, limit: int, steps: int | None = None):
         tables, count = [], 0
@@ -373,6 +419,8 @@ class InfoVAE(LedgerModel):
         return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
 
     def _information(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
+        if self.categorical:
+            return category_information(loc[:, : self.prior.categories])
         if self.deterministic:
             return discrete_entropy(loc)
         return aggregated_mutual_information(z, loc, scale)
@@ -390,8 +438,11 @@ class InfoVAE(LedgerModel):
                 "softplus."
             )
 
-    def _posterior(self, x: tf.Tensor, training: bool) -> tfd.Distribution:
-        return posterior(self.encoder(x, training=training))
+    def _discriminators(self) -> dict[str, keras.Model]:
+        return {} if self.divergence is None else self.divergence.discriminators
+
+    def _code(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
+        return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))
 
     def _mean_image(self, z: tf.Tensor) -> tf.Tensor:
         return self.likelihood.mean(self.decoder(z, training=False))
@@ -399,8 +450,12 @@ class InfoVAE(LedgerModel):
     def _encode_batch(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         seed = seeds.fold_seed(self.seed, seeds.TABLE, index)
         data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
-        q = self._posterior(self.likelihood.observe(x, data_seed), training=False)
-        return q.sample(seed=posterior_seed), q.mean(), q.stddev()
+        parameters = self.encoder(self.likelihood.observe(x, data_seed), training=False)
+        q = code_distribution(parameters)
+        scale = posterior(parameters).stddev()
+        if self.categorical:
+            scale = tf.pad(scale, [[0, 0], [self.prior.categories, 0]])
+        return q.sample(seed=posterior_seed), q.mean(), scale
 
     def _images(self, x) -> tf.Tensor:
         x = tf.convert_to_tensor(x)
@@ -418,13 +473,15 @@ class InfoVAE(LedgerModel):
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     def _show_ceiling(self, information: Estimate):
-        near = information.near_ceiling()
+        near = information.near_ceiling() and not self.categorical
         if near and self._ceiling_shown != "near":
             print(
-                f"\nmutual_information = {information.nats:.3f} nats is at its ceiling ln N = "
+                f"\n{self.information_name} = {information.nats:.3f} nats is at its ceiling ln N = "
                 f"{information.ceiling:.3f}: the encodings tell every example apart, and the truth "
                 "may lie above.",
             )
         elif not self._ceiling_shown:
-            print(f"\nmutual_information is at most ln N = {information.ceiling:.3f} nats here.")
+            symbol = "ln K" if self.categorical else "ln N"
+            ceiling = f"{symbol} = {information.ceiling:.3f}"
+            print(f"\n{self.information_name} is at most {ceiling} nats here.")
         self._ceiling_shown = "near" if near else self._ceiling_shown or "said"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_infomodels import seeds
@@ -32,7 +33,12 @@ class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
     A subclass has an integer `seed` and defines `players`, `ledger_names` and `terms`.
+
+    Attributes:
+        of_labeled: names of terms that are means over the batch's labeled examples alone.
     """
+
+    of_labeled = ("classification", "accuracy")
 
     def players(self) -> list[Player]:
         """Who moves in a step; the first uses Keras' own `optimizer`."""
@@ -42,7 +48,9 @@ class LedgerModel(keras.Model):
         """The terms that become metrics, "loss" first."""
         raise NotImplementedError
 
-    def terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+    def terms(
+        self, x: tf.Tensor, labels: tf.Tensor | None, seed: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
         """The scalars of one batch, by name; all randomness comes from `seed`, int32 (2,)."""
         raise NotImplementedError
 
@@ -91,12 +99,12 @@ class LedgerModel(keras.Model):
         return [*getattr(self, "_metrics_by_name", {}).values()]
 
     def train_step(self, data):
-        x, _ = self.unpack(data)
+        x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         players = self.players()
         optimizers = [getattr(self, player.optimizer_name) for player in players]
         with tf.GradientTape(persistent=True) as tape:
-            terms = self.terms(x, seed, training=True)
+            terms = self.terms(x, labels, seed, training=True)
             losses = [
                 optimizer.scale_loss(terms[player.term])
                 for player, optimizer in zip(players, optimizers, strict=True)
@@ -106,15 +114,22 @@ class LedgerModel(keras.Model):
             tape.gradient(loss, player.variables())
             for loss, player in zip(losses, players, strict=True)
         ]
-        for player, optimizer, gradient in zip(players, optimizers, gradients, strict=True):
-            optimizer.apply(gradient, player.variables())
-        return self._log(terms, x)
+        terms["loss"] = tf.where(self._are_finite(gradients, optimizers), terms["loss"], np.nan)
+        logs = self._log(terms, x, labels)
+
+        def update():
+            for player, optimizer, gradient in zip(players, optimizers, gradients, strict=True):
+                optimizer.apply(gradient, player.variables())
+
+        # The logs are means over the epoch, so what is not finite stays so until it is noticed.
+        tf.cond(tf.reduce_all(tf.math.is_finite(list(logs.values()))), update, lambda: None)
+        return logs
 
     def test_step(self, data):
-        x, _ = self.unpack(data)
+        x, labels = self.unpack(data)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
-        return self._log(self.terms(x, seed, training=False), x)
+        return self._log(self.terms(x, labels, seed, training=False), x, labels)
 
     def predict_step(self, data):
         x, _ = self.unpack(data)
@@ -130,9 +145,25 @@ class LedgerModel(keras.Model):
             )
         return tf.cast(x, tf.float32), y
 
-    def _log(self, terms: dict[str, tf.Tensor], x: tf.Tensor) -> dict[str, tf.Tensor]:
+    @staticmethod
+    def _are_finite(gradients, optimizers) -> tf.Tensor:
+        # Scaled gradients overflow now and then, and their optimizer deals with it.
+        scaled = keras.optimizers.LossScaleOptimizer
+        checked = [
+            tf.reduce_all(tf.math.is_finite(gradient))
+            for own, optimizer in zip(gradients, optimizers, strict=True)
+            for gradient in own
+            if gradient is not None and not isinstance(optimizer, scaled)
+        ]
+        return tf.reduce_all(checked)
+
+    def _log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
         for name, metric in self._metrics_by_name.items():
-            metric.update_state(terms[name], sample_weight=tf.shape(x)[0])
+            if name in self.of_labeled:
+                count = tf.math.count_nonzero(labels >= 0)
+            else:
+                count = tf.shape(x)[0]
+            metric.update_state(terms[name], sample_weight=count)
         return {name: metric.result() for name, metric in self._metrics_by_name.items()}
 
     def _check_compile(self, kwargs: dict):

@@ -27,6 +27,7 @@ class ConvEncoder(Network):
         activation: of the hidden layers, a Keras name.
         min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
             which returns {"loc"} alone.
+        categories: of a category beside z, whose "logits" it then returns too; 0 for none.
         dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
     """
 
@@ -38,6 +39,7 @@ class ConvEncoder(Network):
         width: int = 128,
         activation: str = "gelu",
         min_stddev: float | None = 0.01,
+        categories: int = 0,
         dtype=None,
         **kwargs,
     ):
@@ -49,7 +51,7 @@ class ConvEncoder(Network):
             x = keras.layers.Conv2D(count, 4, 2, padding="same", **options)(x)
         x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
         x = keras.layers.Dense(width, activation, dtype=dtype, name="hidden")(x)
-        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev), **kwargs)
+        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev, categories), **kwargs)
         self._arguments = {
             "image_shape": list(image_shape),
             "latent_dim": latent_dim,
@@ -57,6 +59,7 @@ class ConvEncoder(Network):
             "width": width,
             "activation": activation,
             "min_stddev": min_stddev,
+            "categories": categories,
             "dtype": dtype,
         }
 

@@ -7,17 +7,25 @@ import keras
 __all__ = ["check_shape", "check_widths", "image_head", "posterior_head"]
 
 
-def posterior_head(x: keras.KerasTensor, latent_dim: int, min_stddev: float | None) -> dict:
-    """{"loc", "scale"} with scale = softplus(.) + min_stddev, or {"loc"} where that is None."""
+def posterior_head(
+    x: keras.KerasTensor, latent_dim: int, min_stddev: float | None, categories: int = 0
+) -> dict:
+    """{"loc", "scale"} with scale = softplus(.) + min_stddev, without it where that is None.
+
+    With categories the "logits" of one are beside them.
+    """
     if latent_dim < 1:
         raise ValueError(f"latent_dim is at least 1, got {latent_dim}.")
-    loc = keras.layers.Dense(latent_dim, dtype="float32", name="loc")(x)
+    outputs = {}
+    if categories:
+        outputs["logits"] = keras.layers.Dense(categories, dtype="float32", name="logits")(x)
+    outputs["loc"] = keras.layers.Dense(latent_dim, dtype="float32", name="loc")(x)
     if min_stddev is None:
-        return {"loc": loc}
+        return outputs
     if min_stddev < 0:
         raise ValueError(f"min_stddev is 0 or above, or None; got {min_stddev}.")
     raw_scale = keras.layers.Dense(latent_dim, dtype="float32", name="raw_scale")(x)
-    return {"loc": loc, "scale": _positive(raw_scale, min_stddev)}
+    return outputs | {"scale": _positive(raw_scale, min_stddev)}
 
 
 def image_head(

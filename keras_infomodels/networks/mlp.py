@@ -24,6 +24,7 @@ class MLPEncoder(Network):
         activation: of the hidden layers, a Keras name.
         min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
             which returns {"loc"} alone.
+        categories: of a category beside z, whose "logits" it then returns too; 0 for none.
         dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
     """
 
@@ -34,6 +35,7 @@ class MLPEncoder(Network):
         widths: Sequence[int] = (256, 256),
         activation: str = "gelu",
         min_stddev: float | None = 0.01,
+        categories: int = 0,
         dtype=None,
         **kwargs,
     ):
@@ -43,13 +45,14 @@ class MLPEncoder(Network):
         x = keras.layers.Flatten(dtype=dtype, name="flatten")(inputs)
         for i, width in enumerate(widths):
             x = keras.layers.Dense(width, activation, dtype=dtype, name=f"hidden_{i}")(x)
-        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev), **kwargs)
+        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev, categories), **kwargs)
         self._arguments = {
             "image_shape": list(image_shape),
             "latent_dim": latent_dim,
             "widths": list(widths),
             "activation": activation,
             "min_stddev": min_stddev,
+            "categories": categories,
             "dtype": dtype,
         }
 

@@ -1,0 +1,189 @@
+"""The adversarial autoencoder with a category: its code, its terms, its labels."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_infomodels
+from keras_infomodels import datasets, models, networks
+from keras_infomodels.distributions import CategoricalNormal, StandardNormal
+from keras_infomodels.divergences import Adversarial
+from keras_infomodels.information import category_information
+from keras_infomodels.models import AdversarialAutoencoder
+
+K, D = 4, 3
+
+
+@pytest.fixture
+def make_categorical():
+    def make(likelihood="bernoulli_threshold", min_stddev=0.05, **kwargs):
+        keras.utils.set_random_seed(0)
+        shared = {"image_shape": (8, 8, 1), "widths": (16,)}
+        encoder = networks.MLPEncoder(latent_dim=D, categories=K, min_stddev=min_stddev, **shared)
+        decoder = networks.MLPDecoder(latent_dim=K + D, **shared)
+        model = AdversarialAutoencoder(
+            encoder, decoder, CategoricalNormal(K, D), likelihood, **kwargs
+        )
+        model.compile(keras.optimizers.Adam(1e-2))
+        return model
+
+    return make
+
+
+def test_the_prior_is_a_one_hot_category_beside_a_normal():
+    prior = CategoricalNormal(K, D).distribution()
+    code = prior.sample(20_000, seed=[0, 1]).numpy()
+    category, z = code[:, :K], code[:, K:]
+    assert set(np.unique(category)) == {0, 1}
+    np.testing.assert_array_equal(category.sum(1), 1)
+    np.testing.assert_allclose(category.mean(0), 1 / K, atol=0.02)
+    np.testing.assert_allclose(np.cov(z.T), np.eye(D), atol=0.05)
+    # Independent: the mean of z is 0 within each category.
+    np.testing.assert_allclose(category.T @ z / category.sum(0)[:, None], 0, atol=0.07)
+    expected = -math.log(K) - 0.5 * (z**2).sum(1) - D / 2 * math.log(2 * math.pi)
+    np.testing.assert_allclose(prior.log_prob(code), expected, rtol=1e-5)
+
+
+def test_a_step_is_the_loss_written_out(make_categorical, images):
+    """Reconstruction from (softmax, z), both adversarial losses, and the mean cross-entropy."""
+    images = (images > 0.5).astype(np.float32)
+    model = make_categorical(
+        min_stddev=None, lambda_=3.0, classification_weight=2.0, category_noise=0.0
+    )
+    labels = np.where(np.arange(40) % 3 == 0, np.arange(40) % K, -1)
+    logs = model.evaluate(images, labels, batch_size=40, verbose=0, return_dict=True)
+
+    parameters = model.encoder(images)
+    probabilities = tf.nn.softmax(parameters["logits"])
+    image = model.decoder(tf.concat([probabilities, parameters["loc"]], axis=1))["logits"]
+    pixels = tf.nn.sigmoid_cross_entropy_with_logits(images, image)
+    reconstruction = float(tf.reduce_mean(tf.reduce_sum(pixels, axis=[1, 2, 3])))
+    category = float(tf.reduce_mean(tf.nn.softplus(-model.category_discriminator(probabilities))))
+    z = float(tf.reduce_mean(tf.nn.softplus(-model.z_discriminator(parameters["loc"]))))
+    known = labels >= 0
+    classification = -np.log(probabilities.numpy()[known, labels[known]]).mean()
+    expected = {
+        "reconstruction": reconstruction,
+        "divergence_category": category,
+        "divergence_z": z,
+        "divergence": category + z,
+        "classification": classification,
+        "accuracy": np.mean(probabilities.numpy().argmax(1)[known] == labels[known]),
+        "loss": reconstruction + 3 * (category + z) + 2 * classification,
+    }
+    for name, value in expected.items():
+        assert logs[name] == pytest.approx(value, rel=1e-5), name
+    assert "rate" not in logs  # the code has no density
+
+
+def test_means_over_labels_weigh_every_label_once(make_categorical, images):
+    model = make_categorical(classification_weight=1.0)
+    labels = np.full(40, -1)
+    labels[:11] = np.arange(11) % K  # 10 in the first batch, 1 in the second, none after
+    whole = model.evaluate(images, labels, batch_size=40, verbose=0, return_dict=True)
+    parts = model.evaluate(images, labels, batch_size=10, verbose=0, return_dict=True)
+    for name in ("classification", "accuracy"):
+        assert parts[name] == pytest.approx(whole[name], rel=1e-5)
+
+
+def test_unlabeled_examples_have_no_part_in_the_cross_entropy(make_categorical, images):
+    model = make_categorical(classification_weight=1.0)
+    labels = np.where(np.arange(40) < 5, 1, -1)
+    parameters = model.encoder(images)
+    with tf.GradientTape() as tape:
+        tape.watch(parameters["logits"])
+        loss, _ = model.encoder_terms(parameters, images, tf.constant(labels), None, True)
+    gradient = tape.gradient(loss, parameters["logits"]).numpy()
+    assert np.all(gradient[5:] == 0)
+    probabilities = tf.nn.softmax(parameters["logits"]).numpy()
+    np.testing.assert_allclose(gradient[:5], (probabilities[:5] - np.eye(K)[1]) / 5, atol=1e-6)
+
+
+def test_few_labels_name_the_categories(make_categorical):
+    """Four kinds of images, two labels a kind: the category learns the names of all."""
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(K), 50)
+    prototypes = rng.uniform(size=(K, 8, 8, 1)) > 0.5
+    images = np.clip(prototypes[kinds] + rng.normal(0, 0.2, (200, 8, 8, 1)), 0, 1)
+    images = images.astype(np.float32)
+    known = np.isin(np.arange(200) % 50, (0, 1))
+    model = make_categorical(classification_weight=10.0)
+    data = datasets.from_arrays(images, np.where(known, kinds, -1), batch_size=50)
+    model.fit(data, epochs=30, verbose=0)
+    guesses = model.encode(images)["category"].mode().numpy().argmax(1)
+    assert np.mean(guesses == kinds) > 0.95
+
+
+def test_encode_generate_and_reconstruct(make_categorical, images):
+    model = make_categorical()
+    q = model.encode(images)
+    assert q["category"].event_shape == (K,)
+    assert q["z"].event_shape == (D,)
+    np.testing.assert_allclose(q["category"].mean().numpy().sum(1), 1, rtol=1e-5)
+    code = tf.concat([q["category"].mean(), q["z"].mean()], axis=1)
+    np.testing.assert_array_equal(model.reconstruct(images), model.decode(code).mean())
+    assert model.generate(5, seed=0).shape == (5, 8, 8, 1)
+    assert model.interpolate(images[0], images[1], 4).shape == (4, 8, 8, 1)
+
+
+def test_information_of_the_category(make_categorical, images):
+    model = make_categorical()
+    logs = model.evaluate(images, verbose=0, return_dict=True)
+    estimate = model.mutual_information(images)
+    p = model.encode(images)["category"].mean().numpy().astype(float)
+    expected = np.sum(p * np.log(p / p.mean(0)), axis=1).mean()
+    assert estimate.nats == pytest.approx(expected, abs=1e-6)
+    assert (estimate.kind, estimate.ceiling) == ("exact", pytest.approx(math.log(K)))
+    assert logs["information_category"] == pytest.approx(expected, abs=1e-6)
+    # A category that names the example, and one that says nothing.
+    assert category_information(np.eye(5)).nats == pytest.approx(math.log(5))
+    assert category_information(np.full((7, 3), 1 / 3)).nats == pytest.approx(0)
+
+
+def test_saving_keeps_both_discriminators(make_categorical, images, tmp_path):
+    model = make_categorical(classification_weight=0.5)
+    data = datasets.from_arrays(images, np.arange(40) % K, batch_size=20)
+    model.fit(data, epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    model.save_to_preset(tmp_path / "preset")
+    for copy in (
+        keras_infomodels.load_model(tmp_path / "model.keras"),
+        AdversarialAutoencoder.from_preset(tmp_path / "preset"),
+    ):
+        assert copy.get_config() == model.get_config()
+        for a, b in zip(copy.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prior": StandardNormal(K + D)}, "belong together"),
+        ({"prior": CategoricalNormal(K, D + 1)}, "event shape"),
+        ({"discriminator": networks.MLPDiscriminator(latent_dim=K + D)}, "adversarial"),
+        ({"discriminator": {"z": networks.MLPDiscriminator(latent_dim=D)}}, "keys"),
+        ({"classification_weight": -1.0}, "at least 0"),
+        ({"prior": None, "classification_weight": 1.0}, "CategoricalNormal"),
+    ],
+)
+def test_what_does_not_fit_is_refused(make_categorical, change, message):
+    model = make_categorical()
+    arguments = {"prior": model.prior} | change
+    with pytest.raises(ValueError, match=message):
+        AdversarialAutoencoder(model.encoder, model.decoder, **arguments)
+
+
+def test_only_adversaries_serve_a_category(make_categorical):
+    model = make_categorical()
+    with pytest.raises(ValueError, match="adversarial autoencoder"):
+        models.MMDVAE(model.encoder, model.decoder, prior=model.prior)
+    discriminator = networks.MLPDiscriminator(latent_dim=D)
+    wrong = {"category": Adversarial(discriminator), "z": Adversarial(discriminator)}
+    with pytest.raises(ValueError, match="incompatible with the layer"):
+        models.InfoVAE(model.encoder, model.decoder, model.prior, alpha=1.0, divergence=wrong)
+    model = make_categorical(classification_weight=1.0)
+    with pytest.raises(ValueError, match="pairs"):
+        model.fit(np.zeros((4, 8, 8, 1), np.float32), verbose=0)
