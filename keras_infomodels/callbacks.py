@@ -132,11 +132,11 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class Pictures(keras.callbacks.Callback):
-    """Reconstructions, samples and traversals while a model trains.
+    """Reconstructions, samples and traversals (or categories) while a model trains.
 
     Args:
         directory: where `reconstructions_0001.png`, `samples_0001.png` and `traversals_0001.png`
-            go, the number being that of epochs done.
+            (or `categories_0001.png`) go, the number being that of epochs done.
         images: (n, height, width, channels) in [0, 1], to reconstruct; the first is traversed.
         every: epochs between pictures.
         log_dir: a TensorBoard directory to show them in too; None writes files alone.
@@ -165,8 +165,11 @@ class Pictures(keras.callbacks.Callback):
         figures = {
             "reconstructions": plots.reconstructions(self.model, self.images),
             "samples": plots.samples(self.model),
-            "traversals": plots.traversals(self.model, self.images[0]),
         }
+        if self.model.categorical:
+            figures["categories"] = plots.categories(self.model)
+        else:
+            figures["traversals"] = plots.traversals(self.model, self.images[0])
         for name, figure in figures.items():
             path = self.directory / f"{name}_{epoch + 1:04d}.png"
             plots.save(figure, path)

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         hint = " Go on with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, NotImplementedError) as error:
+    except (ValueError, OSError, NotImplementedError, FloatingPointError) as error:
         print(f"infomodels: {error}", file=sys.stderr)
         return 1
     return 0
@@ -73,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
         "--resume",
         action="store_true",
         help="go on with an interrupted run; give its --data-dir again",
+    )
+    train.add_argument(
+        "--pictures",
+        type=int,
+        default=0,
+        metavar="N",
+        help="draw pictures every N epochs too, into OUT/run/pictures",
     )
     train.add_argument("--out", required=True, help="the preset folder to make")
     train.set_defaults(run=_train)
@@ -114,7 +121,7 @@ def _train(arguments: argparse.Namespace):
 
     from keras_infomodels.zoo.training import train
 
-    train(recipe, arguments.out, arguments.data_dir, arguments.resume)
+    train(recipe, arguments.out, arguments.data_dir, arguments.resume, arguments.pictures)
     print(f"The model is in {arguments.out}: see README.md there, and the pictures in run/.")
 
 

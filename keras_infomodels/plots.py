@@ -8,7 +8,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_infomodels.distributions import prior_distribution
+
 __all__ = [
+    "categories",
     "image_grid",
     "latent_map",
     "learning_curves",
@@ -78,6 +81,21 @@ def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure
     images = model.decode(z.reshape(-1, len(mean))).mean().numpy()
     title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"
     return image_grid(images, columns=steps, title=title)
+
+
+def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
+    """One row for each category of a `CategoricalNormal`, with the same draws of z in each.
+
+    Args:
+        model: of the VAE family, with that prior.
+        columns: draws of z.
+        seed: of the draws.
+    """
+    count = model.prior.categories
+    z = prior_distribution(model.prior).sample(columns, seed=[seed, 0]).numpy()[:, count:]
+    codes = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
+    images = model.decode(codes.astype(np.float32)).mean().numpy()
+    return image_grid(images, columns, f"One row for each of the {count} categories")
 
 
 def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
@@ -154,7 +172,9 @@ def save_run(
         "reconstructions": reconstructions(model, images),
         "samples": samples(model),
     }
-    if model.latent_dim == 2:
+    if model.categorical:
+        figures["categories"] = categories(model)
+    elif model.latent_dim == 2:
         figures["latent_map"] = latent_map(model, images, labels)
     else:
         figures["traversals"] = traversals(model, images[0])

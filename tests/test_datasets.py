@@ -105,6 +105,39 @@ def test_wrong_labels_and_batch_sizes_are_refused():
         numbered(3, batch_size=0)
 
 
+def test_few_labels_are_in_every_batch():
+    images = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
+    labels = datasets.keep_labels(np.arange(100) % 5, 10, seed=3)
+    dataset = datasets.from_arrays(images, labels, batch_size=20, seed=1, labeled_per_batch=6)
+    batches = [(np.round(x * 255).astype(int).ravel(), y.numpy()) for x, y in dataset]
+    assert [len(y) for _, y in batches] == [26] * 5
+    added = np.concatenate([x[20:] for x, _ in batches])
+    assert all((y[20:] >= 0).all() for _, y in batches)
+    assert len({tuple(x[20:]) for x, _ in batches}) == 5  # drawn anew
+    assert len(set(added)) > 5
+    np.testing.assert_array_equal(np.sort(np.concatenate([x[:20] for x, _ in batches])), range(100))
+    for x, y in batches:
+        np.testing.assert_array_equal(y, labels[x])
+    again = [x[20:] for x, _ in batches]
+    dataset.epoch.assign(0)
+    for (x, _), before in zip(dataset, again, strict=True):
+        np.testing.assert_array_equal(np.round(x[20:] * 255).ravel(), before)
+
+
+def test_kept_labels_are_balanced_and_a_function_of_the_seed():
+    labels = np.repeat(np.arange(4), [30, 20, 40, 50])
+    kept = datasets.keep_labels(labels, 40, seed=0)
+    assert np.bincount(kept + 1).tolist() == [100, 10, 10, 10, 10]
+    np.testing.assert_array_equal(kept[kept >= 0], labels[kept >= 0])
+    np.testing.assert_array_equal(kept, datasets.keep_labels(labels, 40, seed=0))
+    assert (kept != datasets.keep_labels(labels, 40, seed=1)).any()
+    for count in (0, 41, 84):
+        with pytest.raises(ValueError, match="multiple of 4 up to 80"):
+            datasets.keep_labels(labels, count)
+    with pytest.raises(ValueError, match="needs labels"):
+        datasets.from_arrays(np.zeros((4, 2, 2, 1), np.uint8), labeled_per_batch=2)
+
+
 def test_the_mini_set_is_balanced_real_and_small():
     images, labels = datasets.load_arrays("fashion_mnist_mini", "train")
     assert images.shape == (2500, 28, 28, 1)

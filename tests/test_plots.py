@@ -2,7 +2,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from keras_infomodels import plots
+from keras_infomodels import models, networks, plots
+from keras_infomodels.distributions import CategoricalNormal
 
 
 def pixels(figure):
@@ -32,6 +33,20 @@ def test_traversals_change_one_variable_a_row(make_model, images):
     z = model.encode(images[:1]).mean().numpy()
     z[0, 2] = 2.5
     np.testing.assert_allclose(picture[18:26, 36:44], model.decode(z).mean()[0, ..., 0], atol=1e-5)
+
+
+def test_each_category_has_a_row():
+    shared = {"image_shape": (8, 8, 1), "widths": (4,)}
+    model = models.AdversarialAutoencoder(
+        networks.MLPEncoder(latent_dim=2, categories=3, **shared),
+        networks.MLPDecoder(latent_dim=5, **shared),
+        CategoricalNormal(3, 2),
+    )
+    picture = pixels(plots.categories(model, columns=4))
+    assert picture.shape == (3 * 9, 4 * 9)
+    z = model.prior.distribution().sample(4, seed=[0, 0])[:, 3:]
+    code = np.hstack([np.tile([0.0, 0, 1], (4, 1)), z])
+    np.testing.assert_allclose(picture[18:26, 27:35], model.decode(code).mean()[3, ..., 0], 1e-5)
 
 
 @pytest.mark.parametrize("kinds", [3, 12])

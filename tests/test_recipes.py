@@ -40,6 +40,9 @@ def test_a_recipe_survives_toml(tmp_path):
         ('model = "vae"\ndataset = "mnist"\nepochs = "3"\n', "epochs is int, got '3'"),
         ('model = "vae"\ndataset = "mnist"\nwidths = 5\n', "widths is tuple"),
         ('model = "vae"\ndataset = "mnist"\nsigma = 0.1\n', "gaussian likelihood"),
+        ('model = "vae"\ndataset = "mnist"\ndeterministic = 1\n', "deterministic is bool"),
+        ('model = "vae"\ndataset = "mnist"\nepochs = true\n', "epochs is int"),
+        ('model = "aae"\ndataset = "mnist"\nlabeled = 100\n', "belong together"),
     ],
 )
 def test_recipes_that_make_no_sense_are_refused(tmp_path, text, what):
@@ -78,6 +81,47 @@ def test_every_model_can_be_named():
     assert build_model(Recipe("beta_vae", "any", beta=2.5), SHAPE, 1).rate_weight == 2.5
 
 
+def test_the_settings_of_an_adversarial_autoencoder():
+    recipe = Recipe(
+        "aae",
+        "any",
+        prior="categorical_normal",
+        categories=7,
+        latent_dim=2,
+        deterministic=True,
+        discriminator_widths=(3, 4),
+        discriminator_learning_rate=0.25,
+        beta_1=0.5,
+        schedule="constant",
+        adversarial_loss="log_ratio",
+        category_noise=0.1,
+        classification_weight=3.0,
+        consistency_weight=4.0,
+        labeled=20,
+    )
+    model = build_model(recipe, SHAPE, steps=100)
+    assert (model.prior.categories, model.prior.dimension, model.latent_dim) == (7, 2, 9)
+    assert model.deterministic
+    assert [layer.units for layer in model.category_discriminator.layers[1:]] == [3, 4, 1]
+    assert model.divergence.parts["z"].loss == "log_ratio"
+    assert (model.category_noise, model.classification_weight) == (0.1, 3.0)
+    assert model.consistency_weight == 4.0
+    rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
+    assert rates == pytest.approx([1e-3, 0.25])
+    assert model.discriminator_optimizer.beta_1 == model.optimizer.beta_1 == 0.5
+
+
+def test_warm_up_is_counted_in_epochs():
+    recipe = Recipe("beta_vae", "any", beta=1.0, epochs=20, warmup_epochs=5)
+    assert build_model(recipe, SHAPE, steps=600).warmup_steps == 150
+
+
+@pytest.mark.parametrize("prior", ["gaussian_mixture", "swiss_roll"])
+def test_priors_in_the_plane(prior):
+    model = build_model(Recipe("aae", "any", prior=prior, latent_dim=2), SHAPE, 1)
+    assert model.generate(3, seed=0).shape == (3, 8, 8, 1)
+
+
 def test_the_seed_sets_the_initial_weights():
     a, b, c = (build_model(Recipe("vae", "any", seed=s), SHAPE, 1).get_weights() for s in (1, 1, 2))
     assert (a[0] == b[0]).all()
@@ -91,9 +135,14 @@ def test_the_seed_sets_the_initial_weights():
         ({"model": "mmd_vae", "alpha": 1.0}, "has no setting alpha"),
         ({"model": "vae", "kernel": "paper"}, "has no setting divergence"),
         ({"model": "gan"}, "model is one of vae"),
-        ({"model": "aae", "divergence": "mmd"}, "has no setting divergence; it has lambda_"),
+        ({"model": "aae", "divergence": "mmd"}, "has no setting divergence; it has category_noise"),
         ({"model": "infovae", "beta": 2.0}, "has no setting beta"),
         ({"model": "vae", "likelihood": "poisson"}, "likelihood is one of"),
+        ({"model": "vae", "prior": "cauchy"}, "prior is one of standard_normal"),
+        ({"model": "vae", "prior": "swiss_roll", "latent_dim": 3}, "event shape"),
+        ({"model": "vae", "deterministic": True}, "has no rate"),
+        ({"model": "vae", "consistency_weight": 1.0}, "has no setting consistency_weight"),
+        ({"model": "aae", "consistency_weight": 1.0}, "take a CategoricalNormal"),
         ({"model": "vae", "network": "conv", "widths": (3,)}, "filters and, last"),
     ],
 )

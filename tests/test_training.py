@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -115,6 +116,26 @@ def test_a_broken_off_run_resumes_to_the_same_bits(folder, tmp_path, monkeypatch
         np.testing.assert_array_equal(a, b)
     assert history_of(tmp_path / "resumed") == history_of(tmp_path / "straight")
     assert (tmp_path / "resumed" / "run" / "traversals.png").exists()
+
+
+def test_a_semi_supervised_run_with_pictures(folder, tmp_path):
+    changes = {
+        "prior": "categorical_normal",
+        "categories": 3,
+        "classification_weight": 1.0,
+        "labeled": 4,
+        "labeled_per_batch": 2,
+        "patience": 1,
+        "schedule": "plateau",
+    }
+    out = tmp_path / "out"
+    aae = dataclasses.replace(recipe(folder, **changes), model="aae")
+    train(aae, out, pictures_every=2)
+    assert {"classification", "val_accuracy", "val_information_category"} <= set(history_of(out)[0])
+    names = {path.name for path in (out / "run" / "pictures").iterdir()}
+    assert names == {f"{n}_0002.png" for n in ("samples", "reconstructions", "categories")}
+    assert (out / "run" / "categories.png").exists()
+    assert "information category" in (out / "README.md").read_text()
 
 
 @pytest.mark.slow

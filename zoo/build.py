@@ -9,22 +9,36 @@ import tensorflow as tf
 from keras_infomodels import datasets, distributions, divergences, models, networks
 from keras_infomodels.zoo.recipes import Recipe
 
-__all__ = ["build_model", "load_split", "resolve_splits"]
+__all__ = ["PRIORS", "build_model", "load_split", "resolve_splits"]
 
+_OF_A_CATEGORY = {"category_noise", "classification_weight", "consistency_weight"}
 _SETTINGS = {
     "vae": set(),
-    "beta_vae": {"beta"},
+    "beta_vae": {"beta", "warmup_steps"},
     "infovae": {"alpha", "lambda_", "divergence"},
     "mmd_vae": {"lambda_", "divergence"},
-    "aae": {"lambda_"},
+    "aae": {"lambda_", "loss", *_OF_A_CATEGORY},
 }
 """What of a model's objective a recipe may set."""
+
+
+PRIORS = {
+    "standard_normal": lambda recipe: distributions.StandardNormal(recipe.latent_dim),
+    "gaussian_mixture": lambda recipe: distributions.GaussianMixture.ring(),
+    "swiss_roll": lambda recipe: distributions.SwissRoll(),
+    "categorical_normal": lambda recipe: distributions.CategoricalNormal(
+        recipe.categories, recipe.latent_dim
+    ),
+}
+"""Names that recipes take."""
 
 
 def load_split(
     recipe: Recipe, split: str, data_dir: str | Path | None, labels: bool = False
 ) -> tf.data.Dataset:
     """One of the recipe's splits, shuffled only for training."""
+    if recipe.labeled is not None:
+        return _load_labeled(recipe, split, data_dir)
     return datasets.load(
         recipe.dataset,
         split,
@@ -34,6 +48,24 @@ def load_split(
         labels=labels,
         image_size=recipe.image_size,
         shuffle=split == recipe.train_split,
+    )
+
+
+def _load_labeled(recipe: Recipe, split: str, data_dir) -> tf.data.Dataset:
+    """Pairs of images and labels, most of them -1 in the training split."""
+    images, labels = datasets.load_arrays(
+        recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
+    )
+    if labels is None:
+        raise ValueError(f"{recipe.dataset} has no labels to train with.")
+    if split != recipe.train_split:
+        return datasets.from_arrays(images, labels, recipe.batch_size, shuffle=False)
+    return datasets.from_arrays(
+        images,
+        datasets.keep_labels(labels, recipe.labeled, recipe.seed),
+        recipe.batch_size,
+        seed=recipe.seed,
+        labeled_per_batch=recipe.labeled_per_batch,
     )
 
 
@@ -67,7 +99,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     Args:
         recipe: what to build.
         image_shape: (height, width, channels).
-        steps: training steps in all, for the learning rate's schedule.
+        steps: training steps in all, for the schedules.
 
     Raises:
         ValueError: a name that is none, or settings that the model does not have.
@@ -78,41 +110,60 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     likelihood = distributions.likelihood(recipe.likelihood)
     if recipe.sigma is not None:
         likelihood = distributions.Gaussian(recipe.sigma)
+    if recipe.prior not in PRIORS:
+        raise ValueError(f"prior is one of {', '.join(PRIORS)}; got {recipe.prior!r}.")
+    prior = PRIORS[recipe.prior](recipe)
+    arguments = _objective(recipe, steps)
+    if recipe.model == "aae":
+        arguments["discriminator"] = _discriminators(recipe, prior)
     model = models.MODELS[recipe.model](
         *_networks(recipe, image_shape, likelihood.parameters),
+        prior=prior,
         likelihood=likelihood,
         seed=recipe.seed,
-        **_objective(recipe),
+        **arguments,
     )
-    rate = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+
+    def adam(rate):
+        if recipe.schedule == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        return keras.optimizers.Adam(rate, beta_1=recipe.beta_1)
+
+    adversary = None
+    if len(model.players()) > 1:
+        adversary = adam(recipe.discriminator_learning_rate)
     # Keras' own work between steps costs about a third of a step of these networks.
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=10)
+    model.compile(adam(recipe.learning_rate), adversary, steps_per_execution=10)
     return model
 
 
+def _discriminators(recipe: Recipe, prior) -> keras.Model | dict[str, keras.Model]:
+    def make(dimension):
+        return networks.MLPDiscriminator(dimension, recipe.discriminator_widths)
+
+    if isinstance(prior, distributions.CategoricalNormal):
+        return {"category": make(prior.categories), "z": make(prior.dimension)}
+    return make(recipe.latent_dim)
+
+
 def _networks(recipe: Recipe, image_shape, parameters) -> tuple[keras.Model, keras.Model]:
-    shared = {
-        "image_shape": image_shape,
+    categories = recipe.categories if recipe.prior == "categorical_normal" else 0
+    shared = {"image_shape": image_shape, "activation": recipe.activation}
+    encoding = shared | {
         "latent_dim": recipe.latent_dim,
-        "activation": recipe.activation,
+        "categories": categories,
+        "min_stddev": None if recipe.deterministic else recipe.min_stddev,
     }
+    decoding = shared | {"latent_dim": categories + recipe.latent_dim, "parameters": parameters}
     if recipe.network == "mlp":
-        encoder = networks.MLPEncoder(widths=recipe.widths, min_stddev=recipe.min_stddev, **shared)
-        decoder = networks.MLPDecoder(widths=recipe.widths[::-1], parameters=parameters, **shared)
-        return encoder, decoder
+        encoder = networks.MLPEncoder(widths=recipe.widths, **encoding)
+        return encoder, networks.MLPDecoder(widths=recipe.widths[::-1], **decoding)
     *filters, width = recipe.widths
-    encoder = networks.ConvEncoder(
-        filters=filters, width=width, min_stddev=recipe.min_stddev, **shared
-    )
-    decoder = networks.ConvDecoder(
-        filters=filters[::-1], width=width, parameters=parameters, **shared
-    )
-    return encoder, decoder
+    encoder = networks.ConvEncoder(filters=filters, width=width, **encoding)
+    return encoder, networks.ConvDecoder(filters=filters[::-1], width=width, **decoding)
 
 
-def _objective(recipe: Recipe) -> dict:
+def _objective(recipe: Recipe, steps: int) -> dict:
     """The settings of the objective, as far as the recipe has them."""
     divergence = recipe.divergence
     if recipe.kernel is not None:
@@ -124,6 +175,11 @@ def _objective(recipe: Recipe) -> dict:
         "lambda_": recipe.lambda_,
         "beta": recipe.beta,
         "divergence": divergence,
+        "warmup_steps": steps * recipe.warmup_epochs // recipe.epochs or None,
+        "loss": recipe.adversarial_loss,
+        "category_noise": recipe.category_noise,
+        "classification_weight": recipe.classification_weight,
+        "consistency_weight": recipe.consistency_weight,
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if foreign := sorted(set(chosen) - _SETTINGS[recipe.model]):

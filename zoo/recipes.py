@@ -24,15 +24,28 @@ class Recipe:
         widths: of the encoder's hidden layers (for "conv" the filters and, last, the dense layer);
             the decoder mirrors them.
         activation: of the hidden layers.
-        latent_dim: number of latent variables.
+        latent_dim: number of latent variables; of z alone where there is a category too.
+        prior: a key of `build.PRIORS`: "standard_normal", "gaussian_mixture" (a ring of ten in the
+            plane), "swiss_roll" (in the plane) or "categorical_normal".
+        categories: of "categorical_normal".
         min_stddev: floor of the posterior's standard deviation.
+        deterministic: an encoder without a standard deviation.
         likelihood: a key of `distributions.LIKELIHOODS`.
         sigma: fixed standard deviation of a "gaussian" likelihood; None learns it.
         alpha, lambda_, beta: of the model, where it has them; None is the model's default.
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
         kernel: of the MMD.
-        batch_size, epochs, learning_rate: of Adam.
-        schedule: "cosine" (to 0 over the run) or "constant".
+        warmup_epochs: of a beta_vae: the rate's weight rises over them.
+        adversarial_loss, category_noise, classification_weight, consistency_weight: of an aae.
+        labeled: how many training images, equally many of each class, keep their label; the
+            others are unlabeled. None without a classification_weight.
+        labeled_per_batch: labeled images that every batch holds beside its `batch_size`.
+        discriminator_widths, discriminator_learning_rate: of an aae's discriminators and Adam.
+        batch_size, epochs, learning_rate, beta_1: of Adam; beta_1 of both optimizers.
+        schedule: "cosine" (to 0 over the run), "constant" or "plateau" (halved whenever val_loss
+            has not improved for 3 epochs).
+        patience: epochs without a better val_loss before training stops and takes the best
+            weights; None never stops.
         seed: of the initial weights, the order of the data and the noise.
     """
 
@@ -46,7 +59,10 @@ class Recipe:
     widths: tuple[int, ...] = (256, 256)
     activation: str = "gelu"
     latent_dim: int = 10
+    prior: str = "standard_normal"
+    categories: int = 10
     min_stddev: float = 0.01
+    deterministic: bool = False
     likelihood: str = "bernoulli_stochastic"
     sigma: float | None = None
     alpha: float | None = None
@@ -54,22 +70,35 @@ class Recipe:
     beta: float | None = None
     divergence: str | None = None
     kernel: str | None = None
+    warmup_epochs: int = 0
+    adversarial_loss: str | None = None
+    category_noise: float | None = None
+    classification_weight: float | None = None
+    consistency_weight: float | None = None
+    labeled: int | None = None
+    labeled_per_batch: int = 64
+    discriminator_widths: tuple[int, ...] = (128, 128)
+    discriminator_learning_rate: float = 1e-3
     batch_size: int = 128
     epochs: int = 20
     learning_rate: float = 1e-3
+    beta_1: float = 0.9
     schedule: str = "cosine"
+    patience: int | None = None
     seed: int = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check_type(field, getattr(self, field.name))
-        choices = {"network": ("mlp", "conv"), "schedule": ("cosine", "constant")}
+        choices = {"network": ("mlp", "conv"), "schedule": ("cosine", "constant", "plateau")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {allowed}, got {getattr(self, name)!r}.")
         for name in ("epochs", "batch_size", "latent_dim", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is above 0, got {getattr(self, name)!r}.")
+        if (self.labeled is None) != (self.classification_weight is None):
+            raise ValueError("labeled and classification_weight belong together.")
         if self.sigma is not None and self.likelihood != "gaussian":
             raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:
@@ -112,6 +141,6 @@ def _check_type(field: dataclasses.Field, value):
     kinds = tuple(typing.get_origin(kind) or kind for kind in expected)
     if float in kinds:
         kinds += (int,)
-    if isinstance(value, bool) or not isinstance(value, kinds):
+    if isinstance(value, bool) != (bool in kinds) or not isinstance(value, kinds):
         names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
         raise ValueError(f"{field.name} is {names}, got {value!r}.")

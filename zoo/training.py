@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_infomodels import datasets, plots
-from keras_infomodels.callbacks import AtomicBackup, History
+from keras_infomodels.callbacks import AtomicBackup, History, Pictures
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
@@ -22,6 +22,7 @@ def train(
     out: str | Path,
     data_dir: str | Path | None = None,
     resume: bool = False,
+    pictures_every: int = 0,
 ) -> keras.Model:
     """Trains a recipe and leaves a preset folder with a subfolder `run/`.
 
@@ -32,6 +33,7 @@ def train(
         data_dir: see `datasets.load`.
         resume: goes on from the last finished epoch of an interrupted run, to the same bits as an
             uninterrupted one.
+        pictures_every: epochs between pictures in run/pictures/; 0 draws them at the end alone.
 
     Returns:
         The trained model.
@@ -47,22 +49,25 @@ def train(
         load_split(recipe, split, data_dir)
         for split in (recipe.train_split, recipe.validation_split, recipe.test_split)
     )
-    image_shape = tuple(training.element_spec.shape[1:])
+    image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
     model = build_model(recipe, image_shape, recipe.epochs * len(training))
     _claim(out, recipe, resume)
 
-    backup = AtomicBackup(run / "checkpoints")
-    first = backup.restore(model) if resume else 0
-    if first == recipe.epochs and (out / "config.json").exists():
+    waiting = _waiting_callbacks(recipe)
+    backup = AtomicBackup(run / "checkpoints", waiting)
+    first, stopped = backup.restore(model) if resume else (0, False)
+    if first and (out / "config.json").exists():
         raise FileExistsError(f"The run in {out} is finished: there is nothing to resume.")
     history = History(run / "history.csv", first)
+    images, labels = _test_arrays(recipe, data_dir)
+    pictures = [Pictures(run / "pictures", images[:32], pictures_every)] if pictures_every else []
     start = time.monotonic()
     model.fit(
         training,
         validation_data=validation,
-        epochs=recipe.epochs,
+        epochs=first if stopped else recipe.epochs,
         initial_epoch=first,
-        callbacks=[history, backup],
+        callbacks=[*waiting, *pictures, history, backup],
     )
     seconds = time.monotonic() - start
 
@@ -70,20 +75,36 @@ def train(
     facts = {
         "training": {
             "dataset": recipe.dataset,
-            "epochs": recipe.epochs,
+            "epochs": len(history.rows),
             "steps_per_epoch": len(training),
             "seed": recipe.seed,
             "seconds": round(seconds, 1),
-            "epochs_in_these_seconds": recipe.epochs - first,
+            "epochs_in_these_seconds": len(history.rows) - first,
         },
         "metrics": {"split": recipe.test_split, **ledger},
     }
     save_to_preset(model, out, **facts)
-    examples = sum(len(batch) for batch in validation)
-    ceilings = {"mutual_information": math.log(min(examples, 10_000))}
-    plots.save_run(model, history.rows, *_test_arrays(recipe, data_dir), run, ceilings)
+    examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
+    ceilings = {
+        "mutual_information": math.log(min(examples, 10_000)),
+        "information_category": math.log(recipe.categories),
+    }
+    plots.save_run(model, history.rows, images, labels, run, ceilings)
     write_card(out, recipe)
     return model
+
+
+def _waiting_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    callbacks = []
+    if recipe.schedule == "plateau":
+        callbacks.append(keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3))
+    if recipe.patience is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "val_loss", patience=recipe.patience, restore_best_weights=True
+            )
+        )
+    return callbacks
 
 
 def _test_arrays(recipe: Recipe, data_dir: str | Path | None) -> tuple:

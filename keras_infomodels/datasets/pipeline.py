@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["from_arrays"]
+__all__ = ["from_arrays", "keep_labels"]
 
 
 def from_arrays(
@@ -13,6 +13,7 @@ def from_arrays(
     *,
     seed: int = 0,
     shuffle: bool = True,
+    labeled_per_batch: int = 0,
 ) -> tf.data.Dataset:
     """Batches of images in float32 and [0, 1], kept in memory as they are given.
 
@@ -27,6 +28,8 @@ def from_arrays(
         batch_size: the last batch may be smaller.
         seed: of the order.
         shuffle: whether to shuffle at all.
+        labeled_per_batch: examples added to every batch, drawn anew each time from those whose
+            label is not -1, so that few labels among many examples are seen in every step.
 
     Returns:
         A dataset of (batch, height, width, channels), or of pairs with int32 labels (batch,).
@@ -41,7 +44,10 @@ def from_arrays(
             raise ValueError(
                 f"{len(images)} images need labels of shape ({len(images)},), got {labels.shape}."
             )
+        labeled = np.flatnonzero(labels >= 0)
         labels = tf.constant(labels, tf.int32)
+    if labeled_per_batch and (labels is None or not len(labeled)):
+        raise ValueError("labeled_per_batch needs labels, and some of them not -1.")
     if batch_size < 1:
         raise ValueError(f"batch_size is at least 1, got {batch_size}.")
     count = len(images)
@@ -61,6 +67,12 @@ def from_arrays(
                 rows = tf.random.experimental.index_shuffle(
                     rows, tf.stack([seed, current]), count - 1
                 )
+            if labeled_per_batch:
+                seeds = tf.random.experimental.stateless_fold_in(tf.stack([seed, current]), start)
+                drawn = tf.random.stateless_uniform(
+                    (labeled_per_batch,), seeds, 0, len(labeled), tf.int32
+                )
+                rows = tf.concat([rows, tf.gather(tf.constant(labeled, tf.int32), drawn)], axis=0)
             x = tf.gather(images, rows)
             x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
             return x if labels is None else (x, tf.gather(labels, rows))
@@ -73,6 +85,28 @@ def from_arrays(
     dataset = dataset.prefetch(tf.data.AUTOTUNE)
     dataset.epoch = epoch
     return dataset
+
+
+def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Labels of which all but `count` are -1, equally many kept of each class, drawn from the seed.
+
+    Args:
+        labels: (n,), integers from 0.
+        count: a multiple of the number of classes.
+    """
+    labels = np.asarray(labels)
+    kinds, sizes = np.unique(labels, return_counts=True)
+    each = count // len(kinds)
+    if count < 1 or count % len(kinds) or each > sizes.min():
+        raise ValueError(
+            f"{count} labels cannot be shared evenly by {len(kinds)} classes of {sizes.min()} or "
+            f"more examples; take a multiple of {len(kinds)} up to {len(kinds) * sizes.min()}."
+        )
+    random = np.random.default_rng(seed)
+    chosen = [random.choice(np.flatnonzero(labels == kind), each, replace=False) for kind in kinds]
+    kept = np.full_like(labels, -1)
+    kept[np.concatenate(chosen)] = labels[np.concatenate(chosen)]
+    return kept
 
 
 def _check_images(images: np.ndarray) -> np.ndarray:

@@ -56,7 +56,9 @@ def log_likelihood(
         count = tf.shape(images)[0]
         flat = tf.reshape(z, (-1, model.latent_dim))
         tiled = tf.tile(images, [samples] + [1] * (len(images.shape) - 1))
-        log_p = tf.reshape(model.decode(flat).log_prob(tiled), (samples, count))
+        log_p = tf.reshape(
+            model.observation(flat, tiled, training=False).log_prob(tiled), (samples, count)
+        )
         log_w = log_p + prior.log_prob(z) - q.log_prob(z)
         return tf.reduce_logsumexp(log_w, axis=0) - tf.math.log(float(samples))
 

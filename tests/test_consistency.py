@@ -1,0 +1,93 @@
+"""Random affine transforms, and the category that withstands them."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_infomodels.models.consistency import category_consistency, random_affine
+
+STILL = {"degrees": 0.0, "shift": 0.0, "scale": 0.0, "slant": 0.0}
+
+
+def blob(x, y, size=28):
+    """A small Gaussian blob centered at (x, y), in pixels from the image's center."""
+    grid = np.arange(size) - (size - 1) / 2
+    image = np.exp(-((grid[None] - x) ** 2 + (grid[:, None] - y) ** 2) / 4)
+    return image[None, :, :, None].astype(np.float32)
+
+
+def centers(images):
+    """Where the blobs of (n, size, size, 1) are, (n, 2)."""
+    images = np.asarray(images)[..., 0]
+    grid = np.arange(images.shape[1]) - (images.shape[1] - 1) / 2
+    mass = images.sum(axis=(1, 2))
+    return np.stack(
+        [(images.sum(1) * grid).sum(1) / mass, (images.sum(2) * grid).sum(1) / mass], axis=1
+    )
+
+
+def test_no_movement_is_the_identity():
+    images = np.random.default_rng(0).uniform(size=(3, 9, 12, 2)).astype(np.float32)
+    moved = random_affine(images, tf.constant([0, 1]), **STILL)
+    np.testing.assert_allclose(moved, images, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "spread_x", "spread_y"),
+    [
+        ({"shift": 0.1}, (4 - 2.8, 4 + 2.8), (-2.8, 2.8)),
+        ({"degrees": 30.0}, (4 * math.cos(math.pi / 6), 4), (-2, 2)),
+        ({"scale": 0.2}, (3.2, 4.8), (0, 0)),
+        ({"slant": 0.5}, (4, 4), (0, 0)),  # a point at the center's height stays
+    ],
+)
+def test_each_movement_has_its_range(change, spread_x, spread_y):
+    """A blob 4 pixels right of the center reaches, and never passes, both ends."""
+    images = np.repeat(blob(4, 0), 400, axis=0)
+    x, y = centers(random_affine(images, tf.constant([0, 1]), **STILL | change)).T
+    for values, (low, high) in ((x, spread_x), (y, spread_y)):
+        assert values.min() == pytest.approx(low, abs=0.12)
+        assert values.max() == pytest.approx(high, abs=0.12)
+
+
+def test_a_slant_moves_rows_by_their_height():
+    images = np.repeat(blob(0, 6), 400, axis=0)
+    x, y = centers(random_affine(images, tf.constant([0, 1]), **STILL | {"slant": 0.5})).T
+    assert (x.min(), x.max()) == (pytest.approx(-3, abs=0.15), pytest.approx(3, abs=0.15))
+    np.testing.assert_allclose(y, 6, atol=0.15)
+
+
+def test_gradients_reach_the_images():
+    images = tf.constant(blob(2, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(random_affine(images, tf.constant([0, 1])))
+    assert float(tf.reduce_sum(tape.gradient(total, images))) > 100
+
+
+def test_the_consistency_of_a_perfect_and_of_a_useless_category():
+    certain = tf.constant(50 * np.eye(4), tf.float32)
+    assert float(category_consistency(certain, certain)) == pytest.approx(0, abs=1e-5)
+    one = tf.constant(np.tile([50.0, 0, 0, 0], (4, 1)), tf.float32)
+    assert float(category_consistency(one, one)) == pytest.approx(math.log(4), abs=1e-5)
+
+
+def test_the_consistency_is_what_it_says():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    p, q = (np.exp(x) / np.exp(x).sum(1, keepdims=True) for x in (a, b))
+    kl = np.sum(p * np.log(p / q), axis=1).mean()
+    mean = p.mean(0)
+    expected = kl + math.log(3) + np.sum(mean * np.log(mean))
+    with tf.GradientTape() as tape:
+        logits, moved = tf.constant(a), tf.constant(b)
+        tape.watch([logits, moved])
+        value = category_consistency(logits, moved)
+    gradients = tape.gradient(value, [logits, moved])
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(gradients[1], (q - p) / 6, atol=1e-6)
+    # Of the images' own logits only the evenness is a function: d/dp is ln(mean) + 1.
+    slope = p * (np.log(mean) - np.sum(p * np.log(mean), axis=1, keepdims=True)) / 6
+    np.testing.assert_allclose(gradients[0], slope, atol=1e-6)
