@@ -17,38 +17,40 @@ from pathlib import Path
 
 import numpy as np
 
-WIDTH, LATENT_DIM, BATCH, EPOCHS, DILATIONS = 24, 10, 128, 12, (1, 2, 4, 8)
+WIDTH, LATENT_DIM, BATCH, EPOCHS = 32, 10, 128, 10
 NAMES = ("vae", "mmd_vae")
 
 
-def masked_convolution(size: int, center: bool, dilation: int, name: str):
-    """A convolution that sees the pixels before its own, row by row, and its own if `center`."""
+def masked_convolution(rows: int, reach: int):
+    """A convolution over the pixels before each one: `rows` rows, its own up to it, +- `reach`."""
     import keras
 
-    mask = np.zeros((size, size, 1, 1), np.float32)
-    mask[: size // 2] = 1
-    mask[size // 2, : size // 2 + center] = 1
+    mask = np.ones((rows, 2 * reach + 1, 1, 1), np.float32)
+    mask[-1, reach:] = 0
 
-    class Masked(keras.layers.Conv2D):
+    class MaskedConvolution(keras.layers.Conv2D):
         def convolution_op(self, inputs, kernel):
             return super().convolution_op(inputs, kernel * mask)
 
-    return Masked(WIDTH, size, padding="same", dilation_rate=dilation, name=name)
+    padding = keras.layers.ZeroPadding2D(((rows - 1, 0), (reach, reach)))
+    layer = MaskedConvolution(WIDTH, mask.shape[:2], name="masked")
+    return lambda image: layer(padding(image))
 
 
 def pixel_network():
-    """(images, features of z), both (batch, 28, 28, .), to logits (batch, 28, 28, 1)."""
+    """(images, features of z), both (batch, 28, 28, .), to logits (batch, 28, 28, 1).
+
+    One masked convolution, of the 112 pixels that come before each one in 8 rows of 15, and two
+    of 1 x 1.
+    """
     import keras
 
     image = keras.Input((28, 28, 1), name="image")
     features = keras.Input((28, 28, WIDTH), name="features")
-    x = masked_convolution(7, False, 1, "first")(image) + features
-    for i, dilation in enumerate(DILATIONS):
-        y = keras.layers.Activation("gelu")(x)
-        y = masked_convolution(3, True, dilation, f"masked_{i}")(y) + features
-        x = x + keras.layers.Conv2D(WIDTH, 1, name=f"mix_{i}")(keras.layers.Activation("gelu")(y))
-    x = keras.layers.Activation("gelu")(x)
-    return keras.Model([image, features], keras.layers.Conv2D(1, 1, name="logits")(x))
+    x = masked_convolution(8, 7)(image) + features
+    x = keras.layers.Activation("relu")(x)
+    x = keras.layers.Dense(WIDTH, "relu", name="mix")(x)
+    return keras.Model([image, features], keras.layers.Dense(1, name="logits")(x))
 
 
 def feature_network():
@@ -57,10 +59,9 @@ def feature_network():
 
     layers = keras.layers
     z = keras.Input((LATENT_DIM,), name="z")
-    x = layers.Dense(7 * 7 * 32, activation="gelu")(z)
-    x = layers.Reshape((7, 7, 32))(x)
-    x = layers.Conv2DTranspose(32, 4, 2, padding="same", activation="gelu")(x)
-    x = layers.Conv2DTranspose(WIDTH, 4, 2, padding="same")(x)
+    x = layers.Dense(14 * 14 * 16, activation="relu")(layers.Dense(128, activation="relu")(z))
+    x = layers.UpSampling2D()(layers.Reshape((14, 14, 16))(x))
+    x = layers.Dense(WIDTH)(x)
     return keras.Model(z, {"features": x, "logits": x[..., :1] * 0.0})
 
 
