@@ -117,6 +117,14 @@ def test_few_labels_name_the_categories(make_categorical):
     assert np.mean(guesses == kinds) > 0.95
 
 
+@pytest.mark.parametrize("kind", ["affine", "adversarial", "both"])
+def test_consistency_makes_the_category_withstand_moves(make_categorical, images, kind):
+    model = make_categorical(consistency_weight=30.0, consistency=kind)
+    history = model.fit(images, batch_size=20, epochs=15, verbose=0).history
+    assert history["consistency"][-1] < 0.6 * history["consistency"][0]
+    assert history["consistency"][-1] > 0
+
+
 def test_encode_generate_and_reconstruct(make_categorical, images):
     model = make_categorical()
     q = model.encode(images)
@@ -166,6 +174,7 @@ def test_saving_keeps_both_discriminators(make_categorical, images, tmp_path):
         ({"discriminator": networks.MLPDiscriminator(latent_dim=K + D)}, "adversarial"),
         ({"discriminator": {"z": networks.MLPDiscriminator(latent_dim=D)}}, "keys"),
         ({"classification_weight": -1.0}, "at least 0"),
+        ({"consistency": "elastic"}, "adversarial"),
         ({"prior": None, "classification_weight": 1.0}, "CategoricalNormal"),
     ],
 )

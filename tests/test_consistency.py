@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_infomodels.models.consistency import category_consistency, random_affine
+from keras_infomodels.models.consistency import (
+    adversarial_shift,
+    category_consistency,
+    random_affine,
+)
 
 STILL = {"degrees": 0.0, "shift": 0.0, "scale": 0.0, "slant": 0.0}
 
@@ -65,6 +69,23 @@ def test_gradients_reach_the_images():
         tape.watch(images)
         total = tf.reduce_sum(random_affine(images, tf.constant([0, 1])))
     assert float(tf.reduce_sum(tape.gradient(total, images))) > 100
+
+
+def test_the_adversarial_shift_finds_the_direction_that_counts():
+    """Of four pixels the category reads one: the shift goes along it, by the radius, uphill."""
+
+    def classify(x):
+        return tf.stack([5 * x[:, 0, 0, 0], 0 * x[:, 0, 0, 0]], axis=1)
+
+    images = tf.constant(np.full((50, 2, 2, 1), 0.1, np.float32))
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        moved = adversarial_shift(images, classify(images), classify, tf.constant([0, 1]), 0.5)
+    shift = (moved - images).numpy().reshape(50, 4)
+    np.testing.assert_allclose(np.abs(shift[:, 0]), 0.5, rtol=1e-5)
+    np.testing.assert_allclose(shift[:, 1:], 0, atol=1e-6)
+    assert {-0.5, 0.5} == set(np.round(shift[:, 0], 3))  # each way, by its random start
+    np.testing.assert_array_equal(tape.gradient(moved, images), 1)  # the direction is a constant
 
 
 def test_the_consistency_of_a_perfect_and_of_a_useless_category():

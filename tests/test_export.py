@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_infomodels import export, models, networks
+from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.export import parity, standalone
 
 LIKELIHOODS = [
@@ -152,3 +153,27 @@ def test_a_foreign_process_that_fails_says_why(tmp_path):
     (tmp_path / "broken.tflite").write_bytes(b"no model")
     with pytest.raises(RuntimeError, match="failed"):
         parity._run_isolated(tmp_path / "broken.tflite", {"encode": {"image": np.zeros(1)}})
+
+
+def test_a_category_is_an_input_and_an_output(images, tmp_path):
+    keras.utils.set_random_seed(0)
+    shared = {"image_shape": (8, 8, 1), "widths": (16,)}
+    model = models.AdversarialAutoencoder(
+        networks.MLPEncoder(latent_dim=2, categories=4, **shared),
+        networks.MLPDecoder(latent_dim=6, **shared),
+        CategoricalNormal(4, 2),
+        "bernoulli_stochastic",
+    )
+    category, noise = np.eye(4, dtype=np.float32), np.ones((4, 2), np.float32)
+    expected = model.decode(np.hstack([category, noise])).mean()
+    probabilities = model.encode(images)["category"].mean()
+    for path in (
+        export.to_saved_model(model, tmp_path / "saved_model"),
+        export.to_tflite(model, tmp_path / "model.tflite"),
+    ):
+        results = export.check_parity(model, path, images)
+        assert max(result.largest for result in results.values()) <= 1e-4
+        inputs = {"encode": {"image": images}, "generate": {"category": category, "noise": noise}}
+        outputs = standalone.run(path, inputs)
+        np.testing.assert_allclose(outputs["generate"]["image"], expected, atol=1e-5)
+        np.testing.assert_allclose(outputs["encode"]["probabilities"], probabilities, atol=1e-5)

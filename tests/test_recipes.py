@@ -97,6 +97,7 @@ def test_the_settings_of_an_adversarial_autoencoder():
         category_noise=0.1,
         classification_weight=3.0,
         consistency_weight=4.0,
+        consistency="affine",
         labeled=20,
     )
     model = build_model(recipe, SHAPE, steps=100)
@@ -105,7 +106,7 @@ def test_the_settings_of_an_adversarial_autoencoder():
     assert [layer.units for layer in model.category_discriminator.layers[1:]] == [3, 4, 1]
     assert model.divergence.parts["z"].loss == "log_ratio"
     assert (model.category_noise, model.classification_weight) == (0.1, 3.0)
-    assert model.consistency_weight == 4.0
+    assert (model.consistency_weight, model.consistency) == (4.0, "affine")
     rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
     assert rates == pytest.approx([1e-3, 0.25])
     assert model.discriminator_optimizer.beta_1 == model.optimizer.beta_1 == 0.5

@@ -11,7 +11,7 @@ from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["PRIORS", "build_model", "load_split", "resolve_splits"]
 
-_OF_A_CATEGORY = {"category_noise", "classification_weight", "consistency_weight"}
+_OF_A_CATEGORY = {"category_noise", "classification_weight", "consistency_weight", "consistency"}
 _SETTINGS = {
     "vae": set(),
     "beta_vae": {"beta", "warmup_steps"},
@@ -180,6 +180,7 @@ def _objective(recipe: Recipe, steps: int) -> dict:
         "category_noise": recipe.category_noise,
         "classification_weight": recipe.classification_weight,
         "consistency_weight": recipe.consistency_weight,
+        "consistency": recipe.consistency,
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if foreign := sorted(set(chosen) - _SETTINGS[recipe.model]):

@@ -36,7 +36,8 @@ class Recipe:
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
         kernel: of the MMD.
         warmup_epochs: of a beta_vae: the rate's weight rises over them.
-        adversarial_loss, category_noise, classification_weight, consistency_weight: of an aae.
+        adversarial_loss, category_noise, classification_weight, consistency_weight, consistency:
+            of an aae.
         labeled: how many training images, equally many of each class, keep their label; the
             others are unlabeled. None without a classification_weight.
         labeled_per_batch: labeled images that every batch holds beside its `batch_size`.
@@ -75,6 +76,7 @@ class Recipe:
     category_noise: float | None = None
     classification_weight: float | None = None
     consistency_weight: float | None = None
+    consistency: str | None = None
     labeled: int | None = None
     labeled_per_batch: int = 64
     discriminator_widths: tuple[int, ...] = (128, 128)

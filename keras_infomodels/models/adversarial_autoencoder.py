@@ -7,7 +7,11 @@ import tensorflow as tf
 
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
-from keras_infomodels.models.consistency import category_consistency, random_affine
+from keras_infomodels.models.consistency import (
+    adversarial_shift,
+    category_consistency,
+    random_affine,
+)
 from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.networks import MLPDiscriminator
 
@@ -37,8 +41,10 @@ class AdversarialAutoencoder(InfoVAE):
             semi-supervised training: above 0 `fit` takes pairs (x, y) with y = -1 for unlabeled
             examples, and the ledger has `classification` (nats) and `accuracy`, means over the
             labeled examples. At 0 labels are ignored.
-        consistency_weight: of `consistency.category_consistency` between an image and its
-            `random_affine`; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
+        consistency_weight: of `consistency.category_consistency` between an image and a moved
+            one; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
+        consistency: how it is moved: "adversarial" (`consistency.adversarial_shift`, which knows
+            nothing of images), "affine" (`consistency.random_affine`, an augmentation) or "both".
     """
 
     def __init__(
@@ -53,9 +59,14 @@ class AdversarialAutoencoder(InfoVAE):
         lambda_: float = 1.0,
         classification_weight: float = 0.0,
         consistency_weight: float = 0.0,
+        consistency: str = "adversarial",
         seed: int = 0,
         **kwargs,
     ):
+        if consistency not in ("adversarial", "affine", "both"):
+            raise ValueError(
+                f'consistency is "adversarial", "affine" or "both", got {consistency!r}.'
+            )
         weights = {
             "classification_weight": float(classification_weight),
             "consistency_weight": float(consistency_weight),
@@ -81,6 +92,7 @@ class AdversarialAutoencoder(InfoVAE):
         self.category_noise = float(category_noise)
         self.classification_weight = weights["classification_weight"]
         self.consistency_weight = weights["consistency_weight"]
+        self.consistency = consistency
 
     def ledger_names(self) -> list[str]:
         names = super().ledger_names()
@@ -90,13 +102,26 @@ class AdversarialAutoencoder(InfoVAE):
     def encoder_terms(self, parameters, x, labels, seed, training):
         loss, terms = 0.0, {}
         if self.consistency_weight:
-            moved = self.encoder(random_affine(x, seed), training=training)
-            consistency = category_consistency(parameters["logits"], moved["logits"])
+            logits = parameters["logits"]
+            moved_logits = self._classify(self._move(x, logits, seed, training), training)
+            consistency = category_consistency(logits, moved_logits)
             loss, terms = self.consistency_weight * consistency, {"consistency": consistency}
         if self.classification_weight:
             more = self._classification(parameters["logits"], labels)
             loss, terms = loss + self.classification_weight * more["classification"], terms | more
         return loss, terms
+
+    def _move(self, x: tf.Tensor, logits: tf.Tensor, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        if self.consistency == "adversarial":
+            return adversarial_shift(x, logits, lambda y: self._classify(y, training), seed)
+        x = random_affine(x, seed)
+        if self.consistency == "affine":
+            return x
+        logits = self._classify(x, training)
+        return adversarial_shift(x, logits, lambda y: self._classify(y, training), seed)
+
+    def _classify(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        return self.encoder(x, training=training)["logits"]
 
     def _classification(self, logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
         if labels is None:
@@ -130,6 +155,7 @@ class AdversarialAutoencoder(InfoVAE):
             "category_noise": self.category_noise,
             "classification_weight": self.classification_weight,
             "consistency_weight": self.consistency_weight,
+            "consistency": self.consistency,
         }
 
 

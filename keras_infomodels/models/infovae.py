@@ -1,7 +1,6 @@
 """InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,10 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import distributions, seeds
-from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
 from keras_infomodels.datasets.batches import (
     check_images,
-    epoch_variable,
     is_repeatable,
     iterate_images,
     order_of_epoch_0,
@@ -33,6 +30,7 @@ from keras_infomodels.information import (
 )
 from keras_infomodels.models.checks import check_networks, check_objective, check_weights
 from keras_infomodels.models.ledger import LedgerModel, Player
+from keras_infomodels.models.signatures import vae_signatures
 from keras_infomodels.networks import Network
 
 tfd = tfp.distributions
@@ -173,12 +171,12 @@ class InfoVAE(LedgerModel):
         """
         q = self._code(self._images(x))
         z = q.sample(seed=self._drawing_seed(seed)) if sample else q.mean()
-        return self._mean_image(z)
+        return self.mean_image(z)
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
         prior = prior_distribution(self.prior)
-        return self._mean_image(prior.sample(n, seed=self._drawing_seed(seed)))
+        return self.mean_image(prior.sample(n, seed=self._drawing_seed(seed)))
 
     def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
         """Images on the straight line between the posterior means of two images.
@@ -193,7 +191,7 @@ class InfoVAE(LedgerModel):
         if steps < 2:
             raise ValueError(f"steps counts both ends, so it is at least 2; got {steps}.")
         start, end = self._code(self._images(tf.stack([a, b]))).mean()
-        return self._mean_image(tf.linspace(start, end, steps))
+        return self.mean_image(tf.linspace(start, end, steps))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of the reconstruction at the mean of q(z|x)."""
@@ -226,54 +224,12 @@ class InfoVAE(LedgerModel):
         The draws repeat: they depend on the model's seed and the batch's number. See
         `mutual_information` for the arguments; each array has shape (N, d).
         """
-        self._check_data(x)
+        self.check_data(x)
         return self._encodings(x, batch_size, limit)
 
-    @classmethod
-    def from_preset(
-        cls, name_or_dir: str | Path, load_weights: bool = True, dtype=None
-    ) -> "InfoVAE":
-        """`presets.from_preset`, refusing a model of another class."""
-        from keras_infomodels import presets
-
-        model = presets.from_preset(name_or_dir, load_weights, dtype)
-        if not isinstance(model, cls):
-            raise ValueError(
-                f"{name_or_dir} is a {type(model).__name__}, not a {cls.__name__}; use "
-                f"{type(model).__name__}.from_preset or keras_infomodels.from_preset."
-            )
-        return model
-
-    def save_to_preset(self, folder: str | Path, **metadata) -> Path:
-        """`presets.save_to_preset`."""
-        from keras_infomodels import presets
-
-        return presets.save_to_preset(self, folder, **metadata)
-
     def export_signatures(self) -> dict:
-        """name -> (function of named tensors to a dict of tensors, its `tf.TensorSpec`s).
-
-        Inference only, without TFP and without random numbers: noise is an input.
-        """
-        image = tf.TensorSpec((None, *self.data_shape), tf.float32, name="image")
-        z = tf.TensorSpec((None, self.latent_dim), tf.float32, name="z")
-        noise = tf.TensorSpec((None, self.latent_dim), tf.float32, name="noise")
-
-        def encode(image):
-            parameters = self.encoder(self.likelihood.observe(image, None), training=False)
-            outputs = {name: parameters[name] for name in ("loc", "scale") if name in parameters}
-            if self.categorical:
-                outputs["probabilities"] = tf.nn.softmax(parameters["logits"])
-            return outputs
-
-        signatures = {
-            "reconstruct": (lambda image: {"image": self(image, training=False)}, [image]),
-            "encode": (encode, [image]),
-            "decode": (lambda z: {"image": self._mean_image(z)}, [z]),
-        }
-        if isinstance(self.prior, StandardNormal):
-            signatures["generate"] = (lambda noise: {"image": self._mean_image(noise)}, [noise])
-        return signatures
+        """What an exported file offers; see `models.signatures.vae_signatures`."""
+        return vae_signatures(self)
 
     # What Keras calls
 
@@ -288,21 +244,6 @@ class InfoVAE(LedgerModel):
         names += ["rate"] if self.has_density else []
         names += [] if self.divergence is None else self.divergence.term_names()
         return names + (["discriminator_loss"] if self._discriminators() else [])
-
-    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
-        """As `keras.Model.fit`; x is an array or dataset of images, labels are ignored.
-
-        A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
-        a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
-        """
-        for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
-            self._check_data(data)
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            own = [StopOnNonFinite()] + ([] if epoch_variable(x) is None else [FollowEpoch(x)])
-            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
-        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
 
     def evaluate(
         self,
@@ -323,7 +264,7 @@ class InfoVAE(LedgerModel):
         """
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
         if not within_fit:
-            self._check_data(x)
+            self.check_data(x)
         with order_of_epoch_0(x):
             logs = super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
@@ -432,7 +373,7 @@ class InfoVAE(LedgerModel):
             return discrete_entropy(loc)
         return aggregated_mutual_information(z, loc, scale)
 
-    def _check_data(self, data):
+    def check_data(self, data):
         examples = check_images(data, self.data_shape, self.likelihood)
         if examples is None:
             return
@@ -451,7 +392,8 @@ class InfoVAE(LedgerModel):
     def _code(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))
 
-    def _mean_image(self, z: tf.Tensor) -> tf.Tensor:
+    def mean_image(self, z: tf.Tensor) -> tf.Tensor:
+        """E[x|z], made of operations that TFLite has."""
         return self.likelihood.mean(self.decoder(z, training=False))
 
     def _encode_batch(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:

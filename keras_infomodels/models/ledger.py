@@ -1,12 +1,15 @@
 """What `fit` needs of a model whose loss is a ledger of named terms."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_infomodels import seeds
+from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
+from keras_infomodels.datasets.batches import epoch_variable
 
 __all__ = ["LedgerModel", "Player"]
 
@@ -32,7 +35,8 @@ class Player:
 class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
-    A subclass has an integer `seed` and defines `players`, `ledger_names` and `terms`.
+    A subclass has an integer `seed` and defines `players`, `ledger_names`, `terms` and
+    `check_data`.
 
     Attributes:
         of_labeled: names of terms that are means over the batch's labeled examples alone.
@@ -53,6 +57,31 @@ class LedgerModel(keras.Model):
     ) -> dict[str, tf.Tensor]:
         """The scalars of one batch, by name; all randomness comes from `seed`, int32 (2,)."""
         raise NotImplementedError
+
+    def check_data(self, data):
+        """Raises ValueError for images that the model cannot take."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_preset(
+        cls, name_or_dir: str | Path, load_weights: bool = True, dtype=None
+    ) -> "LedgerModel":
+        """`presets.from_preset`, refusing a model of another class."""
+        from keras_infomodels import presets
+
+        model = presets.from_preset(name_or_dir, load_weights, dtype)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"{name_or_dir} is a {type(model).__name__}, not a {cls.__name__}; use "
+                f"{type(model).__name__}.from_preset or keras_infomodels.from_preset."
+            )
+        return model
+
+    def save_to_preset(self, folder: str | Path, **metadata) -> Path:
+        """`presets.save_to_preset`."""
+        from keras_infomodels import presets
+
+        return presets.save_to_preset(self, folder, **metadata)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
         """As `keras.Model.compile`, without `loss` and `metrics`: both are the ledger.
@@ -97,6 +126,21 @@ class LedgerModel(keras.Model):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return [*getattr(self, "_metrics_by_name", {}).values()]
+
+    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+        """As `keras.Model.fit`; x is an array or dataset of images, or of images and labels.
+
+        A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
+        a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
+        """
+        for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
+            self.check_data(data)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            own = [StopOnNonFinite()] + ([] if epoch_variable(x) is None else [FollowEpoch(x)])
+            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
+        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
 
     def train_step(self, data):
         x, labels = self.unpack(data)
