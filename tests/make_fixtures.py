@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_infomodels import models, networks
+from keras_infomodels.distributions import CategoricalNormal
 
 PRESETS = Path(__file__).parent / "fixtures" / "presets"
 
@@ -19,16 +20,24 @@ def make(name: str):
     if folder.exists():
         raise SystemExit(f"{folder} exists; it is not written again.")
     keras.utils.set_random_seed(0)
-    shared = {"image_shape": (6, 6, 1), "latent_dim": 2}
-    model = models.MODELS[name](
-        networks.ConvEncoder(filters=(2, 3), width=4, name="encoder", **shared),
-        networks.MLPDecoder(widths=(4,), name="decoder", **shared),
+    shared = {"image_shape": (6, 6, 1)}
+    categories = 3 if name.endswith("_with_category") else 0
+    encoder = networks.ConvEncoder(
+        filters=(2, 3), width=4, latent_dim=2, categories=categories, name="encoder", **shared
+    )
+    decoder = networks.MLPDecoder(widths=(4,), latent_dim=2 + categories, name="decoder", **shared)
+    model = models.MODELS[name.removesuffix("_with_category")](
+        encoder,
+        decoder,
+        prior=CategoricalNormal(categories, 2) if categories else None,
         likelihood="bernoulli_stochastic",
         name=name,
     )
     model.save_to_preset(folder)
     x = np.linspace(0, 1, 72, dtype=np.float32).reshape(2, 6, 6, 1)
-    np.savez(folder / "expected.npz", x=x, reconstruction=model(x), loc=model.encode(x).mean())
+    q = model.encode(x)
+    loc = q["z"].mean() if categories else q.mean()
+    np.savez(folder / "expected.npz", x=x, reconstruction=model(x), loc=loc)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,23 @@ def test_the_exact_discriminator_reads_the_closed_forms(mean, jsd):
     assert float(estimates["log_ratio"]) == pytest.approx(mean**2 / 2, rel=0.02)
 
 
+def test_noise_blurs_both_distributions():
+    """With noise of variance 3, N(4, 1) and N(0, 1) are as far apart as N(2, 1) and N(0, 1)."""
+    z = tf.random.stateless_normal((100_000, 1), [1, 2]) + 4
+    prior = StandardNormal(1).distribution()
+    # T = log N(z; 0, 4) - log N(z; 4, 4) = 2 - z
+    network = exact_discriminator(1.0)
+    network.set_weights([np.array([[-1.0]]), np.array([2.0])])
+    divergence = Adversarial(network, "log_ratio", noise=3**0.5)
+    estimates = divergence.estimates(z, prior, tf.constant([3, 4]))
+    assert float(estimates["jensen_shannon"]) == pytest.approx(0.3368, abs=0.005)
+    assert float(estimates["log_ratio"]) == pytest.approx(2, rel=0.02)
+    loss = divergence(z, None, prior, tf.constant([3, 4]))
+    assert float(loss) == pytest.approx(2, rel=0.02)
+    with pytest.raises(ValueError, match="noise is at least 0"):
+        Adversarial(network, noise=-1.0)
+
+
 @pytest.mark.parametrize(("mean", "jsd"), [(1.0, 0.1114), (2.0, 0.3368), (4.0, 0.6327)])
 def test_a_trained_discriminator_reaches_its_optimum(mean, jsd):
     keras.utils.set_random_seed(0)

@@ -45,6 +45,9 @@ class AdversarialAutoencoder(InfoVAE):
             one; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
         consistency: how it is moved: "adversarial" (`consistency.adversarial_shift`, which knows
             nothing of images), "affine" (`consistency.random_affine`, an augmentation) or "both".
+        consistency_warmup_steps: training steps over which its weight rises from 0 in a line. At
+            full weight from the start the category may stay undecided: a category that is as
+            likely as any other for every image withstands all.
     """
 
     def __init__(
@@ -60,9 +63,12 @@ class AdversarialAutoencoder(InfoVAE):
         classification_weight: float = 0.0,
         consistency_weight: float = 0.0,
         consistency: str = "adversarial",
+        consistency_warmup_steps: int = 0,
         seed: int = 0,
         **kwargs,
     ):
+        if consistency_warmup_steps < 0:
+            raise ValueError(f"consistency_warmup_steps is at least 0: {consistency_warmup_steps}.")
         if consistency not in ("adversarial", "affine", "both"):
             raise ValueError(
                 f'consistency is "adversarial", "affine" or "both", got {consistency!r}.'
@@ -93,6 +99,7 @@ class AdversarialAutoencoder(InfoVAE):
         self.classification_weight = weights["classification_weight"]
         self.consistency_weight = weights["consistency_weight"]
         self.consistency = consistency
+        self.consistency_warmup_steps = int(consistency_warmup_steps)
 
     def ledger_names(self) -> list[str]:
         names = super().ledger_names()
@@ -105,7 +112,11 @@ class AdversarialAutoencoder(InfoVAE):
             logits = parameters["logits"]
             moved_logits = self._classify(self._move(x, logits, seed, training), training)
             consistency = category_consistency(logits, moved_logits)
-            loss, terms = self.consistency_weight * consistency, {"consistency": consistency}
+            weight = self.consistency_weight
+            if training and self.consistency_warmup_steps:
+                steps = tf.cast(self.optimizer.iterations, tf.float32)
+                weight *= tf.minimum(steps / self.consistency_warmup_steps, 1.0)
+            loss, terms = weight * consistency, {"consistency": consistency}
         if self.classification_weight:
             more = self._classification(parameters["logits"], labels)
             loss, terms = loss + self.classification_weight * more["classification"], terms | more
@@ -156,6 +167,7 @@ class AdversarialAutoencoder(InfoVAE):
             "classification_weight": self.classification_weight,
             "consistency_weight": self.consistency_weight,
             "consistency": self.consistency,
+            "consistency_warmup_steps": self.consistency_warmup_steps,
         }
 
 

@@ -51,7 +51,7 @@ def adversarial_shift(
     logits: tf.Tensor,
     classify: Callable[[tf.Tensor], tf.Tensor],
     seed: tf.Tensor,
-    radius: float = 1.5,
+    radius: float = 1.0,
 ) -> tf.Tensor:
     """Each image moved by `radius` into the direction that changes its category most.
 
