@@ -69,16 +69,23 @@ class AtomicBackup(keras.callbacks.Callback):
             return 0, False
         done = max(backups)
         self._restored = backups[done]
+        document = json.loads((self._restored / "callbacks.json").read_text())
+        if document["classes"] != self._classes():
+            raise ValueError(
+                f"The backup in {self.directory} is of a training with the callbacks "
+                f"{document['classes']}, not {self._classes()}; go on with the same."
+            )
         model.load_weights(self._restored / "model.weights.h5")
-        return done, json.loads((self._restored / "callbacks.json").read_text())["stopped"]
+        return done, document["stopped"]
 
     def on_train_begin(self, logs=None):
-        if self._restored is None:
+        folder, self._restored = self._restored, None
+        if folder is None:
             return
-        states = json.loads((self._restored / "callbacks.json").read_text())["states"]
+        states = json.loads((folder / "callbacks.json").read_text())["states"]
         for index, (callback, state) in enumerate(zip(self.callbacks, states, strict=True)):
             vars(callback).update(state)
-            path = self._restored / f"best_{index}.npz"
+            path = folder / f"best_{index}.npz"
             if path.exists():
                 with np.load(path, allow_pickle=False) as arrays:
                     callback.best_weights = [arrays[name] for name in arrays.files]
@@ -91,7 +98,11 @@ class AtomicBackup(keras.callbacks.Callback):
             {name: value for name, value in vars(each).items() if name in self.STATE}
             for each in self.callbacks
         ]
-        document = {"stopped": self.model.stop_training, "states": states}
+        document = {
+            "stopped": self.model.stop_training,
+            "classes": self._classes(),
+            "states": states,
+        }
         (unfinished / "callbacks.json").write_text(json.dumps(document, default=float))
         for index, callback in enumerate(self.callbacks):
             if (weights := getattr(callback, "best_weights", None)) is not None:
@@ -100,9 +111,13 @@ class AtomicBackup(keras.callbacks.Callback):
         if target.exists():  # of a run that was told to begin earlier
             shutil.rmtree(target)
         os.replace(unfinished, target)
-        for path in self.directory.iterdir():
-            if path != target:
-                shutil.rmtree(path)
+        for pattern in ("after_epoch_*", "unfinished-*"):
+            for path in self.directory.glob(pattern):
+                if path != target:
+                    shutil.rmtree(path)
+
+    def _classes(self) -> list[str]:
+        return [type(callback).__name__ for callback in self.callbacks]
 
     def _backups(self) -> dict[int, Path]:
         paths = self.directory.glob("after_epoch_*")
@@ -122,7 +137,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
             return
         where = f"step {int(self.model.optimizer.iterations) + 1}"
         if broken == ["loss"]:
-            what = "a gradient"
+            what = "a gradient, a penalty or the weighted sum"
         else:
             what = " and ".join(name for name in broken if name != "loss")
         raise FloatingPointError(

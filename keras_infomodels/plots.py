@@ -142,7 +142,8 @@ def learning_curves(
             label = f"ceiling {ceilings[term]:.2f}"
             axes.axhline(ceilings[term], color=_OKABE_ITO[6], linestyle="--", label=label)
             axes.set_ylim(bottom=0)
-        unit = "" if term in ("divergence", "loss") else " (nats)"
+        unitless = ("accuracy", "divergence", "learning_rate", "loss")
+        unit = "" if term in unitless else " (nats)"
         axes.set(title=term.replace("_", " ") + unit, xlabel="epoch")
         axes.legend(frameon=False)
     return figure

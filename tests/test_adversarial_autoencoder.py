@@ -194,5 +194,8 @@ def test_only_adversaries_serve_a_category(make_categorical):
     with pytest.raises(ValueError, match="incompatible with the layer"):
         models.InfoVAE(model.encoder, model.decoder, model.prior, alpha=1.0, divergence=wrong)
     model = make_categorical(classification_weight=1.0)
+    x = np.zeros((4, 8, 8, 1), np.float32)
     with pytest.raises(ValueError, match="pairs"):
-        model.fit(np.zeros((4, 8, 8, 1), np.float32), verbose=0)
+        model.fit(x, verbose=0)
+    with pytest.raises(ValueError, match="argmax"):
+        model.fit(x, np.eye(4), verbose=0)

@@ -84,7 +84,8 @@ def test_the_adversarial_shift_finds_the_direction_that_counts():
     shift = (moved - images).numpy().reshape(50, 4)
     np.testing.assert_allclose(np.abs(shift[:, 0]), 0.5, rtol=1e-5)
     np.testing.assert_allclose(shift[:, 1:], 0, atol=1e-6)
-    assert {-0.5, 0.5} == set(np.round(shift[:, 0], 3))  # each way, by its random start
+    start = tf.random.stateless_normal(images.shape, [0, 1]).numpy()[:, 0, 0, 0]
+    np.testing.assert_array_equal(np.sign(shift[:, 0]), np.sign(start))  # uphill from there
     np.testing.assert_array_equal(tape.gradient(moved, images), 1)  # the direction is a constant
 
 

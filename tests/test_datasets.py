@@ -125,7 +125,7 @@ def test_few_labels_are_in_every_batch():
 
 
 def test_kept_labels_are_balanced_and_a_function_of_the_seed():
-    labels = np.repeat(np.arange(4), [30, 20, 40, 50])
+    labels = np.repeat(np.arange(4), [30, 20, 40, 50]).astype(np.uint8)
     kept = datasets.keep_labels(labels, 40, seed=0)
     assert np.bincount(kept + 1).tolist() == [100, 10, 10, 10, 10]
     np.testing.assert_array_equal(kept[kept >= 0], labels[kept >= 0])

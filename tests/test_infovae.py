@@ -52,7 +52,7 @@ def test_alpha_of_one_takes_the_rate_out_of_the_gradient(make_model, images):
     model = make_model(InfoVAE, alpha=1.0, lambda_=1e-9)
     x, seed = tf.constant(images), tf.constant([1, 2])
     with tf.GradientTape(persistent=True) as tape:
-        terms = model.terms(x, seed, training=True)
+        terms = model.terms(x, None, seed, training=True)
     of_loss = tape.gradient(terms["loss"], model.trainable_variables)
     of_reconstruction = tape.gradient(terms["reconstruction"], model.trainable_variables)
     for a, b in zip(of_loss, of_reconstruction, strict=True):

@@ -44,6 +44,12 @@ def test_a_recipe_survives_toml(tmp_path):
         ('model = "vae"\ndataset = "mnist"\ndeterministic = 1\n', "deterministic is bool"),
         ('model = "vae"\ndataset = "mnist"\nepochs = true\n', "epochs is int"),
         ('model = "aae"\ndataset = "mnist"\nlabeled = 100\n', "belong together"),
+        (
+            'model = "aae"\ndataset = "mnist"\nlabeled = 100\nclassification_weight = 1.0\n'
+            "patience = 3\n",
+            "fixed number of epochs",
+        ),
+        ('model = "aae"\ndataset = "mnist"\nconsistency = "both"\n', "needs a consistency_weight"),
     ],
 )
 def test_recipes_that_make_no_sense_are_refused(tmp_path, text, what):

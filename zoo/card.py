@@ -1,6 +1,7 @@
 """The card of a preset: a README.md written from its metadata.json."""
 
 import json
+import os
 from pathlib import Path
 
 from keras_infomodels.zoo.recipes import Recipe
@@ -14,14 +15,26 @@ _TITLES = {
     "mmd_vae": "MMD-VAE",
     "aae": "Adversarial autoencoder",
 }
-_UNITS = {"divergence": "the divergence's own unit", "loss": "weighted sum"}
+_UNITS = {
+    "accuracy": "fraction",
+    "divergence": "the divergence's own unit",
+    "loss": "weighted sum",
+}
 
 
 def write_card(folder: str | Path, recipe: Recipe):
     """Writes README.md; every figure on it comes from metadata.json."""
     folder = Path(folder)
     facts = json.loads((folder / "metadata.json").read_text())
-    (folder / "README.md").write_text(_card(folder.resolve().name, recipe, facts))
+    temporary = folder / "README.md.tmp"
+    temporary.write_text(_card(folder.resolve().name, recipe, facts))
+    os.replace(temporary, folder / "README.md")
+
+
+def _kind_of_information(metrics: dict) -> str:
+    if "information_category" in metrics:
+        return "The category's information is that of these examples, exactly."
+    return "The mutual information is a lower bound from at most 10,000 encodings."
 
 
 def _card(name: str, recipe: Recipe, facts: dict) -> str:
@@ -46,7 +59,7 @@ datasets: [{recipe.dataset}]
 ## Figures
 
 On the split `{split}`, looked at once, after training; one run, seed {recipe.seed}. Observation
-model: `{recipe.likelihood}`. The mutual information is a lower bound from at most 10,000 encodings.
+model: `{recipe.likelihood}`. {_kind_of_information(metrics)}
 
 | term | value | unit |
 |---|---|---|

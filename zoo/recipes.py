@@ -44,7 +44,7 @@ class Recipe:
         discriminator_widths, discriminator_learning_rate: of an aae's discriminators and Adam.
         batch_size, epochs, learning_rate, beta_1: of Adam; beta_1 of both optimizers.
         schedule: "cosine" (to 0 over the run), "constant" or "plateau" (halved whenever val_loss
-            has not improved for 3 epochs).
+            has not improved for 3 epochs; a discriminator's rate stays).
         patience: epochs without a better val_loss before training stops and takes the best
             weights; None never stops.
         seed: of the initial weights, the order of the data and the noise.
@@ -101,6 +101,13 @@ class Recipe:
                 raise ValueError(f"{name} is above 0, got {getattr(self, name)!r}.")
         if (self.labeled is None) != (self.classification_weight is None):
             raise ValueError("labeled and classification_weight belong together.")
+        if self.labeled is not None and (self.patience is not None or self.schedule == "plateau"):
+            raise ValueError(
+                "patience and the schedule plateau watch val_loss, which with labeled images holds "
+                "all labels of the validation split; take a fixed number of epochs."
+            )
+        if self.consistency is not None and self.consistency_weight is None:
+            raise ValueError("consistency needs a consistency_weight.")
         if self.sigma is not None and self.likelihood != "gaussian":
             raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:

@@ -56,11 +56,14 @@ def train(
     waiting = _waiting_callbacks(recipe)
     backup = AtomicBackup(run / "checkpoints", waiting)
     first, stopped = backup.restore(model) if resume else (0, False)
-    if first and (out / "config.json").exists():
+    # The card is written last.
+    if first and (out / "README.md").exists():
         raise FileExistsError(f"The run in {out} is finished: there is nothing to resume.")
     history = History(run / "history.csv", first)
-    images, labels = _test_arrays(recipe, data_dir)
-    pictures = [Pictures(run / "pictures", images[:32], pictures_every)] if pictures_every else []
+    pictures = []
+    if pictures_every:
+        examples = keras.tree.flatten(next(iter(validation)))[0]
+        pictures.append(Pictures(run / "pictures", examples, pictures_every))
     start = time.monotonic()
     model.fit(
         training,
@@ -89,7 +92,7 @@ def train(
         "mutual_information": math.log(min(examples, 10_000)),
         "information_category": math.log(recipe.categories),
     }
-    plots.save_run(model, history.rows, images, labels, run, ceilings)
+    plots.save_run(model, history.rows, *_test_arrays(recipe, data_dir), run, ceilings)
     write_card(out, recipe)
     return model
 

@@ -94,7 +94,7 @@ def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
         labels: (n,), integers from 0.
         count: a multiple of the number of classes.
     """
-    labels = np.asarray(labels)
+    labels = np.asarray(labels).astype(np.int64)  # uint8 has no -1
     kinds, sizes = np.unique(labels, return_counts=True)
     each = count // len(kinds)
     if count < 1 or count % len(kinds) or each > sizes.min():

@@ -72,8 +72,9 @@ def log_likelihood(
             )
             if path is not None:
                 _write(Path(path), values)
+    values = values[:seen]
     error = float(values.std(ddof=1) / np.sqrt(seen)) if seen > 1 else float("nan")
-    return Estimate(float(values[:seen].mean(dtype=np.float64)), error, "lower bound")
+    return Estimate(float(values.mean(dtype=np.float64)), error, "lower bound")
 
 
 def _write(path: Path, values: np.ndarray):

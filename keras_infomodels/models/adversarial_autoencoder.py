@@ -99,6 +99,8 @@ class AdversarialAutoencoder(InfoVAE):
         self.classification_weight = weights["classification_weight"]
         self.consistency_weight = weights["consistency_weight"]
         self.consistency = consistency
+        if self.consistency_weight and consistency != "adversarial":
+            self.supports_jit = False  # XLA has no affine transform of images
         self.consistency_warmup_steps = int(consistency_warmup_steps)
 
     def ledger_names(self) -> list[str]:
@@ -138,6 +140,11 @@ class AdversarialAutoencoder(InfoVAE):
         if labels is None:
             raise ValueError(
                 "A model with a classification_weight takes pairs (x, y), y = -1 for unlabeled."
+            )
+        if len(labels.shape) > 1 and labels.shape[-1] != 1:
+            raise ValueError(
+                f"Labels are integers of shape (batch,), -1 for unlabeled; got {labels.shape}. "
+                "Turn one-hot labels into integers with an argmax."
             )
         labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
         labeled = tf.cast(labels >= 0, tf.float32)

@@ -58,8 +58,9 @@ def check_objective(model):
         )
     if model.categorical and (model.rate_weight or not isinstance(model.divergence, Partwise)):
         raise ValueError(
-            "With the prior CategoricalNormal the model is an adversarial autoencoder: alpha=1 and "
-            'divergence={"category": Adversarial(...), "z": Adversarial(...)}.'
+            "With the prior CategoricalNormal the model is an adversarial autoencoder: "
+            'AdversarialAutoencoder with discriminator={"category": ..., "z": ...} (or None), or '
+            'InfoVAE with alpha=1 and divergence={"category": Adversarial(...), "z": ...}.'
         )
     if model.deterministic and model.rate_weight:
         raise ValueError(

@@ -55,7 +55,9 @@ def adversarial_shift(
 ) -> tf.Tensor:
     """Each image moved by `radius` into the direction that changes its category most.
 
-    The direction is one power iteration's, from a random start; no gradient flows through it.
+    The direction is one power iteration's, from a random start; no gradient flows through it. An
+    image whose category is certain to the last bit has no such direction and is moved less, or not
+    at all; in float16 that begins earlier.
     Source: Miyato et al., "Virtual adversarial training", 2018, algorithm 1; used for clustering
     by Hu et al., 2017.
 

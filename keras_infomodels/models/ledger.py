@@ -191,14 +191,14 @@ class LedgerModel(keras.Model):
 
     @staticmethod
     def _are_finite(gradients, optimizers) -> tf.Tensor:
-        # Scaled gradients overflow now and then, and their optimizer deals with it.
-        scaled = keras.optimizers.LossScaleOptimizer
-        checked = [
-            tf.reduce_all(tf.math.is_finite(gradient))
-            for own, optimizer in zip(gradients, optimizers, strict=True)
-            for gradient in own
-            if gradient is not None and not isinstance(optimizer, scaled)
-        ]
+        checked = []
+        for own, optimizer in zip(gradients, optimizers, strict=True):
+            finite = [tf.reduce_all(tf.math.is_finite(g)) for g in own if g is not None]
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                # Scaled gradients overflow now and then, and this optimizer then lowers its scale.
+                checked.append(tf.reduce_all(finite) | (optimizer.dynamic_scale > 1.0))
+            else:
+                checked += finite
         return tf.reduce_all(checked)
 
     def _log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
