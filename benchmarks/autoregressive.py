@@ -131,6 +131,7 @@ def run(name: str, data: dict[str, np.ndarray], out: Path, epochs: int) -> dict:
     figure = plots.image_grid(model.draw(z, 1), 8, f"{name}: each row shares one z")
     plots.save(figure, out / f"{name}.png")
     return {
+        "epochs": epochs,
         "parameters": model.count_params(),
         "reconstruction": logs["reconstruction"],
         "rate": logs["rate"],
@@ -158,7 +159,7 @@ def main():
     path = arguments.out / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {}
     for name in NAMES:
-        if name not in results:
+        if results.get(name, {}).get("epochs") != arguments.epochs:
             results[name] = run(name, data, arguments.out, arguments.epochs)
             path.write_text(json.dumps(results, indent=1) + "\n")
     print("| | I_q(x;z), nats | rate | NLL, 100 samples, 1,000 test images | reconstruction |")

@@ -7,7 +7,8 @@ Recipes: zoo/presets/aae_clusters_mnist and zoo/presets/aae_semisupervised_mnist
 weights, the order, the noise and which labels are kept. Nothing is chosen on the test images or on
 labels that training does not get. Clusters: each takes a label of *training* images for its name,
 that of its most confident one (the paper's protocol) or its most frequent one, and is scored on the
-10,000 test images. A finished run is not run again, an interrupted one goes on.
+10,000 test images. A finished run is not run again, an interrupted one goes on (and its seconds are
+then those of its last part).
 """
 
 import argparse
@@ -15,6 +16,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from scipy.special import logsumexp
 
 FIELDS = ("row", "seed", "most_confident", "majority", "one_to_one", "nmi", "error", "seconds")
 
@@ -24,19 +26,24 @@ def scores(model, recipe, data_dir) -> dict:
     from keras_infomodels import datasets
     from keras_infomodels.evaluation import clustering_error
 
-    def probabilities(split):
-        images, labels = datasets.load_arrays(recipe.dataset, split, data_dir=data_dir)
+    def logits_of(split):
+        images, labels = datasets.load_arrays(
+            recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
+        )
         parts = [images[i : i + 2000] / np.float32(255) for i in range(0, len(images), 2000)]
-        means = [model.encode(part)["category"].mean().numpy() for part in parts]
-        return np.concatenate(means), labels
+        logits = [model.encode(part)["category"].logits.numpy() for part in parts]
+        return np.concatenate(logits).astype(np.float64), labels
 
-    p, labels = probabilities(recipe.test_split)
+    logits, labels = logits_of(recipe.test_split)
     if recipe.labeled is not None:
-        return {"error": float(np.mean(p.argmax(1) != labels))}
-    named, names = probabilities(recipe.train_split)
+        return {"error": float(np.mean(logits.argmax(1) != labels))}
+    named, names = logits_of(recipe.train_split)
     naming = (names, named.argmax(1))
+    # ln of the odds against all other clusters: probabilities round to 1 and leave ties.
+    others = np.where(np.eye(named.shape[1])[naming[1]], -np.inf, named)
+    confidence = named.max(1) - logsumexp(others, axis=1)
     results = {
-        matching: clustering_error(labels, p.argmax(1), matching, naming, named.max(1))
+        matching: clustering_error(labels, logits.argmax(1), matching, naming, confidence)
         for matching in ("most_confident", "majority", "one_to_one")
     }
     nmi = results["majority"].nmi
@@ -49,7 +56,7 @@ def run(row: str, recipe, out: Path, data_dir) -> dict:
     from keras_infomodels import load_model
     from keras_infomodels.zoo.training import train
 
-    if not (out / "config.json").exists():
+    if not (out / "README.md").exists():
         train(recipe, out, data_dir, resume=(out / "recipe.toml").exists())
     model = load_model(out)
     seconds = json.loads((out / "metadata.json").read_text())["training"]["seconds"]
@@ -62,7 +69,7 @@ def main():
     parser.add_argument("task", choices=("clusters", "labels"))
     parser.add_argument("--heads", type=int, default=16, help="clusters: number of categories")
     parser.add_argument("--labeled", type=int, default=100, help="labels: how many are known")
-    parser.add_argument("--consistency", help="adversarial or affine; the recipe's if left out")
+    parser.add_argument("--consistency", help="adversarial, affine, both or none; both if left out")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, default=Path("runs/categories"))
@@ -75,13 +82,15 @@ def main():
         name, changes = "aae_clusters_mnist", {"categories": arguments.heads}
     else:
         name, changes = "aae_semisupervised_mnist", {"labeled": arguments.labeled}
-    if arguments.consistency:
+    if arguments.consistency == "none":
+        changes |= {"consistency": None, "consistency_weight": None}
+    elif arguments.consistency:
         changes["consistency"] = arguments.consistency
     path = zoo.PRESETS / name / "recipe.toml"
     arguments.out.mkdir(parents=True, exist_ok=True)
     table = arguments.out / "categories.csv"
     rows = list(csv.DictReader(table.open())) if table.exists() else []
-    kind = Recipe.load(path, **changes).consistency
+    kind = Recipe.load(path, **changes).consistency or "none"
     row = f"{arguments.task}_{arguments.heads if 'categories' in changes else arguments.labeled}"
     row = f"{row}_{kind}"
     for seed in arguments.seeds:

@@ -23,7 +23,12 @@ def main():
 
     recipe = Recipe.load(arguments.folder / "recipe.toml")
     model = load_model(arguments.folder)
-    images, _ = datasets.load_arrays(recipe.dataset, recipe.test_split, data_dir=arguments.data_dir)
+    images, _ = datasets.load_arrays(
+        recipe.dataset,
+        recipe.test_split,
+        data_dir=arguments.data_dir,
+        image_size=recipe.image_size,
+    )
     images = images / images.dtype.type(255) if images.max() > 1 else images
     print(f"{recipe.dataset}, {model.likelihood!r}")
     for count, samples, batch in ((len(images), 200, 25), (1000, 1000, 5)):

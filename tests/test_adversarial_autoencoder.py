@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_infomodels
 from keras_infomodels import datasets, models, networks
+from keras_infomodels.callbacks import AtomicBackup
 from keras_infomodels.distributions import CategoricalNormal, StandardNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.information import category_information
@@ -123,6 +124,50 @@ def test_consistency_makes_the_category_withstand_moves(make_categorical, images
     history = model.fit(images, batch_size=20, epochs=15, verbose=0).history
     assert history["consistency"][-1] < 0.6 * history["consistency"][0]
     assert history["consistency"][-1] > 0
+
+
+def test_a_resumed_run_ends_on_the_same_bits(make_categorical, images, tmp_path):
+    """Both optimizers, labels, a warm-up and both kinds of moves."""
+
+    def run(directory, epochs):
+        model = make_categorical(
+            classification_weight=1.0,
+            consistency_weight=5.0,
+            consistency="both",
+            consistency_warmup_steps=6,
+        )
+        backup = AtomicBackup(directory)
+        first, _ = backup.restore(model)
+        labels = np.where(np.arange(40) < 8, np.arange(40) % K, -1)
+        data = datasets.from_arrays(images, labels, batch_size=10, labeled_per_batch=4)
+        model.fit(data, initial_epoch=first, epochs=epochs, callbacks=[backup], verbose=0)
+        return model
+
+    straight = run(tmp_path / "straight", 2)
+    run(tmp_path / "broken", 1)
+    resumed = run(tmp_path / "broken", 2)
+    for name in ("optimizer", "discriminator_optimizer"):
+        pairs = zip(
+            getattr(straight, name).variables, getattr(resumed, name).variables, strict=True
+        )
+        assert all(np.array_equal(a, b) for a, b in pairs)
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("consistency", ["adversarial", "both"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"run_eagerly": True}, {"steps_per_execution": 2}, {"jit_compile": "auto"}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_ways_to_compile(make_categorical, images, consistency, settings):
+    model = make_categorical(consistency_weight=5.0, consistency=consistency)
+    assert model.supports_jit == (consistency == "adversarial")
+    model.compile("adam", **settings)
+    history = model.fit(images, batch_size=10, epochs=1, validation_data=images, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
 
 
 def test_encode_generate_and_reconstruct(make_categorical, images):

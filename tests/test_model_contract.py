@@ -25,6 +25,21 @@ def model(request, make_model):
     return make(request, make_model)
 
 
+# For what is the machinery's alone: the class with the most of it, the others among the slow tests.
+ONE_OF_THEM = pytest.mark.parametrize(
+    "any_model",
+    [
+        pytest.param(
+            cls,
+            marks=[] if cls is models.AdversarialAutoencoder else [pytest.mark.slow],
+            id=cls.__name__,
+        )
+        for cls in models.MODELS.values()
+    ],
+    indirect=True,
+)
+
+
 @pytest.fixture(
     params=[
         pytest.param(cls, marks=[] if cls in MACHINERY else [pytest.mark.slow], id=cls.__name__)
@@ -96,14 +111,7 @@ def test_any_batch_size_works(any_model, images, batch):
     assert model(images[:1]).shape == (1, 8, 8, 1)
 
 
-@pytest.mark.parametrize(
-    "any_model",
-    [
-        pytest.param(cls, marks=[] if cls is models.VAE else [pytest.mark.slow], id=cls.__name__)
-        for cls in models.MODELS.values()
-    ],
-    indirect=True,
-)
+@ONE_OF_THEM
 def test_data_in_the_forms_that_keras_takes(any_model, images):
     model = any_model
     dataset = tf.data.Dataset.from_tensor_slices((images, np.arange(40))).batch(16)
@@ -135,6 +143,7 @@ def test_runs_with_one_seed_repeat(any_model, images, make_model):
         np.testing.assert_array_equal(a, b)
 
 
+@ONE_OF_THEM
 def test_callbacks_of_keras(any_model, images, tmp_path):
     """Each does its work, all of them in one run."""
     model = any_model
@@ -161,6 +170,7 @@ def test_callbacks_of_keras(any_model, images, tmp_path):
     model.load_weights(best)
 
 
+@ONE_OF_THEM
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains(any_model, images, policy, tmp_path):
     any_model.save_to_preset(tmp_path)
