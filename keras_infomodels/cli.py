@@ -20,12 +20,20 @@ _TRAINING_FLAGS = {
         "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli or gaussian",
     ),
     "--sigma": ("sigma", float, "of a gaussian likelihood; learned if left out"),
+    "--prior": (
+        "prior",
+        str,
+        "standard_normal, gaussian_mixture, swiss_roll or categorical_normal (aae)",
+    ),
+    "--categories": ("categories", int, "of the prior categorical_normal"),
     "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
     "--lambda": ("lambda_", float, "infovae, mmd_vae, aae: weight of the prior-matching term"),
     "--beta": ("beta", float, "beta_vae: weight of the rate"),
     "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, marginal_kl or stein"),
     "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
+    "--schedule": ("schedule", str, "of the learning rate: cosine, constant or plateau"),
+    "--patience": ("patience", int, "epochs without a better val_loss before training stops"),
     "--seed": ("seed", int, "of weights, order and noise"),
 }
 
