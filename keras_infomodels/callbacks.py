@@ -1,6 +1,7 @@
 """Keras callbacks: data order, history, pictures, a backup that survives a kill."""
 
 import csv
+import importlib.util
 import json
 import math
 import os
@@ -167,6 +168,8 @@ class Pictures(keras.callbacks.Callback):
         super().__init__()
         if every < 1:
             raise ValueError(f"every is at least 1, got {every!r}.")
+        if log_dir is not None and importlib.util.find_spec("tensorboard") is None:
+            raise ImportError("log_dir needs TensorBoard: pip install tensorboard.")
         self.directory = Path(directory)
         self.images = np.asarray(images, np.float32)
         self.every = every
