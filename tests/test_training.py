@@ -90,6 +90,18 @@ def test_a_flat_folder_gives_its_last_tenth_for_testing(folder, tmp_path, capsys
         train(recipe(folder / "train", epochs=1), tmp_path, resume=True)
 
 
+def test_a_run_that_was_killed_before_its_card_is_finished(folder, tmp_path):
+    model = train(recipe(folder), tmp_path)
+    (tmp_path / "README.md").unlink()
+    (tmp_path / "model.weights.h5").write_bytes(b"half")
+    resumed = train(recipe(folder), tmp_path, resume=True)
+    for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (tmp_path / "README.md").exists()
+    keras_infomodels.load_model(tmp_path)
+    assert len(history_of(tmp_path)) == 3
+
+
 def test_a_split_that_is_not_there_is_missed_before_training(folder, tmp_path):
     with pytest.raises(ValueError, match="has the splits train, test"):
         train(recipe(folder, test_split="validation"), tmp_path / "out")
