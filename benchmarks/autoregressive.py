@@ -17,37 +17,44 @@ from pathlib import Path
 
 import numpy as np
 
-WIDTH, LATENT_DIM, BATCH, EPOCHS = 32, 10, 128, 10
+WIDTH, BLOCKS, LATENT_DIM, BATCH, EPOCHS = 32, 3, 10, 128, 10
 NAMES = ("vae", "mmd_vae")
 
 
-def masked_convolution(rows: int, reach: int):
-    """A convolution over the pixels before each one: `rows` rows, its own up to it, +- `reach`."""
+def masked_convolution(rows: int, reach: int, own: bool, name: str):
+    """A convolution over what comes before each pixel, and over itself if `own`.
+
+    It sees `rows` rows, of the last one what comes before, and `reach` pixels to both sides.
+    """
     import keras
 
     mask = np.ones((rows, 2 * reach + 1, 1, 1), np.float32)
-    mask[-1, reach:] = 0
+    mask[-1, reach + own :] = 0
 
     class MaskedConvolution(keras.layers.Conv2D):
         def convolution_op(self, inputs, kernel):
             return super().convolution_op(inputs, kernel * mask)
 
     padding = keras.layers.ZeroPadding2D(((rows - 1, 0), (reach, reach)))
-    layer = MaskedConvolution(WIDTH, mask.shape[:2], name="masked")
+    layer = MaskedConvolution(WIDTH, mask.shape[:2], name=name)
     return lambda image: layer(padding(image))
 
 
 def pixel_network():
     """(images, features of z), both (batch, 28, 28, .), to logits (batch, 28, 28, 1).
 
-    One masked convolution, of the 112 pixels that come before each one in 8 rows of 15, and two
-    of 1 x 1.
+    A masked convolution of the 112 pixels that come before each one in 8 rows of 15, then
+    residual ones of 2 rows of 5 on its features.
     """
     import keras
 
     image = keras.Input((28, 28, 1), name="image")
     features = keras.Input((28, 28, WIDTH), name="features")
-    x = masked_convolution(8, 7)(image) + features
+    x = masked_convolution(8, 7, False, "first")(image) + features
+    for i in range(BLOCKS):
+        h = keras.layers.Activation("relu")(x)
+        h = masked_convolution(2, 2, True, f"block_{i}")(h)
+        x = x + keras.layers.Dense(WIDTH, name=f"mix_{i}")(keras.layers.Activation("relu")(h))
     x = keras.layers.Activation("relu")(x)
     x = keras.layers.Dense(WIDTH, "relu", name="mix")(x)
     return keras.Model([image, features], keras.layers.Dense(1, name="logits")(x))

@@ -15,6 +15,8 @@ _HOMES = {
     "VAE": "models",
     "BetaVAE": "models",
     "AdversarialAutoencoder": "models",
+    "GAN": "models",
+    "InfoGAN": "models",
     "InfoVAE": "models",
     "MMDVAE": "models",
     "load_model": "presets",

@@ -14,7 +14,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["AtomicBackup", "FollowEpoch", "History", "Pictures", "StopOnNonFinite"]
+__all__ = [
+    "AtomicBackup",
+    "FollowEpoch",
+    "History",
+    "Pictures",
+    "StopOnNonFinite",
+    "StopOnSaturation",
+]
 
 
 class FollowEpoch(keras.callbacks.Callback):
@@ -144,6 +151,34 @@ class StopOnNonFinite(keras.callbacks.Callback):
         raise FloatingPointError(
             f"Training stopped at {where}: {what} is not finite. The model holds the weights from "
             "before it. Look for NaN in the data, lower the learning rate, or raise min_stddev."
+        )
+
+
+class StopOnSaturation(keras.callbacks.Callback):
+    """Ends the training of a GAN whose discriminator is always right; `fit` of a GAN adds it.
+
+    Its loss, a mean over an epoch, is then within `margin` of the objective's smallest value, and
+    what it tells the generator has vanished or says nothing about the data.
+
+    Args:
+        margin: in the unit of the discriminator's loss.
+    """
+
+    def __init__(self, margin: float = 0.01):
+        super().__init__()
+        self.margin = margin
+
+    def on_epoch_end(self, epoch, logs=None):
+        from keras_infomodels.models.objectives import OBJECTIVES
+
+        smallest = OBJECTIVES[self.model.objective].saturation
+        loss = (logs or {}).get("discriminator_loss", math.inf)
+        if smallest is None or self.model.label_smoothing or loss > smallest + self.margin:
+            return
+        raise FloatingPointError(
+            f"Training stopped after epoch {epoch + 1}: the discriminator tells all generated "
+            f"images from real ones (its loss is {loss:.2g}), so the generator learns nothing more. "
+            "Lower the discriminator's learning rate, smooth its labels, or add r1=1.0."
         )
 
 

@@ -31,6 +31,9 @@ CLASSES = {
         networks.MLPDiscriminator,
         networks.ConvEncoder,
         networks.ConvDecoder,
+        networks.ConvGenerator,
+        networks.ConvDiscriminator,
+        networks.RecognitionHead,
         distributions.StandardNormal,
         distributions.Bernoulli,
         distributions.ContinuousBernoulli,
@@ -38,6 +41,10 @@ CLASSES = {
         distributions.CategoricalNormal,
         distributions.GaussianMixture,
         distributions.SwissRoll,
+        distributions.Code,
+        distributions.Categorical,
+        distributions.Uniform,
+        distributions.Normal,
         divergences.MMD,
         divergences.Adversarial,
         divergences.TotalCorrelation,
@@ -161,6 +168,10 @@ def _describe(value):
 
 
 def _construct(document: Mapping, dtype):
+    if isinstance(document, list):
+        return [_construct(value, dtype) for value in document]
+    if not isinstance(document, Mapping):
+        return document
     if "class_name" not in document:
         return {key: _construct(value, dtype) for key, value in document.items()}
     name = document.get("class_name")
@@ -169,10 +180,7 @@ def _construct(document: Mapping, dtype):
             f"The preset names the class {name!r}, which is not one of this version's: "
             f"{', '.join(sorted(CLASSES))}."
         )
-    arguments = {
-        key: _construct(value, dtype) if isinstance(value, Mapping) else value
-        for key, value in document["config"].items()
-    }
+    arguments = {key: _construct(value, dtype) for key, value in document["config"].items()}
     if dtype is not None and issubclass(CLASSES[name], keras.Model):
         arguments["dtype"] = dtype
     try:

@@ -4,10 +4,24 @@ import secrets
 
 import tensorflow as tf
 
-__all__ = ["TABLE", "TEST", "TRAIN", "fold_seed", "fresh_seed"]
+__all__ = [
+    "LATENTS",
+    "MOVES_FAKE",
+    "MOVES_REAL",
+    "PENALTY",
+    "TABLE",
+    "TEST",
+    "TRAIN",
+    "TURN",
+    "fold_seed",
+    "fresh_seed",
+]
 
 TRAIN, TEST, TABLE = 0, 1, 2
 """Streams: training steps, test steps, the table of encodings behind an information estimate."""
+
+LATENTS, PENALTY, MOVES_FAKE, MOVES_REAL, TURN = range(5)
+"""Streams within a step of a GAN; from TURN on those of further turns within the step."""
 
 
 def fold_seed(seed: int, *data) -> tf.Tensor:

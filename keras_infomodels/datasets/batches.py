@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -70,8 +70,8 @@ def epoch_variable(data) -> tf.Variable | None:
     return epoch if isinstance(data, tf.data.Dataset) and isinstance(epoch, tf.Variable) else None
 
 
-def check_images(data, shape: tuple[int, ...], likelihood) -> tf.Tensor | None:
-    """Raises ValueError for images of another shape or outside the likelihood's support.
+def check_images(data, shape: tuple[int, ...], check: Callable) -> tf.Tensor | None:
+    """Raises ValueError for images of another shape, or what `check` raises for their pixels.
 
     Arrays are looked at as a whole, datasets at their first batch, generators not at all.
 
@@ -93,7 +93,7 @@ def check_images(data, shape: tuple[int, ...], likelihood) -> tf.Tensor | None:
             f"The model takes data of shape (batch, {', '.join(map(str, shape))}), got "
             f"{images.shape}.{hint}"
         )
-    likelihood.check(images)
+    check(images)
     return tf.cast(images[:32], tf.float32)
 
 

@@ -1,5 +1,6 @@
 """Priors, posteriors and likelihoods: specs with JSON configs that make TFP distributions."""
 
+from keras_infomodels.distributions.codes import Categorical, Code, Latents, Normal, Uniform
 from keras_infomodels.distributions.likelihoods import (
     LIKELIHOODS,
     Bernoulli,
@@ -21,13 +22,18 @@ from keras_infomodels.distributions.priors import (
 __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
+    "Categorical",
     "CategoricalNormal",
+    "Code",
     "ContinuousBernoulli",
     "Gaussian",
     "GaussianMixture",
+    "Latents",
     "Likelihood",
+    "Normal",
     "StandardNormal",
     "SwissRoll",
+    "Uniform",
     "check_range",
     "code_distribution",
     "likelihood",

@@ -2,6 +2,8 @@
 
 from keras_infomodels.models.adversarial_autoencoder import AdversarialAutoencoder
 from keras_infomodels.models.beta_vae import BetaVAE
+from keras_infomodels.models.gan import GAN
+from keras_infomodels.models.infogan import InfoGAN
 from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.models.mmd_vae import MMDVAE
 from keras_infomodels.models.vae import VAE
@@ -12,7 +14,18 @@ MODELS = {
     "infovae": InfoVAE,
     "mmd_vae": MMDVAE,
     "aae": AdversarialAutoencoder,
+    "gan": GAN,
+    "infogan": InfoGAN,
 }
 """Command-line names."""
 
-__all__ = ["MMDVAE", "MODELS", "VAE", "AdversarialAutoencoder", "BetaVAE", "InfoVAE"]
+__all__ = [
+    "GAN",
+    "MMDVAE",
+    "MODELS",
+    "VAE",
+    "AdversarialAutoencoder",
+    "BetaVAE",
+    "InfoGAN",
+    "InfoVAE",
+]

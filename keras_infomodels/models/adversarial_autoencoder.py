@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
+from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import (
     adversarial_shift,
     category_consistency,
@@ -120,7 +121,7 @@ class AdversarialAutoencoder(InfoVAE):
                 weight *= tf.minimum(steps / self.consistency_warmup_steps, 1.0)
             loss, terms = weight * consistency, {"consistency": consistency}
         if self.classification_weight:
-            more = self._classification(parameters["logits"], labels)
+            more = classification_terms(parameters["logits"], labels)
             loss, terms = loss + self.classification_weight * more["classification"], terms | more
         return loss, terms
 
@@ -135,27 +136,6 @@ class AdversarialAutoencoder(InfoVAE):
 
     def _classify(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         return self.encoder(x, training=training)["logits"]
-
-    def _classification(self, logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        if labels is None:
-            raise ValueError(
-                "A model with a classification_weight takes pairs (x, y), y = -1 for unlabeled."
-            )
-        if len(labels.shape) > 1 and labels.shape[-1] != 1:
-            raise ValueError(
-                f"Labels are integers of shape (batch,), -1 for unlabeled; got {labels.shape}. "
-                "Turn one-hot labels into integers with an argmax."
-            )
-        labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
-        labeled = tf.cast(labels >= 0, tf.float32)
-        count = tf.maximum(tf.reduce_sum(labeled), 1)
-        logits = tf.cast(logits, tf.float32)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
-        hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
-        return {
-            "classification": tf.reduce_sum(labeled * losses) / count,
-            "accuracy": tf.reduce_sum(labeled * hits) / count,
-        }
 
     def get_config(self) -> dict:
         config = super().get_config()

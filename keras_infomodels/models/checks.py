@@ -7,8 +7,9 @@ import keras
 
 from keras_infomodels.distributions import CategoricalNormal, prior_distribution
 from keras_infomodels.divergences import Partwise
+from keras_infomodels.models.objectives import OBJECTIVES
 
-__all__ = ["check_networks", "check_objective", "check_weights"]
+__all__ = ["check_gan", "check_networks", "check_objective", "check_weights"]
 
 
 def check_weights(alpha: float, lambda_: float):
@@ -74,6 +75,51 @@ def check_objective(model):
                 'deterministic encoder lacks; take the MMD, or return "scale" too.'
             )
         model.divergence.check(prior, model.latent_dim)
+
+
+def check_gan(model):
+    """That the networks of a GAN fit together and its settings make sense."""
+    if model.objective not in OBJECTIVES:
+        raise ValueError(f"objective is one of {', '.join(OBJECTIVES)}; got {model.objective!r}.")
+    if model.update not in ("simultaneous", "alternating"):
+        raise ValueError(f'update is "simultaneous" or "alternating", got {model.update!r}.')
+    if model.discriminator_steps < 1 or (
+        model.discriminator_steps > 1 and model.update != "alternating"
+    ):
+        raise ValueError(
+            "discriminator_steps is 1, or above with update='alternating'; got "
+            f"{model.discriminator_steps!r} with {model.update!r}."
+        )
+    if min(model.gradient_penalty, model.r1) < 0:
+        raise ValueError("gradient_penalty and r1 are weights of penalties, so at least 0.")
+    smoothing = model.label_smoothing
+    if not 0 <= smoothing < 0.5 or (smoothing and model.objective != "non_saturating"):
+        raise ValueError(
+            f'label_smoothing is in [0, 0.5) and of "non_saturating" alone; got {smoothing!r} '
+            f"with {model.objective!r}."
+        )
+    latents = _input_shape(model.generator, "generator")
+    if latents != (model.latents.dimension,):
+        raise ValueError(
+            f"The generator takes latents of shape {latents}, but noise_dim and the codes make "
+            f"({model.latents.dimension},): {model.latents.noise_dim} of noise"
+            + "".join(f", {c.prior.dimension} of {n}" for n, c in model.latents.codes.items())
+            + "."
+        )
+    images = _output_shapes(model.generator, (2, *latents))
+    wanted = _input_shape(model.discriminator, "discriminator")
+    if isinstance(images, dict) or images[1:] != wanted:
+        raise ValueError(
+            f"The generator makes {_names(images) if isinstance(images, dict) else images[1:]}, "
+            f"but the discriminator takes data of shape {wanted}."
+        )
+    outputs = _output_shapes(model.discriminator, (2, *wanted))
+    logits = outputs.get("logits") if isinstance(outputs, dict) else outputs
+    if logits != (2, 1):
+        raise ValueError(
+            'The discriminator returns one logit for each image, "logits" of shape (batch, 1) or '
+            f"this alone; got {outputs}."
+        )
 
 
 def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, set[str]]:

@@ -10,7 +10,6 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions, seeds
 from keras_infomodels.datasets.batches import (
     check_images,
-    is_repeatable,
     iterate_images,
     order_of_epoch_0,
 )
@@ -170,13 +169,13 @@ class InfoVAE(LedgerModel):
             seed: of the draw; None draws anew, an integer repeats.
         """
         q = self._code(self._images(x))
-        z = q.sample(seed=self._drawing_seed(seed)) if sample else q.mean()
+        z = q.sample(seed=self.drawing_seed(seed)) if sample else q.mean()
         return self.mean_image(z)
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
         prior = prior_distribution(self.prior)
-        return self.mean_image(prior.sample(n, seed=self._drawing_seed(seed)))
+        return self.mean_image(prior.sample(n, seed=self.drawing_seed(seed)))
 
     def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
         """Images on the straight line between the posterior means of two images.
@@ -245,36 +244,12 @@ class InfoVAE(LedgerModel):
         names += [] if self.divergence is None else self.divergence.term_names()
         return names + (["discriminator_loss"] if self._discriminators() else [])
 
-    def evaluate(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=False,
-        **kwargs,
-    ):
-        """As `keras.Model.evaluate`, with `mutual_information` (I_q, nats) among the results.
-
-        It is left out for a Python generator, which can be read only once. A dataset of
-        `keras_infomodels.datasets` is read in the order of its epoch 0, so that results repeat.
-        """
-        within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
-        if not within_fit:
-            self.check_data(x)
-        with order_of_epoch_0(x):
-            logs = super().evaluate(
-                x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
-            )
-        if is_repeatable(x):
-            information = self._information(*self._encodings(x, batch_size, 10_000, steps))
-            logs[self.information_name] = information.nats
-            if callbacks.params.get("verbose", 1) if within_fit else verbose:
-                self._show_ceiling(information)
-        return logs if return_dict else list(logs.values())
+    def read_out(self, x, batch_size, steps, show):
+        """`mutual_information`, I_q in nats."""
+        information = self._information(*self._encodings(x, batch_size, 10_000, steps))
+        if show:
+            self._show_ceiling(information)
+        return {self.information_name: information.nats}
 
     def get_config(self) -> dict:
         if isinstance(self.prior, tfd.Distribution):
@@ -295,15 +270,6 @@ class InfoVAE(LedgerModel):
             "seed": self.seed,
             "dtype": self.dtype_policy.name,
         }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "InfoVAE":
-        def revive(value):
-            if not isinstance(value, Mapping):
-                return value
-            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-
-        return cls(**{name: revive(value) for name, value in config.items()})
 
     # Helpers
 
@@ -374,7 +340,7 @@ class InfoVAE(LedgerModel):
         return aggregated_mutual_information(z, loc, scale)
 
     def check_data(self, data):
-        examples = check_images(data, self.data_shape, self.likelihood)
+        examples = check_images(data, self.data_shape, self.likelihood.check)
         if examples is None:
             return
         if isinstance(self.decoder, Network):
@@ -417,9 +383,6 @@ class InfoVAE(LedgerModel):
         if tf.executing_eagerly() and len(x):
             self.likelihood.check(x.numpy())
         return x
-
-    def _drawing_seed(self, seed: int | None) -> tf.Tensor:
-        return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     def _show_ceiling(self, information: Estimate):
         near = information.near_ceiling() and not self.categorical

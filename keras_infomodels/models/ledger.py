@@ -1,5 +1,6 @@
 """What `fit` needs of a model whose loss is a ledger of named terms."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
-from keras_infomodels.datasets.batches import epoch_variable
+from keras_infomodels.datasets.batches import epoch_variable, is_repeatable, order_of_epoch_0
 
 __all__ = ["LedgerModel", "Player"]
 
@@ -62,6 +63,11 @@ class LedgerModel(keras.Model):
         """Raises ValueError for images that the model cannot take."""
         raise NotImplementedError
 
+    @staticmethod
+    def drawing_seed(seed: int | None) -> tf.Tensor:
+        """int32 (2,) of a draw that an integer repeats and None does not."""
+        return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
+
     @classmethod
     def from_preset(
         cls, name_or_dir: str | Path, load_weights: bool = True, dtype=None
@@ -83,11 +89,22 @@ class LedgerModel(keras.Model):
 
         return presets.save_to_preset(self, folder, **metadata)
 
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
+        def revive(value):
+            if isinstance(value, list):
+                return [revive(item) for item in value]
+            if not isinstance(value, Mapping):
+                return value
+            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+
+        return cls(**{name: revive(value) for name, value in config.items()})
+
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
         """As `keras.Model.compile`, without `loss` and `metrics`: both are the ledger.
 
         Args:
-            optimizer: of the encoder and the decoder.
+            optimizer: of the encoder and the decoder, or of the generator.
             discriminator_optimizer: of the discriminator, where there is one; None is Adam with a
                 learning rate of 1e-3 and beta_1 of 0.5.
             **kwargs: those of `keras.Model.compile`.
@@ -145,35 +162,79 @@ class LedgerModel(keras.Model):
     def train_step(self, data):
         x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        players = self.players()
+        terms = self.turn(self.players(), self.terms, x, labels, seed)
+        return self.log(terms, x, labels)
+
+    def turn(
+        self, players: list[Player], terms: Callable, x: tf.Tensor, labels, seed: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Moves the players at once, by gradients of the same terms, and returns these.
+
+        Where a term or a gradient is not finite nobody moves, and "loss" becomes NaN.
+        """
         optimizers = [getattr(self, player.optimizer_name) for player in players]
         with tf.GradientTape(persistent=True) as tape:
-            terms = self.terms(x, labels, seed, training=True)
+            terms = terms(x, labels, seed, training=True)
             losses = [
                 optimizer.scale_loss(terms[player.term])
                 for player, optimizer in zip(players, optimizers, strict=True)
             ]
-        # All gradients before the first update: the players move at once.
+        # All gradients before the first update.
         gradients = [
             tape.gradient(loss, player.variables())
             for loss, player in zip(losses, players, strict=True)
         ]
-        terms["loss"] = tf.where(self._are_finite(gradients, optimizers), terms["loss"], np.nan)
-        logs = self._log(terms, x, labels)
+        finite = self._are_finite(gradients, optimizers)
+        terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
         def update():
             for player, optimizer, gradient in zip(players, optimizers, gradients, strict=True):
                 optimizer.apply(gradient, player.variables())
 
-        # The logs are means over the epoch, so what is not finite stays so until it is noticed.
-        tf.cond(tf.reduce_all(tf.math.is_finite(list(logs.values()))), update, lambda: None)
-        return logs
+        # The metrics are means over the epoch: what is not finite stays so until it is noticed.
+        so_far = [metric.result() for metric in self._metrics_by_name.values()]
+        values = [*terms.values(), *so_far]
+        tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, lambda: None)
+        return terms
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """As `keras.Model.evaluate`, with `read_out` among the results.
+
+        It is left out for a Python generator, which can be read only once. A dataset of
+        `keras_infomodels.datasets` is read in the order of its epoch 0, so that results repeat.
+        """
+        within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
+        if not within_fit:
+            self.check_data(x)
+        with order_of_epoch_0(x):
+            logs = super().evaluate(
+                x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
+            )
+        if is_repeatable(x):
+            show = callbacks.params.get("verbose", 1) if within_fit else verbose
+            logs |= self.read_out(x, batch_size, steps, bool(show))
+        return logs if return_dict else list(logs.values())
+
+    def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
+        """Figures of the data as a whole, by name; `show` allows a printed line."""
+        return {}
 
     def test_step(self, data):
         x, labels = self.unpack(data)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
-        return self._log(self.terms(x, labels, seed, training=False), x, labels)
+        return self.log(self.terms(x, labels, seed, training=False), x, labels)
 
     def predict_step(self, data):
         x, _ = self.unpack(data)
@@ -201,7 +262,8 @@ class LedgerModel(keras.Model):
                 checked += finite
         return tf.reduce_all(checked)
 
-    def _log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
+    def log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
+        """Adds the terms of a batch to the metrics and returns these."""
         for name, metric in self._metrics_by_name.items():
             if name in self.of_labeled:
                 count = tf.math.count_nonzero(labels >= 0)

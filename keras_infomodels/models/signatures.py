@@ -1,10 +1,52 @@
 """What an exported model offers: named functions of named tensors."""
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_infomodels.distributions import StandardNormal
 
-__all__ = ["vae_signatures"]
+tfd = tfp.distributions
+
+__all__ = ["gan_signatures", "vae_signatures"]
+
+
+def gan_signatures(model) -> dict:
+    """name -> (function of named tensors to a dict of tensors, its `tf.TensorSpec`s).
+
+    `generate` takes "noise" and each code by its name (a category as one of K); `discriminate`
+    gives the logit of an image, before any sigmoid; `infer_codes` is that of an InfoGAN:
+    NAME_probabilities of a category, NAME_mean and NAME_stddev of a continuous code.
+
+    Args:
+        model: a `GAN`.
+    """
+    latents = model.latents
+
+    def spec(name, *shape):
+        return tf.TensorSpec((None, *shape), tf.float32, name=name)
+
+    def generate(**parts):
+        return {"image": model(latents.join(parts))}
+
+    def infer_codes(image):
+        outputs = {}
+        for name, q in model.infer_codes(image).items():
+            if isinstance(q, tfd.OneHotCategorical):
+                outputs[f"{name}_probabilities"] = tf.nn.softmax(q.logits)
+            else:
+                outputs |= {f"{name}_mean": q.mean(), f"{name}_stddev": q.stddev()}
+        return outputs
+
+    image = spec("image", *model.data_shape)
+    inputs = [spec("noise", latents.noise_dim)] if latents.noise_dim else []
+    inputs += [spec(name, code.prior.dimension) for name, code in latents.codes.items()]
+    signatures = {
+        "generate": (generate, inputs),
+        "discriminate": (lambda image: {"logits": model.judge(image, False)["logits"]}, [image]),
+    }
+    if hasattr(model, "infer_codes") and latents.codes:
+        signatures["infer_codes"] = (infer_codes, [image])
+    return signatures
 
 
 def vae_signatures(model) -> dict:

@@ -1,10 +1,22 @@
-"""Encoders and decoders: registered functional Keras models with JSON configs.
+"""Encoders, decoders, generators, discriminators: registered functional Keras models with JSON configs.
 
-An encoder returns {"loc", "scale"}; a decoder returns the parameters that its likelihood names.
+An encoder returns {"loc", "scale"}; a decoder the parameters that its likelihood names; a generator
+images; a discriminator {"logits", "features"}.
 """
 
 from keras_infomodels.networks.conv import ConvDecoder, ConvEncoder
+from keras_infomodels.networks.gan import ConvDiscriminator, ConvGenerator, RecognitionHead
 from keras_infomodels.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder
 from keras_infomodels.networks.network import Network
 
-__all__ = ["ConvDecoder", "ConvEncoder", "MLPDecoder", "MLPDiscriminator", "MLPEncoder", "Network"]
+__all__ = [
+    "ConvDecoder",
+    "ConvDiscriminator",
+    "ConvEncoder",
+    "ConvGenerator",
+    "MLPDecoder",
+    "MLPDiscriminator",
+    "MLPEncoder",
+    "Network",
+    "RecognitionHead",
+]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-__all__ = ["check_shape", "check_widths", "image_head", "posterior_head"]
+__all__ = ["check_shape", "check_widths", "crop", "image_head", "posterior_head"]
 
 
 def posterior_head(
@@ -53,7 +53,7 @@ def image_head(
     if unknown := set(parameters) - set(finish):
         raise ValueError(f"parameters are among {', '.join(finish)}; got {sorted(unknown)}.")
     raw = {name: last_layer(f"raw_{name}")(x) for name in parameters}
-    return {name: finish[name](_crop(raw[name], image_shape, name)) for name in parameters}
+    return {name: finish[name](crop(raw[name], image_shape, name)) for name in parameters}
 
 
 def check_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
@@ -75,7 +75,8 @@ def _positive(x: keras.KerasTensor, floor: float) -> keras.KerasTensor:
     return keras.layers.Rescaling(1.0, offset=floor, dtype="float32", name="scale")(x)
 
 
-def _crop(x: keras.KerasTensor, image_shape: Sequence[int], name: str) -> keras.KerasTensor:
+def crop(x: keras.KerasTensor, image_shape: Sequence[int], name: str) -> keras.KerasTensor:
+    """Images cut to (height, width), evenly on both sides."""
     height, width = (x.shape[axis] - image_shape[axis - 1] for axis in (1, 2))
     if not height and not width:
         return x

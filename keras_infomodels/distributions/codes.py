@@ -1,0 +1,282 @@
+"""Latent codes of a generator: what they are drawn from and how they are inferred from images."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from scipy import stats
+
+from keras_infomodels.spec import Spec
+
+tfd = tfp.distributions
+fold_in = tf.random.experimental.stateless_fold_in
+register = keras.saving.register_keras_serializable(package="keras_infomodels")
+
+__all__ = ["Categorical", "Code", "Latents", "Normal", "Uniform"]
+
+_EDGE = 2e-6
+"""Distance from the ends of (-1, 1) at which a Beta's density is read: it is 0 or infinite there."""
+
+
+@register
+class Categorical(Spec):
+    """One of K equally likely categories, as one of K ("one-hot"); entropy ln K.
+
+    Args:
+        categories: K, at least 2.
+    """
+
+    posteriors = ("softmax",)
+
+    def __init__(self, categories: int):
+        if categories < 2:
+            raise ValueError(f"A categorical code has at least 2 categories, got {categories!r}.")
+        self.categories = int(categories)
+        self.dimension = self.categories
+
+    def distribution(self) -> tfd.Distribution:
+        """The distribution, of batch shape () and event shape (K,)."""
+        return tfd.OneHotCategorical(tf.zeros(self.categories), dtype=tf.float32)
+
+    def get_config(self) -> dict:
+        return {"categories": self.categories}
+
+
+@register
+class Uniform(Spec):
+    """A number between -1 and 1, all equally likely; entropy ln 2."""
+
+    posteriors = ("beta", "gaussian", "fixed_gaussian")
+    dimension = 1
+
+    def distribution(self) -> tfd.Distribution:
+        """The distribution, of batch shape () and event shape (1,)."""
+        return tfd.Independent(tfd.Uniform(tf.fill([1], -1.0), tf.ones(1)), 1)
+
+    def get_config(self) -> dict:
+        return {}
+
+
+@register
+class Normal(Spec):
+    """A number drawn from N(0, 1); entropy (1 + ln 2 pi) / 2 = 1.4189."""
+
+    posteriors = ("gaussian", "fixed_gaussian")
+    dimension = 1
+
+    def distribution(self) -> tfd.Distribution:
+        """The distribution, of batch shape () and event shape (1,)."""
+        return tfd.Independent(tfd.Normal(tf.zeros(1), tf.ones(1)), 1)
+
+    def get_config(self) -> dict:
+        return {}
+
+
+@register
+class Code(Spec):
+    """A latent variable c with a name, its prior p(c) and the family of its posterior Q(c|x).
+
+        "softmax"         of a `Categorical`: K logits.
+        "beta"            of a `Uniform`, its default: a Beta on (-1, 1), unimodal, that contains
+                          the prior, and whose deviation at the center is at least `min_stddev`.
+        "gaussian"        N(loc, scale^2), scale learned and at least `min_stddev`; the default of
+                          a `Normal`. It does not contain a uniform prior: of independent c it
+                          certifies -0.1765 nats at best.
+        "fixed_gaussian"  N(loc, min_stddev^2): training by squared error, with weight
+                          1 / (2 min_stddev^2). At min_stddev = 1, as in the first published code,
+                          its bound on a `Uniform` is never above -0.2258 nats: it trains, and
+                          certifies nothing.
+
+    Args:
+        name: how it is spoken of: `generate(codes={name: ...})`, `information_<name>`.
+        prior: a `Categorical`, `Uniform` or `Normal`.
+        posterior: the family; None is the prior's default.
+        weight: of log Q(c|x) in the objective.
+        min_stddev: floor of a continuous posterior's standard deviation, in (0, 0.5] for "beta".
+            Without one the bound of a deterministic generator grows without end.
+
+    Source: Chen et al., "InfoGAN", 2016, section 5.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        prior,
+        posterior: str | None = None,
+        weight: float = 1.0,
+        min_stddev: float = 0.05,
+    ):
+        if not name.isidentifier() or name == "noise":
+            raise ValueError(
+                f"A code's name is a Python name other than 'noise', got {name!r}: it becomes the "
+                "keyword of generate and of the exported signatures."
+            )
+        posterior = prior.posteriors[0] if posterior is None else posterior
+        if posterior not in prior.posteriors:
+            raise ValueError(
+                f"The posterior of a {type(prior).__name__} code is one of {prior.posteriors}, "
+                f"got {posterior!r}."
+            )
+        if weight < 0:
+            raise ValueError(f"weight is at least 0, got {weight!r}.")
+        if not 0 < min_stddev or (posterior == "beta" and min_stddev > 0.5):
+            raise ValueError(
+                f"min_stddev is above 0, and at most 0.5 for a beta; got {min_stddev!r}."
+            )
+        self.name = name
+        self.prior = prior
+        self.posterior = posterior
+        self.weight = float(weight)
+        self.min_stddev = float(min_stddev)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the recognition head gives for this code."""
+        return {"softmax": self.prior.dimension, "fixed_gaussian": 1}.get(self.posterior, 2)
+
+    @cached_property
+    def entropy(self) -> float:
+        """H(c) of its prior, in nats (of a density for a continuous code)."""
+        with tf.init_scope():  # it may first be asked for while a step is traced
+            return float(self.prior.distribution().entropy())
+
+    @cached_property
+    def ceiling(self) -> float:
+        """The largest H(c) + E log Q(c|x) that the family can reach, in nats.
+
+        ln K for a category; for a continuous code it is the floor of the standard deviation that
+        makes it finite.
+        """
+        if self.posterior == "softmax":
+            return self.entropy
+        if self.posterior != "beta":
+            return self.entropy - 0.5 * math.log(2 * math.pi * self.min_stddev**2)
+        c = (np.arange(2000) + 0.5) / 2000
+        mode = np.linspace(0, 1, 1001)[:, None]
+        density = stats.beta.logpdf(c, 1 + self._sharpest * mode, 1 + self._sharpest * (1 - mode))
+        return float(density.max(axis=0).mean())
+
+    def infer(self, raw: tf.Tensor) -> tfd.Distribution:
+        """Q(c|x) from the recognition head's numbers, shape (batch, parameters).
+
+        Returns:
+            A distribution of batch shape (batch,) and event shape (prior.dimension,).
+        """
+        raw = tf.cast(raw, tf.float32)
+        if self.posterior == "softmax":
+            return tfd.OneHotCategorical(raw, dtype=tf.float32)
+        loc = raw[:, :1]
+        if self.posterior == "fixed_gaussian":
+            return tfd.Independent(tfd.Normal(loc, tf.fill(tf.shape(loc), self.min_stddev)), 1)
+        if self.posterior == "gaussian":
+            scale = self.min_stddev + tf.nn.softplus(raw[:, 1:])
+            return tfd.Independent(tfd.Normal(loc, scale), 1)
+        # A network begins with numbers around 0, and then with a temperature of about 2.
+        start = math.log(2 / max(self._sharpest - 2, 0.1))
+        temperature = self._sharpest * tf.sigmoid(raw[:, 1:] + start)
+        one = tf.ones_like(loc)
+        return tfd.Independent(tfd.PERT(-one, tf.tanh(loc / 2), one, temperature), 1)
+
+    def log_prob(self, raw: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """log Q(c|x) for c (batch, prior.dimension), shape (batch,), in nats."""
+        if self.posterior == "beta":
+            c = tf.clip_by_value(c, _EDGE - 1, 1 - _EDGE)
+        return self.infer(raw).log_prob(c)
+
+    @property
+    def _sharpest(self) -> float:
+        """a + b - 2 of the narrowest Beta allowed: its variance on (-1, 1) is 1 / (a + b + 1)."""
+        return 1 / self.min_stddev**2 - 3
+
+    def get_config(self) -> dict:
+        return {
+            "name": self.name,
+            "prior": keras.saving.serialize_keras_object(self.prior),
+            "posterior": self.posterior,
+            "weight": self.weight,
+            "min_stddev": self.min_stddev,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Code":
+        return cls(**config | {"prior": keras.saving.deserialize_keras_object(config["prior"])})
+
+
+class Latents:
+    """What a generator is given: noise from N(0, I), then each code, as one vector.
+
+    Args:
+        noise_dim: number of noise variables, 0 for none.
+        codes: the codes, in their order.
+    """
+
+    def __init__(self, noise_dim: int, codes: Sequence[Code] = ()):
+        names = [code.name for code in codes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Each code has a name of its own, got {names}.")
+        if noise_dim < 0 or not (noise_dim or codes):
+            raise ValueError(f"A generator needs noise or codes; noise_dim is {noise_dim!r}.")
+        self.noise_dim = int(noise_dim)
+        self.codes = {code.name: code for code in codes}
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.noise_dim + sum(code.prior.dimension for code in self.codes.values())
+
+    def sample(self, n: int, seed: tf.Tensor, stratified: bool = False) -> dict[str, tf.Tensor]:
+        """n draws: {"noise": (n, noise_dim), name: (n, dimension of the code)}.
+
+        Args:
+            n: how many.
+            seed: int32 of shape (2,).
+            stratified: whether each category comes equally often (to one), in random order.
+        """
+        noise = tf.random.stateless_normal((n, self.noise_dim), fold_in(seed, 0))
+        parts = {"noise": noise}
+        for i, (name, code) in enumerate(self.codes.items()):
+            own = fold_in(seed, i + 1)
+            if stratified and isinstance(code.prior, Categorical):
+                parts[name] = _stratified(n, code.prior.categories, own)
+            else:
+                parts[name] = code.prior.distribution().sample(n, seed=own)
+        return parts
+
+    def join(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The generator's input (n, dimension)."""
+        names = (["noise"] if self.noise_dim else []) + list(self.codes)
+        return tf.concat([parts[name] for name in names], axis=1)
+
+    def code_values(self, name: str, value, n: int) -> np.ndarray:
+        """What a person gives for a code, one value or n, as (n, dimension of the code).
+
+        Raises:
+            ValueError: no such code, a value that its prior never has, or another number of them.
+        """
+        if name not in self.codes:
+            raise ValueError(f"The codes are {', '.join(self.codes) or 'none'}; got {name!r}.")
+        prior = self.codes[name].prior
+        values = np.asarray(value)
+        if values.shape not in ((), (n,)):
+            raise ValueError(f"{name} is one value or {n} of them, got shape {values.shape}.")
+        values = np.broadcast_to(values, (n,))
+        if isinstance(prior, Categorical):
+            if not np.isin(values, np.arange(prior.categories)).all():
+                raise ValueError(
+                    f"{name} is an integer from 0 to {prior.categories - 1}, got {value!r}."
+                )
+            return np.eye(prior.categories, dtype=np.float32)[values.astype(int)]
+        limit = 1 if isinstance(prior, Uniform) else math.inf
+        if not (np.isfinite(values).all() and (np.abs(values) <= limit).all()):
+            raise ValueError(f"{name} is a number from {-limit} to {limit}, got {value!r}.")
+        return values[:, None].astype(np.float32)
+
+
+def _stratified(n: int, categories: int, seed: tf.Tensor) -> tf.Tensor:
+    start = tf.random.stateless_uniform((), fold_in(seed, 0), 0, categories, tf.int32)
+    order = tf.argsort(tf.random.stateless_uniform((n,), fold_in(seed, 1)))
+    return tf.one_hot((order + start) % categories, categories)

@@ -1,0 +1,35 @@
+"""Labels of a few examples, -1 for the others."""
+
+import tensorflow as tf
+
+__all__ = ["classification_terms"]
+
+
+def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    """`classification` (the cross-entropy, nats) and `accuracy`, means over the labeled examples.
+
+    Both are 0 where a batch has none.
+
+    Args:
+        logits: of the category, shape (batch, K).
+        labels: integers of shape (batch,) or (batch, 1), -1 for unlabeled.
+    """
+    if labels is None:
+        raise ValueError(
+            "A model with a classification_weight takes pairs (x, y), y = -1 for unlabeled."
+        )
+    if len(labels.shape) > 1 and labels.shape[-1] != 1:
+        raise ValueError(
+            f"Labels are integers of shape (batch,), -1 for unlabeled; got {labels.shape}. "
+            "Turn one-hot labels into integers with an argmax."
+        )
+    labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
+    labeled = tf.cast(labels >= 0, tf.float32)
+    count = tf.maximum(tf.reduce_sum(labeled), 1)
+    logits = tf.cast(logits, tf.float32)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
+    hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
+    return {
+        "classification": tf.reduce_sum(labeled * losses) / count,
+        "accuracy": tf.reduce_sum(labeled * hits) / count,
+    }

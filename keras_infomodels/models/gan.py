@@ -1,0 +1,268 @@
+"""The GAN, with its objectives by name."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels import seeds
+from keras_infomodels.callbacks import StopOnSaturation
+from keras_infomodels.datasets.batches import check_images
+from keras_infomodels.distributions import Code, Latents, check_range
+from keras_infomodels.models.checks import check_gan
+from keras_infomodels.models.ledger import LedgerModel, Player
+from keras_infomodels.models.objectives import OBJECTIVES
+from keras_infomodels.models.signatures import gan_signatures
+from keras_infomodels.networks import Network
+
+fold_in = tf.random.experimental.stateless_fold_in
+
+__all__ = ["GAN"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class GAN(LedgerModel):
+    """A generator and a discriminator, each with an optimizer of its own.
+
+        discriminator's loss = E_p real(T(x)) + E_z fake(T(G(z))) + penalties
+        generator's loss     = E_z generator(T(G(z)))
+
+    with T the discriminator's logit and the three functions of `models.objectives.OBJECTIVES`.
+    Metrics: `loss` (the generator's, with all that it has), `generator_loss`,
+    `discriminator_loss` (without penalties), and `gradient_penalty`, `gradient_norm` where there
+    is a penalty. With "non_saturating" the discriminator's loss is 2 ln 2 = 1.386 nats where it
+    cannot tell the images apart, and 0 where it always can.
+    Source: Goodfellow et al., "Generative adversarial nets", 2014.
+
+    Args:
+        generator: Keras model from latents (batch, d) to images, or to data of any shape.
+        discriminator: Keras model from images to {"logits" (batch, 1), ...} or to logits alone.
+        noise_dim: number of noise variables.
+        codes: named latents beside the noise; `InfoGAN` makes them be used.
+        objective: a key of `OBJECTIVES`.
+        gradient_penalty: weight of E (|grad T| - 1)^2 on lines between real and generated images;
+            None is 10 for "wasserstein" and 0 otherwise. Source: Gulrajani et al., 2017.
+        r1: weight of E |grad T|^2 / 2 on real images. Source: Mescheder et al., 2018.
+        label_smoothing: in [0, 0.5): the discriminator's target for real images is 1 minus it;
+            "non_saturating" alone has targets. Source: Salimans et al., 2016.
+        update: "simultaneous" (both players move by the gradients of one forward pass, at half the
+            cost) or "alternating" (the discriminator first, the generator against the new one).
+        discriminator_steps: moves of the discriminator for each of the generator, all on the same
+            real batch with new noise; above 1 only with "alternating".
+        seed: of all the randomness in training and evaluation.
+
+    Raises:
+        ValueError: settings or shapes that make no sense, at construction.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        noise_dim: int,
+        codes: Sequence[Code] = (),
+        objective: str = "non_saturating",
+        gradient_penalty: float | None = None,
+        r1: float = 0.0,
+        label_smoothing: float = 0.0,
+        update: str = "simultaneous",
+        discriminator_steps: int = 1,
+        seed: int = 0,
+        **kwargs,
+    ):
+        # Keras would round images to bfloat16 before the discriminator's first layer.
+        super().__init__(**{"autocast": False} | kwargs)
+        if gradient_penalty is None:
+            gradient_penalty = 10.0 if objective == "wasserstein" else 0.0
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latents = Latents(noise_dim, codes)
+        self.objective = objective
+        self.gradient_penalty = float(gradient_penalty)
+        self.r1 = float(r1)
+        self.label_smoothing = float(label_smoothing)
+        self.update = update
+        self.discriminator_steps = int(discriminator_steps)
+        self.seed = int(seed)
+        check_gan(self)
+        self.data_shape = tuple(discriminator.input_shape[1:])
+        self.built = True
+
+    # What the model computes
+
+    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Images of latents (batch, d)."""
+        return self.generator(latents, training=training)
+
+    def generate(
+        self, n: int, codes: Mapping[str, object] | None = None, seed: int | None = None
+    ) -> tf.Tensor:
+        """n images.
+
+        Args:
+            n: how many.
+            codes: values of some codes by name, one for all images or n of them: a category's
+                number, or a number in the range of its prior. The others are drawn.
+            seed: of the draws; None draws anew, an integer repeats.
+
+        Returns:
+            Shape (n, *data_shape).
+        """
+        parts = self.latents.sample(n, self.drawing_seed(seed))
+        for name, value in (codes or {}).items():
+            parts[name] = self.latents.code_values(name, value, n)
+        return self(self.latents.join(parts))
+
+    def export_signatures(self) -> dict:
+        """What an exported file offers; see `models.signatures.gan_signatures`."""
+        return gan_signatures(self)
+
+    # What Keras calls
+
+    def players(self) -> list[Player]:
+        return [
+            Player("optimizer", "loss", (self.generator,)),
+            Player("discriminator_optimizer", "discriminator_objective", self.judges()),
+        ]
+
+    def judges(self) -> tuple[keras.Model, ...]:
+        """The networks that `discriminator_optimizer` moves."""
+        return (self.discriminator,)
+
+    def ledger_names(self) -> list[str]:
+        names = ["loss", "generator_loss", "discriminator_loss"]
+        return names + (["gradient_penalty", "gradient_norm"] if self.gradient_penalty else [])
+
+    def fit(self, x=None, *args, callbacks=None, **kwargs):
+        """As `LedgerModel.fit`; stops too where the discriminator leaves nothing to learn from."""
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [StopOnSaturation(), *keras.tree.flatten(callbacks or [])]
+        return super().fit(x, *args, callbacks=callbacks, **kwargs)
+
+    def train_step(self, data):
+        if self.update == "simultaneous":
+            return super().train_step(data)
+        x, labels = self.unpack(data)
+        seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
+        generating, judging = self.players()
+        for step in range(self.discriminator_steps):
+            first = self.turn(
+                [judging], self._judges_terms, x, labels, fold_in(seed, seeds.TURN + step)
+            )
+        second = self.turn([generating], self._generators_terms, x, labels, seed)
+        terms = first | second | {"loss": first["loss"] + second["loss"]}
+        return self.log(terms, x, labels)
+
+    def terms(self, x, labels, seed, training):
+        fake = self.draw(tf.shape(x)[0], seed, training)
+        judged = self.judges_terms(self.look(x, training), fake, labels, seed, training)
+        return judged | self.generators_terms(fake, training)
+
+    def _judges_terms(self, x, labels, seed, training):
+        fake = self.draw(tf.shape(x)[0], seed, training)
+        return self.judges_terms(self.look(x, training), fake, labels, seed, training)
+
+    def _generators_terms(self, x, labels, seed, training):
+        return self.generators_terms(self.draw(tf.shape(x)[0], seed, training), training)
+
+    def draw(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
+        """Generated images and what the discriminator says.
+
+        Returns:
+            {"parts": the latents by name, "images", "outputs": the discriminator's}.
+        """
+        parts = self.sample_latents(n, fold_in(seed, seeds.LATENTS), training)
+        images = tf.cast(self(self.latents.join(parts), training=training), tf.float32)
+        return {"parts": parts, "images": images, "outputs": self.judge(images, training)}
+
+    def look(self, x: tf.Tensor, training: bool) -> dict:
+        """Real images and what the discriminator says: {"images", "outputs"}, "slope" for R1."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            if self.r1:
+                tape.watch(x)
+            outputs = self.judge(x, training)
+        slope = {"slope": _norm(tape.gradient(outputs["logits"], x))} if self.r1 else {}
+        return {"images": x, "outputs": outputs, **slope}
+
+    def sample_latents(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
+        """The latents of a step, by name."""
+        return self.latents.sample(n, seed)
+
+    def judge(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """The discriminator's outputs as a dict."""
+        outputs = self.discriminator(images, training=training)
+        return outputs if isinstance(outputs, Mapping) else {"logits": outputs}
+
+    def generators_terms(self, fake: dict, training: bool) -> dict[str, tf.Tensor]:
+        """`generator_loss` and `loss`, which the generator lowers."""
+        logits = fake["outputs"]["logits"]
+        own = tf.reduce_mean(OBJECTIVES[self.objective].generator(logits))
+        return {"loss": tf.add_n([own, *self.generator.losses]), "generator_loss": own}
+
+    def judges_terms(
+        self, real: dict, fake: dict, labels, seed: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """`discriminator_loss`, and `discriminator_objective` with its penalties."""
+        objective, smoothing = OBJECTIVES[self.objective], self.label_smoothing
+        logits = real["outputs"]["logits"]
+        losses = objective.real(logits)
+        if smoothing:
+            losses = (1 - smoothing) * losses + smoothing * objective.fake(logits)
+        own = tf.reduce_mean(losses) + tf.reduce_mean(objective.fake(fake["outputs"]["logits"]))
+        terms = {"discriminator_loss": own}
+        penalties = list(self.discriminator.losses)
+        if self.r1:
+            penalties.append(self.r1 / 2 * tf.reduce_mean(real["slope"] ** 2))
+        if self.gradient_penalty:
+            slope = self._slope_between(real["images"], fake["images"], seed, training)
+            terms["gradient_norm"] = tf.reduce_mean(slope)
+            terms["gradient_penalty"] = tf.reduce_mean((slope - 1) ** 2)
+            penalties.append(self.gradient_penalty * terms["gradient_penalty"])
+        return terms | {"discriminator_objective": tf.add_n([own, *penalties])}
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "noise_dim": self.latents.noise_dim,
+            "codes": [serialize(code) for code in self.latents.codes.values()],
+            "objective": self.objective,
+            "gradient_penalty": self.gradient_penalty,
+            "r1": self.r1,
+            "label_smoothing": self.label_smoothing,
+            "update": self.update,
+            "discriminator_steps": self.discriminator_steps,
+            "seed": self.seed,
+            "dtype": self.dtype_policy.name,
+        }
+
+    # Helpers
+
+    def check_data(self, data):
+        def check(images):
+            if isinstance(self.generator, Network):
+                check_range(images, "generator that ends in a sigmoid, as this library's, with a")
+            elif not np.isfinite(images).all():
+                raise ValueError("The data hold NaN or infinite values; remove them first.")
+
+        check_images(data, self.data_shape, check)
+
+    def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
+        """|grad T| at one random point between each real and generated image, (batch,)."""
+        shape = [tf.shape(real)[0]] + [1] * len(self.data_shape)
+        where = tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
+        points = real + where * (fake - real)
+        points = tf.stop_gradient(points)
+        with tf.GradientTape() as tape:
+            tape.watch(points)
+            logits = self.judge(points, training)["logits"]
+        return _norm(tape.gradient(logits, points))
+
+
+def _norm(gradient: tf.Tensor) -> tf.Tensor:
+    """Euclidean norm of each example, (batch,); its own gradient is finite at 0."""
+    squares = tf.reduce_sum(tf.cast(gradient, tf.float32) ** 2, range(1, len(gradient.shape)))
+    return tf.sqrt(squares + 1e-12)

@@ -1,0 +1,366 @@
+"""InfoGAN: a GAN whose codes can be read off its images."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels import seeds
+from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.distributions import Categorical, Code
+from keras_infomodels.information import category_information
+from keras_infomodels.models.classification import classification_terms
+from keras_infomodels.models.consistency import category_consistency, random_affine
+from keras_infomodels.models.gan import GAN
+from keras_infomodels.networks import RecognitionHead
+
+tfd = tfp.distributions
+fold_in = tf.random.experimental.stateless_fold_in
+
+__all__ = ["InfoGAN"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class InfoGAN(GAN):
+    """The GAN with a lower bound on the mutual information of its codes and images.
+
+        L_I = H(c) + E log Q(c|x)  <=  I(c; x),        c ~ p(c), x = G(noise, c)
+        generator      lowers  its GAN loss - information_weight * sum_k weight_k E log Q(c_k|x)
+        discriminator  lowers  its GAN loss; Q lowers the second term
+
+    with H(c) of the code's own prior and the *same* c that the generator was given. Metrics: those
+    of the `GAN`, `information_<code>` (nats, each at most its `Code.ceiling`) and their sum
+    `information`. Without codes it is the `GAN`, to the bit. After each validation pass
+    `val_information_real_<code>` is H(mean Q) - mean H(Q) of a category over real images: the
+    information that Q's category carries about them, at most ln K, known without labels.
+    Source: Chen et al., "InfoGAN", 2016, equations 5 and 6; the bound is Barber and Agakov's, 2003.
+
+    Who moves what: `optimizer` the generator, `discriminator_optimizer` everything else.
+
+    | posterior       | Q reads                      | moved by L_I, beside the generator           |
+    |-----------------|------------------------------|----------------------------------------------|
+    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk       |
+    | "stop_gradient" | the discriminator's features | Q's head; the trunk by the GAN loss alone    |
+    | "separate"      | features of its own trunk    | Q's head and its own trunk (a second network |
+    |                 |                              | of the discriminator's kind)                 |
+
+    The discriminator's last layer is moved by the GAN loss alone in all three.
+
+    The options from `stratified` on are not in the paper and off by default; the recipe
+    `infogan_mnist` turns some on, and docs/results.md says what each is worth.
+
+    Args:
+        generator, discriminator: see `GAN`; with codes the discriminator returns "features"
+            (batch, f) too.
+        noise_dim: number of noise variables; 0 where the codes are everything.
+        codes: one `distributions.Code` each.
+        posterior: who owns the trunk of Q, see above.
+        information_weight: lambda, of L_I in the objective.
+        recognition: Q's head; None is a `RecognitionHead` of width 128.
+        recognition_trunk: for "separate"; None is made with the discriminator's config.
+        stratified: each batch holds every category equally often.
+        fake_consistency_weight: of -E log Q(c|T(x)), T being `consistency.random_affine`: Q names
+            the category of generated images after small moves too. It moves Q and its trunk alone.
+        real_consistency_weight: of `consistency.category_consistency` between Q of real images and
+            of moved ones, for each category. It assumes kinds of about equal frequency.
+        consistency_warmup_steps: over which `real_consistency_weight` rises from 0.
+        continuous_warmup_steps: over which the weights of continuous codes rise from 0.
+        classification_weight: of the cross-entropy between the labels of real images and the first
+            categorical code, for semi-supervised training: `fit` then takes pairs (x, y) with
+            y = -1 for unlabeled, and the ledger has `classification` (nats) and `accuracy`.
+        seed, **kwargs: see `GAN`.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        noise_dim: int,
+        codes: Sequence[Code] = (),
+        posterior: str = "shared",
+        information_weight: float = 1.0,
+        recognition: keras.Model | None = None,
+        recognition_trunk: keras.Model | None = None,
+        stratified: bool = False,
+        fake_consistency_weight: float = 0.0,
+        real_consistency_weight: float = 0.0,
+        consistency_warmup_steps: int = 0,
+        continuous_warmup_steps: int = 0,
+        classification_weight: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(generator, discriminator, noise_dim, codes, seed=seed, **kwargs)
+        self.posterior = posterior
+        self.information_weight = float(information_weight)
+        self.stratified = bool(stratified)
+        self.fake_consistency_weight = float(fake_consistency_weight)
+        self.real_consistency_weight = float(real_consistency_weight)
+        self.consistency_warmup_steps = int(consistency_warmup_steps)
+        self.continuous_warmup_steps = int(continuous_warmup_steps)
+        self.classification_weight = float(classification_weight)
+        self._check()
+        self.recognition = self.recognition_trunk = None
+        if self.latents.codes:
+            if posterior == "separate":
+                self.recognition_trunk = recognition_trunk or _second(discriminator)
+            self.recognition = recognition or RecognitionHead(
+                self._features(),
+                {code.name: code.parameters for code in codes},
+                dtype=getattr(discriminator, "_arguments", {}).get("dtype"),
+                name="recognition",
+            )
+        self._infer = tf.function(
+            lambda x: self._numbers_of(x, training=False), reduce_retracing=True
+        )
+        self._ceilings_shown = False
+
+    @property
+    def categories(self) -> list[Code]:
+        """The categorical codes."""
+        codes = self.latents.codes.values()
+        return [code for code in codes if isinstance(code.prior, Categorical)]
+
+    # What the model computes
+
+    def infer_codes(self, x: tf.Tensor) -> dict[str, tfd.Distribution]:
+        """Q(c|x) of each code by name, of batch shape (batch,), for images x.
+
+        A category's distribution is one-hot; its `.probs_parameter()` has shape (batch, K).
+        """
+        x = tf.cast(x, tf.float32)
+        numbers = self._numbers_of(x, training=False)
+        return {name: code.infer(numbers[name]) for name, code in self.latents.codes.items()}
+
+    def traverse(self, name: str, rows: int = 10, columns: int = 10, seed: int = 0) -> tf.Tensor:
+        """Images along one code, everything else of a row held fixed.
+
+        Args:
+            name: of the code. A category's columns are its numbers; a uniform code goes evenly
+                from -1 to 1, a normal one from -2 to 2.
+            rows: draws of everything else.
+            columns: values of a continuous code.
+            seed: of the rows.
+
+        Returns:
+            Shape (rows, columns, *data_shape).
+        """
+        if name not in self.latents.codes:
+            raise ValueError(f"The codes are {', '.join(self.latents.codes)}; got {name!r}.")
+        prior = self.latents.codes[name].prior
+        if isinstance(prior, Categorical):
+            values = np.arange(prior.categories)
+        else:
+            end = 2.0 if type(prior).__name__ == "Normal" else 1.0
+            values = np.linspace(-end, end, columns)
+        parts = self.latents.sample(rows, self.drawing_seed(seed))
+        parts = {key: tf.repeat(part, len(values), axis=0) for key, part in parts.items()}
+        parts[name] = self.latents.code_values(name, np.tile(values, rows), rows * len(values))
+        images = self(self.latents.join(parts))
+        return tf.reshape(images, (rows, len(values), *self.data_shape))
+
+    # What Keras calls
+
+    def judges(self):
+        networks = (self.discriminator, self.recognition, self.recognition_trunk)
+        return tuple(network for network in networks if network is not None)
+
+    def ledger_names(self) -> list[str]:
+        names = super().ledger_names()
+        if self.latents.codes:
+            names += ["information", *(f"information_{name}" for name in self.latents.codes)]
+        if self.fake_consistency_weight:
+            names.append("fake_consistency")
+        if self.real_consistency_weight:
+            names.append("real_consistency")
+        return names + (["classification", "accuracy"] if self.classification_weight else [])
+
+    def fit(self, x=None, *args, verbose="auto", **kwargs):
+        """As `GAN.fit`; says once what each code's information is at most."""
+        if verbose and self.latents.codes and not self._ceilings_shown:
+            self._ceilings_shown = True
+            ceilings = (
+                f"information_{name} is at most {code.ceiling:.3f}"
+                for name, code in self.latents.codes.items()
+            )
+            print(f"In nats, {', '.join(ceilings)}.")
+        return super().fit(x, *args, verbose=verbose, **kwargs)
+
+    def read_out(self, x, batch_size, steps, show):
+        """`information_real_<code>` of up to 10,000 real images."""
+        if not self.categories:
+            return {}
+        tables, count = {code.name: [] for code in self.categories}, 0
+        with order_of_epoch_0(x):
+            for batch in iterate_images(x, batch_size or 32, steps):
+                numbers = self._infer(batch)
+                for name, table in tables.items():
+                    table.append(tf.nn.softmax(numbers[name]).numpy())
+                count += len(batch)
+                if count >= 10_000:
+                    break
+        return {
+            f"information_real_{name}": category_information(np.concatenate(table)).nats
+            for name, table in tables.items()
+        }
+
+    def numbers(self, images, outputs, training: bool, stop: bool = False) -> dict:
+        """What Q's head gives, by code.
+
+        Args:
+            images: (batch, *data_shape).
+            outputs: the discriminator's for these images.
+            training: of its layers.
+            stop: whether no gradient passes the head's input.
+        """
+        if self.recognition_trunk is not None:
+            features = self.recognition_trunk(images, training=training)["features"]
+        else:
+            features = outputs["features"]
+        return self.recognition(tf.stop_gradient(features) if stop else features, training=training)
+
+    def sample_latents(self, n, seed, training):
+        return self.latents.sample(n, seed, self.stratified and training)
+
+    def draw(self, n, seed, training):
+        fake = super().draw(n, seed, training)
+        if self.latents.codes:
+            numbers = self.numbers(fake["images"], fake["outputs"], training)
+            fake["log_q"] = self._log_q(numbers, fake["parts"])
+        return fake
+
+    def generators_terms(self, fake, training):
+        terms = super().generators_terms(fake, training)
+        if not self.latents.codes:
+            return terms
+        information = {
+            f"information_{name}": code.entropy + fake["log_q"][name]
+            for name, code in self.latents.codes.items()
+        }
+        loss = terms["loss"] - self._weighted(fake["log_q"], training)
+        total = tf.add_n(list(information.values()))
+        return terms | {"loss": loss, "information": total} | information
+
+    def judges_terms(self, real, fake, labels, seed, training):
+        terms = super().judges_terms(real, fake, labels, seed, training)
+        if not self.latents.codes:
+            return terms
+        log_q, stop = fake["log_q"], self.posterior == "stop_gradient"
+        if stop:
+            numbers = self.numbers(fake["images"], fake["outputs"], training, stop)
+            log_q = self._log_q(numbers, fake["parts"])
+        objective = terms["discriminator_objective"] - self._weighted(log_q, training)
+        if self.fake_consistency_weight:
+            moved = random_affine(tf.stop_gradient(fake["images"]), fold_in(seed, seeds.MOVES_FAKE))
+            log_q = self._log_q(self._numbers_of(moved, training, stop), fake["parts"])
+            terms["fake_consistency"] = -tf.add_n([log_q[code.name] for code in self.categories])
+            objective += self.fake_consistency_weight * terms["fake_consistency"]
+        if self.real_consistency_weight or self.classification_weight:
+            numbers = self.numbers(real["images"], real["outputs"], training, stop)
+        if self.real_consistency_weight:
+            moved = random_affine(real["images"], fold_in(seed, seeds.MOVES_REAL))
+            moved_numbers = self._numbers_of(moved, training, stop)
+            terms["real_consistency"] = tf.add_n(
+                [
+                    category_consistency(numbers[code.name], moved_numbers[code.name])
+                    for code in self.categories
+                ]
+            )
+            weight = self.real_consistency_weight
+            weight *= self._ramp(self.consistency_warmup_steps, training)
+            objective += weight * terms["real_consistency"]
+        if self.classification_weight:
+            terms |= classification_terms(numbers[self.categories[0].name], labels)
+            objective += self.classification_weight * terms["classification"]
+        return terms | {"discriminator_objective": objective}
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        config = super().get_config() | {
+            name: None if network is None else serialize(network)
+            for name, network in (
+                ("recognition", self.recognition),
+                ("recognition_trunk", self.recognition_trunk),
+            )
+        }
+        names = (
+            "posterior",
+            "information_weight",
+            "stratified",
+            "fake_consistency_weight",
+            "real_consistency_weight",
+            "consistency_warmup_steps",
+            "continuous_warmup_steps",
+            "classification_weight",
+        )
+        return config | {name: getattr(self, name) for name in names}
+
+    # Helpers
+
+    def _log_q(self, numbers: dict, parts: dict) -> dict[str, tf.Tensor]:
+        """E log Q(c|x) of each code, a mean over the batch, in nats."""
+        return {
+            name: tf.reduce_mean(code.log_prob(numbers[name], parts[name]))
+            for name, code in self.latents.codes.items()
+        }
+
+    def _weighted(self, log_q: dict, training: bool) -> tf.Tensor:
+        """What of the objective is L_I, but for the constant entropies."""
+        ramp = self._ramp(self.continuous_warmup_steps, training)
+        weights = {
+            name: code.weight if code in self.categories else ramp * code.weight
+            for name, code in self.latents.codes.items()
+        }
+        total = tf.add_n([weights[name] * value for name, value in log_q.items()])
+        return self.information_weight * total
+
+    def _ramp(self, steps: int, training: bool) -> tf.Tensor | float:
+        if not (training and steps):
+            return 1.0
+        return tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / steps, 1.0)
+
+    def _numbers_of(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
+        separate = self.recognition_trunk is not None
+        outputs = None if separate else self.judge(images, training)
+        return self.numbers(images, outputs, training, stop)
+
+    def _features(self) -> int:
+        outputs = self.discriminator.compute_output_spec(
+            keras.KerasTensor((2, *self.discriminator.input_shape[1:]))
+        )
+        if not isinstance(outputs, dict) or "features" not in outputs:
+            raise ValueError(
+                'With codes the discriminator returns {"logits", "features"}, the features being '
+                f"what Q reads; this one returns {outputs}."
+            )
+        return outputs["features"].shape[-1]
+
+    def _check(self):
+        if self.posterior not in ("shared", "stop_gradient", "separate"):
+            raise ValueError(
+                f'posterior is "shared", "stop_gradient" or "separate", got {self.posterior!r}.'
+            )
+        of_a_category = {
+            "fake_consistency_weight": self.fake_consistency_weight,
+            "real_consistency_weight": self.real_consistency_weight,
+            "classification_weight": self.classification_weight,
+        }
+        for name, weight in {
+            "information_weight": self.information_weight,
+            **of_a_category,
+        }.items():
+            if weight < 0:
+                raise ValueError(f"{name} is at least 0, got {weight!r}.")
+        if any(of_a_category.values()) and not self.categories:
+            wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
+            raise ValueError(f"{wanted} needs a categorical code; there is none.")
+        if min(self.consistency_warmup_steps, self.continuous_warmup_steps) < 0:
+            raise ValueError("Numbers of warm-up steps are at least 0.")
+
+
+def _second(discriminator: keras.Model) -> keras.Model:
+    """Another network of the discriminator's kind, with weights of its own."""
+    config = discriminator.get_config() | {"name": "recognition_trunk"}
+    return type(discriminator).from_config(config)

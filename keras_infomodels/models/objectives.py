@@ -1,0 +1,76 @@
+"""What a discriminator and a generator lower: the GAN objectives, on logits T.
+
+The f-GAN family is the variational bound F = E_p g(T) - E_q f*(g(T)) <= D_f(p || q), p being the
+data and q the generator: the discriminator raises F, the generator lowers it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+__all__ = ["OBJECTIVES", "Objective"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The losses of the two players, as functions of logits to one value an image.
+
+    Attributes:
+        real: the discriminator's loss on an image of the data.
+        fake: the discriminator's loss on a generated image.
+        generator: the generator's loss on a generated image.
+        saturation: the value of the discriminator's loss at which it is always right and the
+            generator has nothing to learn from; None where the loss has no such end.
+    """
+
+    real: Callable[[tf.Tensor], tf.Tensor]
+    fake: Callable[[tf.Tensor], tf.Tensor]
+    generator: Callable[[tf.Tensor], tf.Tensor]
+    saturation: float | None = None
+
+
+def _f_gan(activated, conjugate) -> Objective:
+    """From g(T) and f*(g(T))."""
+    return Objective(lambda t: -activated(t), conjugate, lambda t: -conjugate(t))
+
+
+_LN2 = 0.6931471805599453
+_softplus = tf.nn.softplus
+
+OBJECTIVES = {
+    "non_saturating": Objective(
+        lambda t: _softplus(-t), _softplus, lambda t: _softplus(-t), saturation=0.0
+    ),
+    "hinge": Objective(
+        lambda t: tf.nn.relu(1 - t), lambda t: tf.nn.relu(1 + t), lambda t: -t, saturation=0.0
+    ),
+    "wasserstein": Objective(lambda t: -t, lambda t: t, lambda t: -t),
+    "kl": _f_gan(lambda t: t, lambda t: tf.exp(t - 1)),
+    "reverse_kl": _f_gan(lambda t: -tf.exp(-t), lambda t: t - 1),
+    "js": _f_gan(lambda t: _LN2 - _softplus(-t), lambda t: _softplus(t) - _LN2),
+    "pearson": _f_gan(lambda t: t, lambda t: t**2 / 4 + t),
+    "squared_hellinger": _f_gan(lambda t: 1 - tf.exp(-t), lambda t: tf.exp(t) - 1),
+}
+"""By name. With r = p/q, the best discriminator's T and its loss (real plus fake):
+
+    non_saturating     T = ln r         2 ln 2 - 2 JSD(p, q)
+    hinge              T = sign(ln r)   2 - 2 TV(p, q)
+    wasserstein                         -(slope of T) times W1(p, q)
+    kl                 T = 1 + ln r     -KL(p || q)
+    reverse_kl         T = ln r         -KL(q || p)
+    js                 T = ln r         -2 JSD(p, q)
+    pearson            T = 2 (r - 1)    -chi^2(p || q) = -E_q (r - 1)^2
+    squared_hellinger  T = ln(r) / 2    -H^2(p, q) = -integral of (sqrt p - sqrt q)^2
+
+and the f-GAN's f(u), output activation g(T) and conjugate f*(t):
+
+    kl                 u ln u                              T                    exp(t - 1)
+    reverse_kl         -ln u                               -exp(-T)             -1 - ln(-t)
+    js                 u ln u - (1 + u) ln((1 + u) / 2)    ln 2 - ln(1 + e^-T)  -ln(2 - exp t)
+    pearson            (u - 1)^2                           T                    t^2 / 4 + t
+    squared_hellinger  (sqrt u - 1)^2                      1 - exp(-T)          t / (1 - t)
+
+Source: Nowozin et al., "f-GAN", 2016, tables 1, 2 and 6; Goodfellow et al., 2014; Arjovsky et al.,
+"Wasserstein GAN", 2017; Lim and Ye, "Geometric GAN", 2017 (hinge).
+"""

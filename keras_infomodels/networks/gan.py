@@ -1,0 +1,176 @@
+"""Generators, discriminators and the recognition head of the GAN family."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from keras_infomodels.networks.heads import check_shape, check_widths, crop
+from keras_infomodels.networks.network import Network
+
+__all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
+
+register = keras.saving.register_keras_serializable(package="keras_infomodels")
+
+
+@register
+class ConvGenerator(Network):
+    """Latents to images in [0, 1] by one dense layer and 4x4 transposed convolutions of stride 2.
+
+    (batch, latent_dim) to (batch, height, width, channels). Batch normalization after every hidden
+    layer. Source: Chen et al., "InfoGAN", 2016, appendix C, with a narrower dense layer.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: length of the latents, noise and codes together.
+        filters: of the convolutions' inputs; each convolution doubles the image.
+        width: of the dense layer.
+        dtype: a Keras dtype or policy for the hidden layers; the images are float32.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 74,
+        filters: Sequence[int] = (64, 32),
+        width: int = 224,
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        dtype = keras.dtype_policies.get(dtype).name
+        grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
+
+        def normalize(x, name):
+            x = keras.layers.BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+            return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
+
+        def double(count, name, dtype):
+            return keras.layers.Conv2DTranspose(count, 4, 2, padding="same", dtype=dtype, name=name)
+
+        inputs = x = keras.Input((latent_dim,), name="latents")
+        x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
+        x = normalize(x, "hidden")
+        units = math.prod(grid) * filters[0]
+        x = keras.layers.Dense(units, use_bias=False, dtype=dtype, name="grid")(x)
+        x = normalize(x, "grid")
+        x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype, name="reshape")(x)
+        for i, count in enumerate(filters[1:]):
+            x = normalize(double(count, f"convolution_{i}", dtype)(x), f"convolution_{i}")
+        x = double(image_shape[2], "image", dtype)(x)
+        x = keras.layers.Activation("sigmoid", dtype="float32", name="sigmoid")(x)
+        super().__init__(inputs, crop(x, image_shape, "image"), **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "filters": list(filters),
+            "width": width,
+            "dtype": dtype,
+        }
+
+
+@register
+class ConvDiscriminator(Network):
+    """Images to {"logits" (batch, 1), "features" (batch, width)}, the features for Q.
+
+    4x4 convolutions of stride 2 and one dense layer, with leaky ReLU.
+
+    Args:
+        image_shape: (height, width, channels).
+        filters: of the convolutions; each halves the image.
+        width: of the dense layer.
+        normalization: "batch" (after every layer but the first; images of different kinds go
+            through in batches of their own), "spectral" (of every kernel), or None. A gradient
+            penalty is of each image by itself and wants one of the last two.
+        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        filters: Sequence[int] = (32, 64),
+        width: int = 224,
+        normalization: str | None = "batch",
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        if normalization not in ("batch", "spectral", None):
+            raise ValueError(
+                f'normalization is "batch", "spectral" or None, got {normalization!r}.'
+            )
+        dtype = keras.dtype_policies.get(dtype).name
+        batch = normalization == "batch"
+
+        def weigh(layer):
+            if normalization != "spectral":
+                return layer
+            name = f"{layer.name}_spectral"
+            return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy, name=name)
+
+        def activate(x, name, normalized):
+            if normalized:
+                x = keras.layers.BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+            return keras.layers.LeakyReLU(0.1, dtype=dtype, name=f"{name}_relu")(x)
+
+        inputs = x = keras.Input(image_shape, name="image")
+        for i, count in enumerate(filters):
+            options = {"use_bias": not (batch and i), "dtype": dtype, "name": f"convolution_{i}"}
+            x = weigh(keras.layers.Conv2D(count, 4, 2, padding="same", **options))(x)
+            x = activate(x, f"convolution_{i}", batch and i)
+        x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
+        hidden = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")
+        features = activate(weigh(hidden)(x), "hidden", batch)
+        logits = weigh(keras.layers.Dense(1, dtype="float32", name="logits"))(features)
+        super().__init__(inputs, {"logits": logits, "features": features}, **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "filters": list(filters),
+            "width": width,
+            "normalization": normalization,
+            "dtype": dtype,
+        }
+
+
+@register
+class RecognitionHead(Network):
+    """Q(c|x) on a discriminator's features: a dict of float32 numbers (batch, size), by code.
+
+    Args:
+        features: how many the discriminator gives.
+        sizes: numbers that each code needs, by name: `Code.parameters`.
+        width: of the hidden layer.
+        normalization: "batch" or None.
+        dtype: a Keras dtype or policy for the hidden layer.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        sizes: dict[str, int],
+        width: int = 128,
+        normalization: str | None = "batch",
+        dtype=None,
+        **kwargs,
+    ):
+        if normalization not in ("batch", None):
+            raise ValueError(f'normalization is "batch" or None, got {normalization!r}.')
+        dtype = keras.dtype_policies.get(dtype).name
+        inputs = keras.Input((features,), name="features")
+        batch = normalization == "batch"
+        x = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")(inputs)
+        if batch:
+            x = keras.layers.BatchNormalization(dtype=dtype, name="hidden_norm")(x)
+        x = keras.layers.LeakyReLU(0.1, dtype=dtype, name="hidden_relu")(x)
+        outputs = {
+            name: keras.layers.Dense(size, dtype="float32", name=name)(x)
+            for name, size in sizes.items()
+        }
+        super().__init__(inputs, outputs, **kwargs)
+        self._arguments = {
+            "features": features,
+            "sizes": dict(sizes),
+            "width": width,
+            "normalization": normalization,
+            "dtype": dtype,
+        }
