@@ -55,7 +55,7 @@ def check_parity(
     run = _run_isolated if isolated else standalone.run
     actual = run(path, inputs)
     return {
-        name: _compare(name, path, function(**_tensors(inputs[name])), actual[name])
+        name: _compare(name, path, function(*map(tf.constant, inputs[name].values())), actual[name])
         for name, (function, _) in signatures.items()
     }
 
@@ -72,10 +72,6 @@ def _inputs(specs, images: np.ndarray | None) -> dict[str, np.ndarray]:
             array = random.normal(size=shape)
         arrays[spec.name] = array.astype(spec.dtype.as_numpy_dtype)
     return arrays
-
-
-def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
-    return {name: tf.constant(array) for name, array in arrays.items()}
 
 
 def _compare(signature: str, path, expected: Mapping, actual: Mapping) -> Parity:

@@ -176,8 +176,8 @@ class StopOnSaturation(keras.callbacks.Callback):
         if smallest is None or self.model.label_smoothing or loss > smallest + self.margin:
             return
         raise FloatingPointError(
-            f"Training stopped after epoch {epoch + 1}: the discriminator tells all generated "
-            f"images from real ones (its loss is {loss:.2g}), so the generator learns nothing more. "
+            f"Training stopped after epoch {epoch + 1}: the discriminator tells every generated "
+            f"image from the real ones (its loss is {loss:.2g}), so the generator learns nothing. "
             "Lower the discriminator's learning rate, smooth its labels, or add r1=1.0."
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_infomodels import models, networks
+from keras_infomodels.distributions import Categorical, Code, Latents, Uniform
 
 IMAGE_SHAPE = (8, 8, 1)
 LATENT_DIM = 3
@@ -37,6 +38,29 @@ def make_model():
         kwargs.setdefault("likelihood", "bernoulli_stochastic")
         model = cls(encoder, decoder, **kwargs)
         model.compile(keras.optimizers.Adam(learning_rate))
+        return model
+
+    return make
+
+
+@pytest.fixture
+def make_gan():
+    """Makes a tiny compiled GAN or InfoGAN; the same weights each time."""
+
+    def make(cls=models.InfoGAN, noise_dim=5, codes=None, learning_rate=1e-3, **kwargs):
+        keras.utils.set_random_seed(0)
+        if codes is None:
+            codes = [Code("digit", Categorical(4)), Code("slant", Uniform())]
+        codes = [] if cls is models.GAN else codes
+        generator = networks.ConvGenerator(
+            IMAGE_SHAPE, Latents(5, codes).dimension, (4, 3), 8, name="generator"
+        )
+        normalization = kwargs.pop("normalization", "batch")
+        discriminator = networks.ConvDiscriminator(
+            IMAGE_SHAPE, (3, 4), 8, normalization, name="discriminator"
+        )
+        model = cls(generator, discriminator, noise_dim, codes, **kwargs)
+        model.compile(*(keras.optimizers.Adam(learning_rate) for _ in range(2)))
         return model
 
     return make

@@ -19,7 +19,7 @@ register = keras.saving.register_keras_serializable(package="keras_infomodels")
 __all__ = ["Categorical", "Code", "Latents", "Normal", "Uniform"]
 
 _EDGE = 2e-6
-"""Distance from the ends of (-1, 1) at which a Beta's density is read: it is 0 or infinite there."""
+"""How far from the ends of (-1, 1) a Beta's density is read: at them it is 0 or infinite."""
 
 
 @register
@@ -123,7 +123,7 @@ class Code(Spec):
             )
         if weight < 0:
             raise ValueError(f"weight is at least 0, got {weight!r}.")
-        if not 0 < min_stddev or (posterior == "beta" and min_stddev > 0.5):
+        if not min_stddev > 0 or (posterior == "beta" and min_stddev > 0.5):
             raise ValueError(
                 f"min_stddev is above 0, and at most 0.5 for a beta; got {min_stddev!r}."
             )

@@ -3,11 +3,13 @@
 from keras_infomodels.evaluation.clustering import ClusteringScore, clustering_error
 from keras_infomodels.evaluation.latent import LatentStatistics, latent_statistics
 from keras_infomodels.evaluation.likelihood import log_likelihood
+from keras_infomodels.evaluation.recognition import fit_posterior
 
 __all__ = [
     "ClusteringScore",
     "LatentStatistics",
     "clustering_error",
+    "fit_posterior",
     "latent_statistics",
     "log_likelihood",
 ]

@@ -8,11 +8,7 @@ import tensorflow as tf
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.models.classification import classification_terms
-from keras_infomodels.models.consistency import (
-    adversarial_shift,
-    category_consistency,
-    random_affine,
-)
+from keras_infomodels.models.consistency import MOVES, category_consistency, moved
 from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.networks import MLPDiscriminator
 
@@ -70,10 +66,8 @@ class AdversarialAutoencoder(InfoVAE):
     ):
         if consistency_warmup_steps < 0:
             raise ValueError(f"consistency_warmup_steps is at least 0: {consistency_warmup_steps}.")
-        if consistency not in ("adversarial", "affine", "both"):
-            raise ValueError(
-                f'consistency is "adversarial", "affine" or "both", got {consistency!r}.'
-            )
+        if consistency not in MOVES:
+            raise ValueError(f"consistency is one of {MOVES}, got {consistency!r}.")
         weights = {
             "classification_weight": float(classification_weight),
             "consistency_weight": float(consistency_weight),
@@ -113,7 +107,11 @@ class AdversarialAutoencoder(InfoVAE):
         loss, terms = 0.0, {}
         if self.consistency_weight:
             logits = parameters["logits"]
-            moved_logits = self._classify(self._move(x, logits, seed, training), training)
+
+            def classify(images):
+                return self.encoder(images, training=training)["logits"]
+
+            moved_logits = classify(moved(x, logits, classify, seed, self.consistency))
             consistency = category_consistency(logits, moved_logits)
             weight = self.consistency_weight
             if training and self.consistency_warmup_steps:
@@ -124,18 +122,6 @@ class AdversarialAutoencoder(InfoVAE):
             more = classification_terms(parameters["logits"], labels)
             loss, terms = loss + self.classification_weight * more["classification"], terms | more
         return loss, terms
-
-    def _move(self, x: tf.Tensor, logits: tf.Tensor, seed: tf.Tensor, training: bool) -> tf.Tensor:
-        if self.consistency == "adversarial":
-            return adversarial_shift(x, logits, lambda y: self._classify(y, training), seed)
-        x = random_affine(x, seed)
-        if self.consistency == "affine":
-            return x
-        logits = self._classify(x, training)
-        return adversarial_shift(x, logits, lambda y: self._classify(y, training), seed)
-
-    def _classify(self, x: tf.Tensor, training: bool) -> tf.Tensor:
-        return self.encoder(x, training=training)["logits"]
 
     def get_config(self) -> dict:
         config = super().get_config()

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-__all__ = ["adversarial_shift", "category_consistency", "random_affine"]
+__all__ = ["MOVES", "adversarial_shift", "category_consistency", "moved", "random_affine"]
+
+MOVES = ("adversarial", "affine", "both")
 
 
 def random_affine(
@@ -78,6 +80,22 @@ def adversarial_shift(
         distance = _divergence(logits, classify(images + radius * direction))
     direction = _unit(tape.gradient(distance, direction))
     return images + radius * tf.stop_gradient(direction)
+
+
+def moved(
+    images: tf.Tensor,
+    logits: tf.Tensor,
+    classify: Callable[[tf.Tensor], tf.Tensor],
+    seed: tf.Tensor,
+    kind: str,
+) -> tf.Tensor:
+    """`adversarial_shift`, `random_affine`, or "both": the shift of what was moved affinely."""
+    if kind == "adversarial":
+        return adversarial_shift(images, logits, classify, seed)
+    images = random_affine(images, seed)
+    if kind == "affine":
+        return images
+    return adversarial_shift(images, classify(images), classify, seed)
 
 
 def category_consistency(logits: tf.Tensor, moved_logits: tf.Tensor) -> tf.Tensor:

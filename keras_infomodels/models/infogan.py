@@ -12,9 +12,9 @@ from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.information import category_information
 from keras_infomodels.models.classification import classification_terms
-from keras_infomodels.models.consistency import category_consistency, random_affine
+from keras_infomodels.models.consistency import MOVES, category_consistency, moved, random_affine
 from keras_infomodels.models.gan import GAN
-from keras_infomodels.networks import RecognitionHead
+from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -39,14 +39,14 @@ class InfoGAN(GAN):
 
     Who moves what: `optimizer` the generator, `discriminator_optimizer` everything else.
 
-    | posterior       | Q reads                      | moved by L_I, beside the generator           |
-    |-----------------|------------------------------|----------------------------------------------|
-    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk       |
-    | "stop_gradient" | the discriminator's features | Q's head; the trunk by the GAN loss alone    |
-    | "separate"      | features of its own trunk    | Q's head and its own trunk (a second network |
-    |                 |                              | of the discriminator's kind)                 |
+    | posterior       | Q reads                      | moved by L_I, beside the generator        |
+    |-----------------|------------------------------|-------------------------------------------|
+    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk    |
+    | "stop_gradient" | the discriminator's features | Q's head; the trunk by the GAN loss alone |
+    | "separate"      | features of its own trunk    | Q's head and its own trunk                |
 
-    The discriminator's last layer is moved by the GAN loss alone in all three.
+    The discriminator's last layer is moved by the GAN loss alone in all three. A trunk of Q's own
+    is a second network of the discriminator's kind.
 
     The options from `stratified` on are not in the paper and off by default; the recipe
     `infogan_mnist` turns some on, and docs/results.md says what each is worth.
@@ -59,12 +59,17 @@ class InfoGAN(GAN):
         posterior: who owns the trunk of Q, see above.
         information_weight: lambda, of L_I in the objective.
         recognition: Q's head; None is a `RecognitionHead` of width 128.
-        recognition_trunk: for "separate"; None is made with the discriminator's config.
+        recognition_trunk: for "separate": from images to {"features"}; None is made with the
+            config of a `ConvDiscriminator`.
         stratified: each batch holds every category equally often.
-        fake_consistency_weight: of -E log Q(c|T(x)), T being `consistency.random_affine`: Q names
-            the category of generated images after small moves too. It moves Q and its trunk alone.
+        fake_consistency_weight: of -E log Q(c|T(x)) for the categories, T being
+            `consistency.random_affine`, in the objectives of both: L_I of images that were moved a
+            little, which bounds I(c; T(x)) <= I(c; x), so that a category is nothing that a small
+            move changes. The trunk of Q takes part also with "stop_gradient".
         real_consistency_weight: of `consistency.category_consistency` between Q of real images and
             of moved ones, for each category. It assumes kinds of about equal frequency.
+        consistency: how real images are moved: "affine" (`consistency.random_affine`),
+            "adversarial" (`consistency.adversarial_shift`, not with "stop_gradient") or "both".
         consistency_warmup_steps: over which `real_consistency_weight` rises from 0.
         continuous_warmup_steps: over which the weights of continuous codes rise from 0.
         classification_weight: of the cross-entropy between the labels of real images and the first
@@ -86,6 +91,7 @@ class InfoGAN(GAN):
         stratified: bool = False,
         fake_consistency_weight: float = 0.0,
         real_consistency_weight: float = 0.0,
+        consistency: str = "affine",
         consistency_warmup_steps: int = 0,
         continuous_warmup_steps: int = 0,
         classification_weight: float = 0.0,
@@ -98,6 +104,7 @@ class InfoGAN(GAN):
         self.stratified = bool(stratified)
         self.fake_consistency_weight = float(fake_consistency_weight)
         self.real_consistency_weight = float(real_consistency_weight)
+        self.consistency = consistency
         self.consistency_warmup_steps = int(consistency_warmup_steps)
         self.continuous_warmup_steps = int(continuous_warmup_steps)
         self.classification_weight = float(classification_weight)
@@ -105,11 +112,11 @@ class InfoGAN(GAN):
         self.recognition = self.recognition_trunk = None
         if self.latents.codes:
             if posterior == "separate":
-                self.recognition_trunk = recognition_trunk or _second(discriminator)
+                self.recognition_trunk = recognition_trunk or _trunk_like(discriminator)
             self.recognition = recognition or RecognitionHead(
                 self._features(),
                 {code.name: code.parameters for code in codes},
-                dtype=getattr(discriminator, "_arguments", {}).get("dtype"),
+                **_like(discriminator),
                 name="recognition",
             )
         self._infer = tf.function(
@@ -229,6 +236,11 @@ class InfoGAN(GAN):
         if self.latents.codes:
             numbers = self.numbers(fake["images"], fake["outputs"], training)
             fake["log_q"] = self._log_q(numbers, fake["parts"])
+        if self.fake_consistency_weight:
+            moves = random_affine(fake["images"], fold_in(seed, seeds.MOVES_FAKE))
+            numbers = self._numbers_of(moves, training)
+            log_q = self._log_q(numbers, fake["parts"], self.categories)
+            fake["consistency"] = -tf.add_n(list(log_q.values()))
         return fake
 
     def generators_terms(self, fake, training):
@@ -240,6 +252,9 @@ class InfoGAN(GAN):
             for name, code in self.latents.codes.items()
         }
         loss = terms["loss"] - self._weighted(fake["log_q"], training)
+        if self.fake_consistency_weight:
+            loss += self.fake_consistency_weight * fake["consistency"]
+            terms["fake_consistency"] = fake["consistency"]
         total = tf.add_n(list(information.values()))
         return terms | {"loss": loss, "information": total} | information
 
@@ -253,18 +268,14 @@ class InfoGAN(GAN):
             log_q = self._log_q(numbers, fake["parts"])
         objective = terms["discriminator_objective"] - self._weighted(log_q, training)
         if self.fake_consistency_weight:
-            moved = random_affine(tf.stop_gradient(fake["images"]), fold_in(seed, seeds.MOVES_FAKE))
-            log_q = self._log_q(self._numbers_of(moved, training, stop), fake["parts"])
-            terms["fake_consistency"] = -tf.add_n([log_q[code.name] for code in self.categories])
-            objective += self.fake_consistency_weight * terms["fake_consistency"]
+            objective += self.fake_consistency_weight * fake["consistency"]
         if self.real_consistency_weight or self.classification_weight:
             numbers = self.numbers(real["images"], real["outputs"], training, stop)
         if self.real_consistency_weight:
-            moved = random_affine(real["images"], fold_in(seed, seeds.MOVES_REAL))
-            moved_numbers = self._numbers_of(moved, training, stop)
+            own = fold_in(seed, seeds.MOVES_REAL)
             terms["real_consistency"] = tf.add_n(
                 [
-                    category_consistency(numbers[code.name], moved_numbers[code.name])
+                    self._consistency(code.name, real["images"], numbers, own, training, stop)
                     for code in self.categories
                 ]
             )
@@ -291,6 +302,7 @@ class InfoGAN(GAN):
             "stratified",
             "fake_consistency_weight",
             "real_consistency_weight",
+            "consistency",
             "consistency_warmup_steps",
             "continuous_warmup_steps",
             "classification_weight",
@@ -299,11 +311,12 @@ class InfoGAN(GAN):
 
     # Helpers
 
-    def _log_q(self, numbers: dict, parts: dict) -> dict[str, tf.Tensor]:
-        """E log Q(c|x) of each code, a mean over the batch, in nats."""
+    def _log_q(self, numbers: dict, parts: dict, codes=None) -> dict[str, tf.Tensor]:
+        """E log Q(c|x) of each code (all if None), a mean over the batch, in nats."""
+        codes = self.latents.codes.values() if codes is None else codes
         return {
-            name: tf.reduce_mean(code.log_prob(numbers[name], parts[name]))
-            for name, code in self.latents.codes.items()
+            code.name: tf.reduce_mean(code.log_prob(numbers[code.name], parts[code.name]))
+            for code in codes
         }
 
     def _weighted(self, log_q: dict, training: bool) -> tf.Tensor:
@@ -320,6 +333,13 @@ class InfoGAN(GAN):
         if not (training and steps):
             return 1.0
         return tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / steps, 1.0)
+
+    def _consistency(self, name, images, numbers, seed, training, stop) -> tf.Tensor:
+        def classify(images):
+            return self._numbers_of(images, training, stop)[name]
+
+        moves = moved(images, numbers[name], classify, seed, self.consistency)
+        return category_consistency(numbers[name], classify(moves))
 
     def _numbers_of(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
         separate = self.recognition_trunk is not None
@@ -342,6 +362,10 @@ class InfoGAN(GAN):
             raise ValueError(
                 f'posterior is "shared", "stop_gradient" or "separate", got {self.posterior!r}.'
             )
+        if self.consistency not in MOVES:
+            raise ValueError(f"consistency is one of {MOVES}, got {self.consistency!r}.")
+        if self.consistency != "affine" and self.posterior == "stop_gradient":
+            raise ValueError('With posterior="stop_gradient" consistency is "affine".')
         of_a_category = {
             "fake_consistency_weight": self.fake_consistency_weight,
             "real_consistency_weight": self.real_consistency_weight,
@@ -360,7 +384,19 @@ class InfoGAN(GAN):
             raise ValueError("Numbers of warm-up steps are at least 0.")
 
 
-def _second(discriminator: keras.Model) -> keras.Model:
-    """Another network of the discriminator's kind, with weights of its own."""
-    config = discriminator.get_config() | {"name": "recognition_trunk"}
-    return type(discriminator).from_config(config)
+def _like(discriminator: keras.Model) -> dict:
+    """What Q's head takes over from a `ConvDiscriminator`."""
+    config = discriminator.get_config() if isinstance(discriminator, ConvDiscriminator) else {}
+    batch = config.get("normalization", "batch") == "batch"
+    return {"dtype": config.get("dtype"), "normalization": "batch" if batch else None}
+
+
+def _trunk_like(discriminator: keras.Model) -> keras.Model:
+    """A trunk of the discriminator's kind, with weights of its own."""
+    if not isinstance(discriminator, ConvDiscriminator):
+        raise ValueError(
+            'posterior="separate" needs a recognition_trunk: a Keras model from images to '
+            '{"features"}; only beside a ConvDiscriminator it is made by itself.'
+        )
+    own = {"name": "recognition_trunk", "judging": False}
+    return ConvDiscriminator(**discriminator.get_config() | own)

@@ -1,5 +1,7 @@
 """What an exported model offers: named functions of named tensors."""
 
+import inspect
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -25,8 +27,9 @@ def gan_signatures(model) -> dict:
     def spec(name, *shape):
         return tf.TensorSpec((None, *shape), tf.float32, name=name)
 
-    def generate(**parts):
-        return {"image": model(latents.join(parts))}
+    def generate(*parts):
+        named = {each.name: part for each, part in zip(inputs, parts, strict=True)}
+        return {"image": model(latents.join(named))}
 
     def infer_codes(image):
         outputs = {}
@@ -40,6 +43,11 @@ def gan_signatures(model) -> dict:
     image = spec("image", *model.data_shape)
     inputs = [spec("noise", latents.noise_dim)] if latents.noise_dim else []
     inputs += [spec(name, code.prior.dimension) for name, code in latents.codes.items()]
+    # tf.function wants the names of all arguments.
+    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    generate.__signature__ = inspect.Signature(
+        [inspect.Parameter(each.name, keyword) for each in inputs]
+    )
     signatures = {
         "generate": (generate, inputs),
         "discriminate": (lambda image: {"logits": model.judge(image, False)["logits"]}, [image]),

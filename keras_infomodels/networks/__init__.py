@@ -1,4 +1,4 @@
-"""Encoders, decoders, generators, discriminators: registered functional Keras models with JSON configs.
+"""Networks: registered functional Keras models with JSON configs.
 
 An encoder returns {"loc", "scale"}; a decoder the parameters that its likelihood names; a generator
 images; a discriminator {"logits", "features"}.

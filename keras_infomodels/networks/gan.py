@@ -82,6 +82,7 @@ class ConvDiscriminator(Network):
         normalization: "batch" (after every layer but the first; images of different kinds go
             through in batches of their own), "spectral" (of every kernel), or None. A gradient
             penalty is of each image by itself and wants one of the last two.
+        judging: whether "logits" are returned; a trunk of Q alone has none.
         dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
     """
 
@@ -91,6 +92,7 @@ class ConvDiscriminator(Network):
         filters: Sequence[int] = (32, 64),
         width: int = 224,
         normalization: str | None = "batch",
+        judging: bool = True,
         dtype=None,
         **kwargs,
     ):
@@ -121,13 +123,17 @@ class ConvDiscriminator(Network):
         x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
         hidden = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")
         features = activate(weigh(hidden)(x), "hidden", batch)
-        logits = weigh(keras.layers.Dense(1, dtype="float32", name="logits"))(features)
-        super().__init__(inputs, {"logits": logits, "features": features}, **kwargs)
+        outputs = {"features": features}
+        if judging:
+            last = weigh(keras.layers.Dense(1, dtype="float32", name="logits"))
+            outputs = {"logits": last(features), **outputs}
+        super().__init__(inputs, outputs, **kwargs)
         self._arguments = {
             "image_shape": list(image_shape),
             "filters": list(filters),
             "width": width,
             "normalization": normalization,
+            "judging": judging,
             "dtype": dtype,
         }
 

@@ -1,0 +1,173 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import integrate, optimize, stats
+
+from keras_infomodels.distributions import Categorical, Code, Latents, Normal, Uniform
+
+LN2 = math.log(2)
+FLOORS = (0.05, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("code", "entropy"),
+    [
+        (Code("c", Categorical(10)), math.log(10)),
+        (Code("c", Uniform()), LN2),
+        (Code("c", Normal()), 0.5 * math.log(2 * math.pi * math.e)),
+    ],
+)
+def test_entropy_of_the_codes_own_prior(code, entropy):
+    assert code.entropy == pytest.approx(entropy, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("code", "ceiling"),
+    [
+        (Code("c", Categorical(10)), math.log(10)),
+        (Code("c", Uniform(), "fixed_gaussian", min_stddev=1.0), -0.2258),
+        (Code("c", Uniform(), "gaussian", min_stddev=0.05), 2.770),
+        (Code("c", Uniform(), "gaussian", min_stddev=0.1), 2.077),
+        (Code("c", Normal(), "fixed_gaussian", min_stddev=1.0), 0.5),
+        *(
+            (Code("c", Uniform(), min_stddev=s), v)
+            for s, v in zip(FLOORS, (3.075, 2.377, 1.658), strict=False)
+        ),
+    ],
+)
+def test_ceiling_of_the_family(code, ceiling):
+    assert code.ceiling == pytest.approx(ceiling, abs=6e-4)
+
+
+def numbers(rng, code, n=40):
+    return tf.constant(rng.normal(0, 3, (n, code.parameters)), tf.float32)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_no_beta_is_narrower_than_its_floor_at_the_center(floor):
+    code = Code("c", Uniform(), min_stddev=floor)
+    widest, narrowest = code.infer(tf.constant([[0.0, -100.0], [0.0, 100.0]])).stddev().numpy()
+    assert narrowest == pytest.approx(floor, rel=1e-4)
+    assert widest == pytest.approx(1 / math.sqrt(3), rel=1e-4)  # the prior itself
+
+
+@pytest.mark.parametrize("posterior", ["beta", "gaussian", "fixed_gaussian"])
+def test_densities_of_continuous_posteriors_integrate_to_one(posterior):
+    code = Code("c", Uniform(), posterior, min_stddev=0.1)
+    raw = numbers(np.random.default_rng(0), code, 5)
+    edge = 1 if posterior == "beta" else 30
+    grid = np.linspace(-edge, edge, 20001)
+    for row in raw:
+        repeated = tf.repeat(row[None], len(grid), axis=0)
+        density = np.exp(code.log_prob(repeated, tf.constant(grid[:, None], tf.float32)))
+        assert integrate.trapezoid(density, grid) == pytest.approx(1, abs=2e-3)
+
+
+def test_beta_is_scipys():
+    """On (-1, 1), with mean (low + t mode + high) / (2 + t) and both shapes at least 1."""
+    code = Code("c", Uniform())
+    raw = numbers(np.random.default_rng(1), code)
+    c = np.random.default_rng(2).uniform(-1, 1, (40, 1)).astype(np.float32)
+    q = code.infer(raw)
+    mode = np.tanh(raw[:, 0].numpy() / 2)
+    # The mean fixes t, the mode and t fix both shapes.
+    mean = q.mean().numpy()[:, 0]
+    t = 2 * mean / (mode - mean)
+    a, b = 1 + t * (mode + 1) / 2, 1 + t * (1 - mode) / 2
+    assert (a >= 1).all()
+    assert (b >= 1).all()
+    assert (a + b <= 1 / 0.05**2 - 1 + 1e-3).all()
+    expected = stats.beta.logpdf((c[:, 0] + 1) / 2, a, b) - LN2
+    np.testing.assert_allclose(code.log_prob(raw, c), expected, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("c", [-1.0, 1.0])
+def test_the_ends_of_the_interval_have_finite_log_density_and_gradient(c):
+    code = Code("c", Uniform())
+    raw = tf.Variable([[0.3, 0.2]])
+    with tf.GradientTape() as tape:
+        value = code.log_prob(raw, tf.constant([[c]]))
+    assert np.isfinite(value).all()
+    assert np.isfinite(tape.gradient(value, raw)).all()
+
+
+@pytest.mark.parametrize(
+    ("posterior", "floor", "best"),
+    [
+        ("beta", 0.05, 0.0),
+        ("gaussian", 0.05, LN2 - 0.5 * math.log(2 * math.pi * math.e / 3)),
+        ("fixed_gaussian", 1.0, LN2 - 0.5 * math.log(2 * math.pi) - 1 / 6),
+    ],
+)
+def test_what_a_family_certifies_of_an_independent_code(posterior, floor, best):
+    """The best constant Q: 0 only where the family contains the prior."""
+    code = Code("c", Uniform(), posterior, min_stddev=floor)
+    c = tf.constant((np.arange(2000)[:, None] + 0.5) / 1000 - 1, tf.float32)
+
+    def bound(raw):
+        repeated = tf.tile(tf.constant(raw[None], tf.float32), [2000, 1])
+        return code.entropy + float(tf.reduce_mean(code.log_prob(repeated, c)))
+
+    start = np.array([0.3, 0.0])[: code.parameters]
+    found = optimize.minimize(lambda raw: -bound(raw), start, method="Nelder-Mead")
+    assert -found.fun == pytest.approx(best, abs=2e-3)
+
+
+def test_softmax_is_the_log_of_the_probability_once():
+    code = Code("digit", Categorical(4))
+    raw = numbers(np.random.default_rng(0), code)
+    c = np.eye(4, dtype=np.float32)[np.arange(40) % 4]
+    expected = raw.numpy() - np.log(np.exp(raw.numpy()).sum(1, keepdims=True))
+    np.testing.assert_allclose(code.log_prob(raw, c), (expected * c).sum(1), atol=1e-5)
+
+
+def test_latents_come_from_their_priors():
+    latents = Latents(3, [Code("digit", Categorical(5)), Code("a", Uniform()), Code("b", Normal())])
+    assert latents.dimension == 3 + 5 + 1 + 1
+    parts = {k: v.numpy() for k, v in latents.sample(20_000, [0, 1]).items()}
+    np.testing.assert_allclose(parts["noise"].std(0), 1, atol=0.02)
+    np.testing.assert_allclose(parts["digit"].mean(0), 0.2, atol=0.02)
+    assert parts["a"].min() >= -1
+    assert parts["a"].max() <= 1
+    assert parts["a"].var() == pytest.approx(1 / 3, abs=0.01)
+    assert parts["b"].var() == pytest.approx(1, abs=0.03)
+    together = latents.join(parts).numpy()
+    np.testing.assert_allclose(np.corrcoef(together[:, [0, 1, 2, 8, 9]].T), np.eye(5), atol=0.03)
+    np.testing.assert_array_equal(together[:, 3:8], parts["digit"])
+
+
+def test_stratified_batches_hold_each_category_equally_often():
+    latents = Latents(2, [Code("x", Categorical(5)), Code("y", Categorical(4))])
+    kinds, starts = set(), set()
+    for i in range(20):
+        parts = latents.sample(22, [0, i], stratified=True)
+        for name, k in (("x", 5), ("y", 4)):
+            counts = parts[name].numpy().sum(0)
+            assert counts.max() - counts.min() <= 1
+            assert counts.sum() == 22
+            assert len(counts) == k
+        starts.add(tuple(parts["x"].numpy().sum(0)))
+        kinds.add(tuple(parts["x"].numpy().argmax(1)))
+    assert len(kinds) == 20
+    assert len(starts) > 2
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Categorical(1), "at least 2"),
+        (lambda: Code("noise", Uniform()), "noise"),
+        (lambda: Code("two words", Uniform()), "Python name"),
+        (lambda: Code("c", Uniform(), "softmax"), "beta"),
+        (lambda: Code("c", Normal(), "beta"), "gaussian"),
+        (lambda: Code("c", Uniform(), weight=-1.0), "at least 0"),
+        (lambda: Code("c", Uniform(), min_stddev=0.0), "above 0"),
+        (lambda: Latents(0), "noise or codes"),
+        (lambda: Latents(1, [Code("c", Uniform())] * 2), "name of its own"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -1,0 +1,226 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import integrate, stats
+
+from keras_infomodels import networks
+from keras_infomodels.distributions import Categorical, Code, Normal, Uniform
+from keras_infomodels.models import GAN
+from keras_infomodels.models.objectives import OBJECTIVES
+
+LN2 = math.log(2)
+MEAN = 1.0  # of the data N(MEAN, 1); the generator is N(0, 1)
+
+
+def log_ratio(x):
+    """ln p/q of the two Gaussians."""
+    return MEAN * x - MEAN**2 / 2
+
+
+CLOSED_FORMS = {
+    "non_saturating": (lambda r: np.log(r), 2 * LN2 - 2 * 0.1114),
+    "hinge": (lambda r: np.sign(np.log(r)), 2 - 2 * (2 * stats.norm.cdf(MEAN / 2) - 1)),
+    "kl": (lambda r: 1 + np.log(r), -(MEAN**2) / 2),
+    "reverse_kl": (lambda r: np.log(r), -(MEAN**2) / 2),
+    "js": (lambda r: np.log(r), -2 * 0.1114),
+    "pearson": (lambda r: 2 * (r - 1), -(math.exp(MEAN**2) - 1)),
+    "squared_hellinger": (lambda r: np.log(r) / 2, -2 * (1 - math.exp(-(MEAN**2) / 8))),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_the_best_discriminators_loss_is_the_divergence(name):
+    """By quadrature, and every other discriminator tried has a higher loss."""
+    best, value = CLOSED_FORMS[name]
+    x = np.linspace(-9, 10, 40_001)
+    p, q, t = stats.norm.pdf(x, MEAN), stats.norm.pdf(x), best(np.exp(log_ratio(x)))
+
+    def loss(t):
+        objective, t = OBJECTIVES[name], tf.constant(t)
+        return integrate.trapezoid(p * objective.real(t) + q * objective.fake(t), x)
+
+    assert loss(t) == pytest.approx(value, abs=2e-4)
+    for change in (0.2, -0.2, 0.1 * np.sin(x), 0.1 * np.tanh(x)):
+        assert loss(t + change) > loss(t) + 1e-4
+
+
+class Shift(keras.layers.Layer):
+    """A generator that the data are `MEAN` away from, and that learns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.moved = self.add_weight(shape=(1,), initializer="zeros", trainable=False)
+
+    def call(self, z):
+        return z + self.moved
+
+
+def two_gaussians(layers, **kwargs):
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([keras.Input((1,)), Shift()])
+    discriminator = keras.Sequential([keras.Input((1,)), *layers])
+    model = GAN(generator, discriminator, 1, **kwargs)
+    model.compile("sgd", keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 300)))
+    return model
+
+
+@pytest.mark.parametrize("name", [name for name in CLOSED_FORMS if name != "hinge"])
+def test_a_trained_discriminator_reaches_the_divergence(name):
+    layers, mean, loss = [keras.layers.Dense(1)], MEAN, CLOSED_FORMS[name][1]
+    if name == "pearson":  # the others' best T is linear in x, this one in p/q
+        mean, loss = 0.5, 1 - math.exp(0.25)
+        layers = [keras.layers.Lambda(lambda x: tf.exp(mean * x - mean**2 / 2)), *layers]
+    model = two_gaussians(layers, objective=name)
+    data = np.random.default_rng(0).normal(mean, 1, (30_000, 1)).astype(np.float32)
+    model.fit(data, batch_size=500, epochs=5, verbose=0)
+    logs = model.evaluate(data, batch_size=30_000, verbose=0, return_dict=True)
+    assert logs["discriminator_loss"] == pytest.approx(loss, abs=0.02)
+
+
+@pytest.mark.parametrize("shift", [0.5, 1.0, 2.0, 4.0])
+def test_wasserstein_gap_with_its_penalty(shift):
+    """The gap is D (1 + D / (2 mu)); over the mean gradient norm it is the distance D."""
+    model = two_gaussians([keras.layers.Dense(1)], objective="wasserstein", gradient_penalty=10.0)
+    data = np.random.default_rng(0).normal(shift, 1, (20_000, 1)).astype(np.float32)
+    model.fit(data, batch_size=500, epochs=8, verbose=0)
+    logs = model.evaluate(data, batch_size=20_000, verbose=0, return_dict=True)
+    gap = -logs["discriminator_loss"]
+    assert gap == pytest.approx(shift * (1 + shift / 20), rel=0.05)
+    assert gap / logs["gradient_norm"] == pytest.approx(shift, rel=0.05)
+    assert logs["gradient_penalty"] == pytest.approx((shift / 20) ** 2, rel=0.2, abs=1e-3)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_generator_moves_towards_the_data(objective):
+    """One step on a discriminator that knows where they are; the other sign would move away."""
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    discriminator.set_weights([np.full((1, 1), 0.5, np.float32), np.zeros(1, np.float32)])
+    model = GAN(generator, discriminator, 1, objective=objective, gradient_penalty=0.0)
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.0))
+    model.fit(np.ones((64, 1), np.float32), batch_size=64, verbose=0)
+    assert generator.get_weights()[1] > 0
+
+
+def test_r1_and_label_smoothing_written_out():
+    data = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model = GAN(generator, discriminator, 1, r1=3.0, label_smoothing=0.1)
+    model.compile()
+    real, fake = model.look(tf.constant(data), False), model.draw(50, tf.constant([0, 1]), False)
+    terms = model.judges_terms(real, fake, None, tf.constant([0, 1]), False)
+    kernel = discriminator.get_weights()[0]
+    t, t_fake = discriminator(data).numpy(), discriminator(fake["images"]).numpy()
+    expected = np.mean(0.9 * np.logaddexp(0, -t) + 0.1 * np.logaddexp(0, t))
+    expected += np.logaddexp(0, t_fake).mean()
+    assert float(terms["discriminator_loss"]) == pytest.approx(expected, rel=1e-5)
+    penalty = float(terms["discriminator_objective"] - terms["discriminator_loss"])
+    assert penalty == pytest.approx(1.5 * np.sum(kernel**2), rel=1e-4)
+
+
+@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
+def test_each_player_moves_its_own_network(make_gan, images, update):
+    for moving in ("generator", "discriminator"):
+        model = make_gan(GAN, update=update)
+        frozen, moved = keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.1)
+        model.compile(*((moved, frozen) if moving == "generator" else (frozen, moved)))
+        model.fit(images, batch_size=20, verbose=0)
+        for name in ("generator", "discriminator"):
+            trainable = getattr(model, name).trainable_variables
+            start = make_gan(GAN, update=update)
+            old = getattr(start, name).trainable_variables
+            changed = [not np.array_equal(a, b) for a, b in zip(trainable, old, strict=True)]
+            assert all(changed) if name == moving else not any(changed)
+
+
+def test_alternating_updates_see_the_new_discriminator():
+    """Two steps by hand, SGD on scalars; simultaneous ones use the old one."""
+    steps = {}
+    for update in ("simultaneous", "alternating"):
+        keras.utils.set_random_seed(0)
+        generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        generator.set_weights([np.zeros((1, 1), np.float32), np.zeros(1, np.float32)])
+        discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        discriminator.set_weights([np.full((1, 1), 0.5, np.float32), np.zeros(1, np.float32)])
+        settings = {"objective": "wasserstein", "gradient_penalty": 0.0, "update": update}
+        model = GAN(generator, discriminator, 1, **settings)
+        model.compile(keras.optimizers.SGD(1.0), keras.optimizers.SGD(0.25))
+        model.fit(np.ones((8, 1), np.float32), batch_size=8, verbose=0)
+        steps[update] = float(generator.get_weights()[1][0])
+    # dT/dx is 0.5, and 0.5 + 0.25 (1 - 0) after the discriminator's own step.
+    assert steps == pytest.approx({"simultaneous": 0.5, "alternating": 0.75})
+
+
+def test_a_discriminator_that_is_always_right_stops_training():
+    model = two_gaussians([keras.layers.Dense(1)])
+    far = np.full((1000, 1), 60.0, np.float32)
+    with pytest.raises(FloatingPointError, match="learns nothing"):
+        model.fit(far, batch_size=20, epochs=20, verbose=0)
+
+
+def test_nan_stops_with_the_step_and_keeps_the_weights(make_gan, images):
+    model = make_gan(GAN, update="alternating", discriminator_steps=2)
+    bad = images.copy()
+    before = model.get_weights()
+    bad[3] = np.nan
+    with pytest.raises((FloatingPointError, ValueError)):
+        model.fit(tf.data.Dataset.from_tensors(bad).concatenate(tf.data.Dataset.from_tensors(bad)))
+    for _a, b in zip(before, model.get_weights(), strict=True):
+        assert np.isfinite(b).all()
+
+
+def test_generate_takes_codes(make_gan):
+    model = make_gan(
+        codes=[Code("digit", Categorical(4)), Code("a", Uniform()), Code("b", Normal())]
+    )
+    x = model.generate(3, {"digit": 2, "a": [-1.0, 0.0, 1.0]}, seed=7)
+    assert x.shape == (3, 8, 8, 1)
+    np.testing.assert_array_equal(x, model.generate(3, {"digit": 2, "a": [-1, 0, 1]}, seed=7))
+    assert not np.array_equal(x, model.generate(3, {"digit": 1, "a": [-1, 0, 1]}, seed=7))
+    assert not np.array_equal(model.generate(2), model.generate(2))
+    for codes, words in (
+        ({"digit": 4}, "0 to 3"),
+        ({"digit": 1.5}, "0 to 3"),
+        ({"a": 1.2}, "-1 to 1"),
+        ({"c": 1}, "codes are digit, a, b"),
+        ({"a": [0.0, 0.1]}, "one value or 3"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.generate(3, codes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"objective": "nothing"}, "objective is one of"),
+        ({"update": "never"}, "simultaneous"),
+        ({"discriminator_steps": 2}, "alternating"),
+        ({"r1": -1.0}, "at least 0"),
+        ({"label_smoothing": 0.1, "objective": "hinge"}, "non_saturating"),
+        ({"noise_dim": 7}, "takes latents"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make_gan, settings, words):
+    with pytest.raises(ValueError, match=words):
+        make_gan(GAN, **settings)
+
+
+def test_pixels_outside_0_and_1_are_refused(make_gan, images):
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        make_gan(GAN).fit(images * 2 - 1)
+
+
+def test_spectral_normalization_bounds_each_kernel():
+    keras.utils.set_random_seed(0)
+    net = networks.ConvDiscriminator((8, 8, 1), (4, 6), 8, normalization="spectral")
+    x = np.random.default_rng(0).uniform(size=(16, 8, 8, 1)).astype(np.float32)
+    for _ in range(30):
+        net(x, training=True)
+    dense = net.get_layer("logits_spectral")
+    assert np.linalg.norm(dense.kernel) == pytest.approx(1, rel=1e-3)

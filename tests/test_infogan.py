@@ -1,0 +1,366 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_infomodels
+from keras_infomodels import datasets, export, networks
+from keras_infomodels.distributions import Categorical, Code, Latents, Normal, Uniform
+from keras_infomodels.evaluation import fit_posterior
+from keras_infomodels.models import GAN, InfoGAN
+
+LN2 = math.log(2)
+ADDITIONS = {
+    "stratified": True,
+    "fake_consistency_weight": 1.0,
+    "real_consistency_weight": 1.0,
+    "consistency_warmup_steps": 3,
+    "continuous_warmup_steps": 3,
+}
+
+
+def test_without_codes_it_is_the_gan_to_the_bit(make_gan, images):
+    weights = []
+    for cls in (GAN, InfoGAN):
+        model = make_gan(cls, codes=[])
+        model.fit(images, batch_size=10, epochs=2, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_codes_can_be_everything():
+    codes = [Code("digit", Categorical(4)), Code("slant", Normal())]
+    generator = networks.ConvGenerator((8, 8, 1), 5, (4, 3), 8)
+    discriminator = networks.ConvDiscriminator((8, 8, 1), (3, 4), 8)
+    model = InfoGAN(generator, discriminator, 0, codes)
+    model.compile()
+    model.fit(np.zeros((20, 8, 8, 1), np.float32) + 0.5, verbose=0)
+    same = model.generate(2, {"digit": 1, "slant": 0.3}).numpy()
+    np.testing.assert_array_equal(same[0], same[1])
+
+
+class Copy(keras.layers.Layer):
+    """x = c, or rho c + sqrt(1 - rho^2) noise."""
+
+    def __init__(self, rho=None):
+        super().__init__()
+        self.rho = rho
+
+    def call(self, latents):
+        if self.rho is None:
+            return latents[:, 1:]
+        return self.rho * latents[:, 1:] + math.sqrt(1 - self.rho**2) * latents[:, :1]
+
+
+class Judge(keras.layers.Layer):
+    def call(self, x):
+        return {"logits": x[:, :1], "features": x}
+
+
+class Exact(keras.layers.Layer):
+    """Q's numbers at their best, from the one number x."""
+
+    def __init__(self, numbers):
+        super().__init__()
+        self.numbers = numbers
+
+    def call(self, x):
+        return {"c": self.numbers(x)}
+
+
+def toy(code, numbers, rho=None):
+    d = code.prior.dimension
+    generator = keras.Sequential([keras.Input((1 + d,)), Copy(rho)])
+    x = keras.Input((d,))
+    discriminator = keras.Model(x, Judge()(x))
+    features = keras.Input((d,))
+    recognition = keras.Model(features, Exact(numbers)(features))
+    model = InfoGAN(generator, discriminator, 1, [code], recognition=recognition)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    return model
+
+
+def information(model, n=50_000):
+    fake = model.draw(n, tf.constant([0, 1]), False)
+    return float(model.generators_terms(fake, False)["information_c"])
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.75, 0.95])
+def test_a_correlated_gaussian_with_its_exact_posterior(rho):
+    """Q = N(rho x, 1 - rho^2): the bound is -1/2 ln(1 - rho^2), with no gap."""
+    code = Code("c", Normal(), "fixed_gaussian", min_stddev=math.sqrt(1 - rho**2))
+    model = toy(code, lambda x: rho * x, rho)
+    assert information(model) == pytest.approx(-0.5 * math.log(1 - rho**2), abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("code", "numbers", "value"),
+    [
+        (Code("c", Categorical(10)), lambda x: 50 * x, math.log(10)),
+        (Code("c", Uniform(), "fixed_gaussian", min_stddev=1.0), lambda x: x, -0.2258),
+        (Code("c", Uniform(), "fixed_gaussian", min_stddev=0.1), lambda x: x, 2.0768),
+        (
+            Code("c", Uniform(), "gaussian", min_stddev=0.05),
+            lambda x: tf.concat([x, 0 * x - 100], 1),
+            2.7699,
+        ),
+    ],
+)
+def test_a_generator_that_copies_its_code(code, numbers, value):
+    assert information(toy(code, numbers)) == pytest.approx(value, abs=1e-3)
+    assert value == pytest.approx(code.ceiling, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("code", "numbers", "value"),
+    [
+        (Code("c", Categorical(10)), lambda x: 0 * x, 0.0),
+        (Code("c", Uniform()), lambda x: tf.concat([0 * x, 0 * x - 100], 1), 0.0),
+        (
+            Code("c", Uniform(), "gaussian", min_stddev=0.05),
+            lambda x: tf.concat([0 * x, 0 * x + math.log(math.expm1(3**-0.5 - 0.05))], 1),
+            -0.1765,
+        ),
+        (Code("c", Uniform(), "fixed_gaussian", min_stddev=1.0), lambda x: 0 * x, -0.3925),
+    ],
+)
+def test_a_posterior_that_ignores_the_image(code, numbers, value):
+    assert information(toy(code, numbers)) == pytest.approx(value, abs=8e-3)  # 4 deviations
+
+
+def moved_by(model, images, moving):
+    """Names of the networks that one step of one optimizer moves."""
+    before = {
+        name: [np.array(v) for v in network.trainable_variables]
+        for name, network in parts(model).items()
+    }
+    model.compile(*(keras.optimizers.SGD(0.1 * (i == moving)) for i in range(2)))
+    model.fit(images[:20], batch_size=20, verbose=0)
+    return {
+        name
+        for name, network in parts(model).items()
+        if any(
+            not np.array_equal(a, b)
+            for a, b in zip(before[name], network.trainable_variables, strict=True)
+        )
+    }
+
+
+def parts(model):
+    found = {
+        "generator": model.generator,
+        "trunk": model.discriminator.get_layer("convolution_0"),
+        "logits": model.discriminator.get_layer("logits"),
+        "recognition": model.recognition,
+        "own trunk": model.recognition_trunk,
+    }
+    return {name: network for name, network in found.items() if network is not None}
+
+
+@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
+@pytest.mark.parametrize("posterior", ["shared", "stop_gradient", "separate"])
+def test_who_moves_what(make_gan, images, posterior, update):
+    own = {"own trunk"} if posterior == "separate" else set()
+    model = make_gan(posterior=posterior, update=update)
+    assert moved_by(model, images, 0) == {"generator"}
+    assert moved_by(model, images, 1) == {"trunk", "logits", "recognition"} | own
+
+
+@pytest.mark.parametrize("posterior", ["shared", "stop_gradient", "separate"])
+def test_what_the_information_moves(make_gan, posterior):
+    """Gradients of the discriminator's objective with lambda at 1 less those at 0."""
+    gradients = {}
+    for weight in (0.0, 1.0):
+        model = make_gan(posterior=posterior, information_weight=weight)
+        x, seed = tf.ones((12, 8, 8, 1)), tf.constant([0, 1])
+        with tf.GradientTape(persistent=True) as tape:
+            terms = model.terms(x, None, seed, True)
+        gradients[weight] = {
+            name: tape.gradient(
+                terms["loss" if name == "generator" else "discriminator_objective"],
+                network.trainable_variables,
+            )
+            for name, network in parts(model).items()
+        }
+    moved = {
+        name
+        for name, without in gradients[0.0].items()
+        if any(
+            b is not None and np.abs(b - (0 if a is None else a)).max() > 1e-6
+            for a, b in zip(without, gradients[1.0][name], strict=True)
+        )
+    }
+    expected = {
+        "shared": {"generator", "recognition", "trunk"},
+        "stop_gradient": {"generator", "recognition"},
+        "separate": {"generator", "recognition", "own trunk"},
+    }
+    assert moved == expected[posterior]
+
+
+def test_a_step_is_the_objective_written_out(make_gan):
+    codes = [Code("digit", Categorical(4), weight=0.7), Code("slant", Uniform(), weight=0.2)]
+    model = make_gan(codes=codes, information_weight=3.0)
+    x = tf.constant(np.random.default_rng(0).uniform(size=(30, 8, 8, 1)), tf.float32)
+    seed = tf.constant([4, 5])
+    terms = model.terms(x, None, seed, False)
+
+    fake = model.draw(30, seed, False)  # the same draws
+    outputs = model.discriminator(fake["images"])
+    raw = {name: v.numpy() for name, v in model.recognition(outputs["features"]).items()}
+    logits = raw["digit"] - np.log(np.exp(raw["digit"]).sum(1, keepdims=True))
+    log_digit = (logits * fake["parts"]["digit"]).numpy().sum(1).mean()
+    log_slant = float(tf.reduce_mean(codes[1].infer(raw["slant"]).log_prob(fake["parts"]["slant"])))
+    t, real = outputs["logits"].numpy(), model.discriminator(x)["logits"].numpy()
+    adversarial = np.logaddexp(0, -t).mean()
+    expected = {
+        "information_digit": math.log(4) + log_digit,
+        "information_slant": LN2 + log_slant,
+        "information": math.log(4) + LN2 + log_digit + log_slant,
+        "generator_loss": adversarial,
+        "loss": adversarial - 3.0 * (0.7 * log_digit + 0.2 * log_slant),
+        "discriminator_loss": np.logaddexp(0, -real).mean() + np.logaddexp(0, t).mean(),
+    }
+    for name, value in expected.items():
+        assert float(terms[name]) == pytest.approx(value, rel=1e-4, abs=1e-5), name
+
+
+def test_training_raises_the_information(make_gan, images):
+    model = make_gan(learning_rate=5e-3)
+    history = model.fit(images, batch_size=20, epochs=40, verbose=0).history
+    assert history["information_digit"][-1] > history["information_digit"][0] + 0.5
+    assert history["information_digit"][-1] <= math.log(4)
+
+
+def test_a_fresh_posterior_reads_a_frozen_generator(make_gan):
+    """The bound of a copy is near its ceiling, of noise at what the family can certify of it."""
+    codes = [Code("digit", Categorical(4)), Code("slant", Uniform(), min_stddev=0.1)]
+    latents = Latents(2, codes)
+
+    def network():
+        x = keras.Input((3,))
+        h = keras.layers.Dense(64, "gelu")(keras.layers.Dense(64, "gelu")(x))
+        return keras.Model(
+            x, {"digit": keras.layers.Dense(4)(h), "slant": keras.layers.Dense(2)(h)}
+        )
+
+    def copy(z):
+        number = tf.cast(tf.argmax(z[:, 2:6], axis=1), tf.float32)[:, None]
+        return tf.concat([number - 1.5, z[:, 6:], z[:, :1]], axis=1)
+
+    found = fit_posterior(copy, latents, network(), 1000, 256, 3e-3, verbose=0)
+    assert found["digit"].nats == pytest.approx(math.log(4), abs=0.01)
+    assert found["digit"].kind == "lower bound"
+    assert codes[1].ceiling - 0.35 < found["slant"].nats <= codes[1].ceiling + 0.01
+    nothing = fit_posterior(
+        lambda z: copy(z) * [[0, 0, 1]], latents, network(), 300, 256, verbose=0
+    )
+    assert abs(nothing["digit"].nats) < 0.02
+    assert abs(nothing["slant"].nats) < 0.02
+    assert 0 < nothing["digit"].standard_error < 0.01
+
+
+def test_a_fresh_posterior_of_images_has_a_network_of_its_own(make_gan):
+    model = make_gan()
+    found = fit_posterior(model.generator, model.latents, steps=20, held_out=256, verbose=0)
+    assert set(found) == {"digit", "slant"}
+    with pytest.raises(ValueError, match="no code"):
+        fit_posterior(make_gan(GAN).generator, make_gan(GAN).latents)
+
+
+def test_evaluation_reads_the_category_on_real_images(make_gan, images):
+    """H(mean Q) - mean H(Q)."""
+    model = make_gan()
+    model.fit(images, epochs=3, verbose=0)
+    logs = model.evaluate(images, verbose=0, return_dict=True)
+    p = model.infer_codes(images)["digit"].probs_parameter().numpy()
+    mean = p.mean(0)
+    expected = -(mean * np.log(mean)).sum() + (p * np.log(p)).sum(1).mean()
+    assert logs["information_real_digit"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_traversals_change_one_code_alone(make_gan):
+    model = make_gan()
+    grid = model.traverse("digit", rows=3).numpy()
+    assert grid.shape == (3, 4, 8, 8, 1)
+    slants = model.traverse("slant", rows=2, columns=5).numpy()
+    assert slants.shape == (2, 5, 8, 8, 1)
+    parts = model.latents.sample(2, model.drawing_seed(0))
+    parts["slant"] = tf.constant([[-1.0], [-1.0]])
+    first = model(model.latents.join(parts)).numpy()
+    np.testing.assert_allclose(slants[:, 0], first, atol=1e-6)
+    with pytest.raises(ValueError, match="digit, slant"):
+        model.traverse("width")
+
+
+def test_labels_name_the_categories(make_gan):
+    """Four kinds of images and two labels a kind."""
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(4), 50)
+    prototypes = rng.uniform(size=(4, 8, 8, 1)) > 0.5
+    x = np.clip(prototypes[kinds] + rng.normal(0, 0.2, (200, 8, 8, 1)), 0, 1).astype(np.float32)
+    known = np.isin(np.arange(200) % 50, (0, 1))
+    model = make_gan(classification_weight=10.0, learning_rate=1e-2)
+    data = datasets.from_arrays(x, np.where(known, kinds, -1), batch_size=50)
+    model.fit(data, epochs=80, verbose=0)
+    guesses = model.infer_codes(x)["digit"].mode().numpy().argmax(1)
+    assert np.mean(guesses == kinds) > 0.95
+
+
+def test_ceilings_are_said_once(make_gan, images, capsys):
+    model = make_gan()
+    for _ in range(2):
+        model.fit(images, verbose=2)
+    said = capsys.readouterr().out
+    assert said.count("information_digit is at most 1.386") == 1
+    assert said.count("information_slant is at most 3.075") == 1
+
+
+def test_all_additions_train_resume_and_survive_a_preset(make_gan, images, tmp_path):
+    model = make_gan(**ADDITIONS)
+    history = model.fit(images, batch_size=10, epochs=2, verbose=0).history
+    assert np.isfinite(list(history.values())).all()
+    assert {"fake_consistency", "real_consistency"} <= set(history)
+    model.save_to_preset(tmp_path / "preset")
+    copy = keras_infomodels.load_model(tmp_path / "preset")
+    assert copy.get_config() == model.get_config()
+    latents = model.latents.join(model.latents.sample(4, [0, 1]))
+    np.testing.assert_array_equal(copy(latents), model(latents))
+
+
+def test_exported_signatures_have_the_codes_names(make_gan, images, tmp_path):
+    model = make_gan()
+    model.fit(images, verbose=0)
+    path = export.to_tflite(model, tmp_path / "model.tflite")
+    export.check_parity(model, path, images, isolated=True)
+    export.to_saved_model(model, tmp_path / "saved_model")
+    _, specs = model.export_signatures()["generate"]
+    assert [spec.name for spec in specs] == ["noise", "digit", "slant"]
+    outputs = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["infer_codes"](
+        image=tf.constant(images)
+    )
+    assert set(outputs) == {"digit_probabilities", "slant_mean", "slant_stddev"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"posterior": "both"}, "shared"),
+        ({"information_weight": -1.0}, "at least 0"),
+        ({"codes": [Code("a", Uniform())], "fake_consistency_weight": 1.0}, "categorical code"),
+        ({"consistency_warmup_steps": -1}, "warm-up"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make_gan, settings, words):
+    with pytest.raises(ValueError, match=words):
+        make_gan(**settings)
+
+
+def test_a_discriminator_without_features_cannot_be_read(images):
+    generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="features"):
+        InfoGAN(generator, discriminator, 2, [Code("a", Uniform())])
