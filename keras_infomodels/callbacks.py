@@ -183,12 +183,11 @@ class StopOnSaturation(keras.callbacks.Callback):
 
 
 class Pictures(keras.callbacks.Callback):
-    """Reconstructions, samples and traversals (or categories) while a model trains.
+    """The pictures of `plots.model_pictures` while a model trains.
 
     Args:
-        directory: where `reconstructions_0001.png`, `samples_0001.png` and `traversals_0001.png`
-            (or `categories_0001.png`) go, the number being that of epochs done.
-        images: (n, height, width, channels) in [0, 1], to reconstruct; the first is traversed.
+        directory: where `NAME_0001.png` of each goes, the number being that of epochs done.
+        images: (n, height, width, channels) in [0, 1], real ones to show or reconstruct.
         every: epochs between pictures.
         log_dir: a TensorBoard directory to show them in too; None writes files alone.
     """
@@ -215,15 +214,7 @@ class Pictures(keras.callbacks.Callback):
             return
         from keras_infomodels import plots
 
-        figures = {
-            "reconstructions": plots.reconstructions(self.model, self.images),
-            "samples": plots.samples(self.model),
-        }
-        if self.model.categorical:
-            figures["categories"] = plots.categories(self.model)
-        else:
-            figures["traversals"] = plots.traversals(self.model, self.images[0])
-        for name, figure in figures.items():
+        for name, figure in plots.model_pictures(self.model, self.images).items():
             path = self.directory / f"{name}_{epoch + 1:04d}.png"
             plots.save(figure, path)
             if self.log_dir is not None:

@@ -25,7 +25,7 @@ _TRAINING_FLAGS = {
         str,
         "standard_normal, gaussian_mixture, swiss_roll or categorical_normal (aae)",
     ),
-    "--categories": ("categories", int, "of the prior categorical_normal"),
+    "--categories": ("categories", int, "of the prior categorical_normal, or of an infogan"),
     "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
     "--lambda": ("lambda_", float, "infovae, mmd_vae, aae: weight of the prior-matching term"),
@@ -71,12 +71,19 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a model into a preset folder. Settings come from the flags, else from "
         "--recipe, else from the recipe's defaults.",
     )
-    train.add_argument("model", nargs="?", help="vae, beta_vae, infovae, mmd_vae or aae")
+    train.add_argument(
+        "model", nargs="?", help="vae, beta_vae, infovae, mmd_vae, aae, gan or infogan"
+    )
     train.add_argument("--dataset", help="a TFDS name, fashion_mnist_mini, or a folder of images")
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
     for flag, (name, kind, text) in _TRAINING_FLAGS.items():
         train.add_argument(flag, dest=name, type=kind, help=text)
+    train.add_argument(
+        "--seeds",
+        metavar="0-4",
+        help="one run for each seed, in OUT/seed_N, with a summary table and picture in OUT",
+    )
     train.add_argument(
         "--resume",
         action="store_true",
@@ -106,7 +113,7 @@ def _demo(arguments: argparse.Namespace):
 
 
 def _train(arguments: argparse.Namespace):
-    from keras_infomodels.zoo.recipes import Recipe
+    from keras_infomodels.zoo.recipes import Recipe, parse_seeds
 
     names = ["model", "dataset", *(name for name, _, _ in _TRAINING_FLAGS.values())]
     given = {
@@ -114,7 +121,8 @@ def _train(arguments: argparse.Namespace):
     }
     source = arguments.recipe
     if arguments.resume and source is None:
-        source = os.path.join(arguments.out, "recipe.toml")
+        first = [] if arguments.seeds is None else [f"seed_{parse_seeds(arguments.seeds)[0]}"]
+        source = os.path.join(arguments.out, *first, "recipe.toml")
         if not os.path.exists(source):
             raise FileNotFoundError(f"{arguments.out} holds no run to resume.")
     if source is not None:
@@ -125,7 +133,14 @@ def _train(arguments: argparse.Namespace):
             "--out DIR, or give a --recipe."
         )
     else:
-        recipe = Recipe(**given)
+        recipe = Recipe.of(**given)
+
+    if arguments.seeds is not None:
+        from keras_infomodels.zoo.seeds import train_seeds
+
+        seeds = parse_seeds(arguments.seeds)
+        train_seeds(recipe, seeds, arguments.out, arguments.data_dir, arguments.resume)
+        return
 
     from keras_infomodels.zoo.training import train
 

@@ -8,21 +8,24 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_infomodels import models
 from keras_infomodels.distributions import prior_distribution
 
 __all__ = [
     "categories",
     "image_grid",
+    "inferred_categories",
     "latent_map",
     "learning_curves",
+    "model_pictures",
     "reconstructions",
     "samples",
     "save",
-    "save_run",
     "traversals",
+    "traverse",
 ]
 
-_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colors that the color-blind can tell apart."""
 
 _TEN = matplotlib.color_sequences["petroff10"]
@@ -104,7 +107,7 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
     figure = Figure((7, 6))
     axes = figure.subplots()
     if labels is None:
-        axes.scatter(*mean[:, :2].T, color=_OKABE_ITO[0], s=4)
+        axes.scatter(*mean[:, :2].T, color=COLORS[0], s=4)
     else:
         kinds = np.unique(labels)
         few = len(kinds) <= len(_TEN)
@@ -129,18 +132,23 @@ def learning_curves(
     ceilings = ceilings or {}
     names = [name for name in rows[-1] if name != "epoch"]
     terms = sorted({name.removeprefix("val_") for name in names})
-    figure = Figure((3.2 * len(terms), 3), layout="constrained")
-    for axes, term in zip(np.atleast_1d(figure.subplots(1, len(terms))), terms, strict=True):
+    columns = min(5, len(terms))
+    rows_of_panels = -(-len(terms) // columns)
+    figure = Figure((3.2 * columns, 3 * rows_of_panels), layout="constrained")
+    panels = figure.subplots(rows_of_panels, columns, squeeze=False).ravel()
+    for axes in panels[len(terms) :]:
+        axes.set_axis_off()
+    for axes, term in zip(panels, terms, strict=False):
         for name, label, color in (
-            (term, "training", _OKABE_ITO[0]),
-            (f"val_{term}", "validation", _OKABE_ITO[1]),
+            (term, "training", COLORS[0]),
+            (f"val_{term}", "validation", COLORS[1]),
         ):
             if name in names:
                 points = [(row["epoch"], row[name]) for row in rows if name in row]
                 axes.plot(*zip(*points, strict=True), color=color, label=label, marker=".")
         if term in ceilings:
             label = f"ceiling {ceilings[term]:.2f}"
-            axes.axhline(ceilings[term], color=_OKABE_ITO[6], linestyle="--", label=label)
+            axes.axhline(ceilings[term], color=COLORS[6], linestyle="--", label=label)
             axes.set_ylim(bottom=0)
         unitless = ("accuracy", "divergence", "learning_rate", "loss")
         unit = "" if term in unitless else " (nats)"
@@ -149,37 +157,60 @@ def learning_curves(
     return figure
 
 
-def save_run(
-    model: keras.Model,
-    rows: Sequence[Mapping[str, float]],
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    directory: str | Path,
-    ceilings: Mapping[str, float] | None = None,
-) -> list[Path]:
-    """The pictures of a training run: curves, reconstructions, samples, the latent space.
+def traverse(model: keras.Model, name: str, rows: int = 10, columns: int = 10) -> Figure:
+    """An InfoGAN's images along one code, a row for each draw of everything else."""
+    images = model.traverse(name, rows, columns).numpy()
+    title = f"{name}, all else fixed by the row"
+    return image_grid(images.reshape(-1, *images.shape[2:]), images.shape[1], title)
+
+
+def inferred_categories(
+    model: keras.Model, name: str, images: np.ndarray, columns: int = 12
+) -> Figure:
+    """Real images by the category that Q infers, and images generated with it on the right.
 
     Args:
-        model: of the VAE family.
-        rows, ceilings: see `learning_curves`.
-        images, labels: test images (n, height, width, channels) and their labels or None.
-        directory: where the PNG files go.
-
-    Returns:
-        Their paths.
+        model: an `InfoGAN`.
+        name: of a categorical code.
+        images: real ones; up to `columns` of each category are shown.
+        columns: of each half.
     """
-    figures = {
-        "learning_curves": learning_curves(rows, ceilings),
-        "reconstructions": reconstructions(model, images),
-        "samples": samples(model),
-    }
+    found = model.infer_codes(images)[name].mode().numpy().argmax(axis=1)
+    count = model.latents.codes[name].prior.categories
+    grid = np.ones((count, 2 * columns + 1, *images.shape[1:]), np.float32)
+    for category in range(count):
+        members = images[found == category][:columns]
+        grid[category, : len(members)] = members
+        grid[category, columns + 1 :] = model.generate(columns, {name: category}, seed=0)
+    title = f"Real images by inferred {name} (left); generated with it (right)"
+    return image_grid(grid.reshape(-1, *images.shape[1:]), 2 * columns + 1, title)
+
+
+def model_pictures(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray | None = None
+) -> dict[str, Figure]:
+    """What there is to see of a model, by name.
+
+    Args:
+        model: of this library.
+        images, labels: real images (n, height, width, channels) and their labels or None.
+    """
+    images = np.asarray(images, np.float32)
+    figures = {"samples": samples(model)}
+    if isinstance(model, models.GAN):
+        if isinstance(model, models.InfoGAN):
+            figures |= {f"code_{name}": traverse(model, name) for name in model.latents.codes}
+            for code in model.categories:
+                figures[f"inferred_{code.name}"] = inferred_categories(model, code.name, images)
+        return figures
+    figures["reconstructions"] = reconstructions(model, images)
     if model.categorical:
         figures["categories"] = categories(model)
     elif model.latent_dim == 2:
         figures["latent_map"] = latent_map(model, images, labels)
     else:
         figures["traversals"] = traversals(model, images[0])
-    return [save(figure, Path(directory) / f"{name}.png") for name, figure in figures.items()]
+    return figures
 
 
 def save(figure: Figure, path: str | Path) -> Path:

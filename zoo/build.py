@@ -12,12 +12,33 @@ from keras_infomodels.zoo.recipes import Recipe
 __all__ = ["PRIORS", "build_model", "load_split", "resolve_splits"]
 
 _OF_A_CATEGORY = {"category_noise", "classification_weight", "consistency_weight", "consistency"}
+_OF_A_GAN = {
+    "objective",
+    "gradient_penalty",
+    "r1",
+    "label_smoothing",
+    "update",
+    "discriminator_steps",
+}
+_OF_CODES = {
+    "posterior",
+    "information_weight",
+    "stratified",
+    "fake_consistency_weight",
+    "real_consistency_weight",
+    "consistency",
+    "consistency_warmup_steps",
+    "continuous_warmup_steps",
+    "classification_weight",
+}
 _SETTINGS = {
     "vae": set(),
     "beta_vae": {"beta", "warmup_steps"},
     "infovae": {"alpha", "lambda_", "divergence"},
     "mmd_vae": {"lambda_", "divergence"},
     "aae": {"lambda_", "loss", *_OF_A_CATEGORY},
+    "gan": _OF_A_GAN,
+    "infogan": _OF_A_GAN | _OF_CODES,
 }
 """What of a model's objective a recipe may set."""
 
@@ -107,22 +128,8 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     keras.utils.set_random_seed(recipe.seed)
     if recipe.model not in models.MODELS:
         raise ValueError(f"model is one of {', '.join(models.MODELS)}; got {recipe.model!r}.")
-    likelihood = distributions.likelihood(recipe.likelihood)
-    if recipe.sigma is not None:
-        likelihood = distributions.Gaussian(recipe.sigma)
-    if recipe.prior not in PRIORS:
-        raise ValueError(f"prior is one of {', '.join(PRIORS)}; got {recipe.prior!r}.")
-    prior = PRIORS[recipe.prior](recipe)
-    arguments = _objective(recipe, steps)
-    if recipe.model == "aae":
-        arguments["discriminator"] = _discriminators(recipe, prior)
-    model = models.MODELS[recipe.model](
-        *_networks(recipe, image_shape, likelihood.parameters),
-        prior=prior,
-        likelihood=likelihood,
-        seed=recipe.seed,
-        **arguments,
-    )
+    make = _gan if recipe.model in ("gan", "infogan") else _autoencoder
+    model = make(recipe, image_shape, steps)
 
     def adam(rate):
         if recipe.schedule == "cosine":
@@ -135,6 +142,67 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     # Keras' own work between steps costs about a third of a step of these networks.
     model.compile(adam(recipe.learning_rate), adversary, steps_per_execution=10)
     return model
+
+
+def _gan(recipe: Recipe, image_shape, steps: int) -> keras.Model:
+    codes = _codes(recipe) if recipe.model == "infogan" else []
+    latents = distributions.Latents(recipe.noise_dim, codes)
+    if recipe.network != "conv":
+        raise ValueError(f'A {recipe.model} has network = "conv", got {recipe.network!r}.')
+    *filters, width = recipe.widths
+    return models.MODELS[recipe.model](
+        networks.ConvGenerator(image_shape, latents.dimension, filters[::-1], width),
+        networks.ConvDiscriminator(image_shape, filters, width, recipe.normalization),
+        recipe.noise_dim,
+        codes,
+        seed=recipe.seed,
+        **_objective(recipe, steps),
+    )
+
+
+def _codes(recipe: Recipe) -> list[distributions.Code]:
+    tables = recipe.codes or (
+        {"name": "category", "prior": "categorical", "categories": recipe.categories},
+        {"name": "c1", "prior": "uniform"},
+        {"name": "c2", "prior": "uniform"},
+    )
+    priors = {
+        "categorical": distributions.Categorical,
+        "uniform": distributions.Uniform,
+        "normal": distributions.Normal,
+    }
+    codes = []
+    for table in tables:
+        own = dict(table)
+        try:
+            prior = priors[own.pop("prior")]
+            arguments = [own.pop("categories")] if prior is distributions.Categorical else []
+            codes.append(distributions.Code(prior=prior(*arguments), **own))
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"A code is a table of name, prior ({', '.join(priors)}), categories of a "
+                f"categorical one, posterior, weight and min_stddev; {table} is none: {error}."
+            ) from error
+    return codes
+
+
+def _autoencoder(recipe: Recipe, image_shape, steps: int) -> keras.Model:
+    likelihood = distributions.likelihood(recipe.likelihood)
+    if recipe.sigma is not None:
+        likelihood = distributions.Gaussian(recipe.sigma)
+    if recipe.prior not in PRIORS:
+        raise ValueError(f"prior is one of {', '.join(PRIORS)}; got {recipe.prior!r}.")
+    prior = PRIORS[recipe.prior](recipe)
+    arguments = _objective(recipe, steps)
+    if recipe.model == "aae":
+        arguments["discriminator"] = _discriminators(recipe, prior)
+    return models.MODELS[recipe.model](
+        *_networks(recipe, image_shape, likelihood.parameters),
+        prior=prior,
+        likelihood=likelihood,
+        seed=recipe.seed,
+        **arguments,
+    )
 
 
 def _discriminators(recipe: Recipe, prior) -> keras.Model | dict[str, keras.Model]:
@@ -170,18 +238,25 @@ def _objective(recipe: Recipe, steps: int) -> dict:
         if divergence not in (None, "mmd"):
             raise ValueError(f"Only the MMD has a kernel, and divergence is {divergence!r}.")
         divergence = divergences.MMD(recipe.kernel)
+
+    def of_epochs(epochs):
+        return steps * epochs // recipe.epochs or None
+
     chosen = {
         "alpha": recipe.alpha,
         "lambda_": recipe.lambda_,
         "beta": recipe.beta,
         "divergence": divergence,
-        "warmup_steps": steps * recipe.warmup_epochs // recipe.epochs or None,
+        "warmup_steps": of_epochs(recipe.warmup_epochs),
         "loss": recipe.adversarial_loss,
         "category_noise": recipe.category_noise,
         "classification_weight": recipe.classification_weight,
         "consistency_weight": recipe.consistency_weight,
         "consistency": recipe.consistency,
+        "consistency_warmup_steps": of_epochs(recipe.consistency_warmup_epochs),
+        "continuous_warmup_steps": of_epochs(recipe.continuous_warmup_epochs),
     }
+    chosen |= {name: getattr(recipe, name) for name in (_OF_A_GAN | _OF_CODES) - set(chosen)}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if foreign := sorted(set(chosen) - _SETTINGS[recipe.model]):
         raise ValueError(

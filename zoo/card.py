@@ -14,6 +14,8 @@ _TITLES = {
     "infovae": "InfoVAE",
     "mmd_vae": "MMD-VAE",
     "aae": "Adversarial autoencoder",
+    "gan": "GAN",
+    "infogan": "InfoGAN",
 }
 _UNITS = {
     "accuracy": "fraction",
@@ -29,6 +31,49 @@ def write_card(folder: str | Path, recipe: Recipe):
     temporary = folder / "README.md.tmp"
     temporary.write_text(_card(folder.resolve().name, recipe, facts))
     os.replace(temporary, folder / "README.md")
+
+
+def _is_gan(recipe: Recipe) -> bool:
+    return recipe.model in ("gan", "infogan")
+
+
+def _latents(recipe: Recipe) -> str:
+    if not _is_gan(recipe):
+        return f"{recipe.latent_dim} latent variables"
+    return f"{recipe.noise_dim} noise variables" + " and codes" * (recipe.model == "infogan")
+
+
+def _protocol(recipe: Recipe, metrics: dict) -> str:
+    if recipe.model == "gan":
+        return "Losses are those of this discriminator and no measure of the samples."
+    if recipe.model == "infogan":
+        return (
+            "`information` of a code is a lower bound in nats, read with the model's own Q on\n"
+            "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
+        )
+    return f"Observation model: `{recipe.likelihood}`. {_kind_of_information(metrics)}"
+
+
+def _clusters(facts: dict) -> str:
+    clusters = facts.get("clusters")
+    if not clusters:
+        return ""
+    rows = "\n".join(
+        f"| {index} | " + " | ".join(map(str, row)) + " |"
+        for index, row in enumerate(clusters["table"])
+    )
+    labels = range(len(clusters["table"][0]))
+    return f"""
+## The category as a classifier
+
+One-to-one error {100 * clusters["one_to_one_error"]:.2f} %, NMI {clusters["nmi"]:.3f}, ARI
+{clusters["ari"]:.3f} on the split of the figures above. Each category is given one label, so that
+errors are fewest, by the labels of these images, which training did not see.
+
+| {clusters["code"]} | {" | ".join(f"label {label}" for label in labels)} |
+|{"---|" * (1 + len(labels))}
+{rows}
+"""
 
 
 def _kind_of_information(metrics: dict) -> str:
@@ -53,18 +98,18 @@ datasets: [{recipe.dataset}]
 ---
 # {name}
 
-{_TITLES.get(recipe.model, recipe.model)} with {recipe.latent_dim} latent variables, trained on
+{_TITLES.get(recipe.model, recipe.model)} with {_latents(recipe)}, trained on
 {recipe.dataset}; {facts["parameters"]:,} parameters.
 
 ## Figures
 
-On the split `{split}`, looked at once, after training; one run, seed {recipe.seed}. Observation
-model: `{recipe.likelihood}`. {_kind_of_information(metrics)}
+On the split `{split}`, looked at once, after training; one run, seed {recipe.seed}.
+{_protocol(recipe, metrics)}
 
 | term | value | unit |
 |---|---|---|
 {rows}
-
+{_clusters(facts)}
 ## Training
 
 {training["epochs"]} epochs of {training["steps_per_epoch"]} steps, the last

@@ -7,27 +7,52 @@ import types
 import typing
 from pathlib import Path
 
-__all__ = ["Recipe"]
+__all__ = ["Recipe", "parse_seeds"]
+
+
+_OF_A_GAN = {
+    "network": "conv",
+    "widths": (32, 64, 216),
+    "discriminator_learning_rate": 2e-4,
+    "beta_1": 0.5,
+}
+_DEFAULTS = {"gan": _OF_A_GAN, "infogan": _OF_A_GAN}
+"""Where a model's defaults are not those of the fields."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How one model is built and trained; every field is a key of recipe.toml.
 
+    `Recipe.of` and `Recipe.load` know the defaults of the GANs: convolutions of widths
+    (32, 64, 216), a discriminator's rate of 2e-4, and a beta_1 of 0.5.
+
     Attributes:
-        model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae" or "aae".
+        model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan" or
+            "infogan".
         dataset: what `datasets.load` takes.
         train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
             once, after training.
         image_size: (height, width) to resize to, or None.
         network: "mlp" or "conv".
-        widths: of the encoder's hidden layers (for "conv" the filters and, last, the dense layer);
-            the decoder mirrors them.
+        widths: of the encoder's or discriminator's hidden layers (for "conv" the filters and, last,
+            the dense layer); the decoder or generator mirrors them.
         activation: of the hidden layers.
         latent_dim: number of latent variables; of z alone where there is a category too.
         prior: a key of `build.PRIORS`: "standard_normal", "gaussian_mixture" (a ring of ten in the
             plane), "swiss_roll" (in the plane) or "categorical_normal".
-        categories: of "categorical_normal".
+        categories: of "categorical_normal", and of an infogan's category where codes is None.
+        noise_dim: of a gan or infogan.
+        codes: of an infogan: a table for each with "name", "prior" ("categorical", "uniform" or
+            "normal"), "categories" for the first of them, and where they differ from the defaults
+            of `distributions.Code` "posterior", "weight", "min_stddev". None is one category and
+            two uniform codes, c1 and c2.
+        posterior, information_weight, stratified, fake_consistency_weight,
+            real_consistency_weight: of an infogan.
+        consistency_warmup_epochs, continuous_warmup_epochs: of an infogan: epochs for its steps.
+        objective, gradient_penalty, r1, label_smoothing, update, discriminator_steps: of a gan or
+            infogan.
+        normalization: of its discriminator.
         min_stddev: floor of the posterior's standard deviation.
         deterministic: an encoder without a standard deviation.
         likelihood: a key of `distributions.LIKELIHOODS`.
@@ -36,12 +61,13 @@ class Recipe:
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
         kernel: of the MMD.
         warmup_epochs: of a beta_vae: the rate's weight rises over them.
-        adversarial_loss, category_noise, classification_weight, consistency_weight, consistency:
-            of an aae.
+        adversarial_loss, category_noise, consistency_weight: of an aae.
+        classification_weight, consistency: of an aae or infogan.
         labeled: how many training images, equally many of each class, keep their label; the
             others are unlabeled. None without a classification_weight.
         labeled_per_batch: labeled images that every batch holds beside its `batch_size`.
-        discriminator_widths, discriminator_learning_rate: of an aae's discriminators and Adam.
+        discriminator_widths: of an aae's discriminators.
+        discriminator_learning_rate: of the discriminators' Adam.
         batch_size, epochs, learning_rate, beta_1: of Adam; beta_1 of both optimizers.
         schedule: "cosine" (to 0 over the run), "constant" or "plateau" (halved whenever val_loss
             has not improved for 3 epochs; a discriminator's rate stays).
@@ -62,6 +88,22 @@ class Recipe:
     latent_dim: int = 10
     prior: str = "standard_normal"
     categories: int = 10
+    noise_dim: int = 62
+    codes: tuple[dict, ...] | None = None
+    posterior: str | None = None
+    information_weight: float | None = None
+    stratified: bool | None = None
+    fake_consistency_weight: float | None = None
+    real_consistency_weight: float | None = None
+    consistency_warmup_epochs: int = 0
+    continuous_warmup_epochs: int = 0
+    objective: str | None = None
+    gradient_penalty: float | None = None
+    r1: float | None = None
+    label_smoothing: float | None = None
+    update: str | None = None
+    discriminator_steps: int | None = None
+    normalization: str = "batch"
     min_stddev: float = 0.01
     deterministic: bool = False
     likelihood: str = "bernoulli_stochastic"
@@ -106,8 +148,9 @@ class Recipe:
                 "patience and the schedule plateau watch val_loss, which with labeled images holds "
                 "all labels of the validation split; take a fixed number of epochs."
             )
-        if self.consistency is not None and self.consistency_weight is None:
-            raise ValueError("consistency needs a consistency_weight.")
+        weights = (self.consistency_weight, self.real_consistency_weight)
+        if self.consistency is not None and weights == (None, None):
+            raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
         if self.sigma is not None and self.likelihood != "gaussian":
             raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:
@@ -115,6 +158,11 @@ class Recipe:
                 'With network = "conv" the widths are filters and, last, the dense layer, such as '
                 f"[16, 32, 64, 128]; got {list(self.widths)}."
             )
+
+    @classmethod
+    def of(cls, model: str, **values) -> "Recipe":
+        """A recipe with the defaults of its model."""
+        return cls(**{"model": model} | _DEFAULTS.get(model, {}) | values)
 
     @classmethod
     def load(cls, path: str | Path, **changes) -> "Recipe":
@@ -134,14 +182,38 @@ class Recipe:
         if missing := {"model", "dataset"} - set(values):
             raise ValueError(f"{path} lacks {sorted(missing)}.")
         tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
-        return cls(**values | tuples)
+        return cls.of(**values | tuples)
 
     def to_toml(self) -> str:
         """The recipe as TOML; None is what is not there."""
         values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return "".join(
-            f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()
-        )
+        return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Text such as "0-4" or "0,2,7" as a list of integers.
+
+    Raises:
+        ValueError: something else.
+    """
+    seeds = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            seeds += range(int(first), int(last or first) + 1)
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"Seeds are written 0-4 or 0,2,7, each once; got {text!r}.")
+    return seeds
+
+
+def _toml(value) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _check_type(field: dataclasses.Field, value):
@@ -150,6 +222,7 @@ def _check_type(field: dataclasses.Field, value):
     kinds = tuple(typing.get_origin(kind) or kind for kind in expected)
     if float in kinds:
         kinds += (int,)
-    if isinstance(value, bool) != (bool in kinds) or not isinstance(value, kinds):
+    wrong_bool = isinstance(value, bool) and bool not in kinds
+    if wrong_bool or not isinstance(value, kinds):
         names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
         raise ValueError(f"{field.name} is {names}, got {value!r}.")

@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_infomodels import datasets, plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures
+from keras_infomodels.evaluation import clustering_error, contingency_table
+from keras_infomodels.models import GAN, InfoGAN
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
@@ -75,6 +78,8 @@ def train(
     seconds = time.monotonic() - start
 
     ledger = model.evaluate(test, return_dict=True, verbose=0)
+    shown = _test_arrays(recipe, data_dir)
+    clusters = _clusters(model, test, recipe, data_dir)
     facts = {
         "training": {
             "dataset": recipe.dataset,
@@ -85,14 +90,13 @@ def train(
             "epochs_in_these_seconds": len(history.rows) - first,
         },
         "metrics": {"split": recipe.test_split, **ledger},
+        **({"clusters": clusters} if clusters else {}),
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
-    ceilings = {
-        "mutual_information": math.log(min(examples, 10_000)),
-        "information_category": math.log(recipe.categories),
-    }
-    plots.save_run(model, history.rows, *_test_arrays(recipe, data_dir), run, ceilings)
+    curves = plots.learning_curves(history.rows, _ceilings(model, examples))
+    for name, figure in {"learning_curves": curves, **plots.model_pictures(model, *shown)}.items():
+        plots.save(figure, run / f"{name}.png")
     write_card(out, recipe)
     return model
 
@@ -108,6 +112,43 @@ def _waiting_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
             )
         )
     return callbacks
+
+
+def _ceilings(model: keras.Model, examples: int) -> dict[str, float]:
+    """The largest value of each information in the ledger, in nats."""
+    if isinstance(model, GAN):
+        codes = model.latents.codes
+        return {f"information_{name}": code.ceiling for name, code in codes.items()} | {
+            f"information_real_{name}": code.ceiling for name, code in codes.items()
+        }
+    if model.categorical:
+        return {"information_category": math.log(model.prior.categories)}
+    return {"mutual_information": math.log(min(examples, 10_000))}
+
+
+def _clusters(model: keras.Model, test, recipe: Recipe, data_dir) -> dict | None:
+    """An InfoGAN's first category as a classifier of the test images, where they have labels."""
+    if not (isinstance(model, InfoGAN) and model.categories):
+        return None
+    _, labels = datasets.load_arrays(
+        recipe.dataset, recipe.test_split, data_dir=data_dir, image_size=recipe.image_size
+    )
+    if labels is None:
+        return None
+    name = model.categories[0].name
+    images = (keras.tree.flatten(batch)[0] for batch in test)
+    found = [model.infer_codes(batch)[name].mode().numpy().argmax(axis=1) for batch in images]
+    found = np.concatenate(found)
+    table = contingency_table(labels, found, model.categories[0].prior.categories)
+    print(f"Test images: one row for each {name}, one column for each label.\n{table}")
+    score = clustering_error(labels, found)
+    return {
+        "code": name,
+        "one_to_one_error": score.error,
+        "nmi": score.nmi,
+        "ari": score.ari,
+        "table": table.tolist(),
+    }
 
 
 def _test_arrays(recipe: Recipe, data_dir: str | Path | None) -> tuple:

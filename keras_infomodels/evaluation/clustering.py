@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-__all__ = ["ClusteringScore", "clustering_error"]
+__all__ = ["ClusteringScore", "clustering_error", "contingency_table"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def clustering_error(
     if matching == "most_confident":
         names = _most_confident(named_labels, named_clusters, confidence, heads)
     elif matching in ("one_to_one", "majority"):
-        counts = np.zeros((heads, kinds), int)
-        np.add.at(counts, (named_clusters, named_labels), 1)
+        counts = contingency_table(named_labels, named_clusters, heads, kinds)
         names = _one_to_one(counts) if matching == "one_to_one" else _majority(counts)
     else:
         raise ValueError(
@@ -70,6 +69,21 @@ def clustering_error(
         nmi=float(normalized_mutual_info_score(labels, clusters)),
         ari=float(adjusted_rand_score(labels, clusters)),
     )
+
+
+def contingency_table(
+    labels: np.ndarray, clusters: np.ndarray, heads: int, kinds: int | None = None
+) -> np.ndarray:
+    """How many examples of each cluster (row) have each label (column).
+
+    Args:
+        labels, clusters: (n,), integers from 0.
+        heads, kinds: numbers of rows and columns; kinds is the largest label and 1 if None.
+    """
+    labels = np.asarray(labels, int)
+    counts = np.zeros((heads, labels.max() + 1 if kinds is None else kinds), int)
+    np.add.at(counts, (np.asarray(clusters, int), labels), 1)
+    return counts
 
 
 def _one_to_one(counts: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ class ConvGenerator(Network):
         image_shape: Sequence[int] = (28, 28, 1),
         latent_dim: int = 74,
         filters: Sequence[int] = (64, 32),
-        width: int = 224,
+        width: int = 216,
         dtype=None,
         **kwargs,
     ):
@@ -90,7 +90,7 @@ class ConvDiscriminator(Network):
         self,
         image_shape: Sequence[int] = (28, 28, 1),
         filters: Sequence[int] = (32, 64),
-        width: int = 224,
+        width: int = 216,
         normalization: str | None = "batch",
         judging: bool = True,
         dtype=None,

@@ -1,0 +1,102 @@
+"""One recipe with several seeds: a folder each, and what they have in common."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_infomodels import plots
+from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.training import train
+
+__all__ = ["train_seeds"]
+
+
+def train_seeds(
+    recipe: Recipe,
+    seeds: list[int],
+    out: str | Path,
+    data_dir: str | Path | None = None,
+    resume: bool = False,
+) -> list[dict[str, float]]:
+    """Trains a recipe once for each seed, into OUT/seed_N, and sums up in OUT.
+
+    A seed whose run is finished is not trained again. After every run `summary.json`, `summary.md`
+    and `summary.png` hold all the finished ones.
+
+    Args:
+        recipe: whose own seed is not used.
+        seeds: of the runs.
+        out: the folder.
+        data_dir: see `datasets.load`.
+        resume: goes on with a run that was interrupted.
+
+    Returns:
+        The figures of each seed, by name.
+    """
+    out, rows = Path(out), []
+    for seed in seeds:
+        folder = out / f"seed_{seed}"
+        own = dataclasses.replace(recipe, seed=seed)
+        if not (folder / "README.md").exists():
+            begun = (folder / "recipe.toml").exists()
+            train(own, folder, data_dir, resume=resume and begun)
+        elif (done := Recipe.load(folder / "recipe.toml")) != own:
+            differing = [
+                field.name
+                for field in dataclasses.fields(Recipe)
+                if getattr(done, field.name) != getattr(own, field.name)
+            ]
+            raise ValueError(
+                f"{folder} is a run with other settings ({', '.join(differing)}); choose another "
+                "--out."
+            )
+        rows.append({"seed": seed, **_figures(folder)})
+        _sum_up(rows, out)
+    print((out / "summary.md").read_text())
+    return rows
+
+
+def _figures(folder: Path) -> dict[str, float]:
+    facts = json.loads((folder / "metadata.json").read_text())
+    figures = facts["metrics"] | facts.get("clusters", {})
+    figures |= {"seconds": facts["training"]["seconds"]}
+    return {name: value for name, value in figures.items() if isinstance(value, int | float)}
+
+
+def _sum_up(rows: list[dict[str, float]], out: Path):
+    names = [name for name in rows[0] if name != "seed"]
+    values = {name: np.array([row[name] for row in rows]) for name in names}
+    lines = ["| | mean ± spread | " + " | ".join(f"seed {row['seed']}" for row in rows) + " |"]
+    lines.append("|---|---|" + "---|" * len(rows))
+    for name, column in values.items():
+        spread = f" ± {column.std(ddof=1):.4f}" if len(rows) > 1 else ""
+        each = " | ".join(f"{value:.4f}" for value in column)
+        lines.append(f"| {name.replace('_', ' ')} | {column.mean():.4f}{spread} | {each} |")
+    _write(out / "summary.md", "\n".join(lines) + "\n")
+    _write(out / "summary.json", json.dumps(rows, indent=1) + "\n")
+    plots.save(_picture(values, [row["seed"] for row in rows]), out / "summary.png")
+
+
+def _picture(values: dict[str, np.ndarray], seeds: list[int]) -> Figure:
+    """One panel for each figure, one point for each seed, a line at the mean."""
+    columns = min(5, len(values))
+    rows = -(-len(values) // columns)
+    figure = Figure((2.6 * columns, 2.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(values) :]:
+        axes.set_axis_off()
+    for axes, (name, column) in zip(panels, values.items(), strict=False):
+        axes.plot([str(seed) for seed in seeds], column, "o", color=plots.COLORS[0])
+        axes.axhline(column.mean(), color=plots.COLORS[1], linestyle="--")
+        axes.set(title=name.replace("_", " "), xlabel="seed")
+    return figure
+
+
+def _write(path: Path, text: str):
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
