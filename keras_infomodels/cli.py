@@ -32,7 +32,11 @@ _TRAINING_FLAGS = {
     "--beta": ("beta", float, "beta_vae: weight of the rate"),
     "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, marginal_kl or stein"),
     "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
-    "--schedule": ("schedule", str, "of the learning rate: cosine, constant or plateau"),
+    "--schedule": (
+        "schedule",
+        str,
+        "of the learning rate: cosine, late_cosine, constant or plateau",
+    ),
     "--patience": ("patience", int, "epochs without a better val_loss before training stops"),
     "--seed": ("seed", int, "of weights, order and noise"),
 }

@@ -179,6 +179,15 @@ def test_what_a_recipe_says_of_an_infogan_is_in_it(tmp_path):
     assert rates == pytest.approx([1e-3, 2e-4])
 
 
+def test_the_late_cosine_holds_the_rate_for_half_of_the_run():
+    recipe = Recipe("vae", "any", schedule="late_cosine", learning_rate=0.5)
+    rate = build_model(recipe, SHAPE, steps=101).optimizer._learning_rate
+    rates = [float(rate(step)) for step in (0, 20, 50, 63, 75, 101)]
+    assert rates[:3] == [0.5, 0.5, 0.5]
+    assert rates[5] == pytest.approx(0, abs=1e-6)
+    assert rates[3] > 0.4 > rates[4] > 0.2
+
+
 def test_warm_up_is_counted_in_epochs():
     recipe = Recipe("beta_vae", "any", beta=1.0, epochs=20, warmup_epochs=5)
     assert build_model(recipe, SHAPE, steps=600).warmup_steps == 150

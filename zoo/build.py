@@ -134,6 +134,12 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     def adam(rate):
         if recipe.schedule == "cosine":
             rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        if recipe.schedule == "late_cosine":
+            half = steps // 2
+            # Its warm-up from the rate to the rate holds it.
+            rate = keras.optimizers.schedules.CosineDecay(
+                rate, steps - half, warmup_target=rate, warmup_steps=half
+            )
         return keras.optimizers.Adam(rate, beta_1=recipe.beta_1)
 
     adversary = None

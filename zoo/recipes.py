@@ -15,6 +15,7 @@ _OF_A_GAN = {
     "widths": (32, 64, 216),
     "discriminator_learning_rate": 2e-4,
     "beta_1": 0.5,
+    "schedule": "late_cosine",
 }
 _DEFAULTS = {"gan": _OF_A_GAN, "infogan": _OF_A_GAN}
 """Where a model's defaults are not those of the fields."""
@@ -25,7 +26,7 @@ class Recipe:
     """How one model is built and trained; every field is a key of recipe.toml.
 
     `Recipe.of` and `Recipe.load` know the defaults of the GANs: convolutions of widths
-    (32, 64, 216), a discriminator's rate of 2e-4, and a beta_1 of 0.5.
+    (32, 64, 216), a discriminator's rate of 2e-4, a beta_1 of 0.5, the schedule "late_cosine".
 
     Attributes:
         model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan" or
@@ -69,8 +70,9 @@ class Recipe:
         discriminator_widths: of an aae's discriminators.
         discriminator_learning_rate: of the discriminators' Adam.
         batch_size, epochs, learning_rate, beta_1: of Adam; beta_1 of both optimizers.
-        schedule: "cosine" (to 0 over the run), "constant" or "plateau" (halved whenever val_loss
-            has not improved for 3 epochs; a discriminator's rate stays).
+        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
+            "plateau" (halved whenever val_loss has not improved for 3 epochs; a discriminator's
+            rate stays).
         patience: epochs without a better val_loss before training stops and takes the best
             weights; None never stops.
         seed: of the initial weights, the order of the data and the noise.
@@ -134,7 +136,10 @@ class Recipe:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check_type(field, getattr(self, field.name))
-        choices = {"network": ("mlp", "conv"), "schedule": ("cosine", "constant", "plateau")}
+        choices = {
+            "network": ("mlp", "conv"),
+            "schedule": ("cosine", "late_cosine", "constant", "plateau"),
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {allowed}, got {getattr(self, name)!r}.")
