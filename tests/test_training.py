@@ -313,7 +313,7 @@ def test_history_drops_lines_that_training_repeats(tmp_path):
         (["train", "vae", "--out", "x"], "Say which dataset"),
         (["train", "vae", "--dataset", "no_such_set", "--out", "x"], "catalog"),
         (["train", "vae", "--dataset", "kmnist", "--out", "x"], "infomodels prepare kmnist"),
-        (["train", "gan", "--dataset", "fashion_mnist_mini", "--out", "x"], "one of vae"),
+        (["train", "no", "--dataset", "fashion_mnist_mini", "--out", "x"], "one of vae"),
         (["train", "--recipe", "none.toml", "--out", "x"], "none.toml"),
         (["train", "--resume", "--out", "x"], "holds no run to resume"),
     ],

@@ -204,8 +204,8 @@ def parse_seeds(text: str) -> list[int]:
     seeds = []
     try:
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            seeds += range(int(first), int(last or first) + 1)
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last if dash else first) + 1)
     except ValueError:
         seeds = []
     if not seeds or len(set(seeds)) < len(seeds):
