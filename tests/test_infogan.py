@@ -364,3 +364,12 @@ def test_a_discriminator_without_features_cannot_be_read(images):
     discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="features"):
         InfoGAN(generator, discriminator, 2, [Code("a", Uniform())])
+
+
+def test_affine_moves_are_not_for_xla(make_gan, images):
+    model = make_gan(fake_consistency_weight=1.0)
+    with pytest.raises(ValueError, match="jit_compile"):
+        model.compile(jit_compile=True)
+    model = make_gan(real_consistency_weight=1.0, consistency="adversarial")
+    model.compile(jit_compile=True)
+    model.fit(images, batch_size=20, verbose=0)

@@ -109,6 +109,9 @@ class InfoGAN(GAN):
         self.continuous_warmup_steps = int(continuous_warmup_steps)
         self.classification_weight = float(classification_weight)
         self._check()
+        affine = self.real_consistency_weight and self.consistency != "adversarial"
+        if affine or self.fake_consistency_weight:
+            self.supports_jit = False  # XLA has no affine transform of images
         self.recognition = self.recognition_trunk = None
         if self.latents.codes:
             if posterior == "separate":

@@ -110,6 +110,11 @@ class LedgerModel(keras.Model):
             **kwargs: those of `keras.Model.compile`.
         """
         self._check_compile(kwargs)
+        if kwargs.get("jit_compile") is True and not self.supports_jit:
+            raise ValueError(
+                "XLA cannot compile the affine moves that this model makes; leave jit_compile out, "
+                "or turn them off."
+            )
         super().compile(optimizer=optimizer, **kwargs)
         if getattr(self.optimizer, "gradient_accumulation_steps", None):
             raise ValueError(
