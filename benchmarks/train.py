@@ -65,7 +65,7 @@ def plain():
             super().__init__()
             self.generator, self.discriminator = networks()
             self.latents = Latents(NOISE, codes())
-            features = self.discriminator.output_shape["features"][-1]
+            features = self.discriminator.get_config()["width"]
             sizes = {name: code.parameters for name, code in self.latents.codes.items()}
             self.recognition = RecognitionHead(features, sizes)
             self.built = True

@@ -149,7 +149,7 @@ def learning_curves(
         if term in ceilings:
             label = f"ceiling {ceilings[term]:.2f}"
             axes.axhline(ceilings[term], color=COLORS[6], linestyle="--", label=label)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(bottom=min(0, *axes.get_ylim()))
         unitless = ("accuracy", "divergence", "learning_rate", "loss")
         unit = "" if term in unitless else " (nats)"
         axes.set(title=term.replace("_", " ") + unit, xlabel="epoch")
