@@ -292,7 +292,7 @@ def test_the_divergence_moves_the_encoder():
 
 def test_generation_draws_from_the_prior_itself(make_model):
     model = make_model(VAE)
-    z = model.prior.distribution().sample(4, seed=model._drawing_seed(9))
+    z = model.prior.distribution().sample(4, seed=model.drawing_seed(9))
     np.testing.assert_allclose(model.generate(4, seed=9), model.decode(z).mean(), atol=1e-6)
     assert np.std(model.prior.distribution().sample(5000, seed=[1, 2])) == pytest.approx(
         1, abs=0.02
