@@ -5,7 +5,7 @@
 The plain step is the usual one of a Keras GAN: two gradient tapes, the discriminator first, then
 new noise and the generator (with Q) against the new discriminator, float32, compiled as Keras does
 by default. All ways take turns in one process, so that a busy machine slows them alike; the figure
-is the median over the rounds. The last two rows add what the recipe infogan_mnist adds.
+is the median over the rounds. The last rows add what the recipe infogan_mnist adds.
 """
 
 import argparse
@@ -27,22 +27,23 @@ def codes():
     ]
 
 
-def networks():
+def networks(dtype=None):
     import keras
 
     from keras_infomodels.distributions import Latents
     from keras_infomodels.networks import ConvDiscriminator, ConvGenerator
 
     keras.utils.set_random_seed(0)
-    return ConvGenerator(latent_dim=Latents(NOISE, codes()).dimension), ConvDiscriminator()
+    latent_dim = Latents(NOISE, codes()).dimension
+    return ConvGenerator(latent_dim=latent_dim, dtype=dtype), ConvDiscriminator(dtype=dtype)
 
 
-def ours(compiled: dict | None = None, **kwargs):
+def ours(compiled: dict | None = None, dtype=None, **kwargs):
     import keras
 
     from keras_infomodels import models
 
-    model = models.InfoGAN(*networks(), NOISE, codes(), **kwargs)
+    model = models.InfoGAN(*networks(dtype), NOISE, codes(), dtype=dtype, **kwargs)
     model.compile(*adams(keras), **compiled or {})
     return model
 
@@ -119,10 +120,15 @@ WAYS = {
     "ours": ours,
     "ours, 10 steps per execution": lambda: ours(TEN),
     "ours, 10 steps per execution, XLA": lambda: ours(TEN | {"jit_compile": True}),
+    "ours, 10 steps per execution, bfloat16": lambda: ours(TEN, "mixed_bfloat16"),
+    "ours, 10 steps per execution, XLA, bfloat16": lambda: ours(
+        TEN | {"jit_compile": True}, "mixed_bfloat16"
+    ),
     "with the recipe's additions, affine": lambda: ours(
         TEN, **ADDITIONS | {"consistency": "affine"}
     ),
     "with all of the recipe's additions": lambda: ours(TEN, **ADDITIONS),
+    "with all of them, bfloat16": lambda: ours(TEN, "mixed_bfloat16", **ADDITIONS),
 }
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Pictures",
     "StopOnNonFinite",
     "StopOnSaturation",
+    "WeightAverage",
 ]
 
 
@@ -52,11 +53,13 @@ class AtomicBackup(keras.callbacks.Callback):
 
     Args:
         directory: of the folder `after_epoch_N`.
-        callbacks: Keras callbacks whose state goes along: `EarlyStopping`, `ReduceLROnPlateau`
-            and what else keeps its state in the attributes of `STATE`.
+        callbacks: Keras callbacks whose state goes along: `EarlyStopping`, `ReduceLROnPlateau`,
+            `WeightAverage` and what else keeps its state in the attributes of `STATE` and lists of
+            arrays in those of `ARRAYS`.
     """
 
     STATE = ("best", "wait", "best_epoch", "stopped_epoch", "cooldown_counter")
+    ARRAYS = ("best_weights", "averages")
 
     def __init__(self, directory: str | Path, callbacks: Sequence[keras.callbacks.Callback] = ()):
         super().__init__()
@@ -93,10 +96,11 @@ class AtomicBackup(keras.callbacks.Callback):
         states = json.loads((folder / "callbacks.json").read_text())["states"]
         for index, (callback, state) in enumerate(zip(self.callbacks, states, strict=True)):
             vars(callback).update(state)
-            path = folder / f"best_{index}.npz"
-            if path.exists():
-                with np.load(path, allow_pickle=False) as arrays:
-                    callback.best_weights = [arrays[name] for name in arrays.files]
+            for name in self.ARRAYS:
+                path = folder / f"{name}_{index}.npz"
+                if path.exists():
+                    with np.load(path, allow_pickle=False) as arrays:
+                        setattr(callback, name, [arrays[key] for key in arrays.files])
 
     def on_epoch_end(self, epoch, logs=None):
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -113,8 +117,9 @@ class AtomicBackup(keras.callbacks.Callback):
         }
         (unfinished / "callbacks.json").write_text(json.dumps(document, default=float))
         for index, callback in enumerate(self.callbacks):
-            if (weights := getattr(callback, "best_weights", None)) is not None:
-                np.savez(unfinished / f"best_{index}.npz", *weights)
+            for name in self.ARRAYS:
+                if (arrays := getattr(callback, name, None)) is not None:
+                    np.savez(unfinished / f"{name}_{index}.npz", *arrays)
         target = self.directory / f"after_epoch_{epoch + 1:04d}"
         if target.exists():  # of a run that was told to begin earlier
             shutil.rmtree(target)
@@ -180,6 +185,55 @@ class StopOnSaturation(keras.callbacks.Callback):
             f"image from the real ones (its loss is {loss:.2g}), so the generator learns nothing. "
             "Lower the discriminator's learning rate, smooth its labels, or add r1=1.0."
         )
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """A moving average of all weights, which validation uses and the trained model keeps.
+
+    Of both players and of the statistics of batch normalization, which Keras' own average leaves
+    out. It begins as a plain mean, so that the first weights do not linger. Source of its use with
+    GANs: Yazici et al., "The unusual effectiveness of averaging in GAN training", 2019.
+
+    Args:
+        momentum: of a training step; 0.999 averages over about the last 1,000.
+
+    Attributes:
+        averages: one array for each of the model's weights, or None before training.
+    """
+
+    def __init__(self, momentum: float = 0.999):
+        super().__init__()
+        if not 0 < momentum < 1:
+            raise ValueError(f"momentum is between 0 and 1, got {momentum!r}.")
+        self.momentum = momentum
+        self.averages: list[np.ndarray] | None = None
+
+    def on_train_begin(self, logs=None):
+        self._seen = int(self.model.optimizer.iterations)
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = int(self.model.optimizer.iterations)
+        weights = self.model.get_weights()
+        if self.averages is None:
+            self.averages = weights
+        # A call may follow several steps.
+        new = max(1 - self.momentum ** (done - self._seen), (done - self._seen) / done)
+        for average, weight in zip(self.averages, weights, strict=True):
+            average += np.asarray(new, average.dtype) * (weight - average)
+        self._seen = done
+
+    def on_test_begin(self, logs=None):
+        if self.averages is not None:
+            self._raw = self.model.get_weights()
+            self.model.set_weights(self.averages)
+
+    def on_test_end(self, logs=None):
+        if self.averages is not None:
+            self.model.set_weights(self._raw)
+
+    def on_train_end(self, logs=None):
+        if self.averages is not None:
+            self.model.set_weights(self.averages)
 
 
 class Pictures(keras.callbacks.Callback):

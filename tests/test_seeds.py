@@ -142,3 +142,36 @@ def test_a_broken_off_infogan_resumes_to_the_same_bits(recipe, tmp_path, monkeyp
     resumed = train(own, tmp_path / "resumed", resume=True)
     for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_start_that_says_most_about_real_images_is_gone_on_with(recipe, tmp_path):
+    wanted = Recipe.load(recipe, starts=3, start_epochs=1)
+    model = train(wanted, tmp_path / "run")
+    rows = json.loads((tmp_path / "run" / "run" / "starts.json").read_text())
+    assert [row["seed"] for row in rows] == [0, 1000, 2000]
+    scores = [row["information_real"] for row in rows]
+    assert len(set(scores)) == 3
+    best = rows[int(np.argmax(scores))]["seed"]
+    alone = train(Recipe.load(recipe, seed=best), tmp_path / "alone")
+    for a, b in zip(model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    facts = json.loads((tmp_path / "run" / "metadata.json").read_text())
+    assert facts["training"]["seed"] == 0
+    assert facts["training"]["chosen_start"] == best
+    # The first epoch of the run is the start, to the bit.
+    history = (tmp_path / "run" / "run" / "history.csv").read_text().splitlines()
+    column = history[0].split(",").index("val_information_real_category")
+    assert float(history[1].split(",")[column]) == pytest.approx(max(scores), rel=1e-6)
+    with pytest.raises(ValueError, match="none"):
+        Recipe.of("gan", dataset="mnist", starts=2)
+
+
+def test_half_precision_and_averaged_weights_from_a_recipe(recipe, tmp_path):
+    wanted = Recipe.load(recipe, dtype="mixed_bfloat16", weight_average=0.99)
+    train(wanted, tmp_path / "run")
+    model = keras_infomodels.load_model(tmp_path / "run")
+    assert model.generator.get_layer("grid").compute_dtype == "bfloat16"
+    assert model.generator.get_layer("sigmoid").compute_dtype == "float32"
+    assert model.generate(2).dtype == tf.float32
+    with pytest.raises(ValueError, match="dtype is of"):
+        Recipe.of("vae", dataset="mnist", dtype="mixed_bfloat16")

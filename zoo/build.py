@@ -157,11 +157,16 @@ def _gan(recipe: Recipe, image_shape, steps: int) -> keras.Model:
         raise ValueError(f'A {recipe.model} has network = "conv", got {recipe.network!r}.')
     *filters, width = recipe.widths
     return models.MODELS[recipe.model](
-        networks.ConvGenerator(image_shape, latents.dimension, filters[::-1], width),
-        networks.ConvDiscriminator(image_shape, filters, width, recipe.normalization),
+        networks.ConvGenerator(
+            image_shape, latents.dimension, filters[::-1], width, dtype=recipe.dtype
+        ),
+        networks.ConvDiscriminator(
+            image_shape, filters, width, recipe.normalization, dtype=recipe.dtype
+        ),
         recipe.noise_dim,
         codes,
         seed=recipe.seed,
+        dtype=recipe.dtype,
         **_objective(recipe, steps),
     )
 

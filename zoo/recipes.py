@@ -73,6 +73,11 @@ class Recipe:
         schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
             "plateau" (halved whenever val_loss has not improved for 3 epochs; a discriminator's
             rate stays).
+        weight_average: momentum of `callbacks.WeightAverage`; None keeps the last weights.
+        starts, start_epochs: of an infogan: how many short runs of other seeds, of so many epochs
+            each, precede the run; it takes the seed whose category says most about real images
+            (`information_real_<code>`, known without labels). 1 is no choice.
+        dtype: of the networks of a gan or infogan, such as "mixed_bfloat16".
         patience: epochs without a better val_loss before training stops and takes the best
             weights; None never stops.
         seed: of the initial weights, the order of the data and the noise.
@@ -130,6 +135,10 @@ class Recipe:
     learning_rate: float = 1e-3
     beta_1: float = 0.9
     schedule: str = "cosine"
+    weight_average: float | None = None
+    starts: int = 1
+    start_epochs: int = 1
+    dtype: str | None = None
     patience: int | None = None
     seed: int = 0
 
@@ -143,7 +152,14 @@ class Recipe:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {allowed}, got {getattr(self, name)!r}.")
-        for name in ("epochs", "batch_size", "latent_dim", "learning_rate"):
+        for name in (
+            "epochs",
+            "batch_size",
+            "latent_dim",
+            "learning_rate",
+            "starts",
+            "start_epochs",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is above 0, got {getattr(self, name)!r}.")
         if (self.labeled is None) != (self.classification_weight is None):
@@ -156,6 +172,10 @@ class Recipe:
         weights = (self.consistency_weight, self.real_consistency_weight)
         if self.consistency is not None and weights == (None, None):
             raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
+        if self.starts > 1 and self.model != "infogan":
+            raise ValueError(f"starts are chosen by an infogan's category; {self.model} has none.")
+        if self.dtype is not None and self.model not in ("gan", "infogan"):
+            raise ValueError(f"dtype is of a gan or infogan, not of {self.model}.")
         if self.sigma is not None and self.likelihood != "gaussian":
             raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:

@@ -9,13 +9,14 @@ import keras
 import numpy as np
 
 from keras_infomodels import datasets, plots
-from keras_infomodels.callbacks import AtomicBackup, History, Pictures
+from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
 from keras_infomodels.evaluation import clustering_error, contingency_table
 from keras_infomodels.models import GAN, InfoGAN
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.starts import choose_start
 
 __all__ = ["train"]
 
@@ -55,9 +56,13 @@ def train(
     image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
     model = build_model(recipe, image_shape, recipe.epochs * len(training))
     _claim(out, recipe, resume)
+    chosen = choose_start(recipe, data_dir, run / "starts.json")
+    if chosen != recipe:
+        training = load_split(chosen, chosen.train_split, data_dir)
+        model = build_model(chosen, image_shape, recipe.epochs * len(training))
 
-    waiting = _waiting_callbacks(recipe)
-    backup = AtomicBackup(run / "checkpoints", waiting)
+    kept = _kept_callbacks(recipe)
+    backup = AtomicBackup(run / "checkpoints", kept)
     first, stopped = backup.restore(model) if resume else (0, False)
     # The card is written last.
     if first and (out / "README.md").exists():
@@ -73,7 +78,7 @@ def train(
         validation_data=validation,
         epochs=first if stopped else recipe.epochs,
         initial_epoch=first,
-        callbacks=[*waiting, *pictures, history, backup],
+        callbacks=[*kept, *pictures, history, backup],
     )
     seconds = time.monotonic() - start
 
@@ -86,6 +91,7 @@ def train(
             "epochs": len(history.rows),
             "steps_per_epoch": len(training),
             "seed": recipe.seed,
+            **({"chosen_start": chosen.seed} if recipe.starts > 1 else {}),
             "seconds": round(seconds, 1),
             "epochs_in_these_seconds": len(history.rows) - first,
         },
@@ -101,8 +107,11 @@ def train(
     return model
 
 
-def _waiting_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
+def _kept_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    """Those whose state a backup keeps."""
     callbacks = []
+    if recipe.weight_average is not None:
+        callbacks.append(WeightAverage(recipe.weight_average))
     if recipe.schedule == "plateau":
         callbacks.append(keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3))
     if recipe.patience is not None:
