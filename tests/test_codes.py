@@ -65,21 +65,38 @@ def test_densities_of_continuous_posteriors_integrate_to_one(posterior):
 
 
 def test_beta_is_scipys():
-    """On (-1, 1), with mean (low + t mode + high) / (2 + t) and both shapes at least 1."""
-    code = Code("c", Uniform())
+    code = Code("c", Uniform(), min_stddev=0.1)
     raw = numbers(np.random.default_rng(1), code)
     c = np.random.default_rng(2).uniform(-1, 1, (40, 1)).astype(np.float32)
+    lean, width = np.array(raw[:, 0], float), np.exp(np.array(raw[:, 1], float))
+    lean *= 1 + np.abs(lean)
+    limit = 1 / 0.1**2 - 3
+    shrink = limit / (limit + np.abs(lean) + 2 * width)
+    a = 1 + shrink * (np.maximum(lean, 0) + width)
+    b = 1 + shrink * (np.maximum(-lean, 0) + width)
+    assert (a + b).max() <= limit + 2
+    expected = stats.beta(a, b, loc=-1, scale=2)
     q = code.infer(raw)
-    mode = np.tanh(raw[:, 0].numpy() / 2)
-    # The mean fixes t, the mode and t fix both shapes.
-    mean = q.mean().numpy()[:, 0]
-    t = 2 * mean / (mode - mean)
-    a, b = 1 + t * (mode + 1) / 2, 1 + t * (1 - mode) / 2
-    assert (a >= 1).all()
-    assert (b >= 1).all()
-    assert (a + b <= 1 / 0.05**2 - 1 + 1e-3).all()
-    expected = stats.beta.logpdf((c[:, 0] + 1) / 2, a, b) - LN2
-    np.testing.assert_allclose(code.log_prob(raw, c), expected, rtol=2e-2, atol=2e-2)
+    np.testing.assert_allclose(q.mean()[:, 0], expected.mean(), atol=1e-5)
+    np.testing.assert_allclose(q.stddev()[:, 0], expected.std(), rtol=1e-4)
+    np.testing.assert_allclose(
+        code.log_prob(raw, c), expected.logpdf(c[:, 0]), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_a_code_that_is_ignored_can_be_found_again():
+    """At the prior itself, as after long training on noise, c still pulls Q to its side."""
+    code = Code("c", Uniform(), min_stddev=0.1)
+    raw = tf.Variable([[0.0, -12.0]])
+    for c, sign in ((0.7, 1), (-0.7, -1)):
+        with tf.GradientTape() as tape:
+            value = code.log_prob(raw, tf.constant([[c]]))
+        assert float(value[0]) == pytest.approx(-LN2, abs=1e-3)
+        # d/da log Beta(a, 1) at a = 1 is ln u + 1; halfway between the two sides.
+        u = (1 + c) / 2
+        pull = float(tape.gradient(value, raw)[0, 0])
+        assert pull == pytest.approx((math.log(u) - math.log(1 - u)) / 2, rel=1e-3)
+        assert sign * pull > 0.8
 
 
 @pytest.mark.parametrize("c", [-1.0, 1.0])
@@ -109,7 +126,7 @@ def test_what_a_family_certifies_of_an_independent_code(posterior, floor, best):
         repeated = tf.tile(tf.constant(raw[None], tf.float32), [2000, 1])
         return code.entropy + float(tf.reduce_mean(code.log_prob(repeated, c)))
 
-    start = np.array([0.3, 0.0])[: code.parameters]
+    start = np.array([0.3, 0.5])[: code.parameters]
     found = optimize.minimize(lambda raw: -bound(raw), start, method="Nelder-Mead")
     assert -found.fun == pytest.approx(best, abs=2e-3)
 

@@ -175,17 +175,30 @@ class Code(Spec):
         if self.posterior == "gaussian":
             scale = self.min_stddev + tf.nn.softplus(raw[:, 1:])
             return tfd.Independent(tfd.Normal(loc, scale), 1)
-        # A network begins with numbers around 0, and then with a temperature of about 2.
-        start = math.log(2 / max(self._sharpest - 2, 0.1))
-        temperature = self._sharpest * tf.sigmoid(raw[:, 1:] + start)
-        one = tf.ones_like(loc)
-        return tfd.Independent(tfd.PERT(-one, tf.tanh(loc / 2), one, temperature), 1)
+        above, below = self._concentrations(raw)
+        temperature = above + below
+        peak = (above - below) / (temperature + 1e-12)
+        one = tf.ones_like(peak)
+        return tfd.Independent(tfd.PERT(-one, peak, one, temperature), 1)
 
     def log_prob(self, raw: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """log Q(c|x) for c (batch, prior.dimension), shape (batch,), in nats."""
         if self.posterior == "beta":
             c = tf.clip_by_value(c, _EDGE - 1, 1 - _EDGE)
         return self.infer(raw).log_prob(c)
+
+    def _concentrations(self, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Both concentrations of a Beta, less 1: at least 0, their sum at most `_sharpest`.
+
+        The first number leans to one side, the second narrows. Where Q ignores the image both
+        concentrations are 1, the prior; a product of a location and a temperature of 0 would have
+        no gradient there, and a code that was once ignored would stay so.
+        """
+        lean, width = raw[:, :1], tf.exp(tf.minimum(raw[:, 1:], 20.0))
+        lean = lean * (1 + tf.abs(lean))
+        spread = tf.abs(lean)
+        shrink = self._sharpest / (self._sharpest + spread + 2 * width)
+        return shrink * ((spread + lean) / 2 + width), shrink * ((spread - lean) / 2 + width)
 
     @property
     def _sharpest(self) -> float:
