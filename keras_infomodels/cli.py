@@ -32,6 +32,11 @@ _TRAINING_FLAGS = {
     "--beta": ("beta", float, "beta_vae: weight of the rate"),
     "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, marginal_kl or stein"),
     "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
+    "--information-weight": (
+        "information_weight",
+        float,
+        "infogan: weight of the information; 0 leaves the codes to chance",
+    ),
     "--schedule": (
         "schedule",
         str,
