@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.information.estimate import Estimate, mean_estimate
 
 __all__ = [
     "aggregated_log_prob",
@@ -121,7 +121,7 @@ def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndar
     """
     z, loc, scale = _table(z, loc, scale)
     terms = _own_log_prob(z, loc, scale) - aggregated_log_prob(z, loc, scale)
-    return _mean(terms, "lower bound", math.log(len(terms)))
+    return mean_estimate(terms, "lower bound", math.log(len(terms)))
 
 
 def marginal_kl(
@@ -138,7 +138,7 @@ def marginal_kl(
         prior: p(z), batch shape ().
     """
     log_p = np.asarray(prior.log_prob(tf.cast(z, prior.dtype)), np.float64)
-    return _mean(aggregated_log_prob(z, loc, scale) - log_p, "upper bound")
+    return mean_estimate(aggregated_log_prob(z, loc, scale) - log_p, "upper bound")
 
 
 def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
@@ -154,7 +154,7 @@ def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Esti
         loc, scale: means and standard deviations, shape (N, d).
     """
     marginals = _marginal_log_probs(z, loc, scale).sum(axis=-1)
-    return _mean(aggregated_log_prob(z, loc, scale) - marginals, "estimate")
+    return mean_estimate(aggregated_log_prob(z, loc, scale) - marginals, "estimate")
 
 
 def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list[Estimate]:
@@ -164,7 +164,7 @@ def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list
     """
     marginals = _marginal_log_probs(z, loc, scale)
     log_p = -0.5 * (np.asarray(z, np.float64) ** 2 + math.log(2 * math.pi))
-    return [_mean(terms, "estimate") for terms in (marginals - log_p).T]
+    return [mean_estimate(terms, "estimate") for terms in (marginals - log_p).T]
 
 
 def _marginal_log_probs(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -173,8 +173,3 @@ def _marginal_log_probs(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
         for j in range(np.shape(z)[1])
     ]
     return np.stack(columns, axis=-1)
-
-
-def _mean(terms: np.ndarray, kind: str, ceiling: float = math.inf) -> Estimate:
-    error = float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan
-    return Estimate(float(np.mean(terms)), error, kind, ceiling)
