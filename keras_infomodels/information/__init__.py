@@ -16,6 +16,7 @@ _CONTENTS = {
     ),
     "bounds": (),
     "capacity": ("Capacity", "blahut_arimoto", "im_alternation"),
+    "copula": ("NormalScores", "copula_information", "gaussian_information", "normal_scores"),
     "critics": ("BilinearCritic", "ConcatenatedCritic", "SeparableCritic"),
     "diagram": ("information_diagram",),
     "discrete": ("JointTable", "ShuffleNull", "miller_madow", "plug_in", "shuffle_null"),
@@ -23,6 +24,9 @@ _CONTENTS = {
     "gaussian": ("GaussianJoint", "gaussian_channel"),
     "joint": ("Joint", "MeasuredJoint"),
     "linear_gaussian": ("LinearGaussian",),
+    "mutual_information": ("MutualInformation",),
+    "neighbors": ("ksg", "mixed_ksg", "nearest_neighbor_entropy"),
+    "neural": ("NeuralSettings",),
 }
 _HOMES = {name: module for module, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_HOMES)

@@ -13,7 +13,7 @@ register = keras.saving.register_keras_serializable(package="keras_infomodels")
 class _Critic(keras.Model):
     """Shared: configuration, and how networks are made. All start at f = 0."""
 
-    def __init__(self, widths: Sequence[int] = (256, 256), activation: str = "relu", **kwargs):
+    def __init__(self, widths: Sequence[int] = (128, 128), activation: str = "gelu", **kwargs):
         super().__init__(**kwargs)
         self.widths = tuple(int(w) for w in widths)
         self.activation = activation
@@ -52,7 +52,7 @@ class SeparableCritic(_Critic):
         widths, activation: of the hidden layers on either side.
     """
 
-    def __init__(self, embedding: int = 32, widths=(256, 256), activation="relu", **kwargs):
+    def __init__(self, embedding: int = 16, widths=(128, 128), activation="gelu", **kwargs):
         super().__init__(widths, activation, **kwargs)
         self.embedding = int(embedding)
         self.x_side = Side(self._hidden(), self.embedding, "zeros")
@@ -78,7 +78,7 @@ class BilinearCritic(_Critic):
         widths, activation: of the hidden layers on either side.
     """
 
-    def __init__(self, x_width: int, widths=(256, 256), activation="relu", **kwargs):
+    def __init__(self, x_width: int, widths=(128, 128), activation="gelu", **kwargs):
         super().__init__(widths, activation, **kwargs)
         self.x_width = int(x_width)
         self.x_side, self.y_side = self._hidden(), self._hidden()
@@ -106,7 +106,7 @@ class ConcatenatedCritic(_Critic):
         widths, activation: of the hidden layers.
     """
 
-    def __init__(self, widths=(256, 256), activation="relu", **kwargs):
+    def __init__(self, widths=(128, 128), activation="gelu", **kwargs):
         super().__init__(widths, activation, **kwargs)
         self.hidden = self._hidden()
         self.score = keras.layers.Dense(1, kernel_initializer="zeros")
