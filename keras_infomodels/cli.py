@@ -103,11 +103,47 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", required=True, help="the preset folder to make")
     train.set_defaults(run=_train)
 
+    _add_measuring(commands)
+
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
     prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
     return parser
+
+
+def _add_measuring(commands):
+    mi = commands.add_parser(
+        "mi",
+        help="mutual information between columns of a CSV file",
+        description="Mutual information between columns of a CSV file, as a table and a diagram.",
+    )
+    mi.add_argument("file", metavar="FILE.csv", help="with a header")
+    mi.add_argument("--x", required=True, help="columns, such as age,height")
+    mi.add_argument("--y", required=True, help="other columns")
+    mi.add_argument("--estimator", default="auto", help="auto, ksg, mixed, copula, info_nce, ...")
+    mi.add_argument("--bits", action="store_true", help="bits in place of nats")
+    mi.add_argument("--seed", type=int, default=0, help="of an estimator that is trained")
+    mi.add_argument("--out", metavar="FILE.png", help="diagram (default: beside the file)")
+    mi.set_defaults(run=_mi)
+
+
+def _mi(arguments: argparse.Namespace):
+    from keras_infomodels import information
+
+    x, y = ([name.strip() for name in names.split(",")] for names in (arguments.x, arguments.y))
+    unit = "bits" if arguments.bits else "nats"
+    columns = information.read_columns(arguments.file)
+    estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
+    table = information.information_table(columns, x, y, estimator)
+    information.print_table(table, unit)
+    joint = information.measured_joint(columns, x, y, next(iter(table.values())))
+    if joint is None:
+        print("No diagram: numbers beside labels, numbers that repeat, or infinite information.")
+        return
+    out = arguments.out or f"{os.path.splitext(arguments.file)[0]}_information.png"
+    information.information_diagram(joint, unit).savefig(out, dpi=110, bbox_inches="tight")
+    print(f"The diagram is in {out}.")
 
 
 def _demo(arguments: argparse.Namespace):

@@ -21,6 +21,7 @@ _CONTENTS = {
     "diagram": ("information_diagram",),
     "discrete": ("JointTable", "ShuffleNull", "miller_madow", "plug_in", "shuffle_null"),
     "estimate": ("Estimate", "category_information", "discrete_entropy", "mean_estimate"),
+    "files": ("information_table", "measured_joint", "print_table", "read_columns"),
     "gaussian": ("GaussianJoint", "gaussian_channel"),
     "joint": ("Joint", "MeasuredJoint"),
     "linear_gaussian": ("LinearGaussian",),

@@ -18,7 +18,7 @@ from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.read_out import READ_OUTS
 
-__all__ = ["ESTIMATORS", "MutualInformation"]
+__all__ = ["ESTIMATORS", "Columns", "MutualInformation", "prepare_columns"]
 
 NEURAL = tuple(READ_OUTS)
 ESTIMATORS = ("auto", "ksg", "mixed", "gaussian", "copula", *NEURAL)
@@ -125,7 +125,7 @@ class MutualInformation:
         _check(x, "x")
         _check(y, "y")
         x, y, copies = _without_copies(x, y)
-        x, y = _columns(x), _columns(y)
+        x, y = prepare_columns(x), prepare_columns(y)
         if not (x.width and y.width):
             note = "every column of x or of y is constant, and carries nothing"
             return self._announce(Estimate(0.0, 0.0, "exact", 0.0, self.estimator, note))
@@ -233,7 +233,8 @@ def _without_copies(x: list[np.ndarray], y: list[np.ndarray]) -> tuple[list, lis
     return [c[first] for c in x], [c[first] for c in y], note
 
 
-def _columns(side: list[np.ndarray]) -> Columns:
+def prepare_columns(side: list[np.ndarray]) -> Columns:
+    """Tells columns (n,) of many different numbers from labels, and leaves constant ones out."""
     values = [c.astype(np.float64) for c in side if _is_numeric(c)]
     labels = [np.unique(c, return_inverse=True)[1] for c in side if not _is_numeric(c)]
     labels = [codes for codes in labels if codes.any()]  # a constant column carries nothing
