@@ -10,13 +10,16 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.marginals import mixture_marginal_log_prob
 
 __all__ = [
     "aggregated_log_prob",
     "aggregated_mutual_information",
     "dimension_wise_kl",
+    "fitted_marginal_bound",
     "marginal_kl",
     "mixture_log_prob",
+    "mutual_information_bounds",
     "total_correlation",
 ]
 
@@ -59,11 +62,12 @@ def _log_mean_exp(joint: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function(reduce_retracing=True)
-def _chunk(z, loc, scale, own, start) -> tf.Tensor:
+def _chunk(z, loc, scale, start) -> tf.Tensor:
     joint = _joint(z, loc, scale)
     rows = tf.range(tf.shape(z)[0])
     diagonal = tf.stack([rows, rows + start], axis=-1)
-    return _log_mean_exp(tf.tensor_scatter_nd_update(joint, diagonal, own))
+    none = tf.fill(tf.shape(rows), tf.constant(-math.inf, joint.dtype))
+    return tf.reduce_logsumexp(tf.tensor_scatter_nd_update(joint, diagonal, none), axis=-1)
 
 
 def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -78,14 +82,19 @@ def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
         Shape (N,), float64.
     """
     z, loc, scale = _table(z, loc, scale)
-    own = _own_log_prob(z, loc, scale)
+    # The matrix product loses the largest term, each z's own, where scales are tiny.
+    both = np.logaddexp(_log_sum_of_others(z, loc, scale), _own_log_prob(z, loc, scale))
+    return both - math.log(len(z))
+
+
+def _log_sum_of_others(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """ln sum over j != i of N(z_i; loc_j, diag(scale_j^2)), shape (N,)."""
     rows = max(1, _CELLS // len(loc))
     means, deviations = tf.constant(loc), tf.constant(scale)
-    chunks = []
-    for start in range(0, len(z), rows):
-        part = slice(start, start + rows)
-        # The matrix product loses the largest term, each z's own, where scales are tiny.
-        chunks.append(_chunk(z[part], means, deviations, own[part], tf.constant(start)))
+    chunks = [
+        _chunk(z[start : start + rows], means, deviations, tf.constant(start))
+        for start in range(0, len(z), rows)
+    ]
     return np.concatenate(chunks)
 
 
@@ -122,6 +131,69 @@ def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndar
     z, loc, scale = _table(z, loc, scale)
     terms = _own_log_prob(z, loc, scale) - aggregated_log_prob(z, loc, scale)
     return mean_estimate(terms, "lower bound", math.log(len(terms)))
+
+
+def mutual_information_bounds(
+    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int | None = None
+) -> tuple[Estimate, Estimate]:
+    """I_q(x;z) from below and from above, with mixtures of K posteriors for q(z).
+
+        E [log q(z|x) - log (1/K) sum_j q(z|x_j)]            at most ln K
+        E [log q(z|x) - log (1/(K-1)) sum_{j != i} q(z|x_j)]  large where a z has no neighbor
+
+    In expectation the population's information lies between the two. Every z is a query, against
+    the K encodings of its own block; they meet as K grows, unless I is near ln K or above.
+    Source: Poole et al., "On variational bounds of mutual information", 2019, section 2.4.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d), of independent examples.
+        components: K, from 2 to N; None is N. The last N mod K examples are left out.
+
+    Returns:
+        The lower and the upper bound, in nats.
+    """
+    z, loc, scale = _table(z, loc, scale)
+    k = len(z) if components is None else int(components)
+    if not 2 <= k <= len(z):
+        raise ValueError(f"components is from 2 to {len(z)}, got {components!r}.")
+    lower, upper = [], []
+    for start in range(0, len(z) - k + 1, k):
+        block = tuple(a[start : start + k] for a in (z, loc, scale))
+        own, others = _own_log_prob(*block), _log_sum_of_others(*block)
+        lower.append(own - np.logaddexp(own, others) + math.log(k))
+        upper.append(own - others + math.log(k - 1))
+    return (
+        mean_estimate(np.concatenate(lower), "lower bound", math.log(k)),
+        mean_estimate(np.concatenate(upper), "upper bound"),
+    )
+
+
+def fitted_marginal_bound(
+    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int = 1, seed: int = 0
+) -> Estimate:
+    """I_q(x;z) <= E [log q(z|x) - log r(z)], r a Gaussian mixture fitted to other codes.
+
+    Half of the codes fit r, the other half is measured, so that no z has helped to make its own r.
+    The excess is KL(q(z) || r): nothing where q(z) is such a mixture.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d).
+        components: of r, with full covariances.
+        seed: of the halves and of the fit.
+
+    Returns:
+        An upper bound in nats.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    z, loc, scale = _table(z, loc, scale)
+    order = np.random.default_rng(seed).permutation(len(z))
+    fitted, measured = np.array_split(order, 2)
+    r = GaussianMixture(components, random_state=seed).fit(z[fitted])
+    terms = _own_log_prob(z, loc, scale)[measured] - r.score_samples(z[measured])
+    return mean_estimate(terms, "upper bound")
 
 
 def marginal_kl(
@@ -168,8 +240,6 @@ def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list
 
 
 def _marginal_log_probs(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    columns = [
-        aggregated_log_prob(z[:, j : j + 1], loc[:, j : j + 1], scale[:, j : j + 1])
-        for j in range(np.shape(z)[1])
-    ]
-    return np.stack(columns, axis=-1)
+    z, loc, scale = _table(z, loc, scale)
+    columns = zip(z.T, loc.T, scale.T, strict=True)
+    return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
