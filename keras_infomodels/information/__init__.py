@@ -7,6 +7,7 @@ import importlib
 
 _CONTENTS = {
     "aggregate": (
+        "AggregatedPosterior",
         "aggregated_log_prob",
         "aggregated_mutual_information",
         "dimension_wise_kl",

@@ -4,6 +4,7 @@ No average over minibatches stands in for q(z): such estimates of I_q(x;z) are w
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
 
 __all__ = [
+    "AggregatedPosterior",
     "aggregated_log_prob",
     "aggregated_mutual_information",
     "dimension_wise_kl",
@@ -81,10 +83,7 @@ def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
     Returns:
         Shape (N,), float64.
     """
-    z, loc, scale = _table(z, loc, scale)
-    # The matrix product loses the largest term, each z's own, where scales are tiny.
-    both = np.logaddexp(_log_sum_of_others(z, loc, scale), _own_log_prob(z, loc, scale))
-    return both - math.log(len(z))
+    return AggregatedPosterior(z, loc, scale).log_prob
 
 
 def _log_sum_of_others(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -113,6 +112,65 @@ def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarr
     return -0.5 * terms.sum(axis=-1)
 
 
+class AggregatedPosterior:
+    """q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at one sample of each posterior.
+
+    The pass over all pairs is made once, when it is first needed, and serves every quantity.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d).
+    """
+
+    def __init__(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
+        self.z, self.loc, self.scale = _table(z, loc, scale)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """log q(z_i|x_i), shape (N,)."""
+        return _own_log_prob(self.z, self.loc, self.scale)
+
+    @cached_property
+    def others(self) -> np.ndarray:
+        """ln sum over j != i of q(z_i|x_j), shape (N,)."""
+        return _log_sum_of_others(self.z, self.loc, self.scale)
+
+    @cached_property
+    def log_prob(self) -> np.ndarray:
+        """log q(z_i), shape (N,)."""
+        # The matrix product loses the largest term, each z's own, where scales are tiny.
+        return np.logaddexp(self.own, self.others) - math.log(len(self.z))
+
+    @cached_property
+    def marginals(self) -> np.ndarray:
+        """log q(z_ij) of each dimension, shape (N, d)."""
+        columns = zip(self.z.T, self.loc.T, self.scale.T, strict=True)
+        return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
+
+    def lower_bound(self) -> Estimate:
+        """`aggregated_mutual_information`."""
+        return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.z)))
+
+    def upper_bound(self) -> Estimate:
+        """I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)], leave-one-out."""
+        terms = self.own - self.others + math.log(len(self.z) - 1)
+        return mean_estimate(terms, "upper bound")
+
+    def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
+        """`marginal_kl`."""
+        log_p = np.asarray(prior.log_prob(tf.cast(self.z, prior.dtype)), np.float64)
+        return mean_estimate(self.log_prob - log_p, "upper bound")
+
+    def total_correlation(self) -> Estimate:
+        """`total_correlation`."""
+        return mean_estimate(self.log_prob - self.marginals.sum(axis=-1), "estimate")
+
+    def dimension_wise_kl(self) -> list[Estimate]:
+        """`dimension_wise_kl`."""
+        log_p = -0.5 * (self.z**2 + math.log(2 * math.pi))
+        return [mean_estimate(terms, "estimate") for terms in (self.marginals - log_p).T]
+
+
 def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
     """I_q(x;z) = E [log q(z|x) - log q(z)] over a table of N encodings.
 
@@ -128,9 +186,7 @@ def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndar
     Returns:
         The lower bound in nats, its standard error over examples, and its ceiling ln N.
     """
-    z, loc, scale = _table(z, loc, scale)
-    terms = _own_log_prob(z, loc, scale) - aggregated_log_prob(z, loc, scale)
-    return mean_estimate(terms, "lower bound", math.log(len(terms)))
+    return AggregatedPosterior(z, loc, scale).lower_bound()
 
 
 def mutual_information_bounds(
@@ -157,15 +213,15 @@ def mutual_information_bounds(
     k = len(z) if components is None else int(components)
     if not 2 <= k <= len(z):
         raise ValueError(f"components is from 2 to {len(z)}, got {components!r}.")
-    lower, upper = [], []
-    for start in range(0, len(z) - k + 1, k):
-        block = tuple(a[start : start + k] for a in (z, loc, scale))
-        own, others = _own_log_prob(*block), _log_sum_of_others(*block)
-        lower.append(own - np.logaddexp(own, others) + math.log(k))
-        upper.append(own - others + math.log(k - 1))
+    blocks = [
+        AggregatedPosterior(*(a[start : start + k] for a in (z, loc, scale)))
+        for start in range(0, len(z) - k + 1, k)
+    ]
+    lower = np.concatenate([q.own - q.log_prob for q in blocks])
+    upper = np.concatenate([q.own - q.others for q in blocks]) + math.log(k - 1)
     return (
-        mean_estimate(np.concatenate(lower), "lower bound", math.log(k)),
-        mean_estimate(np.concatenate(upper), "upper bound"),
+        mean_estimate(lower, "lower bound", math.log(k)),
+        mean_estimate(upper, "upper bound"),
     )
 
 
@@ -209,8 +265,7 @@ def marginal_kl(
         loc, scale: means and standard deviations, shape (N, d).
         prior: p(z), batch shape ().
     """
-    log_p = np.asarray(prior.log_prob(tf.cast(z, prior.dtype)), np.float64)
-    return mean_estimate(aggregated_log_prob(z, loc, scale) - log_p, "upper bound")
+    return AggregatedPosterior(z, loc, scale).marginal_kl(prior)
 
 
 def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
@@ -225,8 +280,7 @@ def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Esti
         z: one sample of each posterior, shape (N, d).
         loc, scale: means and standard deviations, shape (N, d).
     """
-    marginals = _marginal_log_probs(z, loc, scale).sum(axis=-1)
-    return mean_estimate(aggregated_log_prob(z, loc, scale) - marginals, "estimate")
+    return AggregatedPosterior(z, loc, scale).total_correlation()
 
 
 def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list[Estimate]:
@@ -234,12 +288,4 @@ def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list
 
     With the prior N(0, I) the rate is mutual information + total correlation + their sum.
     """
-    marginals = _marginal_log_probs(z, loc, scale)
-    log_p = -0.5 * (np.asarray(z, np.float64) ** 2 + math.log(2 * math.pi))
-    return [mean_estimate(terms, "estimate") for terms in (marginals - log_p).T]
-
-
-def _marginal_log_probs(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    z, loc, scale = _table(z, loc, scale)
-    columns = zip(z.T, loc.T, scale.T, strict=True)
-    return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
+    return AggregatedPosterior(z, loc, scale).dimension_wise_kl()
