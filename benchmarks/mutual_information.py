@@ -79,8 +79,9 @@ def measure(protocol: str, task: Task, seed: int, estimator: str, n: int, steps:
     }
 
 
-def run(protocol: str, path: Path, estimators, seeds: int, n: int, steps: int):
+def run(protocol: str, path: Path, estimators, seeds: int, n: int, steps: int, part: str):
     tasks = list(TASKS.values()) if protocol == "tasks" else gaussian_tasks()
+    tasks = [task for task in tasks if part in task.name]
     done = set()
     if path.exists():
         with path.open() as file:
@@ -136,6 +137,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("protocol", choices=["tasks", "gaussians", "fresh", "table"])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", default="", metavar="PART", help="of a task's name")
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS)
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--n", type=int, default=10_000)

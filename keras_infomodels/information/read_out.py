@@ -59,17 +59,33 @@ def summarize(
     joint, rows, but_one, clipped = ([] for _ in range(4))
     columns = np.full(m, -np.inf)
     for start in range(0, q, size):
-        f = np.asarray(scores(x[start : min(start + size, q)], y), np.float64)
+        f = np.asarray(scores(x[start : min(start + size, q)], y))
         own = np.arange(len(f)), np.arange(start, start + len(f))
-        joint.append(f[own])
-        bounded = np.clip(f, -clip, clip)
-        f[own] = bounded[own] = -np.inf
-        rows.append(logsumexp(f, axis=1))
-        clipped.append(logsumexp(bounded, axis=1))
-        columns = np.logaddexp(columns, logsumexp(f, axis=0))
-        f[own[0], (own[1] + 1) % m] = -np.inf
-        but_one.append(logsumexp(f, axis=1))
+        joint.append(f[own].astype(np.float64))
+        f[own] = -np.inf
+        # One exponential an entry; all sums are of exp(f - top), top the largest of the row.
+        top = f.max(axis=1).astype(np.float64)
+        e = np.exp(f - top[:, None].astype(f.dtype))
+        rows.append(_log_sum(e) + top)
+        columns = np.logaddexp(columns, _log_columns(e, top))
+        limits = [np.exp(sign * clip - top)[:, None].astype(f.dtype) for sign in (-1, 1)]
+        bounded = e.clip(*limits)
+        bounded[own] = 0
+        clipped.append(_log_sum(bounded) + top)
+        e[own[0], (own[1] + 1) % m] = 0
+        but_one.append(_log_sum(e) + top)
     return ScoreSummary(*map(np.concatenate, (joint, rows, but_one, clipped)), columns[:q], m)
+
+
+def _log_sum(e: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log(e.sum(axis=1, dtype=np.float64))
+
+
+def _log_columns(e: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """ln sum over rows of e exp(top)."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(top - top.max()) @ e) + top.max()
 
 
 def info_nce_terms(s: ScoreSummary) -> np.ndarray:
