@@ -157,6 +157,7 @@ def main():
         a.seeds or (3 if a.protocol == "tasks" else 5),
         a.n,
         a.steps,
+        a.only,
     )
 
 
