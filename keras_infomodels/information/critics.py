@@ -48,11 +48,12 @@ class SeparableCritic(_Critic):
     All pairs of a batch cost one matrix product. Needs the least data of the three.
 
     Args:
-        embedding: length of g and h.
+        embedding: length of g and h; shorter than the number of independent pairs of columns it
+            cannot hold their information.
         widths, activation: of the hidden layers on either side.
     """
 
-    def __init__(self, embedding: int = 16, widths=(128, 128), activation="gelu", **kwargs):
+    def __init__(self, embedding: int = 64, widths=(128, 128), activation="gelu", **kwargs):
         super().__init__(widths, activation, **kwargs)
         self.embedding = int(embedding)
         self.x_side = Side(self._hidden(), self.embedding, "zeros")
