@@ -251,7 +251,8 @@ def _read(model: CriticModel, held, queries: int, history) -> Estimate:
     )
     settings = model.settings
     history = {name: [float(v) for v in values] for name, values in history.items()}
-    summary = summarize(lambda x, y: scores((x, y)).numpy(), *held, queries, clip=settings.clip)
+    clip = settings.clip if model.estimator == "smile" else None
+    summary = summarize(lambda x, y: scores((x, y)).numpy(), *held, queries, clip)
     estimate = READ_OUTS[model.estimator](summary, settings.alpha)
     limit = math.log(len(held[1]))
     note = ""

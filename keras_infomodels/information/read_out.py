@@ -22,7 +22,7 @@ class ScoreSummary:
         joint: f(x_i, y_i), (q,).
         rows: ln sum over j != i of exp f(x_i, y_j), (q,).
         rows_but_one: the same without j = i + 1 (mod m).
-        clipped: as `rows`, of clipped scores.
+        clipped: as `rows`, of clipped scores, or None.
         columns: ln sum over i != j of exp f(x_i, y_j), (q,): of the first q columns.
         candidates: m.
     """
@@ -30,7 +30,7 @@ class ScoreSummary:
     joint: np.ndarray
     rows: np.ndarray
     rows_but_one: np.ndarray
-    clipped: np.ndarray
+    clipped: np.ndarray | None
     columns: np.ndarray
     candidates: int
 
@@ -44,7 +44,7 @@ def summarize(
     x: np.ndarray,
     y: np.ndarray,
     queries: int,
-    clip: float = 5.0,
+    clip: float | None = None,
 ) -> ScoreSummary:
     """Scores the first `queries` of x against all y.
 
@@ -52,7 +52,7 @@ def summarize(
         scores: from x (n, d_x) and y (m, d_y) to (n, m).
         x, y: the pairs, m rows each.
         queries: q, at most m.
-        clip: of the clipped sums.
+        clip: of the clipped sums; None leaves them out.
     """
     m, q = len(y), min(queries, len(x))
     size = max(1, _CELLS // m)
@@ -63,18 +63,19 @@ def summarize(
         own = np.arange(len(f)), np.arange(start, start + len(f))
         joint.append(f[own].astype(np.float64))
         f[own] = -np.inf
-        # One exponential an entry; all sums are of exp(f - top), top the largest of the row.
+        # Sums are of exp(f - top), top the largest of the row: one exponential an entry.
         top = f.max(axis=1).astype(np.float64)
         e = np.exp(f - top[:, None].astype(f.dtype))
         rows.append(_log_sum(e) + top)
         columns = np.logaddexp(columns, _log_columns(e, top))
-        limits = [np.exp(sign * clip - top)[:, None].astype(f.dtype) for sign in (-1, 1)]
-        bounded = e.clip(*limits)
-        bounded[own] = 0
-        clipped.append(_log_sum(bounded) + top)
+        if clip is not None:
+            bounded = np.exp(f.clip(-clip, clip))
+            bounded[own] = 0
+            clipped.append(_log_sum(bounded))
         e[own[0], (own[1] + 1) % m] = 0
         but_one.append(_log_sum(e) + top)
-    return ScoreSummary(*map(np.concatenate, (joint, rows, but_one, clipped)), columns[:q], m)
+    sums = [np.concatenate(parts) if parts else None for parts in (joint, rows, but_one, clipped)]
+    return ScoreSummary(*sums, columns[:q], m)
 
 
 def _log_sum(e: np.ndarray) -> np.ndarray:
