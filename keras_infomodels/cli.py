@@ -108,11 +108,118 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", required=True, help="the preset folder to make")
     train.set_defaults(run=_train)
 
+    _add_measuring(commands)
+
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
     prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
     return parser
+
+
+def _add_measuring(commands):
+    mi = commands.add_parser(
+        "mi",
+        help="mutual information between columns of a CSV file",
+        description="Mutual information between columns of a CSV file, as a table and a diagram.",
+    )
+    mi.add_argument("file", metavar="FILE.csv", help="with a header")
+    mi.add_argument("--x", required=True, help="columns, such as age,height")
+    mi.add_argument("--y", required=True, help="other columns")
+    mi.add_argument("--estimator", default="auto", help="auto, ksg, mixed, copula, info_nce, ...")
+    mi.add_argument("--bits", action="store_true", help="bits in place of nats")
+    mi.add_argument("--seed", type=int, default=0, help="of an estimator that is trained")
+    mi.add_argument("--out", metavar="FILE.png", help="diagram (default: beside the file)")
+    mi.set_defaults(run=_mi)
+
+    audit = commands.add_parser(
+        "audit",
+        help="measure what a model's latent variables carry",
+        description="Bounds on the information in a model's latent variables, each with its kind, "
+        "ceiling and a calibration: a table, JSON and a picture.",
+    )
+    audit.add_argument("model", metavar="MODEL", help="preset, folder, .keras file or SavedModel")
+    plane = commands.add_parser(
+        "plane",
+        help="several models in the information plane",
+        description="KL(q(z) || p(z)) against I_q(x;z) of several models; rates are diagonals.",
+    )
+    plane.add_argument("models", metavar="MODEL", nargs="+", help="as for audit")
+    for parser, run in ((audit, _audit), (plane, _plane)):
+        parser.add_argument("--dataset", help="what to encode; an infogan needs none")
+        parser.add_argument("--split", default="test")
+        parser.add_argument("--data-dir", help="as for train")
+        parser.add_argument("--limit", type=int, default=10_000, help="examples to encode")
+        parser.add_argument("--seed", type=int, default=0, help="of all draws")
+        parser.add_argument("--out", help="folder for JSON and picture (default: audit or plane)")
+        parser.set_defaults(run=run)
+    audit.add_argument("--steps", type=int, default=2000, help="of training a fresh Q; 0 for none")
+
+
+def _mi(arguments: argparse.Namespace):
+    from keras_infomodels import information
+
+    x, y = ([name.strip() for name in names.split(",")] for names in (arguments.x, arguments.y))
+    unit = "bits" if arguments.bits else "nats"
+    columns = information.read_columns(arguments.file)
+    estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
+    table = information.information_table(columns, x, y, estimator)
+    information.print_table(table, unit)
+    joint = information.measured_joint(columns, x, y, next(iter(table.values())))
+    if joint is None:
+        print("No diagram: numbers beside labels, numbers that repeat, or infinite information.")
+        return
+    out = arguments.out or f"{os.path.splitext(arguments.file)[0]}_information.png"
+    information.information_diagram(joint, unit).savefig(out, dpi=110, bbox_inches="tight")
+    print(f"The diagram is in {out}.")
+
+
+def _audit(arguments: argparse.Namespace):
+    from keras_infomodels import evaluation
+
+    result = _audited(arguments, arguments.model, arguments.steps)
+    print(result)
+    _write(arguments.out or "audit", result.as_dict(), evaluation.audit_picture(result))
+
+
+def _plane(arguments: argparse.Namespace):
+    from keras_infomodels import evaluation
+
+    names = [os.path.basename(os.path.normpath(model)) for model in arguments.models]
+    if len(set(names)) < len(names):
+        names = arguments.models
+    audits = {
+        name: _audited(arguments, model, 0)
+        for name, model in zip(names, arguments.models, strict=True)
+    }
+    print(*audits.values(), sep="\n\n")
+    numbers = {name: audit.as_dict() for name, audit in audits.items()}
+    _write(arguments.out or "plane", numbers, evaluation.information_plane(audits))
+
+
+def _audited(arguments: argparse.Namespace, source: str, steps: int):
+    from keras_infomodels import datasets, evaluation, load_model
+
+    saved = os.path.exists(os.path.join(source, "saved_model.pb"))
+    model = source if saved else load_model(source)
+    data = None
+    if arguments.dataset:
+        options = {"data_dir": arguments.data_dir, "shuffle": False}
+        data = datasets.load(arguments.dataset, arguments.split, **options)
+    title = os.path.basename(os.path.normpath(source))
+    return evaluation.audit(
+        model, data, steps=steps, limit=arguments.limit, seed=arguments.seed, title=title
+    )
+
+
+def _write(out: str, numbers: dict, picture):
+    import json
+
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, "audit.json"), "w") as file:
+        json.dump(numbers, file, indent=2, allow_nan=False)
+    picture.savefig(os.path.join(out, "audit.png"), dpi=110, bbox_inches="tight")
+    print(f"Numbers and picture are in {out}.")
 
 
 def _demo(arguments: argparse.Namespace):

@@ -23,6 +23,7 @@ def python(code, **environment):
         "from keras_infomodels import export, zoo; zoo.list_presets()",
         "from keras_infomodels.cli import _parser; _parser().format_help()",
         "from keras_infomodels.zoo.recipes import Recipe",
+        "from keras_infomodels import information; dir(information)",
     ],
 )
 def test_nothing_heavy_loads_before_it_is_used(code):

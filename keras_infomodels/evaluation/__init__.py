@@ -1,5 +1,7 @@
 """Measuring trained models: likelihood, the latent space, clustering."""
 
+from keras_infomodels.evaluation.audit_pictures import audit_picture, information_plane
+from keras_infomodels.evaluation.auditing import Audit, audit, audit_codes
 from keras_infomodels.evaluation.clustering import (
     ClusteringScore,
     clustering_error,
@@ -10,11 +12,16 @@ from keras_infomodels.evaluation.likelihood import log_likelihood
 from keras_infomodels.evaluation.recognition import fit_posterior
 
 __all__ = [
+    "Audit",
     "ClusteringScore",
     "LatentStatistics",
+    "audit",
+    "audit_codes",
+    "audit_picture",
     "clustering_error",
     "contingency_table",
     "fit_posterior",
+    "information_plane",
     "latent_statistics",
     "log_likelihood",
 ]

@@ -62,7 +62,7 @@ def fit_posterior(
         images = generator(prior.join(parts))
         return images, {name: parts[name] for name in prior.codes}
 
-    images, _ = draw(1, 0)
+    images, _ = draw(1, tf.constant(0))
     if network is None:
         keras.utils.set_random_seed(seed)
         network = _network(tuple(images.shape[1:]), prior)
@@ -77,7 +77,7 @@ def fit_posterior(
 
     surprises = {name: [] for name in prior.codes}
     for index in range(-(-held_out // batch_size)):
-        images, codes = draw(1, index)
+        images, codes = draw(1, tf.constant(index))  # a Python number would be traced anew
         numbers = network(images, training=False)
         for name, code in prior.codes.items():
             surprises[name].append(code.log_prob(numbers[name], codes[name]).numpy())

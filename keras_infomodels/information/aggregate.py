@@ -4,19 +4,24 @@ No average over minibatches stands in for q(z): such estimates of I_q(x;z) are w
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.marginals import mixture_marginal_log_prob
 
 __all__ = [
+    "AggregatedPosterior",
     "aggregated_log_prob",
     "aggregated_mutual_information",
     "dimension_wise_kl",
+    "fitted_marginal_bound",
     "marginal_kl",
     "mixture_log_prob",
+    "mutual_information_bounds",
     "total_correlation",
 ]
 
@@ -59,11 +64,12 @@ def _log_mean_exp(joint: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function(reduce_retracing=True)
-def _chunk(z, loc, scale, own, start) -> tf.Tensor:
+def _chunk(z, loc, scale, start) -> tf.Tensor:
     joint = _joint(z, loc, scale)
     rows = tf.range(tf.shape(z)[0])
     diagonal = tf.stack([rows, rows + start], axis=-1)
-    return _log_mean_exp(tf.tensor_scatter_nd_update(joint, diagonal, own))
+    none = tf.fill(tf.shape(rows), tf.constant(-math.inf, joint.dtype))
+    return tf.reduce_logsumexp(tf.tensor_scatter_nd_update(joint, diagonal, none), axis=-1)
 
 
 def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -77,15 +83,17 @@ def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
     Returns:
         Shape (N,), float64.
     """
-    z, loc, scale = _table(z, loc, scale)
-    own = _own_log_prob(z, loc, scale)
+    return AggregatedPosterior(z, loc, scale).log_prob
+
+
+def _log_sum_of_others(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """ln sum over j != i of N(z_i; loc_j, diag(scale_j^2)), shape (N,)."""
     rows = max(1, _CELLS // len(loc))
     means, deviations = tf.constant(loc), tf.constant(scale)
-    chunks = []
-    for start in range(0, len(z), rows):
-        part = slice(start, start + rows)
-        # The matrix product loses the largest term, each z's own, where scales are tiny.
-        chunks.append(_chunk(z[part], means, deviations, own[part], tf.constant(start)))
+    chunks = [
+        _chunk(z[start : start + rows], means, deviations, tf.constant(start))
+        for start in range(0, len(z), rows)
+    ]
     return np.concatenate(chunks)
 
 
@@ -104,6 +112,65 @@ def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarr
     return -0.5 * terms.sum(axis=-1)
 
 
+class AggregatedPosterior:
+    """q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at one sample of each posterior.
+
+    The pass over all pairs is made once, when it is first needed, and serves every quantity.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d).
+    """
+
+    def __init__(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
+        self.z, self.loc, self.scale = _table(z, loc, scale)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """log q(z_i|x_i), shape (N,)."""
+        return _own_log_prob(self.z, self.loc, self.scale)
+
+    @cached_property
+    def others(self) -> np.ndarray:
+        """ln sum over j != i of q(z_i|x_j), shape (N,)."""
+        return _log_sum_of_others(self.z, self.loc, self.scale)
+
+    @cached_property
+    def log_prob(self) -> np.ndarray:
+        """log q(z_i), shape (N,)."""
+        # The matrix product loses the largest term, each z's own, where scales are tiny.
+        return np.logaddexp(self.own, self.others) - math.log(len(self.z))
+
+    @cached_property
+    def marginals(self) -> np.ndarray:
+        """log q(z_ij) of each dimension, shape (N, d)."""
+        columns = zip(self.z.T, self.loc.T, self.scale.T, strict=True)
+        return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
+
+    def lower_bound(self) -> Estimate:
+        """`aggregated_mutual_information`."""
+        return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.z)))
+
+    def upper_bound(self) -> Estimate:
+        """I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)], leave-one-out."""
+        terms = self.own - self.others + math.log(len(self.z) - 1)
+        return mean_estimate(terms, "upper bound")
+
+    def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
+        """`marginal_kl`."""
+        log_p = np.asarray(prior.log_prob(tf.cast(self.z, prior.dtype)), np.float64)
+        return mean_estimate(self.log_prob - log_p, "upper bound")
+
+    def total_correlation(self) -> Estimate:
+        """`total_correlation`."""
+        return mean_estimate(self.log_prob - self.marginals.sum(axis=-1), "estimate")
+
+    def dimension_wise_kl(self) -> list[Estimate]:
+        """`dimension_wise_kl`."""
+        log_p = -0.5 * (self.z**2 + math.log(2 * math.pi))
+        return [mean_estimate(terms, "estimate") for terms in (self.marginals - log_p).T]
+
+
 def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
     """I_q(x;z) = E [log q(z|x) - log q(z)] over a table of N encodings.
 
@@ -119,9 +186,70 @@ def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndar
     Returns:
         The lower bound in nats, its standard error over examples, and its ceiling ln N.
     """
+    return AggregatedPosterior(z, loc, scale).lower_bound()
+
+
+def mutual_information_bounds(
+    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int | None = None
+) -> tuple[Estimate, Estimate]:
+    """I_q(x;z) from below and from above, with mixtures of K posteriors for q(z).
+
+        E [log q(z|x) - log (1/K) sum_j q(z|x_j)]            at most ln K
+        E [log q(z|x) - log (1/(K-1)) sum_{j != i} q(z|x_j)]  large where a z has no neighbor
+
+    In expectation the population's information lies between the two. Every z is a query, against
+    the K encodings of its own block; they meet as K grows, unless I is near ln K or above.
+    Source: Poole et al., "On variational bounds of mutual information", 2019, section 2.4.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d), of independent examples.
+        components: K, from 2 to N; None is N. The last N mod K examples are left out.
+
+    Returns:
+        The lower and the upper bound, in nats.
+    """
     z, loc, scale = _table(z, loc, scale)
-    terms = _own_log_prob(z, loc, scale) - aggregated_log_prob(z, loc, scale)
-    return _mean(terms, "lower bound", math.log(len(terms)))
+    k = len(z) if components is None else int(components)
+    if not 2 <= k <= len(z):
+        raise ValueError(f"components is from 2 to {len(z)}, got {components!r}.")
+    blocks = [
+        AggregatedPosterior(*(a[start : start + k] for a in (z, loc, scale)))
+        for start in range(0, len(z) - k + 1, k)
+    ]
+    lower = np.concatenate([q.own - q.log_prob for q in blocks])
+    upper = np.concatenate([q.own - q.others for q in blocks]) + math.log(k - 1)
+    return (
+        mean_estimate(lower, "lower bound", math.log(k)),
+        mean_estimate(upper, "upper bound"),
+    )
+
+
+def fitted_marginal_bound(
+    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int = 1, seed: int = 0
+) -> Estimate:
+    """I_q(x;z) <= E [log q(z|x) - log r(z)], r a Gaussian mixture fitted to other codes.
+
+    Half of the codes fit r, the other half is measured, so that no z has helped to make its own r.
+    The excess is KL(q(z) || r): nothing where q(z) is such a mixture.
+
+    Args:
+        z: one sample of each posterior, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d).
+        components: of r, with full covariances.
+        seed: of the halves and of the fit.
+
+    Returns:
+        An upper bound in nats.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    z, loc, scale = _table(z, loc, scale)
+    order = np.random.default_rng(seed).permutation(len(z))
+    fitted, measured = np.array_split(order, 2)
+    r = GaussianMixture(components, random_state=seed).fit(z[fitted])
+    terms = _own_log_prob(z, loc, scale)[measured] - r.score_samples(z[measured])
+    return mean_estimate(terms, "upper bound")
 
 
 def marginal_kl(
@@ -137,8 +265,7 @@ def marginal_kl(
         loc, scale: means and standard deviations, shape (N, d).
         prior: p(z), batch shape ().
     """
-    log_p = np.asarray(prior.log_prob(tf.cast(z, prior.dtype)), np.float64)
-    return _mean(aggregated_log_prob(z, loc, scale) - log_p, "upper bound")
+    return AggregatedPosterior(z, loc, scale).marginal_kl(prior)
 
 
 def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
@@ -153,8 +280,7 @@ def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Esti
         z: one sample of each posterior, shape (N, d).
         loc, scale: means and standard deviations, shape (N, d).
     """
-    marginals = _marginal_log_probs(z, loc, scale).sum(axis=-1)
-    return _mean(aggregated_log_prob(z, loc, scale) - marginals, "estimate")
+    return AggregatedPosterior(z, loc, scale).total_correlation()
 
 
 def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list[Estimate]:
@@ -162,19 +288,4 @@ def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list
 
     With the prior N(0, I) the rate is mutual information + total correlation + their sum.
     """
-    marginals = _marginal_log_probs(z, loc, scale)
-    log_p = -0.5 * (np.asarray(z, np.float64) ** 2 + math.log(2 * math.pi))
-    return [_mean(terms, "estimate") for terms in (marginals - log_p).T]
-
-
-def _marginal_log_probs(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    columns = [
-        aggregated_log_prob(z[:, j : j + 1], loc[:, j : j + 1], scale[:, j : j + 1])
-        for j in range(np.shape(z)[1])
-    ]
-    return np.stack(columns, axis=-1)
-
-
-def _mean(terms: np.ndarray, kind: str, ceiling: float = math.inf) -> Estimate:
-    error = float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan
-    return Estimate(float(np.mean(terms)), error, kind, ceiling)
+    return AggregatedPosterior(z, loc, scale).dimension_wise_kl()

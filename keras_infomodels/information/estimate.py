@@ -1,12 +1,13 @@
 """The answer that every estimator and bound gives."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import entropy
 
-__all__ = ["KINDS", "Estimate", "category_information", "discrete_entropy"]
+__all__ = ["KINDS", "Estimate", "category_information", "discrete_entropy", "mean_estimate"]
 
 KINDS = ("exact", "lower bound", "upper bound", "estimate")
 
@@ -20,12 +21,18 @@ class Estimate:
         standard_error: of the value in nats, 0 for an exact one.
         kind: "exact", "lower bound", "upper bound" or "estimate".
         ceiling: the largest value that the method can return, in nats; infinity for none.
+        method: what was computed, where the caller left the choice open.
+        note: what a reader must know to use the value; empty for nothing.
+        history: one list a quantity, an entry an epoch, of an estimator that was trained.
     """
 
     nats: float
     standard_error: float = 0.0
     kind: str = "estimate"
     ceiling: float = math.inf
+    method: str = ""
+    note: str = ""
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -38,6 +45,14 @@ class Estimate:
     def near_ceiling(self, margin: float = 0.1) -> bool:
         """Whether the value is within `margin` nats of the ceiling: the truth may lie above."""
         return self.nats > self.ceiling - margin
+
+    def as_dict(self) -> dict:
+        """The parts that JSON can hold, without the history; None stands for what is not finite."""
+        numbers = {
+            name: value if math.isfinite(value := getattr(self, name)) else None
+            for name in ("nats", "standard_error", "ceiling")
+        }
+        return numbers | {"kind": self.kind, "method": self.method, "note": self.note}
 
     def __str__(self) -> str:
         ceiling = "" if math.isinf(self.ceiling) else f", ceiling {self.ceiling:.3f}"
@@ -70,3 +85,9 @@ def category_information(probabilities: np.ndarray) -> Estimate:
     p = np.asarray(probabilities, np.float64)
     information = entropy(p.mean(axis=0)) - entropy(p, axis=1).mean()
     return Estimate(float(information), 0.0, "exact", math.log(min(p.shape)))
+
+
+def mean_estimate(terms: np.ndarray, kind: str = "estimate", ceiling: float = math.inf) -> Estimate:
+    """The mean of independent terms, shape (n,), with its standard error (NaN for n = 1)."""
+    error = float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan
+    return Estimate(float(np.mean(terms)), error, kind, ceiling)

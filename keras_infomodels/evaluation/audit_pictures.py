@@ -1,0 +1,98 @@
+"""Pictures of audits: one model in bars, several in the information plane."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from keras_infomodels.evaluation.auditing import Audit
+
+__all__ = ["audit_picture", "information_plane"]
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+_LABELS = {
+    "rate": "rate: all that z costs",
+    "I_q lower": "of it, what z tells of x (I_q)",
+    "marginal KL": "of it, distance of codes from the prior",
+    "total correlation": "    dependence between latent variables",
+    "dimension-wise KL": "    latent variables off N(0, 1), one by one",
+    "I_p": "what can be read of z in generated x (I_p), at least",
+    "I_q(x;category)": "what the category tells of x",
+}
+
+
+def audit_picture(audit: "Audit") -> Figure:
+    """One bar a quantity, in nats; whiskers are standard errors, a bracket the two bounds of I_q.
+
+    A dashed line is the ceiling of the lower bound: where a bar reaches it the truth may lie above.
+    """
+    rows = {k: e for k, e in audit.rows.items() if k not in ("reconstruction", "I_q upper")}
+    figure = Figure((9, 0.6 * len(rows) + 1.6), layout="constrained")
+    axes = figure.subplots()
+    for place, (name, e) in enumerate(rows.items()):
+        color = _COLORS[2] if name.startswith("I_p") else _COLORS[0 if "I_q" in name else 5]
+        axes.barh(place, e.nats, color=color, height=0.6)
+        axes.errorbar(e.nats, place, xerr=e.standard_error, color="black", capsize=3)
+        text = f" {e.nats:.2f}"
+        if name == "I_q lower" and "I_q upper" in audit.rows:
+            upper = audit.rows["I_q upper"].nats
+            axes.plot([e.nats, upper], [place, place], color=_COLORS[1], linewidth=4, alpha=0.8)
+            text = f" between {e.nats:.2f} and {upper:.2f}"
+            axes.text(upper, place, text, va="center")
+        else:
+            axes.text(max(e.nats, 0) + e.standard_error, place, text, va="center")
+        if math.isfinite(e.ceiling):
+            ends = [place - 0.4, place + 0.4]
+            axes.plot([e.ceiling] * 2, ends, color="black", linestyle="--")
+            axes.text(e.ceiling, place - 0.42, "ceiling", ha="center", va="bottom", fontsize=8)
+    axes.set_yticks(range(len(rows)), [_LABELS.get(name, name) for name in rows])
+    axes.invert_yaxis()
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.margins(x=0.15)
+    axes.set(xlabel="nats per example", title=f"{audit.title}: {audit.examples} examples")
+    return figure
+
+
+def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
+    """Models by KL(q(z) || p(z)) and I_q(x;z); each diagonal is one rate, their sum.
+
+    The bar of a model goes from the lower to the upper bound of I_q.
+
+    Raises:
+        ValueError: an audit without these rows, such as that of a generator.
+    """
+    for name, audit in audits.items():
+        if not {"I_q lower", "marginal KL"} <= set(audit.rows):
+            raise ValueError(f"{name} has no encoder with a density to place in the plane.")
+    figure = Figure((7, 6), layout="constrained")
+    axes = figure.subplots()
+    x = np.array([a.rows["marginal KL"].nats for a in audits.values()])
+    low = np.array([a.rows["I_q lower"].nats for a in audits.values()])
+    for i, (name, audit) in enumerate(audits.items()):
+        upper = audit.rows["I_q upper"].nats
+        color = _COLORS[i % len(_COLORS)]
+        axes.plot([x[i], x[i]], [low[i], max(upper, low[i])], color=color, linewidth=2)
+        axes.scatter(x[i], low[i], color=color, label=name, zorder=3)
+    right, top = 1.25 * max(x.max(), 0.1), 1.25 * max(low.max(), 0.1)
+    for rate in np.linspace(0, right + top, 9)[1:-1]:
+        axes.plot([0, rate], [rate, 0], color="grey", linewidth=0.7, linestyle=":")
+        place = min(rate, top)
+        axes.annotate(f"rate {rate:.1f}", (rate - place, place), fontsize=7, color="grey")
+    ceilings = {round(a.rows["I_q lower"].ceiling, 3) for a in audits.values()}
+    for ceiling in ceilings:
+        if ceiling < 1.2 * top:
+            axes.axhline(ceiling, color="black", linestyle="--", linewidth=0.8)
+            axes.text(right, ceiling, f"ln N = {ceiling:.2f}", ha="right", va="bottom", fontsize=8)
+    axes.set(
+        xlim=(min(0, 1.1 * x.min()), right),
+        ylim=(min(0, 1.1 * low.min()), max(top, 1.05 * max(ceilings) if ceilings else top)),
+        xlabel="KL(q(z) || p(z)), nats",
+        ylabel="I_q(x;z), nats: lower bound, and up to the upper",
+        title="Information plane",
+    )
+    axes.legend(frameon=False)
+    return figure

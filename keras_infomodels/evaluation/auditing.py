@@ -1,0 +1,374 @@
+"""What a model's latent variables carry: bounds, and a calibration beside each estimate."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels import distributions, seeds
+from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal, posterior
+from keras_infomodels.evaluation.recognition import fit_posterior
+from keras_infomodels.information import (
+    AggregatedPosterior,
+    Estimate,
+    GaussianJoint,
+    category_information,
+    discrete_entropy,
+    fitted_marginal_bound,
+    gaussian_channel,
+    mean_estimate,
+)
+
+tfd = tfp.distributions
+
+__all__ = ["Audit", "audit", "audit_codes"]
+
+Encoder = Callable[[tf.Tensor], tfd.Distribution | Mapping[str, tf.Tensor]]
+
+MEANINGS = {
+    "reconstruction": "-E log p(x|z)",
+    "rate": "E KL(q(z|x) || p(z)) = I_q + KL(q(z) || p(z))",
+    "I_q lower": "I_q(x;z) from below: what the code tells of the example",
+    "I_q upper": "I_q(x;z) from above: the least of leave-one-out, fitted q(z) and rate",
+    "marginal KL": "KL(q(z) || p(z)): how far codes are from the prior",
+    "total correlation": "KL(q(z) || prod q(z_j)): dependence between latent variables",
+    "dimension-wise KL": "sum of KL(q(z_j) || N(0,1))",
+    "I_p": "I_p(x;z) from below: what a fresh Q reads of z in generated x",
+}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was measured of a model, in nats.
+
+    Attributes:
+        title: of the model.
+        examples: N, how many of the data were encoded.
+        rows: an `Estimate` by name; `MEANINGS` says what each is.
+        calibration: by the same names, the estimator's error on a simulated Gaussian encoder of
+            the same N, moments and scales, whose answer is known.
+        dimensions: KL(q(z_j) || N(0, 1)) of each latent variable.
+        active_units: latent variables whose posterior mean has a variance above 0.01; None where
+            there is no table of codes.
+    """
+
+    title: str
+    examples: int
+    rows: Mapping[str, Estimate]
+    calibration: Mapping[str, Estimate] = field(default_factory=dict)
+    dimensions: tuple[Estimate, ...] = ()
+    active_units: int | None = None
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.title}, {self.examples} examples, in nats",
+            f"{'':22} {'value':>9} {'±':>7} {'ceiling':>8} {'calibration':>12}  kind",
+        ]
+        for name, e in self.rows.items():
+            ceiling = "-" if math.isinf(e.ceiling) else f"{e.ceiling:.3f}"
+            bias = f"{self.calibration[name].nats:+.3f}" if name in self.calibration else "-"
+            lines.append(
+                f"{name:22} {e.nats:9.3f} {e.standard_error:7.3f} {ceiling:>8} {bias:>12}  "
+                f"{e.kind}: {MEANINGS.get(name, name)}" + (f" ({e.note})" if e.note else "")
+            )
+        if self.active_units is not None:
+            lines.append(f"active units: {self.active_units} of {len(self.dimensions)}")
+        if self.calibration:
+            lines.append(
+                "calibration: the same estimator's error on a Gaussian encoder of known answer."
+            )
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict:
+        """The audit as JSON can hold it."""
+        return {
+            "title": self.title,
+            "examples": self.examples,
+            "rows": {name: e.as_dict() for name, e in self.rows.items()},
+            "calibration": {name: e.as_dict() for name, e in self.calibration.items()},
+            "dimensions": [e.as_dict() for e in self.dimensions],
+            "active_units": self.active_units,
+        }
+
+
+def audit(
+    model,
+    data=None,
+    *,
+    decoder: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    prior=None,
+    network: keras.Model | None = None,
+    steps: int = 2000,
+    limit: int = 10_000,
+    batch_size: int = 128,
+    calibrate: bool = True,
+    seed: int = 0,
+    title: str | None = None,
+) -> Audit:
+    """Measures what latent variables carry, for any model.
+
+    Args:
+        model: an `InfoVAE` or `InfoGAN`; a SavedModel's folder with a signature "encode" to loc
+            and scale; or a function or Keras model from a batch of data to q(z|x), a TFP
+            distribution with independent normal dimensions or {"loc", "scale"}.
+        data: an array, a `tf.data.Dataset` or a `PyDataset`; an `InfoGAN` needs none.
+        decoder: from z (n, d) to generated data, *drawn* from p(x|z), for I_p(x;z) of a function;
+            a model of this library has its own.
+        prior: of the codes of a function, a spec or TFP distribution; None is N(0, I).
+        network: of the fresh Q, as in `fit_posterior`; None is made for images and for vectors.
+        steps: of its training; 0 leaves I_p(x;z) out.
+        limit: N, the most examples to encode: the cost grows with its square, the ceiling is ln N.
+        batch_size: for arrays.
+        calibrate: whether to measure the estimators where the answer is known.
+        seed: of all draws.
+        title: of the model in what is printed.
+
+    Returns:
+        Bounds and estimates with errors, kinds, ceilings and calibration; print it.
+
+    Raises:
+        ValueError: nothing that can be audited, or no data for an encoder.
+    """
+    from keras_infomodels.models import InfoGAN, InfoVAE
+
+    if isinstance(model, InfoGAN):
+        return _audit_generator(model, network, steps, seed, title or "InfoGAN")
+    if data is None:
+        raise ValueError("An encoder is audited on data; give an array or a dataset.")
+    if isinstance(model, InfoVAE):
+        return _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, title)
+    if isinstance(model, str | Path):
+        title = title or str(model)
+        model = _saved_encoder(model)
+    if not callable(model):
+        raise ValueError(
+            f"audit takes a model of this library, a SavedModel's folder or a function, got "
+            f"{type(model).__name__}."
+        )
+    z, loc, scale = encode(model, data, limit, batch_size, seed)
+    prior = StandardNormal(z.shape[1]) if prior is None else prior
+    result = audit_codes(z, loc, scale, prior, calibrate, seed, title or "encoder")
+    if decoder is None or not steps:
+        return result
+    return _with_decoder(result, decoder, z.shape[1], network, steps, seed)
+
+
+def audit_codes(
+    z: np.ndarray,
+    loc: np.ndarray,
+    scale: np.ndarray,
+    prior=None,
+    calibrate: bool = True,
+    seed: int = 0,
+    title: str = "encoder",
+) -> Audit:
+    """The audit of a table of encodings.
+
+    Args:
+        z: one sample of each posterior, (N, d).
+        loc, scale: posterior means and standard deviations, (N, d); a scale of 0 everywhere is a
+            deterministic encoder, whose information is that of N distinct codes.
+        prior: a spec or a TFP distribution; None is N(0, I).
+        calibrate, seed, title: as in `audit`.
+    """
+    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
+    prior = StandardNormal(z.shape[1]) if prior is None else prior
+    active = int(np.sum(loc.var(0) > 0.01))
+    if not scale.any():
+        note = "a deterministic encoder: infinite for a continuous x, this is of N distinct codes"
+        rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
+        return Audit(title, len(z), rows, active_units=active)
+    rows, dimensions = _measure(z, loc, scale, prior, seed)
+    calibration = _calibrate(loc, scale, seed) if calibrate else {}
+    return Audit(title, len(z), rows, calibration, tuple(dimensions), active)
+
+
+def encode(
+    encoder: Encoder, data, limit: int, batch_size: int = 128, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A sample, the mean and the standard deviation of q(z|x) of up to `limit` examples."""
+    parts, count = [], 0
+    with order_of_epoch_0(data):
+        for index, batch in enumerate(iterate_images(data, batch_size)):
+            q = encoder(batch)
+            q = posterior(q) if isinstance(q, Mapping) else q
+            if not isinstance(q, tfd.Distribution):
+                raise ValueError(
+                    'An encoder returns a TFP distribution or {"loc", "scale"}, got '
+                    f"{type(q).__name__}; wrap it in a function that does."
+                )
+            z = q.sample(seed=seeds.fold_seed(seed, seeds.TABLE, index))
+            parts.append([np.asarray(a) for a in (z, q.mean(), q.stddev())])
+            count += len(batch)
+            if count >= limit:
+                break
+    return tuple(np.concatenate(columns)[:limit] for columns in zip(*parts, strict=True))
+
+
+def _measure(z, loc, scale, prior, seed) -> tuple[dict[str, Estimate], list[Estimate]]:
+    q = AggregatedPosterior(z, loc, scale)
+    distribution = distributions.prior_distribution(prior)
+    log_p = np.asarray(distribution.log_prob(tf.cast(z, distribution.dtype)), np.float64)
+    standard = isinstance(prior, StandardNormal)
+    rate = mean_estimate(q.own - log_p)
+    if standard:  # the closed form has less noise
+        rate = mean_estimate(0.5 * (loc**2 + scale**2 - 1 - 2 * np.log(q.scale)).sum(axis=1))
+    rows = {"rate": rate, "I_q lower": _noted(q.lower_bound())}
+    uppers = {
+        "leave-one-out": q.upper_bound(),
+        "fitted q(z)": fitted_marginal_bound(z, loc, scale, seed=seed),
+        "rate": replace(rate, kind="upper bound"),
+    }
+    method = min(uppers, key=lambda name: uppers[name].nats)
+    rows["I_q upper"] = replace(uppers[method], method=method, note=method)
+    rows["marginal KL"] = q.marginal_kl(distribution)
+    rows["total correlation"] = q.total_correlation()
+    if not standard:
+        return rows, []
+    dimensions = q.dimension_wise_kl()
+    log_normal = -0.5 * (z**2 + math.log(2 * math.pi))
+    rows["dimension-wise KL"] = mean_estimate((q.marginals - log_normal).sum(axis=1))
+    return rows, dimensions
+
+
+def _noted(lower: Estimate) -> Estimate:
+    if lower.near_ceiling():
+        return replace(lower, note="capped by ln N: the truth may lie above")
+    return lower
+
+
+def _calibrate(loc, scale, seed) -> dict[str, Estimate]:
+    """Errors on x ~ N(0, C), q(z|x) = N(x, diag(s^2)), C the covariance of the means."""
+    n, d = loc.shape
+    rng = np.random.default_rng(seed)
+    c, s = np.atleast_2d(np.cov(loc.T)), np.sqrt((scale**2).mean(axis=0)).clip(1e-6)
+    means = rng.multivariate_normal(np.zeros(d), c, size=n, method="svd")
+    z, scales = means + s * rng.normal(size=(n, d)), np.tile(s, (n, 1))
+    rows, _ = _measure(z, means, scales, StandardNormal(d), seed)
+    sz = c + np.diag(s**2)
+    names = [f"z{j}" for j in range(d)]
+    joint = GaussianJoint(sz, names)
+    information = gaussian_channel(np.eye(d), c, np.diag(s**2)).nats
+    correlation = sum(joint.entropy(name).nats for name in names) - joint.entropy(names).nats
+    variances = np.diag(sz)
+    dimension_wise = 0.5 * float(np.sum(variances - 1 - np.log(variances)))
+    truth = {
+        "rate": information + correlation + dimension_wise,
+        "I_q lower": information,
+        "I_q upper": information,
+        "marginal KL": correlation + dimension_wise,
+        "total correlation": correlation,
+        "dimension-wise KL": dimension_wise,
+    }
+    return {
+        name: Estimate(rows[name].nats - value, rows[name].standard_error)
+        for name, value in truth.items()
+    }
+
+
+def _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, title) -> Audit:
+    title = title or type(model).__name__
+    z, loc, scale = model.encoding_table(data, batch_size, limit)
+    reconstruction = _reconstruction(model, data, limit, batch_size, seed)
+    if model.categorical:
+        k = model.prior.categories
+        information = category_information(loc[:, :k])
+        rows = {"reconstruction": reconstruction, "I_q(x;category)": information}
+        inner = audit_codes(z[:, k:], loc[:, k:], scale[:, k:], None, calibrate, seed, title)
+        return replace(inner, rows=rows | dict(inner.rows))
+    result = audit_codes(z, loc, scale, model.prior, calibrate, seed, title)
+    result = replace(result, rows={"reconstruction": reconstruction} | dict(result.rows))
+    if not steps or not isinstance(model.prior, StandardNormal):
+        return result
+
+    def decoder(z):
+        noise = tf.bitcast(tf.reduce_sum(z), tf.int32)  # new for every batch, and repeatable
+        p = model.likelihood.distribution(model.decoder(z, training=False))
+        return p.sample(seed=tf.stack([noise, seed]))
+
+    return _with_decoder(result, decoder, model.latent_dim, network, steps, seed)
+
+
+def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Estimate:
+    @tf.function(reduce_retracing=True)
+    def terms(x, index):
+        data_seed, z_seed = tf.unstack(
+            tf.random.experimental.stateless_split(seeds.fold_seed(seed, seeds.TEST, index))
+        )
+        x = model.likelihood.observe(x, data_seed)
+        z = distributions.code_distribution(model.encoder(x, training=False)).sample(seed=z_seed)
+        return -model.observation(z, x, training=False).log_prob(x)
+
+    values = []
+    with order_of_epoch_0(data):
+        for index, x in enumerate(iterate_images(data, batch_size)):
+            values.append(terms(x, tf.constant(index)).numpy())
+            if sum(map(len, values)) >= limit:
+                break
+    return mean_estimate(np.concatenate(values)[:limit].astype(np.float64))
+
+
+def _with_decoder(result: Audit, decoder, dimension: int, network, steps: int, seed: int) -> Audit:
+    latents = Latents(0, [Code(f"z{j}", Normal(), min_stddev=1e-3) for j in range(dimension)])
+    shape = tuple(decoder(tf.zeros((2, dimension))).shape[1:])
+    if network is None and len(shape) == 1:
+        network = _vector_network(shape[0], latents, seed)
+    parts = fit_posterior(decoder, latents, network, steps, seed=seed, verbose=0).values()
+    information = Estimate(
+        sum(e.nats for e in parts),
+        sum(e.standard_error for e in parts),  # at most: the parts share their draws
+        "lower bound",
+        note="" if any(e.nats > 0.1 for e in parts) else "the decoder ignores z, or Q is too weak",
+    )
+    return replace(result, rows=dict(result.rows) | {"I_p": information})
+
+
+def _vector_network(width: int, latents: Latents, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    x = keras.Input((width,))
+    h = keras.layers.Concatenate()([x, keras.layers.Dense(128, "gelu")(x)])
+    outputs = {name: keras.layers.Dense(code.parameters)(h) for name, code in latents.codes.items()}
+    return keras.Model(x, outputs)
+
+
+def _audit_generator(model, network, steps: int, seed: int, title: str) -> Audit:
+    if not steps:
+        raise ValueError("A generator is audited by training a fresh Q: steps is above 0.")
+    parts = fit_posterior(
+        lambda latents: model.generator(latents, training=False),
+        model.latents,
+        network,
+        steps,
+        seed=seed,
+        verbose=0,
+    )
+    rows = {f"I_p(x;{name})": _noted_code(estimate) for name, estimate in parts.items()}
+    return Audit(title, 10_000, rows)
+
+
+def _noted_code(estimate: Estimate) -> Estimate:
+    near = estimate.near_ceiling(0.02)
+    return replace(estimate, note="at its ceiling") if near else estimate
+
+
+def _saved_encoder(folder: str | Path) -> Encoder:
+    loaded = tf.saved_model.load(str(folder))
+    if "encode" not in loaded.signatures:
+        raise ValueError(
+            f"{folder} has the signatures {', '.join(loaded.signatures)}; an audit needs 'encode', "
+            "from a batch to loc and scale."
+        )
+    signature = loaded.signatures["encode"]
+    (name,) = signature.structured_input_signature[1]
+
+    def encoder(x):
+        outputs = signature(**{name: x})
+        return {key: outputs[key] for key in ("loc", "scale") if key in outputs}
+
+    return encoder

@@ -1,0 +1,122 @@
+"""The information diagram: entropies as circles, information as what they share."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from scipy.optimize import brentq
+
+from keras_infomodels.information.joint import Joint
+
+__all__ = ["information_diagram"]
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73")
+
+
+def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Figure:
+    """A Venn diagram of the entropies and informations of two or three variables.
+
+    Of two variables areas are in proportion to the numbers, where none is negative; of three they
+    are not, and the picture says so. A negative region (the co-information of three variables, a
+    differential entropy) is a number, never an area.
+
+    Args:
+        joint: `JointTable`, `GaussianJoint`, `MeasuredJoint` or another `Joint`.
+        unit: "nats" or "bits".
+        title: above the picture.
+
+    Returns:
+        A matplotlib figure.
+    """
+    if unit not in ("nats", "bits"):
+        raise ValueError(f'unit is "nats" or "bits", got {unit!r}.')
+    if len(joint.names) not in (2, 3):
+        raise ValueError(f"The diagram holds 2 or 3 variables, got {len(joint.names)}.")
+    scale = 1.0 if unit == "nats" else 1 / math.log(2)
+    atoms = {names: value * scale for names, value in joint.atoms().items()}
+    figure = Figure((7, 5.5), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+    (_draw_two if len(joint.names) == 2 else _draw_three)(axes, joint.names, atoms, unit)
+    axes.set_title(title or f"Information diagram, in {unit}")
+    axes.autoscale_view()
+    return figure
+
+
+def circle_geometry(area_x: float, area_y: float, shared: float) -> tuple[float, float, float]:
+    """Radii of two circles of these areas and the distance at which they share an area."""
+    rx, ry = math.sqrt(area_x / math.pi), math.sqrt(area_y / math.pi)
+    inside, apart = abs(rx - ry), rx + ry
+    if shared >= min(area_x, area_y) * (1 - 1e-9):
+        return rx, ry, inside
+    if shared <= 1e-9 * min(area_x, area_y):
+        return rx, ry, apart
+    return rx, ry, brentq(lambda d: overlap(rx, ry, d) - shared, inside, apart)
+
+
+def overlap(rx: float, ry: float, distance: float) -> float:
+    """The area that two circles share."""
+    if distance >= rx + ry:
+        return 0.0
+    if distance <= abs(rx - ry):
+        return math.pi * min(rx, ry) ** 2
+    to_chord = (distance**2 + rx**2 - ry**2) / (2 * distance)
+
+    def segment(r, h):
+        return r**2 * math.acos(np.clip(h / r, -1, 1)) - h * math.sqrt(max(r**2 - h**2, 0))
+
+    return segment(rx, to_chord) + segment(ry, distance - to_chord)
+
+
+def _draw_two(axes, names, atoms, unit):
+    x, y = names
+    only_x, only_y = atoms[frozenset([x])], atoms[frozenset([y])]
+    shared = atoms[frozenset(names)]
+    tiny = -1e-9
+    to_scale = min(only_x, only_y, shared) > tiny and min(only_x, only_y) + shared > 1e-9
+    areas = (only_x + shared, only_y + shared, shared) if to_scale else (1.0, 1.0, 0.3)
+    rx, ry, distance = circle_geometry(*(max(a, 0) for a in areas))
+    size = max(rx, ry)
+    for center, radius, color in ((0, rx, _COLORS[0]), (distance, ry, _COLORS[1])):
+        axes.add_patch(Circle((center, 0), radius, color=color, alpha=0.35, linewidth=0))
+        axes.add_patch(Circle((center, 0), radius, fill=False, edgecolor=color, linewidth=2))
+    # Below the picture, so that no region is too narrow for its number.
+    lines = [
+        f"H({x}) = {only_x + shared:.3f}    H({y}) = {only_y + shared:.3f}    "
+        f"H({x},{y}) = {only_x + only_y + shared:.3f} {unit}",
+        f"H({x}|{y}) = {only_x:.3f}    I({x};{y}) = {shared:.3f}    H({y}|{x}) = {only_y:.3f}",
+        "Areas are in proportion." if to_scale else "A number is negative: areas mean nothing.",
+    ]
+    axes.text(-rx, 1.05 * size, x, color=_COLORS[0], fontsize=16)
+    axes.text(distance + ry, 1.05 * size, y, color=_COLORS[1], fontsize=16, ha="right")
+    middle = (distance + ry - rx) / 2
+    axes.text(middle, -1.15 * size, "\n".join(lines), ha="center", va="top", fontsize=11)
+    if to_scale and shared > 0.05 * max(areas):
+        axes.text((distance - ry + rx) / 2, 0, f"{shared:.3f}", ha="center", va="center")
+
+
+def _draw_three(axes, names, atoms, unit):
+    angles = np.deg2rad([150, 30, 270])
+    centers = 0.62 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    totals = [sum(v for atom, v in atoms.items() if name in atom) for name in names]
+    corners = np.array([[-1.6, 1.2], [1.6, 1.2], [0, -1.9]])
+    for name, center, color, total, corner in zip(
+        names, centers, _COLORS, totals, corners, strict=True
+    ):
+        axes.add_patch(Circle(center, 1, color=color, alpha=0.25, linewidth=0))
+        axes.add_patch(Circle(center, 1, fill=False, edgecolor=color, linewidth=2))
+        text = f"H({name})\n{total:.3f}"
+        axes.text(*corner, text, color=color, ha="center", va="center", fontsize=13)
+    for atom, value in atoms.items():
+        inside = np.array([name in atom for name in names])
+        # The mean of the circles' centers, pushed away from those that the region is outside of.
+        place = centers[inside].mean(axis=0) * {1: 1.55, 2: 1.85, 3: 1.0}[int(inside.sum())]
+        weight = "bold" if value < -5e-4 else "normal"
+        axes.text(*place, f"{value:.3f}", ha="center", va="center", weight=weight)
+    negative = min(atoms.values()) < -5e-4
+    note = f"Numbers in {unit}; areas mean nothing"
+    axes.text(
+        0, -2.35, note + (", and a negative number is bold." if negative else "."), ha="center"
+    )

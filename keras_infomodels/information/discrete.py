@@ -1,0 +1,146 @@
+"""Discrete variables: exact from a joint table, estimated from samples."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import rel_entr
+from scipy.stats import entropy
+
+from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.information.joint import Joint
+
+__all__ = ["JointTable", "ShuffleNull", "miller_madow", "plug_in", "shuffle_null"]
+
+
+class JointTable(Joint):
+    """Discrete variables with a known joint distribution; every answer is exact, in nats.
+
+    Args:
+        probabilities: shape (K_1, ..., K_n), one axis a variable, non-negative, sum 1.
+        names: one a variable; None is x, y, z for up to three and x1, x2, ... for more.
+
+    Raises:
+        ValueError: entries that are no distribution.
+    """
+
+    def __init__(self, probabilities: np.ndarray, names: Sequence[str] | None = None):
+        p = np.asarray(probabilities, np.float64)
+        if names is None:
+            names = "xyz"[: p.ndim] if p.ndim <= 3 else [f"x{i + 1}" for i in range(p.ndim)]
+        super().__init__(names)
+        if p.ndim != len(self.names) or p.ndim == 0:
+            raise ValueError(f"{len(self.names)} variables need as many axes, got {p.ndim}.")
+        if not (np.all(p >= 0) and abs(p.sum() - 1) < 1e-6):
+            raise ValueError(
+                f"A joint table is non-negative and sums to 1; got a sum of {p.sum():.6g} and a "
+                f"least entry of {p.min(initial=math.inf):.3g}. Divide counts by their sum."
+            )
+        self.probabilities = p / p.sum()
+
+    def joint_entropy(self, names: frozenset[str]) -> float:
+        return float(entropy(self.marginal(names).ravel())) if names else 0.0
+
+    def log_size(self, names: frozenset[str]) -> float:
+        sizes = dict(zip(self.names, self.probabilities.shape, strict=True))
+        return sum(math.log(sizes[name]) for name in names)
+
+    def marginal(self, names: Sequence[str] | frozenset[str]) -> np.ndarray:
+        """The table of these variables, axes in the table's own order."""
+        others = tuple(i for i, name in enumerate(self.names) if name not in names)
+        return self.probabilities.sum(axis=others)
+
+    def divergence_from_independence(self, x: str, y: str) -> Estimate:
+        """KL(p(x,y) || p(x) p(y)), which is I(X;Y): the same number another way."""
+        joint = self.marginal((x, y))
+        product = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+        ceiling = math.log(min(joint.shape))
+        return Estimate(float(rel_entr(joint, product).sum()), 0.0, "exact", ceiling)
+
+
+def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
+    """I(X;Y) of the empirical distribution of pairs, in nats.
+
+    Biased upwards by about (K_x - 1)(K_y - 1) / (2n) for independent variables: see
+    `miller_madow` and `shuffle_null`.
+
+    Args:
+        x, y: labels of any kind, shape (n,) or (n, d); equal rows are one value.
+
+    Returns:
+        An estimate, never negative; its ceiling is ln of the smaller number of values.
+    """
+    counts, rows, columns = _contingency(x, y)
+    n, (kx, ky) = len(rows), counts.shape
+    log_ratio = np.log(counts[rows, columns]) + math.log(n)
+    log_ratio -= np.log(counts.sum(1)[rows]) + np.log(counts.sum(0)[columns])
+    error = float(log_ratio.std() / math.sqrt(n))
+    return Estimate(float(log_ratio.mean()), error, ceiling=math.log(min(kx, ky)))
+
+
+def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
+    """`plug_in` without the first term of its bias: + (K_x + K_y - K_xy - 1) / (2n), in nats.
+
+    K are the numbers of values that occur. It may be negative. Source: Miller, "Note on the bias
+    of information estimates", 1955.
+    """
+    counts, rows, _ = _contingency(x, y)
+    kx, ky = counts.shape
+    correction = (kx + ky - np.count_nonzero(counts) - 1) / (2 * len(rows))
+    biased = plug_in(x, y)
+    return Estimate(biased.nats + correction, biased.standard_error, ceiling=biased.ceiling)
+
+
+@dataclass(frozen=True)
+class ShuffleNull:
+    """What an estimator says of independent variables with the same margins.
+
+    Attributes:
+        estimate: the mean over shuffles; its standard error is that of the mean, in nats.
+        spread: standard deviation over shuffles, in nats.
+        p_value: how often a shuffle reaches the estimate of the pairs as they are; at least
+            1 / (shuffles + 1).
+    """
+
+    estimate: Estimate
+    spread: float
+    p_value: float
+
+
+def shuffle_null(
+    x: np.ndarray,
+    y: np.ndarray,
+    information: Callable[[np.ndarray, np.ndarray], Estimate] = plug_in,
+    shuffles: int = 100,
+    seed: int = 0,
+) -> ShuffleNull:
+    """An estimator's answers where the pairing of x and y is broken at random.
+
+    Args:
+        x, y: samples, n rows each.
+        information: from (x, y) to an `Estimate`; any of this package.
+        shuffles: how many.
+        seed: of the permutations.
+    """
+    rng = np.random.default_rng(seed)
+    values = np.array([information(x, rng.permutation(y)).nats for _ in range(shuffles)])
+    spread = float(values.std(ddof=1))
+    reached = 1 + np.sum(values >= information(x, y).nats - 1e-12)
+    return ShuffleNull(
+        Estimate(float(values.mean()), spread / math.sqrt(shuffles)),
+        spread,
+        float(reached / (shuffles + 1)),
+    )
+
+
+def _contingency(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts (K_x, K_y), and the row and the column of each example."""
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y) or not len(x):
+        raise ValueError(f"x and y have one row an example, got {len(x)} and {len(y)} rows.")
+    rows = np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
+    columns = np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
+    counts = np.zeros((rows.max() + 1, columns.max() + 1), int)
+    np.add.at(counts, (rows, columns), 1)
+    return counts, rows, columns

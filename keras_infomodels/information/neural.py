@@ -1,0 +1,284 @@
+"""Bounds with a critic that `fit` trains, read out on pairs that it has not seen."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.information import bounds
+from keras_infomodels.information.copula import GaussianRatio, NormalScores
+from keras_infomodels.information.critics import SeparableCritic
+from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
+
+__all__ = ["NEURAL", "NeuralSettings", "fit_fresh", "fit_pairs"]
+
+Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+NEURAL = tuple(READ_OUTS)
+
+
+@dataclass(frozen=True)
+class NeuralSettings:
+    """How a critic is trained.
+
+    Attributes:
+        critic: a Keras model from (x, y) to scores (n, m); None is a `SeparableCritic`.
+        warm_start: whether the critic is a residual of the Gaussian-copula log ratio of the
+            training pairs, which is exact for a Gaussian copula.
+        alpha: of "interpolated".
+        clip: of "smile".
+        batch_size, learning_rate, weight_decay: of AdamW.
+        epochs: the most passes over the pairs.
+        patience: epochs without a better validation bound before training stops.
+        held_out: share of the pairs that the bound is read from; a third as many choose the epoch.
+        steps: of training, for fresh draws, whose rate falls by cosine.
+        candidates: fresh draws for the read-out.
+        queries: how many of these are x, at most.
+        seed: of the split, the weights and the order.
+        verbose: of `fit`.
+    """
+
+    critic: keras.Model | None = None
+    warm_start: bool = True
+    alpha: float = 0.5
+    clip: float = 5.0
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    epochs: int = 200
+    patience: int = 10
+    held_out: float = 0.25
+    steps: int = 20_000
+    candidates: int = 2**17
+    queries: int = 4096
+    seed: int = 0
+    verbose: int | str = 0
+
+
+class CriticModel(keras.Model):
+    """A critic on top of a fixed log ratio, whose bound `fit` raises.
+
+    Args:
+        critic: from (x, y) to scores.
+        estimator: one of `NEURAL`.
+        ratio: the fixed part; None is 0.
+        settings: for alpha.
+    """
+
+    def __init__(
+        self,
+        critic: keras.Model,
+        estimator: str,
+        ratio: GaussianRatio | None,
+        settings: NeuralSettings,
+    ):
+        super().__init__()
+        self.critic, self.estimator, self.settings = critic, estimator, settings
+        self.ratio = ratio
+        self.bound_metric = keras.metrics.Mean("bound")
+        self.baseline = None
+        if estimator in ("tuba", "interpolated"):
+            hidden = keras.layers.Dense(64, "relu")
+            self.baseline = keras.Sequential([hidden, keras.layers.Dense(1)])
+        if estimator == "mine":
+            self.log_average = self.add_weight(
+                shape=(), initializer="zeros", trainable=False, name="log_average"
+            )
+
+    def call(self, inputs):
+        """Scores (n, m); with a baseline they are f - ln a(x)."""
+        x, y = inputs
+        scores = self.critic((x, y))
+        if self.ratio is not None:
+            scores += self.gaussian(x, y) + float(self.estimator == "nwj")  # best at 1 + ln ratio
+        return scores if self.baseline is None else scores - self.baseline(x)
+
+    def gaussian(self, x, y):
+        """The fixed part's scores (n, m)."""
+        r = self.ratio
+        x, y = x - tf.cast(r.x_mean, x.dtype), y - tf.cast(r.y_mean, y.dtype)
+        p, q, c = (tf.cast(m, x.dtype) for m in (r.x_form, r.y_form, r.cross))
+        own_x = tf.reduce_sum(tf.matmul(x, p) * x, axis=1, keepdims=True)
+        own_y = tf.reduce_sum(tf.matmul(y, q) * y, axis=1)
+        return tf.matmul(tf.matmul(x, c), y, transpose_b=True) + own_x + own_y + r.constant
+
+    def objective(self, scores):
+        """What training raises, which is the bound itself but for MINE, JS and SMILE."""
+        if self.estimator == "mine":
+            value, updated = bounds.mine(scores, self.log_average)
+            self.log_average.assign(updated)
+            return value
+        zero = tf.zeros(tf.shape(scores)[0], scores.dtype)
+        return {
+            "donsker_varadhan": bounds.donsker_varadhan,
+            "nwj": bounds.nwj,
+            "tuba": lambda f: bounds.tuba(f, zero),
+            "info_nce": bounds.info_nce,
+            "interpolated": lambda f: bounds.interpolated(f, zero, self.settings.alpha),
+            "jensen_shannon": bounds.jensen_shannon,
+            "smile": bounds.jensen_shannon,
+        }[self.estimator](scores)
+
+    @property
+    def metrics(self):
+        return [self.bound_metric]
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            value = self.objective(self(data, training=True))
+            loss = -value
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        gradients, _ = tf.clip_by_global_norm(gradients, 10.0)
+        self.optimizer.apply(gradients, variables)
+        self.bound_metric.update_state(value)
+        return {"bound": self.bound_metric.result()}
+
+    def test_step(self, data):
+        scores = self(data, training=False)
+        if self.estimator == "mine":
+            value = bounds.donsker_varadhan(scores)
+        else:
+            value = self.objective(scores)
+        self.bound_metric.update_state(value)
+        return {"bound": self.bound_metric.result()}
+
+
+def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSettings) -> Estimate:
+    """Trains on most of the pairs and reads the bound from the rest.
+
+    Args:
+        x, y: (n, d_x) and (n, d_y), numbers without NaN.
+        estimator: one of `NEURAL`.
+        settings: see there.
+    """
+    order = np.random.default_rng(settings.seed).permutation(len(x))
+    test = max(2, round(settings.held_out * len(x)))
+    validation = max(2, round(test / 3))
+    if len(x) - test - validation < 8:
+        raise ValueError(f"A neural estimator needs more than {len(x)} rows; take 'copula'.")
+    parts = np.split(order, [test, test + validation])
+    maps = NormalScores(x[parts[2]]), NormalScores(y[parts[2]])
+    held, stop, train = ((maps[0](x[p]), maps[1](y[p])) for p in parts)
+    model = _model(train, estimator, settings)
+    size = min(settings.batch_size, len(train[0]))
+    data = tf.data.Dataset.from_tensor_slices(train)
+    data = data.shuffle(len(train[0]), settings.seed).batch(size, drop_remainder=True)
+    steps = len(train[0]) // size
+    model.compile(_adam(settings.learning_rate, settings), steps_per_execution=min(16, steps))
+    history = model.fit(
+        data,
+        epochs=settings.epochs,
+        validation_data=tf.data.Dataset.from_tensors(stop),
+        callbacks=[
+            keras.callbacks.EarlyStopping(
+                "val_bound",
+                mode="max",
+                patience=settings.patience,
+                restore_best_weights=True,
+                start_from_epoch=0,
+            )
+        ],
+        shuffle=False,
+        verbose=settings.verbose,
+    )
+    extra = {"gain_over_copula": _gain(model, held)} if model.ratio is not None else {}
+    return _read(model, held, len(held[0]), history.history | extra)
+
+
+def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
+    """Trains on new pairs in every step and reads the bound from further ones.
+
+    Args:
+        draw: from (n, generator) to x (n, d_x) and y (n, d_y).
+        estimator: one of `NEURAL`.
+        settings: see there.
+    """
+    x, y = draw(10_000, np.random.default_rng([settings.seed, 0]))
+    maps = NormalScores(x), NormalScores(y)
+    model = _model((maps[0](x), maps[1](y)), estimator, settings)
+    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps)
+    model.compile(_adam(rate, settings), steps_per_execution=20)
+    batches = tf.data.Dataset.from_generator(
+        lambda: _draws(draw, maps, settings),
+        output_signature=tuple(
+            tf.TensorSpec((settings.batch_size, a.shape[1]), tf.float32) for a in (x, y)
+        ),
+    ).prefetch(2)
+    epochs = max(1, settings.steps // 1000)
+    history = model.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=settings.steps // epochs,
+        shuffle=False,
+        verbose=settings.verbose,
+    )
+    x, y = draw(settings.candidates, np.random.default_rng([settings.seed, 1]))
+    held = maps[0](x), maps[1](y)
+    return _read(model, held, settings.queries, history.history)
+
+
+def _draws(draw: Draw, maps, settings: NeuralSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng([settings.seed, 2])
+    size = settings.batch_size
+    while True:
+        x, y = draw(50 * size, rng)
+        x, y = maps[0](x), maps[1](y)
+        for start in range(0, len(x), size):
+            yield x[start : start + size], y[start : start + size]
+
+
+def _model(train, estimator: str, settings: NeuralSettings) -> CriticModel:
+    keras.utils.set_random_seed(settings.seed)
+    critic = SeparableCritic() if settings.critic is None else settings.critic
+    ratio = GaussianRatio.fit(*train) if settings.warm_start else None
+    model = CriticModel(critic, estimator, ratio, settings)
+    model(tuple(part[:2] for part in train))
+    return model
+
+
+def _adam(rate, settings: NeuralSettings) -> keras.Optimizer:
+    return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+
+
+def _read(model: CriticModel, held, queries: int, history) -> Estimate:
+    scores = tf.function(
+        model, input_signature=[tuple(tf.TensorSpec((None, a.shape[1])) for a in held)]
+    )
+    settings = model.settings
+    history = {name: [float(v) for v in values] for name, values in history.items()}
+    clip = settings.clip if model.estimator == "smile" else None
+    summary = summarize(lambda x, y: scores((x, y)).numpy(), *held, queries, clip)
+    estimate = READ_OUTS[model.estimator](summary, settings.alpha)
+    limit = math.log(len(held[1]))
+    note = ""
+    if estimate.nats > 0.75 * limit:
+        note = (
+            f"{estimate.nats:.2f} nats is near or above ln {len(held[1])} = {limit:.2f}, what as "
+            "many pairs can certify: the truth may lie well above, or below where this is no "
+            "bound. Take more pairs."
+        )
+    return Estimate(
+        estimate.nats,
+        estimate.standard_error,
+        estimate.kind if estimate.nats <= limit else "estimate",
+        estimate.ceiling,
+        model.estimator,
+        note,
+        history,
+    )
+
+
+def _gain(model: CriticModel, held) -> list[float]:
+    """How much higher InfoNCE is than that of the fixed ratio alone, and its standard error."""
+    queries = len(held[0])
+    terms = [
+        info_nce_terms(summarize(lambda x, y, f=f: f(x, y).numpy(), *held, queries))
+        for f in (lambda x, y: model((x, y)), model.gaussian)
+    ]
+    gain = mean_estimate(terms[0] - terms[1])
+    return [gain.nats, gain.standard_error]

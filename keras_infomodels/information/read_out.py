@@ -1,0 +1,164 @@
+"""Bounds of a whole table of scores with standard errors, in one pass over chunks of rows."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from keras_infomodels.information.estimate import Estimate, mean_estimate
+
+__all__ = ["READ_OUTS", "ScoreSummary", "info_nce_terms", "summarize"]
+
+_CELLS = 2**23
+
+
+@dataclass(frozen=True)
+class ScoreSummary:
+    """What the bounds need to know of scores f(x_i, y_j), i below q, j below m.
+
+    Attributes:
+        joint: f(x_i, y_i), (q,).
+        rows: ln sum over j != i of exp f(x_i, y_j), (q,).
+        rows_but_one: the same without j = i + 1 (mod m).
+        clipped: as `rows`, of clipped scores, or None.
+        columns: ln sum over i != j of exp f(x_i, y_j), (q,): of the first q columns.
+        candidates: m.
+    """
+
+    joint: np.ndarray
+    rows: np.ndarray
+    rows_but_one: np.ndarray
+    clipped: np.ndarray | None
+    columns: np.ndarray
+    candidates: int
+
+    def log_partition(self, rows: np.ndarray) -> float:
+        """ln E product exp f from the sums of the rows."""
+        return float(logsumexp(rows) - math.log(len(rows) * (self.candidates - 1)))
+
+
+def summarize(
+    scores: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    queries: int,
+    clip: float | None = None,
+) -> ScoreSummary:
+    """Scores the first `queries` of x against all y.
+
+    Args:
+        scores: from x (n, d_x) and y (m, d_y) to (n, m).
+        x, y: the pairs, m rows each.
+        queries: q, at most m.
+        clip: of the clipped sums; None leaves them out.
+    """
+    m, q = len(y), min(queries, len(x))
+    size = max(1, _CELLS // m)
+    joint, rows, but_one, clipped = ([] for _ in range(4))
+    columns = np.full(m, -np.inf)
+    for start in range(0, q, size):
+        f = np.asarray(scores(x[start : min(start + size, q)], y))
+        own = np.arange(len(f)), np.arange(start, start + len(f))
+        joint.append(f[own].astype(np.float64))
+        f[own] = -np.inf
+        # Sums are of exp(f - top), top the largest of the row: one exponential an entry.
+        top = f.max(axis=1).astype(np.float64)
+        e = np.exp(f - top[:, None].astype(f.dtype))
+        rows.append(_log_sum(e) + top)
+        columns = np.logaddexp(columns, _log_columns(e, top))
+        if clip is not None:
+            bounded = np.exp(f.clip(-clip, clip))
+            bounded[own] = 0
+            clipped.append(_log_sum(bounded))
+        e[own[0], (own[1] + 1) % m] = 0
+        but_one.append(_log_sum(e) + top)
+    sums = [np.concatenate(parts) if parts else None for parts in (joint, rows, but_one, clipped)]
+    return ScoreSummary(*sums, columns[:q], m)
+
+
+def _log_sum(e: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log(e.sum(axis=1, dtype=np.float64))
+
+
+def _log_columns(e: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """ln sum over rows of e exp(top)."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(top - top.max()) @ e) + top.max()
+
+
+def info_nce_terms(s: ScoreSummary) -> np.ndarray:
+    """Each query's part of InfoNCE, (q,)."""
+    return s.joint - np.logaddexp(s.joint, s.rows) + math.log(s.candidates)
+
+
+def _info_nce(s: ScoreSummary, alpha: float) -> Estimate:
+    return mean_estimate(info_nce_terms(s), "lower bound", math.log(s.candidates))
+
+
+def _donsker_varadhan(s: ScoreSummary, alpha: float) -> Estimate:
+    log_z = s.log_partition(s.rows)
+    terms = s.joint - _shares(s, s.rows, log_z)
+    return Estimate(float(s.joint.mean() - log_z), _error(terms), "lower bound")
+
+
+def _nwj(s: ScoreSummary, alpha: float) -> Estimate:
+    log_z = s.log_partition(s.rows) - 1
+    z = math.exp(min(log_z, 700.0))
+    terms = s.joint - z * _shares(s, s.rows, log_z + 1)
+    return Estimate(float(s.joint.mean() - z), _error(terms), "lower bound")
+
+
+def _of_log_ratio(s: ScoreSummary, alpha: float) -> Estimate:
+    """NWJ of 1 + f."""
+    z = math.exp(min(s.log_partition(s.rows), 700.0))
+    terms = s.joint - z * _shares(s, s.rows, math.log(z))
+    return Estimate(float(1 + s.joint.mean() - z), _error(terms), "lower bound")
+
+
+def _smile(s: ScoreSummary, alpha: float) -> Estimate:
+    log_z = s.log_partition(s.clipped)
+    rows = np.exp(s.clipped - math.log(s.candidates - 1) - log_z)
+    return Estimate(float(s.joint.mean() - log_z), _error(s.joint - rows), "estimate")
+
+
+def _interpolated(s: ScoreSummary, alpha: float) -> Estimate:
+    """Of scores f - ln a(x), so that the baseline is 1."""
+    count = math.log(s.candidates - 1)
+    with np.errstate(divide="ignore"):
+        log_alpha, log_rest = np.log(alpha), np.log1p(-alpha)
+    joint = np.logaddexp(s.joint, s.rows_but_one) - count
+    strangers = s.rows - count
+    terms = 1 + s.joint - np.logaddexp(log_alpha + joint, log_rest)
+    terms -= np.exp(strangers - np.logaddexp(log_alpha + strangers, log_rest))
+    ceiling = math.inf if alpha == 0 else count - math.log(alpha)
+    return mean_estimate(terms, "lower bound", ceiling)
+
+
+READ_OUTS: dict[str, Callable[[ScoreSummary, float], Estimate]] = {
+    "info_nce": _info_nce,
+    "jensen_shannon": _of_log_ratio,
+    "smile": _smile,
+    "nwj": _nwj,
+    "tuba": _of_log_ratio,
+    "donsker_varadhan": _donsker_varadhan,
+    "mine": _donsker_varadhan,
+    "interpolated": _interpolated,
+}
+
+
+def _shares(s: ScoreSummary, rows: np.ndarray, log_z: float) -> np.ndarray:
+    """Each example's share of the partition, as x and as y, relative to the mean (of 2).
+
+    The terms f(x_i, y_i) - share_i have the variance of the bound to first order.
+    """
+    as_x = np.exp(rows - math.log(s.candidates - 1) - log_z)
+    if len(rows) < s.candidates:
+        return as_x
+    return as_x + np.exp(s.columns - math.log(len(rows) - 1) - log_z)
+
+
+def _error(terms: np.ndarray) -> float:
+    return float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan

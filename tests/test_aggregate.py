@@ -1,0 +1,102 @@
+"""The aggregated posterior where the answer is known; more of it in test_information.py."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+from keras_infomodels.information import (
+    aggregated_mutual_information,
+    dimension_wise_kl,
+    fitted_marginal_bound,
+    mixture_marginal_log_prob,
+    mutual_information_bounds,
+    total_correlation,
+)
+
+
+def encodings(n, d, s, seed=0):
+    """x ~ N(0, I), q(z|x) = N(sqrt(1 - s^2) x, s^2 I): I = -d ln s, and q(z) = N(0, I)."""
+    rng = np.random.default_rng(seed)
+    loc = math.sqrt(1 - s**2) * rng.normal(size=(n, d))
+    return loc + s * rng.normal(size=(n, d)), loc, np.full((n, d), s)
+
+
+@pytest.mark.parametrize("components", [2, 40, 2000])
+@pytest.mark.parametrize("spread", [1.0, 10.0])
+def test_marginals_from_a_table_are_the_mixture(components, spread):
+    rng = np.random.default_rng(0)
+    loc = rng.normal(size=components)
+    scale = 0.05 * spread ** rng.uniform(size=components)
+    own = np.arange(4000) % components
+    z = loc[own] + scale[own] * rng.normal(size=4000)
+    direct = logsumexp(norm.logpdf(z[:, None], loc, scale), axis=1) - math.log(components)
+    error = np.abs(mixture_marginal_log_prob(z, loc, scale) - direct)
+    assert error.max() < 1e-3
+    assert error.mean() < 1e-5
+
+
+def test_narrow_components_are_summed_one_by_one():
+    loc = np.arange(50.0)
+    log_prob = mixture_marginal_log_prob(loc, loc, np.full(50, 1e-9))
+    np.testing.assert_allclose(log_prob, norm.logpdf(0, 0, 1e-9) - math.log(50), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("s", "k", "width"), [(0.5, 256, 0.05), (0.5, 2000, 0.01)])
+def test_the_sandwich_closes(s, k, width):
+    """d = 2, I = 1.386; a mean over 50 blocks of K, or over 6."""
+    lower, upper = mutual_information_bounds(*encodings(12_800, 2, s), components=k)
+    exact = -2 * math.log(s)
+    assert lower.nats < exact + 3 * lower.standard_error
+    assert upper.nats > exact - 3 * upper.standard_error
+    assert 0 < upper.nats - lower.nats < width
+    assert (lower.kind, upper.kind) == ("lower bound", "upper bound")
+    assert lower.ceiling == pytest.approx(math.log(k))
+
+
+def test_a_capped_case_is_marked():
+    """(s, d) = (.1, 5): 11.51 nats are above ln 2,000 = 7.60."""
+    lower, upper = mutual_information_bounds(*encodings(2000, 5, 0.1))
+    assert lower.near_ceiling(0.1)
+    assert upper.nats > 11.51
+    with pytest.raises(ValueError, match="2 to 2000"):
+        mutual_information_bounds(*encodings(2000, 5, 0.1), components=1)
+
+
+def test_the_bounds_are_those_of_the_whole_table():
+    table = encodings(500, 3, 0.5)
+    lower, _ = mutual_information_bounds(*table)
+    assert lower.nats == pytest.approx(aggregated_mutual_information(*table).nats, abs=1e-12)
+
+
+def test_a_fitted_marginal_is_an_upper_bound():
+    table = encodings(4000, 3, 0.4)
+    bound = fitted_marginal_bound(*table)
+    # Half of 4,000 codes: a standard error of .03; the fit costs about 9 parameters / (2 * 2,000).
+    assert bound.nats == pytest.approx(-3 * math.log(0.4), abs=0.1)
+    # Two clusters need two components.
+    z, loc, scale = table
+    shift = np.where(np.arange(4000) % 2, 4.0, -4.0)[:, None]
+    apart = (z + shift, loc + shift, scale)
+    one, two = (fitted_marginal_bound(*apart, components=c).nats for c in (1, 2))
+    assert two == pytest.approx(-3 * math.log(0.4) + math.log(2), abs=0.12)
+    assert one > two + 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_the_case_that_minibatch_formulas_get_wrong(correlation):
+    """d = 8, s = .447, 60,000 queries: (6.438, 0, 0) nats without correlation."""
+    rng, n, d, s = np.random.default_rng(0), 60_000, 8, 0.447
+    sx = (1 - s**2) * ((1 - correlation) * np.eye(d) + correlation)
+    loc = rng.multivariate_normal(np.zeros(d), sx, size=n)
+    z, scale = loc + s * rng.normal(size=(n, d)), np.full((n, d), s)
+    log_det = np.linalg.slogdet(sx + s**2 * np.eye(d))[1]
+    information = 0.5 * log_det - d * math.log(s)
+    lower, upper = mutual_information_bounds(z, loc, scale)
+    assert lower.nats == pytest.approx(information, abs=0.15)
+    assert upper.nats - lower.nats < 0.2
+    assert total_correlation(z, loc, scale).nats == pytest.approx(-0.5 * log_det, abs=0.1)
+    assert abs(sum(e.nats for e in dimension_wise_kl(z, loc, scale))) < 0.1

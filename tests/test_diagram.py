@@ -1,0 +1,76 @@
+import math
+
+import numpy as np
+import pytest
+from matplotlib.patches import Circle
+
+from keras_infomodels.information import (
+    GaussianJoint,
+    JointTable,
+    MeasuredJoint,
+    information_diagram,
+)
+from keras_infomodels.information.diagram import circle_geometry, overlap
+
+TABLE = JointTable(np.array([[0.3, 0.1], [0.05, 0.55]]))
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.axes[0].texts)
+
+
+def test_areas_are_in_proportion_to_the_numbers():
+    figure = information_diagram(TABLE)
+    circles = [p for p in figure.axes[0].patches if isinstance(p, Circle)]
+    first, second = circles[0], circles[2]
+    # Shared area by counting points of a grid, apart from the formula: good to 1 in 1,000.
+    side = np.linspace(-1, 2, 2001)
+    x, y = np.meshgrid(side, side)
+    inside = [np.hypot(x - c.center[0], y - c.center[1]) < c.radius for c in (first, second)]
+    areas = [np.sum(m) * (side[1] - side[0]) ** 2 for m in (*inside, inside[0] & inside[1])]
+    expected = [
+        TABLE.entropy("x").nats,
+        TABLE.entropy("y").nats,
+        TABLE.mutual_information("x", "y").nats,
+    ]
+    np.testing.assert_allclose(areas, expected, rtol=5e-3)
+    assert "I(x;y) = 0.250" in texts(figure)
+    assert "in proportion" in texts(figure)
+
+
+def test_bits():
+    assert f"{0.25024 / math.log(2):.3f} " in texts(information_diagram(TABLE, unit="bits"))
+    with pytest.raises(ValueError, match="bits"):
+        information_diagram(TABLE, unit="bans")
+
+
+def test_the_ends_of_the_geometry():
+    assert circle_geometry(1, 1, 0)[2] == pytest.approx(2 / math.sqrt(math.pi))
+    assert circle_geometry(2, 1, 1)[2] == pytest.approx(
+        math.sqrt(2 / math.pi) - 1 / math.sqrt(math.pi)
+    )
+    # Two unit circles whose centers lie on each other: 2 pi/3 - sqrt(3)/2.
+    assert overlap(1, 1, 1) == pytest.approx(2 * math.pi / 3 - math.sqrt(3) / 2)
+
+
+def test_negative_numbers_are_no_areas():
+    narrow = information_diagram(GaussianJoint([[1e-4, 0], [0, 1]], ["x", "y"]))
+    assert "areas mean nothing" in texts(narrow)
+    xor = np.zeros((2, 2, 2))
+    for a in range(2):
+        for b in range(2):
+            xor[a, b, a ^ b] = 0.25
+    figure = information_diagram(JointTable(xor), unit="bits")
+    assert "-1.000" in texts(figure)
+    assert "areas mean nothing" in texts(figure)
+
+
+def test_measured_entropies():
+    joint = MeasuredJoint.of_pair(("a", "b"), (TABLE.entropy("x"), TABLE.entropy("y")), 0.2)
+    assert joint.mutual_information("a", "b").nats == pytest.approx(0.2)
+    assert joint.mutual_information("a", "b").kind == "estimate"
+    assert "I(a;b) = 0.200" in texts(information_diagram(joint))
+    with pytest.raises(ValueError, match="3 joint entropies"):
+        MeasuredJoint({("a",): 1.0, ("b",): 1.0})
+    with pytest.raises(ValueError, match="2 or 3"):
+        information_diagram(JointTable(np.array([0.5, 0.5])))

@@ -1,0 +1,189 @@
+import math
+import time
+
+import numpy as np
+import pytest
+from scipy.special import digamma
+
+from keras_infomodels.information import (
+    MutualInformation,
+    copula_information,
+    gaussian_information,
+    ksg,
+    mixed_ksg,
+    nearest_neighbor_entropy,
+    normal_scores,
+)
+
+
+def normal_pairs(n, *correlations, seed=0):
+    rng, r = np.random.default_rng(seed), np.array(correlations)
+    x = rng.normal(size=(n, len(r)))
+    return x, r * x + np.sqrt(1 - r**2) * rng.normal(size=x.shape)
+
+
+def exact(*correlations):
+    return -0.5 * sum(math.log(1 - r**2) for r in correlations)
+
+
+def textbook_ksg(x, y, k):
+    """Kraskov et al., 2004, equation 8, point by point."""
+    terms = []
+    for i in range(len(x)):
+        dx, dy = np.abs(x - x[i]).max(1), np.abs(y - y[i]).max(1)
+        joint = np.delete(np.maximum(dx, dy), i)
+        epsilon = np.sort(joint)[k - 1]
+        nx, ny = np.sum(np.delete(dx, i) < epsilon), np.sum(np.delete(dy, i) < epsilon)
+        terms.append(digamma(nx + 1) + digamma(ny + 1))
+    return digamma(k) + digamma(len(x)) - np.mean(terms)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.filterwarnings("ignore:Nearest neighbors in 6")
+def test_ksg_is_the_textbook_algorithm(d, k):
+    x, y = normal_pairs(600, *[0.7] * d, seed=d)
+    assert ksg(x, y, k).nats == pytest.approx(textbook_ksg(x, y, k), abs=1e-9)
+
+
+def test_ksg_keeps_up_with_scikit_learn():
+    """Within 3 times in one dimension, which is asked for; here it is the faster."""
+    from sklearn.feature_selection import mutual_info_regression
+
+    x, y = normal_pairs(5000, 0.7)
+    seconds = []
+    for run in (
+        lambda: ksg(x, y),
+        lambda: mutual_info_regression(x, y[:, 0], discrete_features=False),
+    ):
+        best = []
+        for _ in range(3):
+            start = time.perf_counter()
+            run()
+            best.append(time.perf_counter() - start)
+        seconds.append(min(best))
+    assert seconds[0] < 3 * seconds[1]
+
+
+def test_ksg_of_gaussians_and_of_nothing():
+    # A standard error of about .02 at 2,500 points.
+    assert ksg(*normal_pairs(2500, 0.8)).nats == pytest.approx(exact(0.8), abs=0.06)
+    nothing = [ksg(*normal_pairs(500, 0.0, seed=s)).nats for s in range(20)]
+    assert np.mean(nothing) == pytest.approx(0, abs=0.02)
+    assert min(nothing) < 0
+    with pytest.warns(UserWarning, match="8 dimensions"):
+        ksg(*normal_pairs(50, *[0.5] * 4))
+    with pytest.raises(ValueError, match="neighbors"):
+        ksg(np.zeros(3), np.zeros(3), 3)
+
+
+def test_the_mixed_estimator_of_a_label_and_a_number():
+    """y one of 5, x uniform on (y, y + 2): ln 5 - 4/5 ln 2 = 1.0549."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(5, size=4000)
+    x = y + rng.uniform(0, 2, size=4000)
+    truth = math.log(5) - 0.8 * math.log(2)
+    assert mixed_ksg(x, 10 * y).nats == pytest.approx(truth, abs=0.03)
+    estimate = MutualInformation().fit(x, np.array(list("abcde"))[y])
+    assert estimate.method == "mixed"
+    assert estimate.nats == pytest.approx(truth, abs=0.03)
+    # Two discrete columns: what is equal has I = H.
+    assert mixed_ksg(y, y).nats == pytest.approx(math.log(5), abs=0.01)
+
+
+def test_zeros_among_numbers():
+    """x = y = 0 half of the time, else one of Gaussians: H of the event + its share of theirs."""
+    a, b = normal_pairs(4000, 0.8)
+    zero = np.random.default_rng(1).uniform(size=(4000, 1)) < 0.5
+    x, y = np.where(zero, 0, a), np.where(zero, 0, b)
+    truth = math.log(2) + 0.5 * exact(0.8)
+    estimate = MutualInformation().fit(x, y)
+    assert estimate.method == "mixed"
+    assert estimate.nats == pytest.approx(truth, abs=0.05)
+
+
+def test_gaussian_information_is_unbiased_and_its_error_is_its_spread():
+    estimates = [gaussian_information(*normal_pairs(100, 0.5, 0, 0, seed=s)) for s in range(400)]
+    values = np.array([e.nats for e in estimates])
+    # Without the correction of the bias the mean would be .047 higher; the spread is about .053.
+    assert values.mean() == pytest.approx(exact(0.5), abs=0.012)
+    assert gaussian_information(*normal_pairs(100, 0.0)).nats < 0
+    assert np.mean([e.standard_error for e in estimates]) == pytest.approx(values.std(), rel=0.15)
+
+
+def test_copula_information_ignores_monotone_maps_of_columns():
+    x, y = normal_pairs(4000, 0.6, 0.3)
+    plain = copula_information(x, y).nats
+    assert copula_information(np.exp(x), y**3).nats == pytest.approx(plain, abs=1e-12)
+    assert plain == pytest.approx(exact(0.6, 0.3), abs=0.05)
+    assert copula_information(x, np.abs(y)).nats < 0.05
+    with pytest.raises(ValueError, match="needs more than 5 rows"):
+        gaussian_information(x[:5], y[:5])
+
+
+def test_nearest_neighbor_entropy():
+    x, _ = normal_pairs(4000, 0.5, 0.5)
+    expected = math.log(2 * math.pi * math.e)
+    assert nearest_neighbor_entropy(x).nats == pytest.approx(expected, abs=0.05)
+    expected += 2 * math.log(3)
+    assert nearest_neighbor_entropy(3 * x).nats == pytest.approx(expected, abs=0.05)
+    with pytest.raises(ValueError, match="Equal rows"):
+        nearest_neighbor_entropy(np.zeros(10))
+
+
+def test_auto_chooses_by_the_data():
+    x, y = normal_pairs(300, 0.7, 0.2)
+    fit = MutualInformation().fit
+    assert fit(x[:, 0], y[:, 0]).method == "ksg"
+    assert fit(x, y).method == "copula"  # too few rows for a critic
+    assert fit(x[:, 0] > 0, y[:, 0]).method == "mixed"
+    assert fit(x > 0, y[:, 0] > 0).method == "miller_madow"
+    assert fit({"a": x[:, 0], "b": np.repeat(["u", "v"], 150)}, y[:, 0]).method == "mixed"
+
+
+def test_copies_are_infinite(capsys):
+    x, y = normal_pairs(200, 0.7, 0.2)
+    for other in (x, -x, x**3, x[:, :1] + x[:, 1:], np.hstack([y, x])):
+        estimate = MutualInformation().fit(x, other)
+        assert math.isinf(estimate.nats)
+        assert "infinite" in estimate.note
+    assert "infinite" in capsys.readouterr().out
+    labels = np.arange(200) % 7
+    assert MutualInformation().fit(labels, labels).nats == pytest.approx(math.log(7), abs=0.05)
+
+
+def test_constant_columns_and_copied_rows():
+    x, y = normal_pairs(300, 0.7)
+    plain = MutualInformation().fit(x, y)
+    assert MutualInformation().fit(np.hstack([x, np.ones_like(x)]), y).nats == plain.nats
+    nothing = MutualInformation().fit(np.ones(300), y)
+    assert (nothing.nats, nothing.kind) == (0, "exact")
+    twice = MutualInformation().fit(np.vstack([x, x]), np.vstack([y, y]))
+    assert twice.nats == pytest.approx(plain.nats, abs=1e-12)
+    assert "300 rows are copies" in twice.note
+
+
+def test_ten_rows_and_what_is_refused():
+    x, y = normal_pairs(10, 0.7)
+    for estimator in ("auto", "ksg", "mixed", "gaussian", "copula"):
+        assert math.isfinite(MutualInformation(estimator).fit(x, y).nats)
+    with pytest.raises(ValueError, match="copula"):
+        MutualInformation("info_nce").fit(x, y)
+    with pytest.raises(ValueError, match="NaN"):
+        MutualInformation().fit(np.where(x > 1, np.nan, x) + np.nan, y)
+    with pytest.raises(ValueError, match=r"\[9, 10\] rows"):
+        MutualInformation().fit(x, y[:9])
+    with pytest.raises(ValueError, match="too few"):
+        MutualInformation().fit(x[:3], y[:3])
+    with pytest.raises(ValueError, match="continuous"):
+        MutualInformation("ksg").fit(x > 0, y)
+    with pytest.raises(ValueError, match="info_nce"):
+        MutualInformation("infonce")
+    with pytest.raises(ValueError, match="neural"):
+        MutualInformation("ksg").fit(lambda n, rng: (x, y))
+
+
+def test_normal_scores_are_ranks_as_quantiles():
+    scores = normal_scores(np.array([[3.0], [1.0], [2.0], [2.0]]))
+    np.testing.assert_allclose(scores[1], [-1.1503494], atol=1e-6)  # the quantile of 1/8
+    assert scores[2] == scores[3] == pytest.approx(0)

@@ -1,0 +1,174 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_infomodels.information import (
+    MutualInformation,
+    NormalScores,
+    SeparableCritic,
+    bounds,
+    normal_scores,
+)
+from keras_infomodels.information.copula import GaussianRatio
+from keras_infomodels.information.read_out import READ_OUTS, summarize
+
+FAST = {"epochs": 4, "patience": 3}
+
+
+def normal_pairs(n, rng, d=3, r=0.6):
+    x = rng.normal(size=(n, d))
+    return x, r * x + math.sqrt(1 - r**2) * rng.normal(size=(n, d))
+
+
+def small_critic():
+    return SeparableCritic(8, (32,))
+
+
+def by_bounds(name, scores):
+    zero = tf.zeros(len(scores), tf.float64)
+    return {
+        "info_nce": bounds.info_nce,
+        "jensen_shannon": bounds.jensen_shannon_nwj,
+        "smile": lambda f: bounds.smile(f, 0.5),
+        "nwj": bounds.nwj,
+        "tuba": lambda f: bounds.tuba(f, zero),
+        "donsker_varadhan": bounds.donsker_varadhan,
+        "mine": bounds.donsker_varadhan,
+        "interpolated": lambda f: bounds.interpolated(f, zero, 0.3),
+    }[name](scores)
+
+
+@pytest.mark.parametrize("name", READ_OUTS)
+def test_the_read_out_is_the_bound(name, monkeypatch):
+    """Chunk by chunk in NumPy the same as the whole matrix in TensorFlow."""
+    from keras_infomodels.information import read_out
+
+    scores = np.random.default_rng(0).normal(size=(40, 40))
+    index = np.arange(40)[:, None]
+    monkeypatch.setattr(read_out, "_CELLS", 300)
+    summary = summarize(lambda x, y: scores[np.ix_(x[:, 0], y[:, 0])], index, index, 40, clip=0.5)
+    value = READ_OUTS[name](summary, 0.3).nats
+    assert value == pytest.approx(float(by_bounds(name, scores)), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["info_nce", "jensen_shannon", "nwj", "donsker_varadhan"])
+def test_the_standard_error_is_the_spread(name):
+    """200 tables of 100 pairs with the true log ratio, I = .334; errors differ by what InfoNCE
+    leaves out, that its candidates are shared."""
+    estimates = []
+    for seed in range(200):
+        x, y = normal_pairs(100, np.random.default_rng(seed), 1, 0.7)
+        ratio = GaussianRatio(
+            np.array([[-0.5 * 0.49 / 0.51]]),
+            np.array([[-0.5 * 0.49 / 0.51]]),
+            np.array([[0.7 / 0.51]]),
+            -0.5 * math.log(0.51),
+            np.zeros(1),
+            np.zeros(1),
+        )
+        f = (
+            (x @ ratio.cross) @ y.T
+            + ratio.x_form * x**2
+            + (ratio.y_form * y**2).T
+            + ratio.constant
+            + (name == "nwj")
+        )
+        index = np.arange(100)[:, None]
+        summary = summarize(lambda a, b, f=f: f[np.ix_(a[:, 0], b[:, 0])], index, index, 100)
+        estimates.append(READ_OUTS[name](summary, 0.5))
+    values = np.array([e.nats for e in estimates])
+    exact = -0.5 * math.log(0.51)
+    assert values.mean() == pytest.approx(exact, abs=0.03)
+    assert np.mean([e.standard_error for e in estimates]) == pytest.approx(values.std(), rel=0.35)
+
+
+def test_the_gaussian_ratio_of_a_sample():
+    x, y = normal_pairs(20_000, np.random.default_rng(0))
+    ratio = GaussianRatio.fit(x, y)
+    u, v = x - ratio.x_mean, y - ratio.y_mean
+    own = np.einsum("ni,ij,nj->n", u, ratio.x_form, u)
+    own += np.einsum("ni,ij,nj->n", v, ratio.y_form, v)
+    joint = own + np.einsum("ni,ij,nj->n", u, ratio.cross, v) + ratio.constant
+    # The mean of the log ratio is the information: a standard error of .007.
+    assert joint.mean() == pytest.approx(-1.5 * math.log(1 - 0.36), abs=0.03)
+    shuffled = np.roll(v, 1, axis=0)
+    f = np.einsum("ni,ij,nj->n", u, ratio.x_form, u)
+    f += np.einsum("ni,ij,nj->n", shuffled, ratio.y_form, shuffled)
+    f += np.einsum("ni,ij,nj->n", u, ratio.cross, shuffled) + ratio.constant
+    assert np.exp(f).mean() == pytest.approx(1, abs=0.1)  # E product of a ratio is 1
+
+
+def test_normal_scores_of_new_draws():
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(size=(2000, 2)))
+    scores = NormalScores(x)
+    np.testing.assert_allclose(scores(x), normal_scores(x), atol=1e-5)
+    new = scores(np.exp(rng.normal(size=(2000, 2))))
+    assert new.std() == pytest.approx(1, abs=0.05)
+    assert scores([[1e9, 0.0]])[0].tolist() == pytest.approx([3.4808, -3.4808], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("info_nce", "nwj") else [pytest.mark.slow])
+        for name in READ_OUTS
+    ],
+)
+def test_warm_start_is_right_on_gaussians_at_once(name):
+    """d = 3, r = .6, I = .669: the held-out 500 pairs have a standard error of .05."""
+    x, y = normal_pairs(2000, np.random.default_rng(0))
+    settings = {"critic": small_critic(), "learning_rate": 1e-5, "epochs": 1}
+    estimate = MutualInformation(name, **settings).fit(x, y**3)
+    assert estimate.nats == pytest.approx(-1.5 * math.log(1 - 0.36), abs=0.15)
+    assert estimate.kind == ("estimate" if name == "smile" else "lower bound")
+    assert {"bound", "val_bound"} <= set(estimate.history)
+
+
+def test_a_critic_finds_what_correlation_does_not_see():
+    """y = +-1 by the sign of x_1 x_2, plus noise: no correlation, I = .64 of at most ln 2."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 2))
+    y = np.sign(x[:, 0] * x[:, 1])[:, None] * 3 + rng.normal(size=(3000, 2)) * [[1.0, 3.0]]
+    estimate = MutualInformation(epochs=25, batch_size=64).fit(x, y)
+    assert estimate.method == "info_nce"
+    assert 0.4 < estimate.nats < math.log(2)
+    assert len(estimate.history["val_bound"]) > 2
+
+
+def test_auto_answers_copula_where_a_critic_adds_nothing():
+    x, y = normal_pairs(1500, np.random.default_rng(1))
+    estimate = MutualInformation(critic=small_critic(), **FAST).fit(x, np.exp(y))
+    assert estimate.method == "copula"
+    assert estimate.nats == pytest.approx(-1.5 * math.log(1 - 0.36), abs=0.08)
+
+
+def test_fresh_draws_without_a_gaussian_start():
+    settings = {
+        "critic": small_critic(),
+        "warm_start": False,
+        "steps": 600,
+        "learning_rate": 5e-3,
+        "candidates": 4096,
+    }
+    estimate = MutualInformation("info_nce", **settings).fit(normal_pairs)
+    exact = -1.5 * math.log(1 - 0.36)
+    assert exact - 0.12 < estimate.nats < exact + 3 * estimate.standard_error
+    assert estimate.ceiling == pytest.approx(math.log(4096))
+
+
+def test_estimates_near_ln_n_are_told(capsys):
+    x, _ = normal_pairs(400, np.random.default_rng(0), 4)
+    y = x + 0.02 * np.random.default_rng(1).normal(size=x.shape)
+    estimate = MutualInformation("jensen_shannon", critic=small_critic(), **FAST).fit(x, y)
+    assert "what as many pairs can certify" in capsys.readouterr().out
+    assert "ln 100" in estimate.note
+
+
+def test_a_fit_repeats():
+    x, y = normal_pairs(300, np.random.default_rng(0))
+    values = [MutualInformation("info_nce", epochs=1, seed=3).fit(x, y).nats for _ in range(2)]
+    assert values[0] != 0
+    assert values[0] == values[1]
