@@ -7,6 +7,8 @@ _HOMES = {
     "to_tflite": "tflite",
     "check_parity": "parity",
     "Parity": "parity",
+    "Report": "parity",
+    "Runtime": "runtime",
 }
 __all__ = [*_HOMES]
 

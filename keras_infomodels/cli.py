@@ -5,6 +5,7 @@ import os
 import sys
 
 from keras_infomodels import __version__
+from keras_infomodels.export.commands import add_commands
 
 __all__ = ["main"]
 
@@ -52,7 +53,13 @@ def main(argv: list[str] | None = None) -> int:
         hint = " Go on with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, NotImplementedError, FloatingPointError) as error:
+    except (
+        ValueError,
+        OSError,
+        ImportError,
+        NotImplementedError,
+        FloatingPointError,
+    ) as error:
         print(f"infomodels: {error}", file=sys.stderr)
         return 1
     return 0
@@ -102,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--out", required=True, help="the preset folder to make")
     train.set_defaults(run=_train)
+
+    add_commands(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets")

@@ -6,6 +6,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 import pytest
+from exports import Exports
 
 from keras_infomodels import models, networks
 from keras_infomodels.distributions import Categorical, Code, Latents, Uniform
@@ -64,3 +65,9 @@ def make_gan():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory):
+    """Tiny models and their exports, each made once."""
+    return Exports(tmp_path_factory.mktemp("exports"))

@@ -337,8 +337,8 @@ def test_exported_signatures_have_the_codes_names(make_gan, images, tmp_path):
     path = export.to_tflite(model, tmp_path / "model.tflite")
     export.check_parity(model, path, images, isolated=True)
     export.to_saved_model(model, tmp_path / "saved_model")
-    _, specs = model.export_signatures()["generate"]
-    assert [spec.name for spec in specs] == ["noise", "digit", "slant"]
+    inputs = model.export_signatures()["generate"].inputs
+    assert [each.name for each in inputs] == ["noise", "digit", "slant"]
     outputs = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["infer_codes"](
         image=tf.constant(images)
     )
