@@ -132,6 +132,9 @@ class Runtime:
         gathered = [[] for _ in requests]
         for (number, length), (name, _), answer in zip(owners, batches, answers, strict=True):
             facts = self.signatures[name]["outputs"]
+            for key, each in facts.items():
+                if key not in answer or list(answer[key].shape[1:]) != each["shape"]:
+                    raise ValueError(f"{self.path}: {name} does not return the {key} that it says.")
             gathered[number].append(
                 {key: _dequantize(answer[key], facts[key])[:length] for key in facts}
             )
