@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "recipe_images"]
 
 _IMAGES = 1000
 """How many test images the comparison takes."""
@@ -96,38 +96,56 @@ def _export(arguments: argparse.Namespace):
         to_saved_model(model, out / str(arguments.version), **shared)
 
 
-def _data(arguments, source: Path, model) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Test images to compare on, and training images to calibrate on where that is asked for."""
+def recipe_images(
+    source: Path, dataset: str | None, data_dir: str | None, calibrate: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Test images to compare on, and training images to calibrate on: up to 1,000 float32 each.
+
+    Args:
+        source: a model as `load_model` takes it, whose recipe names a data set and its parts.
+        dataset: takes its place; None is the recipe's.
+        data_dir: see `datasets.load`.
+        calibrate: False leaves the training images out, as None.
+
+    Returns:
+        None for both where there is neither a recipe nor a data set.
+    """
     from keras_infomodels import datasets, zoo
     from keras_infomodels.zoo.recipes import Recipe
 
-    name, size, splits = arguments.dataset, None, ("test", "train")
-    if name is None and source.suffix != ".keras":
+    size, splits = None, ("test", "train")
+    if dataset is None and source.suffix != ".keras":
         file = zoo.locate(source) / "recipe.toml"
         if file.is_file():
             recipe = Recipe.load(file)
-            name, size = recipe.dataset, recipe.image_size
+            dataset, size = recipe.dataset, recipe.image_size
             splits = (recipe.test_split, recipe.train_split)
-    if name is None:
+    if dataset is None:
         return None, None
 
     def load(split):
-        images, _ = datasets.load_arrays(name, split, data_dir=arguments.data_dir, image_size=size)
+        images, _ = datasets.load_arrays(dataset, split, data_dir=data_dir, image_size=size)
         images = images[:_IMAGES]
         scale = 255 if images.dtype == np.uint8 else 1
         return (images / np.float32(scale)).astype(np.float32)
 
+    return load(splits[0]), load(splits[1]) if calibrate else None
+
+
+def _data(arguments, source: Path, model) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The images of `recipe_images`; none where the data are not at hand and not needed."""
+    int8 = arguments.quantize == "int8"
     try:
-        images = load(splits[0])
-        calibration = load(splits[1]) if arguments.quantize == "int8" else None
+        images, calibration = recipe_images(source, arguments.dataset, arguments.data_dir, int8)
     except FileNotFoundError as error:
         if arguments.dataset or arguments.quantize:
             raise
         print(f"Compared on random pixels: {error}")
         return None, None
-    if images.shape[1:] != model.data_shape:
+    if images is not None and images.shape[1:] != model.data_shape:
         raise ValueError(
-            f"The images of {name} have shape {images.shape[1:]}, the model's {model.data_shape}."
+            f"The images have shape {images.shape[1:]}, the model's {model.data_shape}; choose "
+            "another --dataset."
         )
     return images, calibration
 

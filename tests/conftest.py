@@ -68,6 +68,8 @@ def make_gan():
 
 
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory):
-    """Tiny models and their exports, each made once."""
-    return Exports(tmp_path_factory.mktemp("exports"))
+def exports(tmp_path_factory, request):
+    """Tiny models and their exports, each made once; pytest-xdist's workers share them."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if hasattr(request.config, "workerinput") else folder
+    return Exports(folder / "exports")

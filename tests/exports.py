@@ -1,5 +1,7 @@
 """Models to export, and their exports, each made once a session: a conversion takes seconds."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import keras
@@ -104,7 +106,10 @@ class Exports:
         """The folder of the SavedModel."""
         path = self.folder / "_".join([name, *map(str, options)]) / "1"
         if not path.exists():
-            export.to_saved_model(self.model(name), path, images=self.images(name), **options)
+            new = path.parent / f"0{os.getpid()}"
+            export.to_saved_model(self.model(name), new, images=self.images(name), **options)
+            with contextlib.suppress(OSError):  # another worker was faster
+                os.rename(new, path)
         return path
 
     def tflite(self, name: str, quantize: str | None = None, **options) -> Path:
