@@ -26,7 +26,7 @@ def add_commands(commands):
     export.add_argument(
         "--out",
         help="the .tflite, or the folder NAME of which NAME/VERSION becomes the SavedModel "
-        "(default: named as the model, in the current folder)",
+        "(default: exports/NAME.tflite or exports/NAME)",
     )
     export.add_argument("--version", type=int, default=1, help="of a SavedModel (default: 1)")
     export.add_argument(
@@ -71,7 +71,7 @@ def add_commands(commands):
 
 
 def _export(arguments: argparse.Namespace):
-    from keras_infomodels import presets
+    from keras_infomodels import presets, zoo
     from keras_infomodels.export import to_saved_model, to_tflite
 
     lite = arguments.to == "tflite"
@@ -80,12 +80,14 @@ def _export(arguments: argparse.Namespace):
     source = Path(arguments.model)
     model = presets.load_model(source)
     images, calibration = _data(arguments, source, model)
-    out = Path(arguments.out or source.stem + ".tflite" * lite)
+    is_file = source.suffix == ".keras"
+    name = source.stem if is_file else zoo.locate(source).resolve().name
+    out = Path(arguments.out or Path("exports") / (name + ".tflite" * lite))
     shared = {
         "uint8": arguments.uint8,
         "batch_size": arguments.batch_size,
         "images": images,
-        "preset": None if source.suffix == ".keras" else source,
+        "preset": None if is_file else source,
         "force": arguments.force,
         "verbose": True,
     }
