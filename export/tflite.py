@@ -52,7 +52,7 @@ def to_tflite(
         quantize: one of `QUANTIZATIONS`.
         int8_io: for "int8": whether inputs and outputs are int8 too, for hardware without floats;
             the scales are in the metadata, and `Runtime` applies them.
-        uint8: whether images are bytes, 0 to 255, going in and coming out.
+        uint8: whether images are bytes, 0 to 255, going in and coming out; not with "int8".
         batch_size: a fixed one, for delegates that want it, or None for any.
         calibration: for "int8": images as `model.fit` takes them, of the training data; up to 200
             are used, and as many draws of every other input.
@@ -169,8 +169,13 @@ def _check(path: Path, quantize, int8_io: bool, uint8: bool, calibration):
         raise ValueError(f"The file's name ends in .tflite, got {path.name}.")
     if quantize not in QUANTIZATIONS:
         raise ValueError(f"quantize is one of {QUANTIZATIONS}, got {quantize!r}.")
-    if int8_io and (quantize != "int8" or uint8):
-        raise ValueError('int8_io is for quantize="int8", and not together with uint8.')
+    if int8_io and quantize != "int8":
+        raise ValueError('int8_io is for quantize="int8".')
+    if uint8 and quantize == "int8":
+        raise ValueError(
+            'quantize="int8" does not go with uint8, which would put floats at its ends; use '
+            "int8_io, whose images are bytes minus 128 up to rounding."
+        )
     if quantize == "int8" and (calibration is None or not len(calibration)):
         raise ValueError(
             'quantize="int8" needs calibration images: some hundred of the training data, '
