@@ -86,7 +86,7 @@ class Runtime:
             if name not in names:
                 raise ValueError(f"The codes are {', '.join(names) or 'none'}; got {name!r}.")
             arrays[name] = _code_values(name, value, n, inputs[name])
-        return self.run("generate", **arrays)["image"]
+        return self.run_all([("generate", arrays)])[0]["image"]
 
     def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """{"loc", "scale"} of q(z|x), each (n, d); "probabilities" of a category, (n, K)."""
@@ -104,7 +104,7 @@ class Runtime:
         """Of each code NAME_probabilities (n, K), or NAME_mean and NAME_stddev (n, 1)."""
         return self.run("infer_codes", image=images)
 
-    def run(self, signature: str, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, signature: str, /, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Calls a signature.
 
         Args:
@@ -169,23 +169,16 @@ class Runtime:
     def _batches(self, name: str, arrays: dict):
         """Pieces of the interpreter's size, each with the number of its examples that count."""
         inputs = self.signatures[name]["inputs"]
-        if not all(_is_batched(facts) for facts in inputs.values()):
+        arrays = {key: _quantize(array, inputs[key]) for key, array in arrays.items()}
+        if not all(map(_is_batched, inputs.values())):
             yield arrays, None
             return
-        fixed = self.metadata["batch_size"]
-        size = fixed or _CHUNK
-        for start in range(0, len(next(iter(arrays.values()))), size):
-            pieces = {key: array[start : start + size] for key, array in arrays.items()}
-            length = len(next(iter(pieces.values())))
-            missing = (fixed - length) if fixed else 0
-            yield (
-                {
-                    key: np.concatenate([_quantize(piece, inputs[key])] + missing * [last])
-                    for key, piece in pieces.items()
-                    for last in [_quantize(piece[-1:], inputs[key])]
-                },
-                length,
-            )
+        fixed, count = self.metadata["batch_size"], len(next(iter(arrays.values())))
+        for start in range(0, count, fixed or _CHUNK):
+            length = min(fixed or _CHUNK, count - start)
+            # The last example fills up a fixed batch.
+            rows = np.minimum(np.arange(start, start + (fixed or length)), count - 1)
+            yield {key: array[rows] for key, array in arrays.items()}, length
 
 
 def _is_batched(facts: Mapping) -> bool:
