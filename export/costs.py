@@ -147,7 +147,7 @@ def _generated(model, ask: Ask, parts: dict) -> tuple[np.ndarray, dict]:
 
 
 def _information(code, outputs: dict, c: np.ndarray) -> float:
-    """H(c) + E log Q(c|x), in nats, from a file's outputs."""
+    """H(c) + E log Q(c|x), in nats, from outputs; a probability below `_LEAST` counts as that."""
     if code.posterior == "softmax":
         chosen = (outputs[f"{code.name}_probabilities"] * c).sum(axis=1)
         return code.entropy + float(np.log(np.maximum(chosen, _LEAST)).mean())

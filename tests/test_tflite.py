@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from keras_infomodels import distributions, export, models, networks
 from keras_infomodels.export import Runtime, loading, tflite
@@ -77,6 +78,18 @@ def test_a_signature_without_calibration_is_found_out(exports, tmp_path):
         else:
             with pytest.raises(ValueError, match=wanted):
                 Flatbuffer(content).check("int8")
+
+
+def test_a_fixed_batch_size_leaves_one_piece_for_a_delegate(exports):
+    """Shapes that are computed cut the graph in two around a transposed convolution."""
+    operators = {
+        size: {code.builtinCode for code in Flatbuffer(path.read_bytes()).model.operatorCodes}
+        for size, path in ((None, exports.tflite("gan")), (4, exports.tflite("gan", batch_size=4)))
+    }
+    assert BuiltinOperator.TRANSPOSE_CONV in operators[4]
+    computed = {BuiltinOperator.SHAPE, BuiltinOperator.PACK}
+    assert operators[None] & computed == computed
+    assert not operators[4] & computed
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9])
