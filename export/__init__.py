@@ -1,4 +1,4 @@
-"""SavedModel and TFLite writers, and proof that they compute what the model computes."""
+"""SavedModel and TFLite writers, proof that they compute what the model does, and their runtime."""
 
 import importlib
 
@@ -7,6 +7,8 @@ _HOMES = {
     "to_tflite": "tflite",
     "check_parity": "parity",
     "Parity": "parity",
+    "Report": "parity",
+    "Runtime": "runtime",
 }
 __all__ = [*_HOMES]
 

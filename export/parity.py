@@ -1,30 +1,84 @@
 """Proof that an exported file computes what the Keras model computes."""
 
-import subprocess
-import sys
-import tempfile
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.export import standalone
+from keras_infomodels.export.contents import Contents
+from keras_infomodels.export.costs import Cost, measure_costs
+from keras_infomodels.export.inputs import as_bytes, draw_inputs, noise_images
+from keras_infomodels.export.runtime import Runtime
 
-__all__ = ["TOLERANCE", "Parity", "check_parity"]
+__all__ = ["TOLERANCES", "Parity", "Report", "check_parity"]
 
-TOLERANCE = 1e-4
-"""Largest difference allowed to a float32 export, relative to max(1, |value|)."""
+TOLERANCES = {None: 1e-4, "float16": 1e-2, "dynamic": np.inf, "int8": np.inf}
+"""Largest difference allowed, relative to max(1, |value|), by quantization; what int8 may cost is
+in the model's own terms, `costs.LIMITS`."""
+
+_CALLS = 20
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Differences of one signature from Keras, relative to max(1, |value|)."""
+    """Differences of one signature from Keras, relative to max(1, |value|), and its speed.
+
+    Attributes:
+        largest, mean: over all outputs and examples.
+        milliseconds: the median time of a call with one example, through `Runtime`; None for an
+            isolated file.
+    """
 
     largest: float
     mean: float
+    milliseconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an exported file is worth; `print` shows it as tables.
+
+    Attributes:
+        signatures: name -> `Parity`.
+        bytes: size of the file, or of all files of the folder.
+        inputs: how many images went in, and of what kind.
+        quantize: of the file.
+        costs: of quantization, empty for float32.
+        failures: what is beyond the tolerances, one sentence each.
+    """
+
+    signatures: dict[str, Parity]
+    bytes: int
+    inputs: str
+    quantize: str | None
+    costs: list[Cost] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def require(self, path: str | Path):
+        """Raises ValueError where something failed; `path` is what the message calls the file."""
+        if self.failures:
+            remedy = "Choose another quantization, or force it."
+            if self.quantize is None:
+                remedy = "Do not use this file, and report it."
+            raise ValueError(" ".join([f"{path}:", *self.failures, remedy]))
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.bytes / 1e6:.3f} MB; differences from Keras, relative to max(1, |value|), on "
+            f"{self.inputs}:",
+            f"  {'signature':16} {'largest':>9} {'mean':>9} {'ms, one example':>16}",
+        ]
+        for name, each in self.signatures.items():
+            speed = "" if each.milliseconds is None else f"{each.milliseconds:.3f}"
+            lines.append(f"  {name:16} {each.largest:9.1e} {each.mean:9.1e} {speed:>16}")
+        if self.costs:
+            lines.append(f"  {'cost':28} {'Keras':>10} {'file':>10} {'at most':>10}")
+            lines += [f"  {cost}" for cost in self.costs]
+        return "\n".join(lines + self.failures)
 
 
 def check_parity(
@@ -32,75 +86,111 @@ def check_parity(
     path: str | Path,
     images: np.ndarray | None = None,
     isolated: bool = False,
-) -> dict[str, Parity]:
-    """Compares every signature of an exported file with the model.
+    force: bool = False,
+) -> Report:
+    """Compares every signature of an exported file with the model, and says what the file costs.
 
     Args:
-        model: what was exported.
+        model: what was exported; one in half precision is compared by its float32 copy.
         path: a SavedModel folder or a `.tflite` file.
-        images: inputs (n, height, width, channels); None for 16 of uniform noise. Latent inputs
-            are n standard normal draws.
+        images: inputs (n, height, width, channels) as `model.fit` takes them, 1,000 real ones for
+            figures that mean something; None for 16 of random pixels. Other inputs are n draws.
         isolated: whether the file runs in a process that cannot import this library or TFP, nor
             TensorFlow or Keras for a `.tflite`.
-
-    Returns:
-        The differences of each signature.
+        force: whether a `Report` with failures is returned instead of an error.
 
     Raises:
-        ValueError: a difference above `TOLERANCE`, or a number that is not finite.
-        RuntimeError: the isolated process failed.
+        ValueError: a difference beyond `TOLERANCES`, a cost beyond `costs.LIMITS`, a number that is
+            not finite, a missing signature, or a file that cannot run.
     """
-    signatures = model.export_signatures()
-    inputs = {name: _inputs(specs, images) for name, (_, specs) in signatures.items()}
-    run = _run_isolated if isolated else standalone.run
-    actual = run(path, inputs)
-    return {
-        name: _compare(name, path, function(*map(tf.constant, inputs[name].values())), actual[name])
-        for name, (function, _) in signatures.items()
-    }
+    runtime = Runtime(path, isolated=isolated)
+    contents = Contents(model, _takes_bytes(runtime))
+    given = "16 images of random pixels" if images is None else f"{len(images)} images"
+    images = noise_images(contents.model, 16) if images is None else np.asarray(images, np.float32)
+    if contents.uint8:
+        images = as_bytes(images) / np.float32(255)
+    quantize = runtime.metadata["quantization"]
+    parities, failures = _parities(contents, runtime, images, TOLERANCES[quantize], not isolated)
+    costs = [] if quantize is None else measure_costs(contents, runtime, images)
+    failures += [cost.failure for cost in costs if cost.failure]
+    report = Report(parities, _size(runtime.path), given, quantize, costs, failures)
+    if not force:
+        report.require(path)
+    return report
 
 
-def _inputs(specs, images: np.ndarray | None) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(0)
-    count = 16 if images is None else len(images)
-    arrays = {}
-    for spec in specs:
-        shape = (count, *spec.shape[1:])
-        if spec.name == "image":
-            array = random.uniform(size=shape) if images is None else np.asarray(images)
-        else:
-            array = random.normal(size=shape)
-        arrays[spec.name] = array.astype(spec.dtype.as_numpy_dtype)
-    return arrays
+def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, timed: bool):
+    """The `Parity` of each signature, and what is wrong with them."""
+    there = {*runtime.signatures, *runtime.metadata.get("left_out", {})}
+    failures = [f"The signature {name} is missing." for name in contents.signatures.keys() - there]
+    inputs = {name: draw_inputs(contents, name, images) for name in runtime.signatures}
+    answers = runtime.run_all(list(inputs.items()))
+    parities, signatures = {}, contents.model.export_signatures()
+    for (name, arrays), actual in zip(inputs.items(), answers, strict=True):
+        tensors = {key: _tensor(array) for key, array in arrays.items()}
+        largest, mean = _compare(name, signatures[name].function(**tensors), actual)
+        parities[name] = Parity(
+            largest, mean, _milliseconds(runtime, name, arrays) if timed else None
+        )
+        # Not `largest > tolerance`: a NaN must not pass.
+        if not (largest <= tolerance and np.isfinite(largest)):
+            failures.append(
+                f"The signature {name} differs from the Keras model by {largest:.2g} (relative to "
+                f"max(1, |value|)); at most {tolerance:g} is allowed."
+            )
+    return parities, failures
 
 
-def _compare(signature: str, path, expected: Mapping, actual: Mapping) -> Parity:
+def _takes_bytes(runtime: Runtime) -> bool:
+    tensors = [
+        tensor
+        for each in runtime.signatures.values()
+        for kind in ("inputs", "outputs")
+        for name, tensor in each[kind].items()
+        if name == "image"
+    ]
+    return any(tensor["dtype"] == "uint8" for tensor in tensors)
+
+
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    """As the model takes it, which knows nothing of bytes."""
+    return tf.constant(array / np.float32(255) if array.dtype == np.uint8 else array)
+
+
+def _compare(signature: str, expected: Mapping, actual: Mapping) -> tuple[float, float]:
+    """The largest and the mean difference."""
     if set(expected) != set(actual):
-        raise ValueError(f"{path}: {signature} returns {sorted(actual)}, not {sorted(expected)}.")
+        raise ValueError(f"{signature} returns {sorted(actual)}, not {sorted(expected)}.")
     differences = []
     for name, value in expected.items():
-        value = np.asarray(value)
-        difference = np.abs(actual[name] - value) / np.maximum(1, np.abs(value))
+        value, other = np.asarray(value), actual[name]
+        if value.shape != other.shape:
+            raise ValueError(f"{signature}'s {name} is {other.shape}, not {value.shape}.")
+        difference = np.abs(_unit(other) - value) / np.maximum(1, np.abs(value))
+        if other.dtype == np.uint8:  # rounding to the nearest byte is no difference
+            difference = np.maximum(0, difference - 0.5 / 255)
         differences.append(difference.ravel())
     differences = np.concatenate(differences)
-    # Not `largest > TOLERANCE`: a NaN must not pass.
-    if not differences.max() <= TOLERANCE:
-        raise ValueError(
-            f"{path}: the signature {signature} differs from the Keras model by "
-            f"{differences.max():.2g} (relative to max(1, |value|)); at most {TOLERANCE:g} is "
-            "rounding. Do not use this file, and report it."
-        )
-    return Parity(float(differences.max()), float(differences.mean()))
+    return float(differences.max()), float(differences.mean())
 
 
-def _run_isolated(path: str | Path, inputs: standalone.Tensors) -> standalone.Tensors:
-    with tempfile.TemporaryDirectory() as folder:
-        given, results = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
-        flat = {f"{name}/{key}": v for name, arrays in inputs.items() for key, v in arrays.items()}
-        np.savez(given, **flat)
-        command = [sys.executable, "-I", standalone.__file__, path, given, results]
-        process = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-        if process.returncode:
-            raise RuntimeError(f"Running {path} on its own failed:\n{process.stderr[-2000:]}")
-        with np.load(results, allow_pickle=False) as archive:
-            return standalone.nest(archive)
+def _unit(array: np.ndarray) -> np.ndarray:
+    return array / np.float32(255) if array.dtype == np.uint8 else array
+
+
+def _milliseconds(runtime: Runtime, name: str, arrays: Mapping[str, np.ndarray]) -> float:
+    if "count" in arrays:
+        one = {"count": np.int32(1), "seed": arrays["seed"]}
+    else:
+        one = {key: array[:1] for key, array in arrays.items()}
+    times = []
+    for _ in range(_CALLS + 1):
+        start = time.perf_counter()
+        runtime.run(name, **one)
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times[1:]))
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)

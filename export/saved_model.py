@@ -1,27 +1,49 @@
 """SavedModels with named signatures."""
 
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
+import numpy as np
 
+from keras_infomodels.export.contents import Contents
 from keras_infomodels.export.parity import check_parity
 
 __all__ = ["to_saved_model", "write_saved_model"]
 
 
-def to_saved_model(model: keras.Model, directory: str | Path) -> Path:
+def to_saved_model(
+    model: keras.Model,
+    directory: str | Path,
+    *,
+    uint8: bool = False,
+    batch_size: int | None = None,
+    images: np.ndarray | None = None,
+    preset: str | Path | None = None,
+    force: bool = False,
+    verbose: bool = False,
+) -> Path:
     """Writes a SavedModel and compares every signature with the model before it is in place.
 
     It loads with TensorFlow alone: `tf.saved_model.load(directory).signatures["decode"](z=...)`.
-    The signatures are those of `model.export_signatures()`, the first is `serving_default`, and
-    the batch size is free.
+    The signatures are those of `model.export_signatures()`, the first is `serving_default`. The
+    folder `assets.extra` holds metadata.json (signatures, ranges, code names) and the preset's
+    card.
 
     Args:
-        model: a model of this library.
-        directory: the SavedModel's folder; an earlier SavedModel there is replaced.
+        model: a model of this library; half precision is exported from a float32 copy.
+        directory: the SavedModel's folder, such as NAME/1 for TensorFlow Serving; an earlier
+            SavedModel there is replaced.
+        uint8: whether images are bytes, 0 to 255, going in and coming out.
+        batch_size: a fixed one, or None for any.
+        images: for the comparison, see `check_parity`.
+        preset: folder or name of the preset that the model came from.
+        force: writes also where the numbers differ too much.
+        verbose: whether the comparison is printed.
 
     Returns:
         The folder.
@@ -33,21 +55,34 @@ def to_saved_model(model: keras.Model, directory: str | Path) -> Path:
     directory = Path(directory)
     if directory.exists() and not (directory / "saved_model.pb").is_file():
         raise FileExistsError(f"{directory} exists and is no SavedModel; choose another place.")
+    contents = Contents(model, uint8, batch_size, preset)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".saving-") as temporary:
         new = Path(temporary) / "new"
-        write_saved_model(model, new)
-        check_parity(model, new)
+        write_saved_model(contents, new)
+        report = check_parity(contents.model, new, images, force=True)
+        if not force:
+            report.require(directory)
         if directory.exists():
             os.replace(directory, Path(temporary) / "old")
         shutil.move(new, directory)
+    if verbose:
+        print(f"{directory}\n{report}")
     return directory
 
 
-def write_saved_model(model: keras.Model, directory: Path):
-    """Writes without looking at what comes out."""
+def write_saved_model(contents: Contents, directory: Path, names: Iterable[str] | None = None):
+    """Writes the signatures `names` (all if None) without looking at what comes out."""
+    names = contents.signatures if names is None else names
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, (function, specs) in model.export_signatures().items():
-        archive.add_endpoint(name, function, specs)
+    archive.track(contents.model)
+    for name in names:
+        contents.function(name).get_concrete_function()
+        archive.add_endpoint(name, contents.function(name))
     archive.write_out(str(directory), verbose=False)
+    extra = directory / "assets.extra"
+    extra.mkdir()
+    document = contents.document(names, quantization=None)
+    (extra / "metadata.json").write_text(json.dumps(document, indent=1) + "\n")
+    if contents.card is not None:
+        (extra / "README.md").write_text(contents.card)

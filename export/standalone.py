@@ -1,76 +1,75 @@
 """Runs an exported file without this library; needs TensorFlow for a SavedModel, LiteRT else.
 
-As a script, in a process of its own: `python standalone.py FILE inputs.npz outputs.npz`, where the
-archives hold arrays named SIGNATURE/TENSOR. It then refuses to load what a user of the file need
-not have: this library and TensorFlow Probability, and for a `.tflite` TensorFlow and Keras too.
+As a script, in a process of its own: `python standalone.py FILE requests.npz results.npz`, where
+the archives hold arrays named NUMBER/SIGNATURE/TENSOR, the numbers counting calls. It then refuses
+to load what a user of the file need not have: this library and TensorFlow Probability, and for a
+`.tflite` TensorFlow and Keras too.
 """
 
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["nest", "run"]
+__all__ = ["Request", "flatten", "lite_rt", "nest", "saved_model"]
 
-Tensors = dict[str, dict[str, np.ndarray]]
-"""Signature -> tensor name -> array."""
-
-
-def run(path: str | Path, inputs: Tensors) -> Tensors:
-    """Calls the signatures of a SavedModel folder or a `.tflite` file.
-
-    Args:
-        path: the folder, or the file that ends in .tflite.
-        inputs: arrays for each signature to call.
-
-    Returns:
-        The outputs of each of these signatures.
-    """
-    signatures = _tflite(path) if Path(path).suffix == ".tflite" else _saved_model(path)
-    return {
-        name: {key: np.asarray(value) for key, value in signatures(name)(**arrays).items()}
-        for name, arrays in inputs.items()
-    }
+Request = tuple[str, dict[str, np.ndarray]]
+"""A signature, and its arrays by name."""
 
 
-def _saved_model(path):
+def saved_model(path: str | Path):
+    """signature -> (function of arrays by keyword -> dict of arrays), of a SavedModel folder."""
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path))
+    signatures = tf.saved_model.load(str(path)).signatures
 
     def signature(name):
-        function = loaded.signatures[name]
-        return lambda **arrays: function(**{k: tf.constant(v) for k, v in arrays.items()})
+        def call(**arrays):
+            outputs = signatures[name](**{k: tf.constant(v) for k, v in arrays.items()})
+            return {key: value.numpy() for key, value in outputs.items()}
+
+        return call
 
     return signature
 
 
-def _tflite(path):
+def lite_rt(content: bytes, threads: int | None = None):
+    """signature -> (function of arrays by keyword -> dict of arrays), of a `.tflite`'s bytes."""
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(str(path)).get_signature_runner
+    return Interpreter(model_content=content, num_threads=threads).get_signature_runner
 
 
-def nest(archive: np.lib.npyio.NpzFile) -> Tensors:
-    """The arrays of an archive whose names are SIGNATURE/TENSOR."""
-    nested = defaultdict(dict)
+def flatten(requests: list[Request]) -> dict[str, np.ndarray]:
+    """Arrays named NUMBER/SIGNATURE/TENSOR."""
+    return {
+        f"{number}/{name}/{key}": array
+        for number, (name, arrays) in enumerate(requests)
+        for key, array in arrays.items()
+    }
+
+
+def nest(archive: np.lib.npyio.NpzFile) -> list[Request]:
+    """The inverse of `flatten`."""
+    requests = {}
     for key in archive.files:
-        signature, tensor = key.split("/")
-        nested[signature][tensor] = archive[key]
-    return nested
+        number, name, tensor = key.split("/")
+        requests.setdefault(int(number), (name, {}))[1][tensor] = archive[key]
+    return [requests[number] for number in sorted(requests)]
 
 
-def _main(path: str, inputs: str, outputs: str):
+def _main(path: str, given: str, results: str):
     foreign = ["keras_infomodels", "tensorflow_probability"]
     if path.endswith(".tflite"):
         foreign += ["tensorflow", "keras", "tf_keras"]
     for name in foreign:
         sys.modules[name] = None  # importing it now fails
-    with np.load(inputs, allow_pickle=False) as archive:
-        results = run(path, nest(archive))
-    flat = {f"{name}/{key}": v for name, tensors in results.items() for key, v in tensors.items()}
-    np.savez(outputs, **flat)
+    is_lite = path.endswith(".tflite")
+    signature = lite_rt(Path(path).read_bytes()) if is_lite else saved_model(path)
+    with np.load(given, allow_pickle=False) as archive:
+        requests = nest(archive)
+    answers = [(name, signature(name)(**arrays)) for name, arrays in requests]
+    np.savez(results, **flatten(answers))
 
 
 if __name__ == "__main__":

@@ -6,45 +6,183 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.export.contents import Contents
+from keras_infomodels.export.flatbuffer import Flatbuffer
+from keras_infomodels.export.inputs import draw_inputs
 from keras_infomodels.export.parity import check_parity
 from keras_infomodels.export.saved_model import write_saved_model
+from keras_infomodels.models import GAN
 
-__all__ = ["to_tflite"]
+__all__ = ["QUANTIZATIONS", "to_tflite"]
+
+QUANTIZATIONS = (None, "float16", "dynamic", "int8")
+"""None is float32; float16 weights; int8 weights ("dynamic" range); int8 throughout."""
+
+_CALIBRATION = 200
+_SUMS = "its sums over all pixels need more than the 256 levels of int8"
+_FOREIGN = "it needs operators that TFLite does not have built in"
 
 
-def to_tflite(model: keras.Model, path: str | Path) -> Path:
-    """Writes one float32 `.tflite` with all signatures, compared with the model before it is there.
+def to_tflite(
+    model: keras.Model,
+    path: str | Path,
+    quantize: str | None = None,
+    *,
+    int8_io: bool = False,
+    uint8: bool = False,
+    batch_size: int | None = None,
+    calibration: np.ndarray | None = None,
+    images: np.ndarray | None = None,
+    preset: str | Path | None = None,
+    force: bool = False,
+    verbose: bool = False,
+) -> Path:
+    """Writes one `.tflite` with several signatures, compared with the model before it is there.
 
     Builtin operators only, so that any LiteRT interpreter runs it; weights are shared between the
-    signatures; the batch size is free; noise is an input.
+    signatures; noise is an input. Signatures that TFLite cannot hold are left out and named in the
+    file's metadata, "left_out", each with the reason.
 
     Args:
-        model: a model of this library.
+        model: a model of this library; half precision is exported from a float32 copy.
         path: ends in .tflite; an earlier file is replaced.
+        quantize: one of `QUANTIZATIONS`.
+        int8_io: for "int8": whether inputs and outputs are int8 too, for hardware without floats;
+            the scales are in the metadata, and `Runtime` applies them.
+        uint8: whether images are bytes, 0 to 255, going in and coming out; not with "int8".
+        batch_size: a fixed one, for delegates that want it, or None for any.
+        calibration: for "int8": images as `model.fit` takes them, of the training data; up to 200
+            are used, and as many draws of every other input.
+        images: for the comparison, see `check_parity`.
+        preset: folder or name of the preset that the model came from.
+        force: writes also where the numbers differ too much.
+        verbose: whether the comparison is printed, and what was left out.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: another suffix, or the numbers differ (see `check_parity`); nothing is written.
+        ValueError: another suffix, settings that make no sense, a model that TFLite cannot hold,
+            or numbers that differ (see `check_parity`); nothing is written then.
     """
     path = Path(path)
-    if path.suffix != ".tflite":
-        raise ValueError(f"The file's name ends in .tflite, got {path.name}.")
+    _check(path, quantize, int8_io, uint8, calibration)
+    contents = Contents(model, uint8, batch_size, preset)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as temporary:
-        source, target = Path(temporary) / "saved_model", Path(temporary) / path.name
-        write_saved_model(model, source)
-        # `from_concrete_functions` would write NaN without a word for Keras 3 variables.
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            str(source), signature_keys=list(model.export_signatures())
+        target = Path(temporary) / path.name
+        content, left_out = _convert(contents, quantize, int8_io, calibration, Path(temporary))
+        flatbuffer = Flatbuffer(content)
+        flatbuffer.check(quantize)
+        document = contents.document(
+            [name for name in contents.signatures if name not in left_out],
+            quantization=quantize,
+            left_out=left_out,
         )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            target.write_bytes(converter.convert())
-        check_parity(model, target)
+        target.write_bytes(flatbuffer.packed(document))
+        report = check_parity(contents.model, target, images, force=True)
+        if not force:
+            report.require(path)
         os.replace(target, path)
+    if verbose:
+        print(f"{path}\n{report}")
+        for name, reason in left_out.items():
+            print(f"Left out: {name}; {reason}.")
     return path
+
+
+def _convert(contents, quantize, int8_io, calibration, folder: Path) -> tuple[bytes, dict]:
+    """The file's bytes, and the signatures left out with the reason of each."""
+    left_out = {
+        name: signature.saved_model_only
+        for name, signature in contents.signatures.items()
+        if signature.saved_model_only
+    }
+    if quantize == "int8" and "score" in contents.signatures:
+        left_out["score"] = _SUMS
+    names = [name for name in contents.signatures if name not in left_out]
+    source = folder / "saved_model"
+    write_saved_model(contents, source, names)
+
+    arrays = _calibration(contents, names, calibration) if quantize == "int8" else None
+
+    def convert(names):
+        return _run_converter(source, names, quantize, int8_io, arrays)
+
+    try:
+        return convert(names), left_out
+    except Exception as error:
+        for name in names:
+            try:
+                convert([name])
+            except Exception:
+                left_out[name] = _FOREIGN
+        rest = [name for name in names if name not in left_out]
+        if rest in ([], names):
+            raise ValueError(f"TFLite cannot hold this model: {_line(error)}") from error
+        return convert(rest), left_out
+
+
+def _run_converter(source, names, quantize, int8_io, arrays) -> bytes:
+    # `from_concrete_functions` would write NaN without a word for Keras 3 variables.
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=list(names))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantize is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize == "int8":
+        converter.representative_dataset = lambda: (
+            (name, sample) for name in names for sample in arrays[name]
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if int8_io:
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return converter.convert()
+
+
+def _calibration(contents: Contents, names, images: np.ndarray) -> dict[str, list[dict]]:
+    """Signature -> its samples, each the tensors of one call."""
+    size = contents.batch_size or 1
+    images = np.asarray(images[:_CALIBRATION], np.float32)
+    if isinstance(contents.model, GAN):  # whose discriminator sees both
+        images = np.concatenate([images, contents.model.generate(len(images), seed=0)])
+    # A fixed batch may take some twice.
+    images = np.resize(images, (-(-len(images) // size) * size, *images.shape[1:]))
+    samples = {}
+    for name in names:
+        arrays = draw_inputs(contents, name, images)
+        samples[name] = [
+            {key: array[start : start + size] for key, array in arrays.items()}
+            for start in range(0, len(images), size)
+        ]
+    return samples
+
+
+def _check(path: Path, quantize, int8_io: bool, uint8: bool, calibration):
+    if path.suffix != ".tflite":
+        raise ValueError(f"The file's name ends in .tflite, got {path.name}.")
+    if quantize not in QUANTIZATIONS:
+        raise ValueError(f"quantize is one of {QUANTIZATIONS}, got {quantize!r}.")
+    if int8_io and quantize != "int8":
+        raise ValueError('int8_io is for quantize="int8".')
+    if uint8 and quantize == "int8":
+        raise ValueError(
+            'quantize="int8" does not go with uint8, which would put floats at its ends; use '
+            "int8_io, whose images are bytes minus 128 up to rounding."
+        )
+    if quantize == "int8" and (calibration is None or not len(calibration)):
+        raise ValueError(
+            'quantize="int8" needs calibration images: some hundred of the training data, '
+            "calibration=images."
+        )
+
+
+def _line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if "error:" in line]
+    return (lines or str(error).splitlines() or [type(error).__name__])[0].strip()

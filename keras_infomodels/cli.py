@@ -5,6 +5,7 @@ import os
 import sys
 
 from keras_infomodels import __version__
+from keras_infomodels.export.commands import add_commands
 
 __all__ = ["main"]
 
@@ -57,7 +58,13 @@ def main(argv: list[str] | None = None) -> int:
         hint = " Go on with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, NotImplementedError, FloatingPointError) as error:
+    except (
+        ValueError,
+        OSError,
+        ImportError,
+        NotImplementedError,
+        FloatingPointError,
+    ) as error:
         print(f"infomodels: {error}", file=sys.stderr)
         return 1
     return 0
@@ -109,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     _add_measuring(commands)
+    add_commands(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets")

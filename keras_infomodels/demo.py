@@ -47,17 +47,12 @@ def demo(out: str | Path):
         "without TensorFlow": export.to_tflite(model, out / "model.tflite"),
     }
     for without, path in targets.items():
-        parities = export.check_parity(model, path, images, isolated=True)
-        largest = max(parity.largest for parity in parities.values())
-        print(f"   {path} ({_megabytes(path):.1f} MB), {without}:")
-        print(f"     {', '.join(parities)}: at most {largest:.1e} from Keras")
+        report = export.check_parity(model, path, images, isolated=True)
+        largest = max(parity.largest for parity in report.signatures.values())
+        print(f"   {path} ({report.bytes / 1e6:.1f} MB), {without}:")
+        print(f"     {', '.join(report.signatures)}: at most {largest:.1e} from Keras")
 
     print(f"\nDone in {time.monotonic() - start:.0f} s. The model and its card are in {preset};")
     print("pictures to look at:")
     for picture in sorted((preset / "run").glob("*.png")):
         print(f"   {picture}")
-
-
-def _megabytes(path: Path) -> float:
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files) / 1e6

@@ -6,6 +6,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 import pytest
+from exports import Exports
 
 from keras_infomodels import models, networks
 from keras_infomodels.distributions import Categorical, Code, Latents, Uniform
@@ -64,3 +65,11 @@ def make_gan():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory, request):
+    """Tiny models and their exports, each made once; pytest-xdist's workers share them."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if hasattr(request.config, "workerinput") else folder
+    return Exports(folder / "exports")

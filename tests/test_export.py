@@ -1,144 +1,296 @@
+"""Both formats against Keras, and in processes that have nothing of this library."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from exports import CLASSES, PRESETS, VARIANTS
 
-from keras_infomodels import export, models, networks
-from keras_infomodels.distributions import CategoricalNormal
-from keras_infomodels.export import parity, standalone
+from keras_infomodels import export, models, presets
+from keras_infomodels.export import Runtime, standalone
+from keras_infomodels.export.contents import float32_copy
 
-LIKELIHOODS = [
-    "bernoulli_threshold",
-    "bernoulli_stochastic",
-    "continuous_bernoulli",
-    "gaussian",
+QUICK = {
+    "saved_model": ["vae", "aae_with_category", "gan", "infogan"],
+    "tflite": [
+        "vae",
+        "aae_with_category",
+        "gan",
+        "infogan",
+        "gaussian",
+        "mixture",
+        "convolutional",
+    ],
+}
+CASES = [
+    pytest.param(kind, name, marks=[] if name in quick else [pytest.mark.slow])
+    for kind, quick in QUICK.items()
+    for name in [*CLASSES, *VARIANTS]
 ]
+VAE = ["encode", "decode", "reconstruct", "generate", "encode_sample", "score", "generate_seeded"]
+INFOGAN = ["generate", "infer_codes", "discriminate", "generate_seeded"]
 
 
-def model_of(make_model, likelihood, cls=models.VAE):
-    parameters = ("loc", "scale") if likelihood == "gaussian" else ("logits",)
-    return make_model(cls, parameters=parameters, likelihood=likelihood)
+def latents(model, count=6):
+    """Inputs of `generate` by name, and z as the model's own decoder or generator takes it."""
+    random = np.random.default_rng(1)
+    parts, z = {}, []
+    for each in model.export_signatures()["generate"].inputs:
+        part = random.normal(size=(count, *each.shape))
+        if each.kind == "category":
+            part = np.eye(*each.shape)[random.integers(*each.shape, size=count) * 0 + 1]
+        if each.kind == "uniform":
+            part = np.tanh(part)
+        parts[each.name] = part.astype(np.float32)
+        z.append(parts[each.name])
+    if "component" in parts:  # the second component's mean and deviation
+        return parts, model.prior.means[1] + model.prior.stddev * parts["noise"]
+    return parts, np.hstack(z)
 
 
-@pytest.fixture(scope="module")
-def conv_model():
-    keras.utils.set_random_seed(0)
-    shared = {"image_shape": (14, 10, 3), "latent_dim": 4, "width": 8}
-    return models.VAE(
-        networks.ConvEncoder(filters=(4, 8), **shared),
-        networks.ConvDecoder(filters=(8, 4), **shared),
-        likelihood="bernoulli_stochastic",
-    )
-
-
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
-def test_both_formats_compute_what_keras_computes(make_model, images, tmp_path, likelihood):
-    model = model_of(make_model, likelihood)
-    paths = [
-        export.to_saved_model(model, tmp_path / "saved_model"),
-        export.to_tflite(model, tmp_path / "model.tflite"),
-    ]
-    for path in paths:
-        results = export.check_parity(model, path, images)
-        assert list(results) == ["reconstruct", "encode", "decode", "generate"]
-        for result in results.values():
-            assert 0 <= result.mean <= result.largest <= 1e-4
-
-
-def test_the_right_things_have_the_right_names(make_model, images, tmp_path):
-    """Against the model's own methods, apart from `export_signatures`."""
-    model = model_of(make_model, "bernoulli_threshold", models.MMDVAE)
-    z = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    posterior = model.encode(images)
-    for path in (
-        export.to_saved_model(model, tmp_path / "saved_model"),
-        export.to_tflite(model, tmp_path / "model.tflite"),
-    ):
-        outputs = standalone.run(
-            path,
-            {
-                "encode": {"image": images},
-                "decode": {"z": z},
-                "generate": {"noise": z},
-                "reconstruct": {"image": images[:1]},
-            },
-        )
-        expected = {
-            "encode": {"loc": posterior.mean(), "scale": posterior.stddev()},
-            "decode": {"image": model.decode(z).mean()},
-            "generate": {"image": model.decode(z).mean()},
-            "reconstruct": {"image": model.reconstruct(images[:1])},
-        }
-        for signature, tensors in expected.items():
-            assert set(outputs[signature]) == set(tensors)
-            for name, value in tensors.items():
-                np.testing.assert_allclose(outputs[signature][name], value, atol=1e-4)
-
-
-def test_convolutions_any_batch_size_and_processes_of_their_own(conv_model, tmp_path):
-    paths = [
-        export.to_saved_model(conv_model, tmp_path / "saved_model"),
-        export.to_tflite(conv_model, tmp_path / "model.tflite"),
-    ]
-    for path in paths:
-        for count in (1, 5):
-            images = np.random.default_rng(count).uniform(size=(count, 14, 10, 3))
-            export.check_parity(conv_model, path, images)
-        export.check_parity(conv_model, path, isolated=True)
-
-
-def test_the_first_signature_serves_by_default(make_model, tmp_path):
-    path = export.to_saved_model(make_model(), tmp_path / "saved_model")
-    loaded = tf.saved_model.load(str(path))
-    assert set(loaded.signatures) == {
-        "reconstruct",
-        "encode",
-        "decode",
-        "generate",
-        "serving_default",
+def expected_of_vae(model, images):
+    """Outputs of the signatures by the model's own methods, apart from `export_signatures`."""
+    q = model.encode(images)
+    parts, z = latents(model)
+    q = q if model.categorical else {"z": q}
+    encoding = {"loc": q["z"].mean()}
+    given = {
+        "encode": {"image": images},
+        "decode": {"z": z},
+        "reconstruct": {"image": images},
+        "generate": parts,
+        "score": {"image": images},
     }
-    x = tf.zeros((1, 8, 8, 1))
-    np.testing.assert_array_equal(
-        loaded.signatures["serving_default"](image=x)["image"],
-        loaded.signatures["reconstruct"](image=x)["image"],
+    code = encoding["loc"]
+    if not model.deterministic:
+        noise = np.random.default_rng(2).normal(size=code.shape).astype(np.float32)
+        encoding["scale"] = q["z"].stddev()
+        code = code + q["z"].stddev() * noise
+        given["score"] = given["encode_sample"] = {"image": images, "noise": noise}
+    if model.categorical:
+        encoding["probabilities"] = q["category"].probs_parameter()
+        code = tf.concat([encoding["probabilities"], code], axis=1)
+    own = model.decoder(z)
+    wanted = {
+        "encode": encoding,
+        "decode": {"image": model.decode(z).mean()}
+        | {key: value for key, value in own.items() if key != "loc"},
+        "reconstruct": {"image": model.reconstruct(images)},
+        "generate": {"image": model.decode(z).mean()},
+        "score": {"reconstruction": -model.decode(code).log_prob(images)},
+    }
+    if not model.deterministic:
+        wanted["encode_sample"] = {"z": code}
+    if model.has_density:
+        prior = model.prior.distribution()
+        try:
+            rate = q["z"].kl_divergence(prior)
+        except NotImplementedError:
+            rate = q["z"].log_prob(code) - prior.log_prob(code)
+        wanted["score"]["rate"] = rate
+    return given, wanted
+
+
+def expected_of_gan(model, images):
+    parts, z = latents(model)
+    given = {"generate": parts, "discriminate": {"image": images}}
+    wanted = {
+        "generate": {"image": model.generator(z, training=False)},
+        "discriminate": {"logits": model.judge(images, False)["logits"]},
+    }
+    if model.latents.codes:
+        given["infer_codes"] = {"image": images}
+        codes = {}
+        for name, q in model.infer_codes(images).items():
+            if name == "digit":
+                codes["digit_probabilities"] = q.probs_parameter()
+            else:
+                codes |= {f"{name}_mean": q.mean(), f"{name}_stddev": q.stddev()}
+        wanted["infer_codes"] = codes
+    return given, wanted
+
+
+def expected(model, images):
+    if model.__class__ in (models.GAN, models.InfoGAN):
+        return expected_of_gan(model, images)
+    if getattr(model.likelihood, "binarization", None) == "threshold":
+        images = (images >= 0.5).astype(np.float32)
+    return expected_of_vae(model, images)
+
+
+def assert_equal(wanted, outputs, tolerance=1e-4):
+    assert set(wanted) == set(outputs)
+    for signature, tensors in wanted.items():
+        assert set(outputs[signature]) == set(tensors)
+        for name, value in tensors.items():
+            np.testing.assert_allclose(
+                outputs[signature][name], value, tolerance, tolerance, err_msg=f"{signature} {name}"
+            )
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_every_signature_computes_what_the_models_methods_do(exports, kind, name):
+    """float32 sums of up to some hundred terms: 1e-4."""
+    model = float32_copy(exports.model(name))
+    runtime = Runtime(getattr(exports, kind)(name))
+    given, wanted = expected(model, exports.images(name, 5))
+    left_out = set(runtime.metadata.get("left_out", {}))
+    assert left_out == (
+        {"generate_seeded"} | {"score"} & set(left_out) if kind == "tflite" else set()
+    )
+    wanted = {key: value for key, value in wanted.items() if key not in left_out}
+    outputs = {key: runtime.run(key, **given[key]) for key in wanted}
+    assert_equal(wanted, outputs)
+    if kind == "saved_model":
+        assert set(runtime.signatures) == {*wanted, "generate_seeded"}
+        images = runtime.run("generate_seeded", count=np.int32(7), seed=np.int32([5, 0]))["image"]
+        np.testing.assert_allclose(images, model.generate(7, seed=5), atol=1e-5)
+    else:
+        assert set(runtime.signatures) == set(wanted)
+
+
+@pytest.mark.parametrize(
+    "names", [["vae", "infogan"], pytest.param(CLASSES, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
+def test_processes_that_have_nothing_of_this_library(exports, tmp_path, kind, names):
+    """All models in one process with TensorFlow alone, or without TensorFlow and Keras."""
+    foreign = ["keras_infomodels", "tensorflow_probability"]
+    foreign += ["tensorflow", "keras", "tf_keras"] if kind == "tflite" else []
+    wanted, paths = {}, {}
+    for name in names:
+        given, wanted[name] = expected(exports.model(name), exports.images(name, 5))
+        paths[name] = str(getattr(exports, kind)(name))
+        np.savez(tmp_path / f"{name}.npz", **standalone.flatten(list(given.items())))
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({foreign})
+sys.path.insert(0, {str(Path(standalone.__file__).parent)!r})
+import numpy as np, standalone
+for name, path in {paths}.items():
+    if path.endswith(".tflite"):
+        signature = standalone.lite_rt(open(path, "rb").read())
+    else:
+        signature = standalone.saved_model(path)
+    requests = standalone.nest(np.load({str(tmp_path)!r} + "/" + name + ".npz"))
+    answers = [(key, signature(key)(**arrays)) for key, arrays in requests]
+    np.savez({str(tmp_path)!r} + "/" + name + "_answers.npz", **standalone.flatten(answers))
+"""
+    process = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    for name in names:
+        with np.load(tmp_path / f"{name}_answers.npz") as archive:
+            assert_equal(wanted[name], dict(standalone.nest(archive)))
+
+
+def test_the_first_signature_serves_by_default_and_keras_users_have_a_layer(exports):
+    for name, names in (("vae", VAE), ("infogan", INFOGAN)):
+        path = exports.saved_model(name)
+        loaded = tf.saved_model.load(str(path))
+        assert set(loaded.signatures) == {*names, "serving_default"}
+        first = loaded.signatures["serving_default"]
+        assert first.structured_outputs == loaded.signatures[names[0]].structured_outputs
+    path, images = exports.saved_model("vae"), exports.images("vae", 3)
+    layer = keras.layers.TFSMLayer(path, call_endpoint="encode")
+    np.testing.assert_allclose(
+        layer(images)["loc"], exports.model("vae").encode(images).mean(), atol=1e-6
     )
 
 
-def test_tflite_has_builtin_operators_alone(make_model, tmp_path):
-    from ai_edge_litert.interpreter import Interpreter
+@pytest.mark.slow
+def test_saved_model_cli_shows_and_runs_it(exports):
+    tool = [Path(sys.executable).with_name("saved_model_cli")]
+    path = exports.saved_model("infogan")
+    show = ["show", "--dir", path, "--tag_set", "serve", "--signature_def", "generate"]
+    process = subprocess.run([*tool, *show], capture_output=True, text=True)
+    for text in (
+        "inputs['digit']",
+        "inputs['noise']",
+        "outputs['image']",
+        "tensorflow/serving/predict",
+    ):
+        assert text in process.stdout
+    run = ["run", "--dir", path, "--tag_set", "serve", "--signature_def", "generate_seeded"]
+    run += ["--input_exprs", "count=2;seed=[1,2]"]
+    process = subprocess.run([*tool, *run], capture_output=True, text=True)
+    assert "Result for output key image" in process.stdout, process.stderr
 
-    path = export.to_tflite(make_model(), tmp_path / "model.tflite")
-    operators = {op["op_name"] for op in Interpreter(str(path))._get_ops_details()}
-    assert operators
-    assert not {name for name in operators if name.startswith(("Flex", "Custom"))}
+
+def test_the_card_and_the_codes_go_along(exports, tmp_path):
+    preset = tmp_path / "my_model"
+    presets.save_to_preset(exports.model("infogan"), preset, license="CC0-1.0")
+    (preset / "README.md").write_text("# A card\n")
+    path = export.to_saved_model(exports.model("infogan"), tmp_path / "served" / "3", preset=preset)
+    assert (path / "assets.extra" / "README.md").read_text() == "# A card\n"
+    facts = json.loads((path / "assets.extra" / "metadata.json").read_text())
+    assert (facts["preset"], facts["license"], facts["model"]) == ("my_model", "CC0-1.0", "InfoGAN")
+    assert facts["codes"]["digit"] == {"prior": "Categorical", "categories": 3}
+    assert list(facts["signatures"]["generate"]["inputs"]) == ["noise", "digit", "a", "b"]
+    assert facts["signatures"]["generate"]["inputs"]["a"]["range"] == [-1, 1]
+    assert facts["signatures"]["generate"]["outputs"]["image"] == {
+        "shape": [6, 6, 1],
+        "dtype": "float32",
+        "range": [0, 1],
+    }
+    assert Runtime(tmp_path / "served").generate(2).shape == (2, 6, 6, 1)  # the highest version
 
 
-def test_a_differing_export_is_not_let_through(make_model, images, tmp_path):
-    model = make_model()
-    path = export.to_saved_model(model, tmp_path / "saved_model")
-    file = export.to_tflite(model, tmp_path / "model.tflite")
+@pytest.mark.parametrize("kind", [pytest.param("saved_model", marks=pytest.mark.slow), "tflite"])
+def test_images_may_be_bytes(exports, kind):
+    model = exports.model("vae")
+    runtime = Runtime(getattr(exports, kind)("vae", uint8=True))
+    given = np.arange(256).astype(np.uint8)[:180].reshape(5, 6, 6, 1)
+    wanted = model.reconstruct(given / np.float32(255)).numpy() * 255
+    images = runtime.reconstruct(given)
+    assert images.dtype == np.uint8
+    assert np.abs(images - wanted).max() <= 0.5 + 1e-3  # rounding to the nearest byte
+    loc = model.encode(given / np.float32(255)).mean()
+    np.testing.assert_allclose(runtime.encode(given)["loc"], loc, atol=1e-5)
+    assert runtime.generate(3).dtype == np.uint8
+
+
+def test_half_precision_is_exported_in_float32(exports):
+    model = exports.model("half")
+    copy = float32_copy(model)
+    assert copy is not model
+    assert {layer.dtype_policy.name for layer in copy._flatten_layers()} == {"float32"}
+    for own, other in zip(model.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
+    assert float32_copy(copy) is copy
+
+
+def test_a_differing_export_is_not_let_through(exports, tmp_path):
+    model, images = presets.from_preset(PRESETS / "vae"), exports.images("vae")
     weights = model.get_weights()
-    weights[0] = weights[0] + 0.01
-    model.set_weights(weights)
-    for target in (path, file):
+    model.set_weights([weights[0] + 0.01, *weights[1:]])
+    for target in (exports.saved_model("vae"), exports.tflite("vae")):
         with pytest.raises(ValueError, match="differs from the Keras model"):
             export.check_parity(model, target, images)
-    weights[0] = np.full_like(weights[0], np.nan)
-    model.set_weights(weights)
-    before = file.read_bytes()
-    for write, target in ((export.to_tflite, file), (export.to_saved_model, path)):
-        with pytest.raises(ValueError, match="differs from the Keras model"):
+        report = export.check_parity(model, target, images, force=True)
+        assert "encode differs" in report.failures[0]
+    file = tmp_path / "model.tflite"
+    file.write_bytes(b"an earlier export")
+    model.set_weights([np.full_like(weights[0], np.nan), *weights[1:]])
+    for write, target in ((export.to_tflite, file), (export.to_saved_model, tmp_path / "new")):
+        with pytest.raises(ValueError, match="hold NaN"):
             write(model, target)
-    assert file.read_bytes() == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.tflite", "saved_model"]
+    assert file.read_bytes() == b"an earlier export"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
 
 
-def test_a_newer_export_replaces_the_older(make_model, images, tmp_path):
-    export.to_saved_model(make_model(), tmp_path / "saved_model")
-    other = make_model()
-    other.set_weights([w + 0.1 for w in other.get_weights()])
-    export.to_saved_model(other, tmp_path / "saved_model")
-    export.check_parity(other, tmp_path / "saved_model", images)
+def test_a_newer_export_replaces_the_older(exports, tmp_path):
+    path = tmp_path / "1"
+    shutil.copytree(exports.saved_model("infogan"), path)
+    export.to_saved_model(exports.model("gan"), path)
+    assert Runtime(path).metadata["model"] == "GAN"
+    export.check_parity(exports.model("gan"), path)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_places_that_are_no_export_are_left_alone(make_model, tmp_path):
@@ -149,31 +301,28 @@ def test_places_that_are_no_export_are_left_alone(make_model, tmp_path):
         export.to_tflite(make_model(), tmp_path / "model.bin")
 
 
-def test_a_foreign_process_that_fails_says_why(tmp_path):
-    (tmp_path / "broken.tflite").write_bytes(b"no model")
-    with pytest.raises(RuntimeError, match="failed"):
-        parity._run_isolated(tmp_path / "broken.tflite", {"encode": {"image": np.zeros(1)}})
+def test_the_report_is_a_table(exports):
+    path, images = exports.tflite("vae"), exports.images("vae", 3)
+    report = export.check_parity(exports.model("vae"), path, images, isolated=True)
+    text = str(report)
+    assert list(report.signatures) == VAE[:-1]
+    for name, parity in report.signatures.items():
+        assert 0 <= parity.mean <= parity.largest <= 1e-4
+        assert parity.milliseconds is None
+        assert f"  {name} " in text
+    assert "3 images" in text
+    timed = export.check_parity(exports.model("vae"), path)
+    assert all(0 < parity.milliseconds < 1000 for parity in timed.signatures.values())
 
 
-def test_a_category_is_an_input_and_an_output(images, tmp_path):
-    keras.utils.set_random_seed(0)
-    shared = {"image_shape": (8, 8, 1), "widths": (16,)}
-    model = models.AdversarialAutoencoder(
-        networks.MLPEncoder(latent_dim=2, categories=4, **shared),
-        networks.MLPDecoder(latent_dim=6, **shared),
-        CategoricalNormal(4, 2),
-        "bernoulli_stochastic",
+def test_bytes_need_a_range(tmp_path):
+    x, z = keras.Input((4,)), keras.Input((2,))
+    encoder = keras.Model(x, {n: keras.layers.Dense(2, "softplus")(x) for n in ("loc", "scale")})
+    decoder = keras.Model(
+        z, {"loc": keras.layers.Dense(4)(z), "scale": keras.layers.Dense(4, "softplus")(z)}
     )
-    category, noise = np.eye(4, dtype=np.float32), np.ones((4, 2), np.float32)
-    expected = model.decode(np.hstack([category, noise])).mean()
-    probabilities = model.encode(images)["category"].mean()
-    for path in (
-        export.to_saved_model(model, tmp_path / "saved_model"),
-        export.to_tflite(model, tmp_path / "model.tflite"),
-    ):
-        results = export.check_parity(model, path, images)
-        assert max(result.largest for result in results.values()) <= 1e-4
-        inputs = {"encode": {"image": images}, "generate": {"category": category, "noise": noise}}
-        outputs = standalone.run(path, inputs)
-        np.testing.assert_allclose(outputs["generate"]["image"], expected, atol=1e-5)
-        np.testing.assert_allclose(outputs["encode"]["probabilities"], probabilities, atol=1e-5)
+    model = models.VAE(encoder, decoder, likelihood="gaussian")
+    with pytest.raises(ValueError, match="no range"):
+        export.to_saved_model(model, tmp_path / "saved_model", uint8=True)
+    with pytest.raises(ValueError, match="batch_size is at least 1"):
+        export.to_saved_model(model, tmp_path / "saved_model", batch_size=0)

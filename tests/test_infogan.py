@@ -332,16 +332,13 @@ def test_all_additions_train_resume_and_survive_a_preset(make_gan, images, tmp_p
 
 
 def test_exported_signatures_have_the_codes_names(make_gan, images, tmp_path):
+    """After a training step, so that the statistics of batch normalization are its own."""
     model = make_gan()
     model.fit(images, verbose=0)
-    path = export.to_tflite(model, tmp_path / "model.tflite")
-    export.check_parity(model, path, images, isolated=True)
-    export.to_saved_model(model, tmp_path / "saved_model")
-    _, specs = model.export_signatures()["generate"]
-    assert [spec.name for spec in specs] == ["noise", "digit", "slant"]
-    outputs = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["infer_codes"](
-        image=tf.constant(images)
-    )
+    path = export.to_tflite(model, tmp_path / "model.tflite", images=images)
+    inputs = model.export_signatures()["generate"].inputs
+    assert [each.name for each in inputs] == ["noise", "digit", "slant"]
+    outputs = export.Runtime(path).infer_codes(images)
     assert set(outputs) == {"digit_probabilities", "slant_mean", "slant_stddev"}
 
 

@@ -1,0 +1,225 @@
+"""The commands `infomodels export` and `infomodels run`. Nothing here loads TensorFlow at once."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["add_commands", "recipe_images"]
+
+_IMAGES = 1000
+"""How many test images the comparison takes."""
+
+
+def add_commands(commands):
+    """Adds the two to the subparsers of `infomodels`."""
+    export = commands.add_parser(
+        "export",
+        help="write a SavedModel or a .tflite, compared with Keras",
+        description="Write a SavedModel or a .tflite and compare every signature with Keras; what "
+        "differs too much is not written.",
+    )
+    export.add_argument("model", help="a preset's name or folder, a run folder or a .keras file")
+    export.add_argument("--to", required=True, choices=("savedmodel", "tflite"))
+    export.add_argument(
+        "--out",
+        help="the .tflite, or the folder NAME of which NAME/VERSION becomes the SavedModel "
+        "(default: exports/NAME.tflite or exports/NAME)",
+    )
+    export.add_argument("--version", type=int, default=1, help="of a SavedModel (default: 1)")
+    export.add_argument(
+        "--quantize",
+        choices=("float16", "dynamic", "int8"),
+        help="of a .tflite: float16 weights, int8 weights, or int8 throughout",
+    )
+    export.add_argument("--int8-io", action="store_true", help="int8: inputs and outputs too")
+    export.add_argument("--batch-size", type=int, help="a fixed one (default: any)")
+    export.add_argument("--uint8", action="store_true", help="images are bytes, in and out")
+    export.add_argument("--dataset", help="to compare and calibrate on (default: the recipe's)")
+    export.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
+    export.add_argument("--force", action="store_true", help="write it whatever it costs")
+    export.set_defaults(run=_export)
+
+    run = commands.add_parser(
+        "run",
+        help="call a signature of an exported model",
+        description="Call a signature of an exported model; a .tflite needs no TensorFlow. Without "
+        "--out the file says what it holds.",
+    )
+    run.add_argument("file", help="a .tflite, or a SavedModel's folder")
+    run.add_argument("--signature", default="generate", help="(default: generate)")
+    run.add_argument(
+        "--code", action="append", default=[], metavar="NAME=VALUE", help="generate: a code's value"
+    )
+    run.add_argument("--n", type=int, default=64, help="generate: how many images (default: 64)")
+    run.add_argument("--seed", type=int, help="generate: repeats the draws")
+    run.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.npy",
+        help="other signatures: an input, such as image=images.npy",
+    )
+    run.add_argument("--threads", type=int, help="of the interpreter of a .tflite")
+    run.add_argument(
+        "--isolated", action="store_true", help="in a process of its own: for a stranger's file"
+    )
+    run.add_argument("--out", help="a .png of the images, or a .npz of all outputs")
+    run.set_defaults(run=_run)
+
+
+def _export(arguments: argparse.Namespace):
+    from keras_infomodels import presets, zoo
+    from keras_infomodels.export import to_saved_model, to_tflite
+
+    lite = arguments.to == "tflite"
+    if not lite and (arguments.quantize or arguments.int8_io):
+        raise ValueError("--quantize and --int8-io are of --to tflite.")
+    source = Path(arguments.model)
+    model = presets.load_model(source)
+    images, calibration = _data(arguments, source, model)
+    is_file = source.suffix == ".keras"
+    name = source.stem if is_file else zoo.locate(source).resolve().name
+    out = Path(arguments.out or Path("exports") / (name + ".tflite" * lite))
+    shared = {
+        "uint8": arguments.uint8,
+        "batch_size": arguments.batch_size,
+        "images": images,
+        "preset": None if is_file else source,
+        "force": arguments.force,
+        "verbose": True,
+    }
+    if lite:
+        own = {"int8_io": arguments.int8_io, "calibration": calibration}
+        to_tflite(model, out, arguments.quantize, **own, **shared)
+    else:
+        to_saved_model(model, out / str(arguments.version), **shared)
+
+
+def recipe_images(
+    source: Path, dataset: str | None, data_dir: str | None, calibrate: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Test images to compare on, and training images to calibrate on: up to 1,000 float32 each.
+
+    Args:
+        source: a model as `load_model` takes it, whose recipe names a data set and its parts.
+        dataset: takes its place; None is the recipe's.
+        data_dir: see `datasets.load`.
+        calibrate: False leaves the training images out, as None.
+
+    Returns:
+        None for both where there is neither a recipe nor a data set.
+    """
+    from keras_infomodels import datasets, zoo
+    from keras_infomodels.zoo.recipes import Recipe
+
+    size, splits = None, ("test", "train")
+    if dataset is None and source.suffix != ".keras":
+        file = zoo.locate(source) / "recipe.toml"
+        if file.is_file():
+            recipe = Recipe.load(file)
+            dataset, size = recipe.dataset, recipe.image_size
+            splits = (recipe.test_split, recipe.train_split)
+    if dataset is None:
+        return None, None
+
+    def load(split):
+        images, _ = datasets.load_arrays(dataset, split, data_dir=data_dir, image_size=size)
+        images = images[:_IMAGES]
+        scale = 255 if images.dtype == np.uint8 else 1
+        return (images / np.float32(scale)).astype(np.float32)
+
+    return load(splits[0]), load(splits[1]) if calibrate else None
+
+
+def _data(arguments, source: Path, model) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The images of `recipe_images`; none where the data are not at hand and not needed."""
+    int8 = arguments.quantize == "int8"
+    try:
+        images, calibration = recipe_images(source, arguments.dataset, arguments.data_dir, int8)
+    except FileNotFoundError as error:
+        if arguments.dataset or arguments.quantize:
+            raise
+        print(f"Compared on random pixels: {error}")
+        return None, None
+    if images is not None and images.shape[1:] != model.data_shape:
+        raise ValueError(
+            f"The images have shape {images.shape[1:]}, the model's {model.data_shape}; choose "
+            "another --dataset."
+        )
+    return images, calibration
+
+
+def _run(arguments: argparse.Namespace):
+    from keras_infomodels.export.runtime import Runtime
+
+    runtime = Runtime(arguments.file, arguments.threads, arguments.isolated)
+    if arguments.out is None:
+        print(_summary(runtime))
+        return
+    out = Path(arguments.out)
+    if out.suffix not in (".png", ".npz"):
+        raise ValueError(f"--out ends in .png or .npz, got {out.name}.")
+    if arguments.signature == "generate" and not arguments.input:
+        codes = dict(_number(text) for text in arguments.code)
+        if clash := len(arguments.code) - len(codes):
+            raise ValueError(f"Each code is given once; {clash} came twice.")
+        outputs = {"image": runtime.generate(arguments.n, arguments.seed, codes)}
+    else:
+        arrays = {}
+        for text in arguments.input:
+            name, file = _pair(text, "--input", "NAME=FILE.npy")
+            arrays[name] = np.load(file, allow_pickle=False)
+        outputs = runtime.run(arguments.signature, **arrays)
+    _write(out, outputs)
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
+    print(f"{out}: {shapes}")
+
+
+def _write(out: Path, outputs: dict[str, np.ndarray]):
+    """Writes the file beside its place, then moves it there."""
+    from keras_infomodels.export.png import grid, png
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".saving-") as temporary:
+        new = Path(temporary) / out.name
+        if out.suffix == ".npz":
+            np.savez(new, **outputs)
+        elif "image" in outputs:
+            new.write_bytes(png(grid(outputs["image"])))
+        else:
+            raise ValueError(f"Only images make a .png, not {', '.join(outputs)}; write a .npz.")
+        os.replace(new, out)
+
+
+def _pair(text: str, flag: str, form: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ValueError(f"{flag} is {form}, got {text!r}.")
+    return name, value
+
+
+def _number(text: str) -> tuple[str, float]:
+    name, value = _pair(text, "--code", "NAME=VALUE, such as digit=7")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise ValueError(f"The value of a code is a number, got {text!r}.") from None
+
+
+def _summary(runtime) -> str:
+    facts = runtime.metadata
+    kind = facts["quantization"] or "float32"
+    lines = [
+        f"{facts['model']}, preset {facts['preset']}, license {facts['license']}, {kind}, by "
+        f"{facts['library']}"
+    ]
+    for name, signature in runtime.signatures.items():
+        given, returned = (
+            ", ".join(f"{key} {each['dtype']}{each['shape']}" for key, each in tensors.items())
+            for tensors in (signature["inputs"], signature["outputs"])
+        )
+        lines.append(f"  {name}({given}) -> {returned}")
+    return "\n".join(lines)

@@ -1,0 +1,207 @@
+"""What goes into an export: a float32 model's signatures, and the JSON that describes them."""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_infomodels
+from keras_infomodels.distributions import Gaussian
+from keras_infomodels.models import GAN
+from keras_infomodels.models.signatures import Signature
+from keras_infomodels.networks import Network
+
+__all__ = ["Contents", "float32_copy", "pixel_range"]
+
+FORMAT = 1
+_HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
+
+
+class Contents:
+    """A model as it is exported.
+
+    Args:
+        model: a model of this library; one with half-precision layers is copied to float32.
+        uint8: whether images are bytes, 0 to 255, going in and coming out.
+        batch_size: a fixed one, or None for any.
+        preset: folder or name of the preset that the model came from, whose name, license and card
+            go along; None for none.
+
+    Attributes:
+        model: in float32.
+        signatures: name -> `Signature`, with images as bytes where `uint8` says so.
+        card: the text of the preset's README.md, or None.
+
+    Raises:
+        ValueError: weights that are not finite, or `uint8` for pixels that are not in [0, 1].
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        uint8: bool = False,
+        batch_size: int | None = None,
+        preset: str | Path | None = None,
+    ):
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is at least 1, or None for any; got {batch_size!r}.")
+        if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+            raise ValueError("The model's weights hold NaN or infinite values; export another one.")
+        self.model = float32_copy(model)
+        self.uint8 = uint8
+        self.batch_size = batch_size
+        self.signatures = self.model.export_signatures()
+        if uint8:
+            if pixel_range(model) is None:
+                raise ValueError(
+                    "uint8 is for images with pixels in [0, 1], and this model's data have no "
+                    "range; leave uint8 out."
+                )
+            self.signatures = {
+                name: dataclasses.replace(signature, function=_of_bytes(signature.function))
+                for name, signature in self.signatures.items()
+            }
+        self._functions = {}
+        self._preset, self.card = _preset(preset)
+
+    def specs(self, name: str) -> list[tf.TensorSpec]:
+        """The inputs of a signature."""
+        specs = []
+        for each in self.signatures[name].inputs:
+            spec = each.spec(self.batch_size)
+            if self.uint8 and each.kind == "image":
+                spec = tf.TensorSpec(spec.shape, tf.uint8, name=spec.name)
+            specs.append(spec)
+        return specs
+
+    def function(self, name: str) -> tf.types.experimental.GenericFunction:
+        """The traced function of a signature; tensors go in by name or in their order."""
+        if name not in self._functions:
+            self._functions[name] = tf.function(
+                _positional(self.signatures[name]),
+                input_signature=self.specs(name),
+                autograph=False,
+            )
+        return self._functions[name]
+
+    def document(self, names=None, **facts) -> dict:
+        """JSON values that describe the signatures `names` (all if None), and `facts` beside."""
+        names = self.signatures if names is None else names
+        model = self.model
+        codes = model.latents.codes.values() if isinstance(model, GAN) else ()
+        return {
+            "format": FORMAT,
+            "library": f"keras-infomodels {keras_infomodels.__version__}",
+            "model": type(model).__name__,
+            **self._preset,
+            "batch_size": self.batch_size,
+            "codes": {
+                code.name: {"prior": type(code.prior).__name__, **code.prior.get_config()}
+                for code in codes
+            },
+            "signatures": {name: self._describe(name) for name in names},
+            **facts,
+        }
+
+    def _describe(self, name: str) -> dict:
+        kinds = {each.name: each.kind for each in self.signatures[name].inputs}
+        inputs = {
+            spec.name: {"kind": kinds[spec.name]}
+            | _tensor(spec, kinds[spec.name] not in ("count", "seed"))
+            | self._range(spec.name, kinds[spec.name])
+            for spec in self.specs(name)
+        }
+        outputs = self.function(name).get_concrete_function().structured_outputs
+        return {
+            "inputs": inputs,
+            "outputs": {
+                key: _tensor(spec) | self._range(key, "image" if key == "image" else "")
+                for key, spec in outputs.items()
+            },
+        }
+
+    def _range(self, name: str, kind: str) -> dict:
+        if kind == "image":
+            limits = pixel_range(self.model)
+            limits = [0, 255] if self.uint8 else limits
+            return {} if limits is None else {"range": list(limits)}
+        if kind == "uniform":
+            return {"range": [-1, 1]}
+        if kind == "category" or name.endswith("probabilities"):
+            return {"range": [0, 1]}
+        return {"unit": "nats"} if name in ("reconstruction", "rate") else {}
+
+
+def pixel_range(model: keras.Model) -> tuple[int, int] | None:
+    """(0, 1), or None where the model's data may be any number."""
+    if isinstance(model, GAN):
+        return (0, 1) if isinstance(model.generator, Network) else None
+    unbounded = isinstance(model.likelihood, Gaussian) and not isinstance(model.decoder, Network)
+    return None if unbounded else (0, 1)
+
+
+def float32_copy(model: keras.Model) -> keras.Model:
+    """The model itself, or its copy in float32 if a layer computes in half precision."""
+    policies = {layer.dtype_policy.name for layer in model._flatten_layers()}
+    if not policies & set(_HALF):
+        return model
+    text = json.dumps(keras.saving.serialize_keras_object(model))
+    for name in _HALF:
+        text = text.replace(f'"{name}"', '"float32"')
+    copy = keras.saving.deserialize_keras_object(json.loads(text))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _of_bytes(function):
+    """The function of images from 0 to 255 instead of 0 to 1, in and out."""
+
+    def of_bytes(**tensors):
+        tensors = {
+            name: tf.cast(value, tf.float32) / 255 if name == "image" else value
+            for name, value in tensors.items()
+        }
+        outputs = function(**tensors)
+        if "image" in outputs:
+            scaled = tf.clip_by_value(tf.round(255 * outputs["image"]), 0, 255)
+            outputs = outputs | {"image": tf.cast(scaled, tf.uint8)}
+        return outputs
+
+    return of_bytes
+
+
+def _positional(signature: Signature):
+    """The signature's function with its tensors in order: tf.function wants all their names."""
+    names = [each.name for each in signature.inputs]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+    def function(*tensors):
+        return signature.function(**dict(zip(names, tensors, strict=True)))
+
+    function.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    return function
+
+
+def _tensor(spec: tf.TensorSpec, batched: bool = True) -> dict:
+    shape = spec.shape[1:] if batched else spec.shape
+    return {"shape": shape.as_list(), "dtype": np.dtype(spec.dtype.as_numpy_dtype).name}
+
+
+def _preset(preset: str | Path | None) -> tuple[dict, str | None]:
+    if preset is None:
+        return {"preset": None, "license": None}, None
+    from keras_infomodels import zoo
+
+    folder = zoo.locate(preset)
+    facts = json.loads((folder / "metadata.json").read_text())
+    card = folder / "README.md"
+    facts = facts if isinstance(facts, Mapping) else {}
+    return (
+        {"preset": folder.resolve().name, "license": facts.get("license")},
+        card.read_text() if card.is_file() else None,
+    )

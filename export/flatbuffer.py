@@ -1,0 +1,108 @@
+"""What is inside a `.tflite`: types are checked, and JSON is added."""
+
+import json
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_infomodels.export.loading import BLANK, seal
+
+__all__ = ["Flatbuffer"]
+
+_LARGE = 1024
+"""Weights of fewer elements stay float32 in a dynamic-range file, as biases do."""
+
+_TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if name[0] != "_"}
+
+
+class Flatbuffer:
+    """The parsed bytes of a `.tflite`.
+
+    Args:
+        content: as the converter returns them.
+    """
+
+    def __init__(self, content: bytes):
+        self.model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+        self.signatures = {each.signatureKey.decode(): each for each in self.model.signatureDefs}
+
+    def types(self, signature: str, weights: bool = False) -> set[str]:
+        """Types of the tensors of a signature's subgraph, but for its inputs and outputs.
+
+        Args:
+            signature: its name.
+            weights: whether only constants of two and more dimensions and `_LARGE` count.
+        """
+        subgraph = self.model.subgraphs[self.signatures[signature].subgraphIndex]
+        ends = {*subgraph.inputs, *subgraph.outputs}
+        found = set()
+        for index, tensor in enumerate(subgraph.tensors):
+            shape = [] if tensor.shape is None else list(tensor.shape)
+            constant = self.model.buffers[tensor.buffer].data is not None
+            large = constant and len(shape) > 1 and np.prod(shape) >= _LARGE
+            if index not in ends and (large or not weights):
+                found.add(_TYPES[tensor.type])
+        return found
+
+    def check(self, quantize: str | None):
+        """That operators are builtin, and that every subgraph has the types that it should.
+
+        The converter leaves a signature without calibration in float32, and says nothing.
+
+        Raises:
+            ValueError: an operator or a type that does not belong.
+        """
+        for code in self.model.operatorCodes:
+            if code.customCode is not None:
+                raise ValueError(f"The operator {code.customCode.decode()} is not a builtin one.")
+        for name in self.signatures:
+            weights = self.types(name, weights=True)
+            wanted = {"float16": "float16", "dynamic": "int8", "int8": "int8"}.get(quantize)
+            wrong = weights & {"float32", "float16", "int8"} - {wanted or "float32"}
+            if quantize == "int8":
+                wrong |= self.types(name) & {"float32", "float16"}
+            elif quantize is None:
+                wrong |= self.types(name) & {"int8", "float16"}
+            if wrong:
+                raise ValueError(
+                    f"The signature {name} holds {', '.join(sorted(wrong))} tensors, which do not "
+                    f"belong in a {quantize or 'float32'} file."
+                )
+
+    def quantization(self, signature: str, kind: str) -> dict[str, dict]:
+        """name -> {"dtype", "scale", "zero_point"} of the int8 inputs or outputs.
+
+        Args:
+            signature: its name.
+            kind: "inputs" or "outputs".
+        """
+        own = self.signatures[signature]
+        tensors = self.model.subgraphs[own.subgraphIndex].tensors
+        found = {}
+        for each in getattr(own, kind):
+            tensor = tensors[each.tensorIndex]
+            if _TYPES[tensor.type] == "int8":
+                found[each.name.decode()] = {
+                    "dtype": "int8",
+                    "scale": float(tensor.quantization.scale[0]),
+                    "zero_point": int(tensor.quantization.zeroPoint[0]),
+                }
+        return found
+
+    def packed(self, document: dict) -> bytes:
+        """The bytes with the JSON document as metadata "keras_infomodels", and their checksum."""
+        for name, facts in document["signatures"].items():
+            for kind in ("inputs", "outputs"):
+                for key, numbers in self.quantization(name, kind).items():
+                    facts[kind][key]["quantization"] = numbers
+        buffer = schema.BufferT()
+        buffer.data = list(json.dumps({"sha256": BLANK} | document).encode("ascii"))
+        metadata = schema.MetadataT()
+        metadata.name, metadata.buffer = "keras_infomodels", len(self.model.buffers)
+        self.model.buffers.append(buffer)
+        self.model.metadata = [*(self.model.metadata or []), metadata]
+        self.model.description = f"{document['model']} by {document['library']}"
+        builder = flatbuffers.Builder(0)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return seal(bytes(builder.Output()))

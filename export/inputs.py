@@ -1,0 +1,64 @@
+"""Tensors to call signatures with: real images and draws from priors."""
+
+import numpy as np
+
+from keras_infomodels.distributions import code_distribution, prior_distribution
+from keras_infomodels.export.contents import Contents, pixel_range
+
+__all__ = ["as_bytes", "draw_inputs", "noise_images"]
+
+
+def draw_inputs(
+    contents: Contents, name: str, images: np.ndarray, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Arrays for a signature, as many examples as there are images.
+
+    Images are the given ones; latents are draws of the prior and of q(z|x) in turn, the codes and
+    noise of a generator draws of their priors.
+
+    Args:
+        contents: of the export.
+        name: of the signature.
+        images: as `model.fit` takes them, float32.
+        seed: of the draws.
+    """
+    draws, arrays = np.random.default_rng(seed), {}
+    for each in contents.signatures[name].inputs:
+        shape = (len(images), *each.shape)
+        if each.kind == "image":
+            array = as_bytes(images) if contents.uint8 else np.asarray(images, np.float32)
+        elif each.kind == "latent":
+            array = _latents(contents.model, images, seed)
+        elif each.kind == "category":
+            (count,) = each.shape
+            array = np.eye(count)[draws.integers(count, size=len(images))]
+        elif each.kind == "uniform":
+            array = draws.uniform(-1, 1, shape)
+        elif each.kind == "normal":
+            array = draws.standard_normal(shape)
+        else:
+            array = np.int32(16) if each.kind == "count" else np.int32([seed, 1])
+        is_float = np.issubdtype(array.dtype, np.floating)
+        arrays[each.name] = array.astype(np.float32) if is_float else array
+    return arrays
+
+
+def noise_images(model, count: int) -> np.ndarray:
+    """Images of random pixels, for a look at numbers where there is no data."""
+    random = np.random.default_rng(0)
+    shape = (count, *model.data_shape)
+    draw = random.normal if pixel_range(model) is None else random.uniform
+    return draw(size=shape).astype(np.float32)
+
+
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as bytes."""
+    return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
+
+
+def _latents(model, images: np.ndarray, seed: int) -> np.ndarray:
+    z = prior_distribution(model.prior).sample(len(images), seed=[seed, 2]).numpy()
+    x = model.likelihood.observe(np.asarray(images, np.float32), None)
+    q = code_distribution(model.encoder(x, training=False))
+    z[1::2] = q.sample(seed=[seed, 3]).numpy()[1::2]
+    return z

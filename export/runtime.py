@@ -1,0 +1,249 @@
+"""Runs exported models with ai-edge-litert and NumPy alone; a SavedModel needs TensorFlow too."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from keras_infomodels.export import loading
+from keras_infomodels.export.standalone import Request
+
+__all__ = ["Runtime"]
+
+_CHUNK = 256
+"""Examples that go through the interpreter at once: what bounds its memory."""
+
+
+class Runtime:
+    """An exported model, by its signatures.
+
+        Runtime("infogan.tflite").generate(8, digit=7, seed=0)      # images (8, 28, 28, 1)
+        Runtime("vae.tflite").encode(images)["loc"]                 # (n, d)
+
+    A method whose signature the file lacks raises ValueError and says which there are. Calls from
+    several threads wait for each other.
+
+    Args:
+        path: a `.tflite` file, or a SavedModel's folder or the folder above its versions, written
+            by `export.to_tflite` or `export.to_saved_model`.
+        threads: of the interpreter; None is its own choice. Of a `.tflite` alone.
+        isolated: whether each call runs in a process of its own, for a file from a stranger: the
+            checksum finds damage, but whoever crafts a file can write a checksum too, and the
+            interpreter may crash on it.
+
+    Attributes:
+        metadata: what the file says of itself: "model", "preset", "license", "codes", ...
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: a damaged or foreign file.
+        ImportError: ai-edge-litert, or TensorFlow for a SavedModel, is not installed.
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None, isolated: bool = False):
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is at least 1, or None; got {threads!r}.")
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self.metadata, self._backend = loading.load(self.path, threads, isolated)
+
+    @property
+    def signatures(self) -> dict[str, dict]:
+        """name -> {"inputs", "outputs"}, each name -> {"shape", "dtype", "range", "unit", ...}."""
+        return self.metadata["signatures"]
+
+    def generate(
+        self,
+        n: int = 1,
+        seed: int | None = None,
+        codes: Mapping[str, object] | None = None,
+        **more_codes,
+    ) -> np.ndarray:
+        """n images.
+
+        Args:
+            n: how many.
+            seed: None draws anew, an integer repeats; the noise is the same whatever the codes
+                are. The stream is NumPy's, so that Keras draws other images by the same seed.
+            codes: values by name, one for all images or n of them: a category's number, or a
+                number in the range of its prior. The others are drawn.
+            **more_codes: the same, by keyword.
+
+        Returns:
+            Shape (n, height, width, channels), in [0, 1], or uint8 of a file made with `uint8`.
+
+        Raises:
+            ValueError: no such code, or a value that it never has.
+        """
+        inputs = self._signature("generate")["inputs"]
+        if n < 1:
+            raise ValueError(f"n, the number of images, is at least 1; got {n!r}.")
+        draws = np.random.default_rng(seed)
+        arrays = {name: _draw(draws, n, facts) for name, facts in inputs.items()}
+        names = [name for name in inputs if name != "noise"]
+        for name, value in {**(codes or {}), **more_codes}.items():
+            if name not in names:
+                raise ValueError(f"The codes are {', '.join(names) or 'none'}; got {name!r}.")
+            arrays[name] = _code_values(name, value, n, inputs[name])
+        return self.run_all([("generate", arrays)])[0]["image"]
+
+    def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """{"loc", "scale"} of q(z|x), each (n, d); "probabilities" of a category, (n, K)."""
+        return self.run("encode", image=images)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """E[x|z] of z (n, d), images (n, height, width, channels)."""
+        return self.run("decode", z=z)["image"]
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """E[x|z] at the mean of q(z|x), of images (n, height, width, channels)."""
+        return self.run("reconstruct", image=images)["image"]
+
+    def infer_codes(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Of each code NAME_probabilities (n, K), or NAME_mean and NAME_stddev (n, 1)."""
+        return self.run("infer_codes", image=images)
+
+    def run(self, signature: str, /, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Calls a signature.
+
+        Args:
+            signature: a key of `signatures`.
+            **arrays: its inputs by name; all have the same number of examples, any number.
+
+        Returns:
+            Its outputs by name.
+
+        Raises:
+            ValueError: an unknown signature or name, a wrong shape, type or range, or a file that
+                the interpreter refuses.
+        """
+        return self.run_all([(signature, arrays)])[0]
+
+    def run_all(self, requests: list[Request]) -> list[dict[str, np.ndarray]]:
+        """As `run` for several calls, pairs of a signature and its arrays, in one process."""
+        batches, owners = [], []
+        for number, (name, arrays) in enumerate(requests):
+            for batch, length in self._batches(name, self._check(name, arrays)):
+                batches.append((name, batch))
+                owners.append((number, length))
+        with self._lock:
+            answers = self._backend(batches)
+        gathered = [[] for _ in requests]
+        for (number, length), (name, _), answer in zip(owners, batches, answers, strict=True):
+            facts = self.signatures[name]["outputs"]
+            for key, each in facts.items():
+                if key not in answer or list(answer[key].shape[1:]) != each["shape"]:
+                    raise ValueError(f"{self.path}: {name} does not return the {key} that it says.")
+            gathered[number].append(
+                {key: _dequantize(answer[key], facts[key])[:length] for key in facts}
+            )
+        return [
+            {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+            for parts in gathered
+        ]
+
+    def _signature(self, name: str) -> dict:
+        if name in self.signatures:
+            return self.signatures[name]
+        reason = self.metadata.get("left_out", {}).get(name)
+        why = f": {reason}" if reason else ""
+        raise ValueError(
+            f"{self.path} has no signature {name!r}{why}; it has {', '.join(self.signatures)}."
+        )
+
+    def _check(self, name: str, arrays: Mapping) -> dict[str, np.ndarray]:
+        inputs = self._signature(name)["inputs"]
+        if set(arrays) != set(inputs):
+            raise ValueError(
+                f"{name} takes {', '.join(inputs)}; got {', '.join(arrays) or 'none'}."
+            )
+        checked = {key: _checked(key, arrays[key], facts) for key, facts in inputs.items()}
+        counts = {len(checked[key]) for key, facts in inputs.items() if _is_batched(facts)}
+        if len(counts) > 1:
+            raise ValueError(
+                f"All inputs of {name} have the same number of examples, got {sorted(counts)}."
+            )
+        return checked
+
+    def _batches(self, name: str, arrays: dict):
+        """Pieces of the interpreter's size, each with the number of its examples that count."""
+        inputs = self.signatures[name]["inputs"]
+        arrays = {key: _quantize(array, inputs[key]) for key, array in arrays.items()}
+        if not all(map(_is_batched, inputs.values())):
+            yield arrays, None
+            return
+        fixed, count = self.metadata["batch_size"], len(next(iter(arrays.values())))
+        for start in range(0, count, fixed or _CHUNK):
+            length = min(fixed or _CHUNK, count - start)
+            # The last example fills up a fixed batch.
+            rows = np.minimum(np.arange(start, start + (fixed or length)), count - 1)
+            yield {key: array[rows] for key, array in arrays.items()}, length
+
+
+def _is_batched(facts: Mapping) -> bool:
+    return facts["kind"] not in ("count", "seed")
+
+
+def _checked(name: str, value, facts: Mapping) -> np.ndarray:
+    array, dtype, shape = np.asarray(value), facts["dtype"], tuple(facts["shape"])
+    batched = _is_batched(facts)
+    wanted = ("n", *shape) if batched else shape
+    if array.shape[batched:] != shape or array.ndim != len(wanted) or (batched and not len(array)):
+        raise ValueError(
+            f"{name} has shape ({', '.join(map(str, wanted))}){', n at least 1' * batched}; got "
+            f"{array.shape}."
+        )
+    kinds = {"float32": np.floating, "int32": np.integer}
+    if not np.issubdtype(array.dtype, kinds.get(dtype, np.dtype(dtype).type)):
+        hint = " Divide bytes by 255." if facts["kind"] == "image" and dtype == "float32" else ""
+        raise ValueError(f"{name} is {dtype}, got {array.dtype}.{hint}")
+    if dtype == "float32":
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinite values.")
+        low, high = facts.get("range", (-np.inf, np.inf))
+        if array.min() < low or array.max() > high:
+            raise ValueError(
+                f"{name} is from {low} to {high}, got {array.min():g} to {array.max():g}."
+            )
+    return array.astype(dtype)
+
+
+def _draw(draws: np.random.Generator, n: int, facts: Mapping) -> np.ndarray:
+    shape = (n, *facts["shape"])
+    if facts["kind"] == "category":
+        return np.eye(shape[1], dtype=np.float32)[draws.integers(shape[1], size=n)]
+    if facts["kind"] == "uniform":
+        return draws.uniform(-1, 1, shape).astype(np.float32)
+    return draws.standard_normal(shape).astype(np.float32)
+
+
+def _code_values(name: str, value, n: int, facts: Mapping) -> np.ndarray:
+    values = np.asarray(value)
+    if values.shape not in ((), (n,)) or not np.issubdtype(values.dtype, np.number):
+        raise ValueError(f"{name} is one number or {n} of them, got {value!r}.")
+    values = np.broadcast_to(values, (n,))
+    if facts["kind"] == "category":
+        count = facts["shape"][0]
+        if not np.isin(values, np.arange(count)).all():
+            raise ValueError(f"{name} is an integer from 0 to {count - 1}, got {value!r}.")
+        return np.eye(count, dtype=np.float32)[values.astype(int)]
+    low, high = facts.get("range", (-np.inf, np.inf))
+    if not (np.isfinite(values).all() and (values >= low).all() and (values <= high).all()):
+        raise ValueError(f"{name} is a number from {low} to {high}, got {value!r}.")
+    return values[:, None].astype(np.float32)
+
+
+def _quantize(array: np.ndarray, facts: Mapping) -> np.ndarray:
+    """Numbers as the int8 of a file with int8 input: q = x / scale + zero_point."""
+    if "quantization" not in facts:
+        return array
+    scale, zero_point = (facts["quantization"][key] for key in ("scale", "zero_point"))
+    return np.clip(np.round(array / scale) + zero_point, -128, 127).astype(np.int8)
+
+
+def _dequantize(array: np.ndarray, facts: Mapping) -> np.ndarray:
+    if "quantization" not in facts:
+        return array
+    scale, zero_point = (facts["quantization"][key] for key in ("scale", "zero_point"))
+    return ((array.astype(np.float32) - zero_point) * scale).astype(np.float32)
