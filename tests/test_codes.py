@@ -176,6 +176,7 @@ def test_stratified_batches_hold_each_category_equally_often():
         (lambda: Categorical(1), "at least 2"),
         (lambda: Code("noise", Uniform()), "noise"),
         (lambda: Code("two words", Uniform()), "Python name"),
+        (lambda: Code("class", Uniform()), "Python name"),
         (lambda: Code("c", Uniform(), "softmax"), "beta"),
         (lambda: Code("c", Normal(), "beta"), "gaussian"),
         (lambda: Code("c", Uniform(), weight=-1.0), "at least 0"),

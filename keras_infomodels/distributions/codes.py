@@ -1,5 +1,6 @@
 """Latent codes of a generator: what they are drawn from and how they are inferred from images."""
 
+import keyword
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -110,7 +111,7 @@ class Code(Spec):
         weight: float = 1.0,
         min_stddev: float = 0.05,
     ):
-        if not name.isidentifier() or name == "noise":
+        if not name.isidentifier() or keyword.iskeyword(name) or name == "noise":
             raise ValueError(
                 f"A code's name is a Python name other than 'noise', got {name!r}: it becomes the "
                 "keyword of generate and of the exported signatures."
