@@ -115,6 +115,7 @@ def test_a_deterministic_encoder_tells_its_examples_apart():
     json.dumps(result.as_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_an_infogan_code_by_code(make_gan):
     result = audit(make_gan(), steps=10)
     assert set(result.rows) == {"I_p(x;digit)", "I_p(x;slant)"}
@@ -144,6 +145,7 @@ def test_pictures_hold_the_numbers():
     assert len(points) == 2
 
 
+@pytest.mark.slow
 def test_the_commands(tmp_path, capsys, monkeypatch):
     from keras_infomodels import networks
 
