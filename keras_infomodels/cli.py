@@ -5,6 +5,7 @@ import os
 import sys
 
 from keras_infomodels import __version__
+from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
 
@@ -107,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
     prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
+
+    add_zoo_parsers(commands)
     return parser
 
 

@@ -1,6 +1,7 @@
 """Pretrained models: turns a name into a preset folder. Loads no TensorFlow by itself."""
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 
 from keras_infomodels.preset_files import read_json
@@ -32,18 +33,27 @@ class Names(dict):
         return [*super().__dir__(), *self]
 
 
-def list_presets() -> Names:
+def list_presets(classes: Collection[str] | None = None) -> Names:
     """Names of the presets that can be loaded, each with its one-line description.
 
     They are those of the registry, which are downloaded when they are first used, and those in
     `PRESETS`.
+
+    Args:
+        classes: names of model classes to which the presets belong; None is all.
     """
-    found = {
-        path.parent.name: read_json(path.parent, "metadata.json").get("description", "")
-        for path in PRESETS.glob("*/config.json")
-    }
-    found |= {name: entry.description for name, entry in registry.read().items()}
-    return Names(sorted(found.items()))
+    found = {}
+    for path in PRESETS.glob("*/config.json"):
+        class_name = read_json(path.parent, "config.json").get("class_name")
+        text = read_json(path.parent, "metadata.json").get("description", "")
+        found[path.parent.name] = class_name, text
+    for name, entry in registry.read().items():
+        found[name] = entry.class_name, entry.description
+    return Names(
+        (name, text)
+        for name, (class_name, text) in sorted(found.items())
+        if classes is None or class_name in classes
+    )
 
 
 def locate(name_or_dir: str | Path) -> Path:

@@ -31,8 +31,8 @@ def fetch_from_hub(handle: str) -> Path:
 
     Raises:
         ValueError: another form, or a file that is too large.
-        ImportError: `huggingface_hub` is not installed.
-        DownloadError: the repository cannot be had, or is no preset.
+        DownloadError: the repository cannot be had, or is no preset, or `huggingface_hub` is not
+            installed.
     """
     match = _HANDLE.fullmatch(handle)
     if not match:
@@ -75,8 +75,9 @@ def _download(repository: str, commit: str, folder: Path, handle: str):
     try:
         import huggingface_hub as hub
     except ImportError:
-        raise ImportError(
-            f"{handle} needs huggingface_hub: pip install 'keras-infomodels[hub]'."
+        raise DownloadError(
+            f"{handle} needs huggingface_hub, which is not installed: "
+            "pip install 'keras-infomodels[hub]'."
         ) from None
     for name in (*_FILES, *_OPTIONAL):
         try:
