@@ -25,7 +25,16 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ["BASE_URL", "base_urls", "cached", "fetch", "folder_of", "home", "is_offline"]
+__all__ = [
+    "BASE_URL",
+    "base_urls",
+    "cached",
+    "explained",
+    "fetch",
+    "folder_of",
+    "home",
+    "is_offline",
+]
 
 BASE_URL = (
     "https://raw.githubusercontent.com/keras-infomodels/keras-infomodels/"
@@ -77,7 +86,7 @@ def folder_of(entry: Entry) -> Path:
 def cached(entry: Entry) -> Path | None:
     """The preset's folder in the cache, if every file in it is what the registry says."""
     folder = folder_of(entry)
-    if folder.is_symlink() or any(mismatch(folder, *item) for item in entry.files.items()):
+    if os.path.islink(folder) or any(mismatch(folder, *item) for item in entry.files.items()):
         return None
     return folder
 
@@ -100,7 +109,7 @@ def fetch(entry: Entry, urls: Sequence[str] | None = None, patience: Patience = 
     if folder := cached(entry):
         return folder
     urls = _allowed(entry, base_urls() if urls is None else urls)
-    with _explained(entry), _stage(entry) as stage:
+    with explained(entry.name), _stage(entry) as stage:
         if folder := cached(entry):
             shutil.rmtree(stage, ignore_errors=True)
             return folder
@@ -207,20 +216,20 @@ def _lock(file, entry: Entry) -> bool:
 
 
 @contextlib.contextmanager
-def _explained(entry: Entry) -> Iterator[None]:
-    """Says what to do about a cache that cannot be written."""
+def explained(name: str) -> Iterator[None]:
+    """Says what to do about a cache that cannot be written: raises DownloadError for OSError."""
     try:
         yield
     except DownloadError:
         raise
     except OSError as error:
         if error.errno in _FULL:
-            problem = f"there is no room for its {entry.bytes / 1e6:.1f} MB; make room"
+            problem = "there is no room for it; make room"
         elif error.errno in _NOT_OURS:
             problem = "the cache cannot be written; get the permission"
         else:
             problem = "the cache failed; see to it"
         raise DownloadError(
-            f"The preset {entry.name} could not be put into the cache {home()} ({error}): "
-            f"{problem}, or set KERAS_INFOMODELS_HOME to a folder where you may write."
+            f"The preset {name} could not be put into the cache {home()} ({error}): {problem}, or "
+            "set KERAS_INFOMODELS_HOME to a folder where you may write."
         ) from error

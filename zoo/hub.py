@@ -1,13 +1,15 @@
 """Presets on the Hugging Face Hub, each a repository, at one commit. No TensorFlow."""
 
+import contextlib
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from keras_infomodels.preset_files import NEEDED, limit_of, mismatch, read_json
-from keras_infomodels.zoo.cache import home, is_offline
+from keras_infomodels.zoo.cache import explained, home, is_offline
 from keras_infomodels.zoo.download import DownloadError
 
 __all__ = ["PREFIX", "fetch_from_hub"]
@@ -48,9 +50,7 @@ def fetch_from_hub(handle: str) -> Path:
         raise DownloadError(
             f"{handle} is not in the cache {home()}, and KERAS_INFOMODELS_OFFLINE is set; unset it."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arriving-") as temporary:
-        arrived = Path(temporary) / "preset"
+    with explained(handle), _arriving(folder) as arrived:
         _download(f"{owner}/{repository}", commit, arrived, handle)
         if problem := _problem(arrived):
             raise DownloadError(f"{handle} is no preset, or is damaged: {problem}.")
@@ -58,6 +58,13 @@ def fetch_from_hub(handle: str) -> Path:
         shutil.rmtree(arrived / ".cache", ignore_errors=True)
         _publish(arrived, folder)
     return folder
+
+
+@contextlib.contextmanager
+def _arriving(folder: Path) -> Iterator[Path]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arriving-") as temporary:
+        yield Path(temporary) / "preset"
 
 
 def _publish(arrived: Path, folder: Path):
@@ -74,6 +81,7 @@ def _publish(arrived: Path, folder: Path):
 def _download(repository: str, commit: str, folder: Path, handle: str):
     try:
         import huggingface_hub as hub
+        from huggingface_hub import errors
     except ImportError:
         raise DownloadError(
             f"{handle} needs huggingface_hub, which is not installed: "
@@ -81,18 +89,22 @@ def _download(repository: str, commit: str, folder: Path, handle: str):
         ) from None
     for name in (*_FILES, *_OPTIONAL):
         try:
-            url = hub.hf_hub_url(repository, name, revision=commit)
-            size = hub.get_hf_file_metadata(url).size
-            if size is None or size > limit_of(name):
-                raise ValueError(
-                    f"{handle}: {name} has {size} bytes; at most {limit_of(name)} are read."
-                )
-            hub.hf_hub_download(repository, name, revision=commit, local_dir=folder)
-        except hub.errors.EntryNotFoundError as error:
-            if name not in _OPTIONAL:
-                raise DownloadError(f"{handle} is no preset: it has no {name}.") from error
-        except (hub.errors.HfHubHTTPError, OSError) as error:
-            raise DownloadError(f"{handle} could not be downloaded: {error}") from error
+            size = hub.get_hf_file_metadata(hub.hf_hub_url(repository, name, revision=commit)).size
+            if size is not None and size <= limit_of(name):
+                hub.hf_hub_download(repository, name, revision=commit, local_dir=folder)
+        except errors.RemoteEntryNotFoundError as error:
+            if name in _OPTIONAL:
+                continue
+            raise DownloadError(f"{handle} is no preset: it has no {name}.") from error
+        # The client's errors are those of whichever HTTP library it uses.
+        except Exception as error:
+            raise DownloadError(
+                f"{handle} could not be downloaded: {error}. Check the address and the network."
+            ) from error
+        if size is None or size > limit_of(name):
+            raise ValueError(
+                f"{handle}: {name} has {size} bytes; at most {limit_of(name)} are read."
+            )
 
 
 def _problem(folder: Path) -> str | None:
