@@ -1,4 +1,5 @@
 import contextlib
+import io
 import os
 import resource
 import shutil
@@ -16,6 +17,7 @@ from tiny_zoo import WEIGHTS, Server, describe, status, write_preset
 from keras_infomodels import zoo
 from keras_infomodels.zoo import cache, registry
 from keras_infomodels.zoo.download import DownloadError, Patience, fetch_file
+from keras_infomodels.zoo.progress import Progress
 
 FAST = Patience(attempts=3, timeout=0.5, wait=0.01, longest_wait=0.1)
 
@@ -184,8 +186,15 @@ def test_a_file_without_a_length_is_bounded(entry, tmp_path):
     with serve(tmp_path, tiny_zoo.without_length) as server:
         fetch_weights(server.url, tmp_path)
 
+    sent = []
+
     def endless(server, handler, content):
-        tiny_zoo.without_length(server, handler, content * 100)
+        handler.send_response(200)
+        handler.end_headers()
+        handler.close_connection = True
+        for _ in range(1000):
+            handler.wfile.write(content)
+            sent.append(len(content))
         return True
 
     shutil.rmtree(tmp_path / "there")
@@ -195,6 +204,8 @@ def test_a_file_without_a_length_is_bounded(entry, tmp_path):
     ):
         fetch_weights(server.url, tmp_path)
     assert os.listdir(tmp_path / "there") == []
+    # What the sockets hold is sent too.
+    assert len(sent) < 500
 
 
 def test_redirects_are_followed_and_keep_the_range(entry, tmp_path):
@@ -291,6 +302,7 @@ def test_a_damaged_cache_is_never_used_and_is_replaced(entry, tmp_path):
 def test_links_in_the_cache_are_neither_read_nor_written_through(entry, tmp_path):
     outside = tmp_path / "outside"
     shutil.copytree(tmp_path / "served" / "tiny_mnist", outside)
+    (outside / "README.md").write_text("---")
     before = {path.name: path.read_bytes() for path in outside.iterdir()}
     folder = cache.folder_of(entry)
     folder.parent.mkdir(parents=True)
@@ -302,7 +314,7 @@ def test_links_in_the_cache_are_neither_read_nor_written_through(entry, tmp_path
     with serve(tmp_path) as server:
         cache.fetch(entry, [server.url], FAST)
     assert complete(entry)
-    assert not folder.is_symlink()
+    assert not any(path.is_symlink() for path in (folder, *folder.iterdir()))
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
 
 
@@ -495,3 +507,23 @@ def test_a_cache_that_is_a_file_gets_a_clear_error(entry, tmp_path):
     ):
         cache.fetch(entry, [server.url], FAST)
     assert server.requests == []
+
+
+# What people see
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_bar_and_a_file_two_lines():
+    screen, file = Terminal(), io.StringIO()
+    for stream in (screen, file):
+        with Progress("tiny", 2_000_000, stream) as progress:
+            progress.after(500_000)(500_000)
+            progress(2_000_000)
+    half = "\rtiny [" + "#" * 15 + "-" * 15 + "]  50% 1.0 of 2.0 MB"
+    whole = "\rtiny [" + "#" * 30 + "] 100% 2.0 of 2.0 MB\n"
+    assert screen.getvalue() == half + whole
+    assert file.getvalue() == "Downloading tiny (2.0 MB)\nDownloaded tiny\n"
