@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,8 +43,7 @@ def load_weights(model: keras.Model, path: str | Path):
     Raises:
         ValueError: other shapes, links, compression or storage elsewhere, or a damaged file.
     """
-    found = _shapes(Path(path))
-    wanted = collections.Counter(tuple(variable.shape) for variable in model.weights)
+    found, wanted = _shapes(Path(path)), _shapes_of(model)
     if found != wanted:
         more, less = dict(found - wanted), dict(wanted - found)
         raise ValueError(
@@ -57,6 +57,14 @@ def load_weights(model: keras.Model, path: str | Path):
             model.load_weights(path)
     except (KeyError, OSError, RuntimeError, UserWarning, ValueError) as error:
         raise ValueError(f"{path} does not hold this model's weights: {error}.") from error
+
+
+def _shapes_of(model: keras.Model) -> collections.Counter:
+    """What Keras writes of the model; a layer inside a wrapper may be in it twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        model.save_weights(path)
+        return _shapes(path)
 
 
 def _shapes(path: Path) -> collections.Counter:
@@ -97,6 +105,7 @@ def _problem(item) -> str | None:
         return "is stored in another file"
     if item.chunks is not None:
         return "is in chunks or compressed; weights are stored plainly"
-    if item.dtype.kind not in "fiub" or item.shape is None:
+    # Keras stores bfloat16 as two bytes without a type.
+    if (item.dtype.kind not in "fiub" and item.dtype != "V2") or item.shape is None:
         return f"holds {item.dtype} and no numbers"
     return None

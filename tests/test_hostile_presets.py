@@ -251,3 +251,13 @@ def test_an_honest_preset_still_loads_to_the_bit(folder, model):
     copy = presets.from_preset(folder)
     for ours, theirs in zip(model.get_weights(), copy.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("option", [{"normalization": "spectral"}, {"posterior": "separate"}])
+def test_networks_that_keras_stores_in_other_ways_load_too(make_gan, tmp_path, option):
+    model = make_gan(**option)
+    folder = model.save_to_preset(tmp_path / "preset")
+    copy = presets.from_preset(folder)
+    presets.from_preset(folder, dtype="bfloat16")
+    for ours, theirs in zip(model.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
