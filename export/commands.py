@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["add_commands", "recipe_images"]
+__all__ = ["add_parsers", "recipe_images"]
 
 _IMAGES = 1000
 """How many test images the comparison takes."""
 
 
-def add_commands(commands):
+def add_parsers(commands):
     """Adds the two to the subparsers of `infomodels`."""
     export = commands.add_parser(
         "export",

@@ -21,7 +21,7 @@ _HOMES = {
     "MMDVAE": "models",
     "load_model": "presets",
     "from_preset": "presets",
-    "list_presets": "presets",
+    "list_presets": "zoo",
 }
 _MODULES = (
     "callbacks",

@@ -5,7 +5,8 @@ import os
 import sys
 
 from keras_infomodels import __version__
-from keras_infomodels.export.commands import add_commands
+from keras_infomodels.export.commands import add_parsers as add_export_parsers
+from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
 
@@ -116,12 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     _add_measuring(commands)
-    add_commands(commands)
+    add_export_parsers(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
     prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
+
+    add_zoo_parsers(commands)
     return parser
 
 

@@ -5,7 +5,6 @@ model.weights.h5   weights alone, from an uncompiled copy
 metadata.json      versions, parameters, what training says, SHA-256 and size of every file
 """
 
-import hashlib
 import json
 import os
 import tempfile
@@ -17,11 +16,21 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_infomodels
-from keras_infomodels import distributions, divergences, models, networks
+from keras_infomodels import distributions, divergences, models, networks, weights
+from keras_infomodels.preset_files import (
+    FORMAT,
+    NEEDED,
+    check_format,
+    check_table,
+    fingerprint,
+    limit_of,
+    mismatch,
+    open_file,
+    read_json,
+)
 
-__all__ = ["CLASSES", "FORMAT", "from_preset", "list_presets", "load_model", "save_to_preset"]
+__all__ = ["CLASSES", "FORMAT", "from_preset", "load_model", "save_to_preset"]
 
-FORMAT = 1
 CLASSES = {
     cls.__name__: cls
     for cls in (
@@ -55,32 +64,40 @@ CLASSES = {
 }
 """The classes that a preset may name: nothing else is ever constructed from one."""
 
-_FILES = ("config.json", "model.weights.h5")
+_HALF = 2
+"""Bytes of the smallest number that weights are made of."""
 
 
 def load_model(source: str | Path) -> keras.Model:
     """Loads a model from wherever one can be.
 
     Args:
-        source: the name of a preset, the folder of one (as `infomodels train` leaves it), or a
-            `.keras` file; only the last comes back compiled.
+        source: the name of a preset, which is downloaded if it is not at hand; the folder of one
+            (as `infomodels train` leaves it); hf://OWNER/REPOSITORY@COMMIT; or a `.keras` file;
+            only the last comes back compiled.
 
     Raises:
         FileNotFoundError, ValueError: nothing there, or nothing that this version can read.
+        OSError: it could not be downloaded.
     """
-    source = Path(source)
-    if source.suffix == ".keras":
-        if not source.is_file():
-            raise FileNotFoundError(f"There is no file {source}.")
-        return keras.saving.load_model(source, custom_objects=CLASSES)
+    path = Path(source)
+    if path.suffix == ".keras":
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no file {path}.")
+        return keras.saving.load_model(path, custom_objects=CLASSES)
     return from_preset(source)
 
 
 def from_preset(name_or_dir: str | Path, load_weights: bool = True, dtype=None) -> keras.Model:
     """The model of a preset, uncompiled.
 
+    Nothing in the folder is executed: its config names classes of `CLASSES` and their arguments.
+    No link is followed, and neither a file nor the model that it describes may be larger than the
+    weights that are there; their shapes are compared with the model's before they are read.
+
     Args:
-        name_or_dir: a name of `list_presets()` or a folder.
+        name_or_dir: a name of `list_presets()`, which is downloaded if it is not at hand; a
+            folder; or hf://OWNER/REPOSITORY@COMMIT.
         load_weights: False for freshly initialized weights.
         dtype: a Keras dtype or policy for the hidden layers, such as "mixed_bfloat16"; None is
             what the preset says.
@@ -88,29 +105,25 @@ def from_preset(name_or_dir: str | Path, load_weights: bool = True, dtype=None) 
     Raises:
         FileNotFoundError: no such preset.
         ValueError: a newer format, a class that is not in `CLASSES`, or damaged files.
+        OSError: it could not be downloaded.
     """
     from keras_infomodels import zoo
 
     folder = zoo.locate(name_or_dir)
-    document = _read_json(folder / "config.json")
-    if document.get("format") != FORMAT:
-        raise ValueError(
-            f"{folder} has preset format {document.get('format')!r}; this version of "
-            f"keras-infomodels ({keras_infomodels.__version__}) reads format {FORMAT}. Upgrade it."
-        )
-    model = _construct(document, dtype)
+    document = read_json(folder, "config.json")
+    check_format(document, folder)
+    if document.get("class_name") not in {cls.__name__ for cls in models.MODELS.values()}:
+        raise _foreign(document.get("class_name"))
+    size = _size_of_weights(folder) if load_weights else limit_of("model.weights.h5")
+    try:
+        with weights.at_most(size // _HALF):
+            model = _construct(document, dtype)
+    except tf.errors.ResourceExhaustedError as error:
+        raise ValueError(f"There is no memory for the model of {folder}: {error}.") from error
     if load_weights:
-        weights = folder / "model.weights.h5"
         _verify(folder)
-        model.load_weights(weights)
+        weights.load_weights(model, folder / "model.weights.h5")
     return model
-
-
-def list_presets() -> dict[str, str]:
-    """Names of the presets that are at hand, each with its one-line description."""
-    from keras_infomodels import zoo
-
-    return zoo.list_presets()
 
 
 def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
@@ -142,10 +155,10 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
             "versions": _versions(),
             "parameters": copy.count_params(),
             **metadata,
-            "files": {name: _fingerprint(temporary / name) for name in _FILES},
+            "files": {name: fingerprint(temporary, name) for name in NEEDED},
         }
         (temporary / "metadata.json").write_text(json.dumps(facts, indent=1) + "\n")
-        for name in (*_FILES, "metadata.json"):
+        for name in (*NEEDED, "metadata.json"):
             os.replace(temporary / name, folder / name)
     return folder
 
@@ -174,48 +187,49 @@ def _construct(document: Mapping, dtype):
         return document
     if "class_name" not in document:
         return {key: _construct(value, dtype) for key, value in document.items()}
-    name = document.get("class_name")
-    if name not in CLASSES:
-        raise ValueError(
-            f"The preset names the class {name!r}, which is not one of this version's: "
-            f"{', '.join(sorted(CLASSES))}."
-        )
-    arguments = {key: _construct(value, dtype) for key, value in document["config"].items()}
+    name, config = document["class_name"], document.get("config")
+    if not isinstance(name, str) or name not in CLASSES:
+        raise _foreign(name)
+    if not isinstance(config, Mapping):
+        raise ValueError(f"The preset's config of the class {name} is no table: {config!r}.")
+    arguments = {key: _construct(value, dtype) for key, value in config.items()}
     if dtype is not None and issubclass(CLASSES[name], keras.Model):
         arguments["dtype"] = dtype
     try:
         return CLASSES[name](**arguments)
-    except TypeError as error:
+    except (AttributeError, KeyError, OverflowError, TypeError) as error:
         raise ValueError(f"The preset's config does not fit the class {name}: {error}.") from error
 
 
-def _verify(folder: Path):
-    files = _read_json(folder / "metadata.json")["files"]
-    for name in _FILES:
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"The preset {folder} lacks {name}; get it again.")
-        if _fingerprint(folder / name) != files[name]:
-            raise ValueError(
-                f"{folder / name} is not the file that metadata.json describes: it is damaged, or "
-                "a save was interrupted. Get the preset again, or save the model again."
-            )
+def _foreign(name) -> ValueError:
+    return ValueError(
+        f"The preset names the class {name!r}, which is not one of this version's: "
+        f"{', '.join(sorted(CLASSES))}. If it is of a newer version of keras-infomodels, upgrade "
+        f"this one ({keras_infomodels.__version__})."
+    )
 
 
-def _fingerprint(path: Path) -> dict:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}
-
-
-def _read_json(path: Path) -> dict:
+def _size_of_weights(folder: Path) -> int:
     try:
-        return json.loads(path.read_text())
+        with open_file(folder, "model.weights.h5") as file:
+            return os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{path.parent} is no preset folder: it has no {path.name}."
+            f"The preset {folder} lacks model.weights.h5; get it again."
         ) from None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}.") from error
+
+
+def _verify(folder: Path):
+    facts = read_json(folder, "metadata.json")
+    check_format(facts, folder)
+    files = check_table(facts.get("files"))
+    for name in NEEDED:
+        problem = mismatch(folder, name, files[name]) if name in files else "is not in its files"
+        if problem:
+            raise ValueError(
+                f"{folder / name} is not the file that metadata.json describes ({problem}): it is "
+                "damaged, or a save was interrupted. Get the preset again, or save the model again."
+            )
 
 
 def _versions() -> dict[str, str]:

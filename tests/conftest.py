@@ -17,8 +17,11 @@ LATENT_DIM = 3
 
 @pytest.fixture(autouse=True)
 def _private_data_directory(tmp_path, monkeypatch):
-    """No test reads or writes a person's own data sets."""
+    """No test reads or writes a person's own data sets and presets, or downloads any."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("KERAS_INFOMODELS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "1")
+    monkeypatch.delenv("KERAS_INFOMODELS_ZOO_URL", raising=False)
 
 
 @pytest.fixture

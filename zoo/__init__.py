@@ -1,44 +1,139 @@
 """Pretrained models: turns a name into a preset folder. Loads no TensorFlow by itself."""
 
-import json
+import difflib
+from collections.abc import Collection
 from pathlib import Path
 
-__all__ = ["PRESETS", "list_presets", "locate"]
+from keras_infomodels.preset_files import read_json
+from keras_infomodels.zoo import registry
+from keras_infomodels.zoo.cache import cached, fetch
+from keras_infomodels.zoo.hub import PREFIX, fetch_from_hub
+
+__all__ = ["PRESETS", "Names", "download", "find", "list_presets", "locate"]
 
 PRESETS = Path(__file__).parent / "presets"
-"""One folder a preset; those with weights can be loaded, the others have a recipe to train."""
+"""One folder a preset: those that the wheel bundles, or all of a checkout. Those with weights can
+be loaded, the others have a recipe to train."""
 
 
-def list_presets() -> dict[str, str]:
-    """Names of the presets that can be loaded, each with its one-line description."""
-    folders = sorted(path.parent for path in PRESETS.glob("*/config.json"))
-    return {
-        folder.name: json.loads((folder / "metadata.json").read_text()).get("description", "")
-        for folder in folders
-    }
+class Names(dict):
+    """Names of presets, each with its one-line description.
+
+    The names are attributes too, for completion: `presets.infogan_mnist` is "infogan_mnist".
+    """
+
+    def __getattr__(self, name: str) -> str:
+        if name in self:
+            return name
+        raise AttributeError(
+            f"There is no preset {name!r}; there are: {', '.join(self) or 'none'}."
+        )
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self]
+
+
+def list_presets(classes: Collection[str] | None = None) -> Names:
+    """Names of the presets that can be loaded, each with its one-line description.
+
+    They are those of the registry, which are downloaded when they are first used, and those in
+    `PRESETS`.
+
+    Args:
+        classes: names of model classes to which the presets belong; None is all.
+    """
+    found = {}
+    for path in PRESETS.glob("*/config.json"):
+        class_name = read_json(path.parent, "config.json").get("class_name")
+        text = read_json(path.parent, "metadata.json").get("description", "")
+        found[path.parent.name] = class_name, text
+    for name, entry in registry.read().items():
+        found[name] = entry.class_name, entry.description
+    return Names(
+        (name, text)
+        for name, (class_name, text) in sorted(found.items())
+        if classes is None or class_name in classes
+    )
 
 
 def locate(name_or_dir: str | Path) -> Path:
-    """The folder of a preset.
+    """The folder of a preset, from the first of these places that has it.
+
+    A folder of that path; the user's cache; the presets inside the package; the zoo's URL, from
+    which it is downloaded into the cache. Files from the cache and from the URL have been checked
+    against the registry.
 
     Args:
-        name_or_dir: a name, a folder with a config.json, or the subfolder `run` of one.
+        name_or_dir: a name, a folder with a config.json, the subfolder `run` of one, or
+            hf://OWNER/REPOSITORY@COMMIT.
 
     Raises:
         FileNotFoundError: there is none; says which there are.
+        DownloadError: it could not be downloaded.
+        ValueError: KERAS_INFOMODELS_ZOO_URL or the hf:// address makes no sense.
+    """
+    if str(name_or_dir).startswith(PREFIX):
+        return fetch_from_hub(str(name_or_dir))
+    if place := find(name_or_dir):
+        return place[0]
+    entry = registry.read().get(str(name_or_dir))
+    if entry is None:
+        raise _unknown(name_or_dir)
+    return fetch(entry)
+
+
+def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
+    """The folder of a preset and what place it is in, without a network; None if there is none.
+
+    Raises:
+        FileNotFoundError: a training run that has not ended.
     """
     given = Path(name_or_dir)
     run = [given.parent] if given.name == "run" else []
-    for folder in (given, *run, PRESETS / given):
+    for folder in (given, *run):
         if (folder / "config.json").is_file():
-            return folder
+            return folder, "folder"
     if (given / "recipe.toml").is_file():
         raise FileNotFoundError(
             f"The training run in {given} has not ended; go on with it by "
             f"`infomodels train --resume --out {given}`."
         )
-    names = ", ".join(list_presets()) or "none yet"
-    raise FileNotFoundError(
+    name = str(name_or_dir)
+    entry = registry.read().get(name)
+    if entry and (folder := cached(entry)):
+        return folder, "cache"
+    # A name is one part: nothing outside PRESETS is looked at.
+    if (
+        name in {folder.name for folder in PRESETS.iterdir()}
+        and (PRESETS / name / "config.json").is_file()
+    ):
+        return PRESETS / name, "package"
+    return None
+
+
+def download(name: str) -> Path:
+    """The folder of a preset with all its files, in the user's cache.
+
+    Args:
+        name: of the registry, or hf://OWNER/REPOSITORY@COMMIT.
+
+    Raises:
+        FileNotFoundError: the registry has no such name.
+        DownloadError: it could not be downloaded.
+    """
+    if name.startswith(PREFIX):
+        return fetch_from_hub(name)
+    entry = registry.read().get(name)
+    if entry is None:
+        raise _unknown(name)
+    return fetch(entry)
+
+
+def _unknown(name_or_dir: str | Path) -> FileNotFoundError:
+    names = list_presets()
+    close = difflib.get_close_matches(str(name_or_dir), names, 1)
+    guess = f" Did you mean {close[0]}?" if close else ""
+    return FileNotFoundError(
         f"{str(name_or_dir)!r} is neither a preset folder (one with a config.json) nor the name of "
-        f"a preset; there are: {names}."
+        f"a preset; there are: {', '.join(names) or 'none yet'}.{guess}"
     )

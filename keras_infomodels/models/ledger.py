@@ -33,6 +33,17 @@ class Player:
         return [v for network in self.networks for v in network.trainable_variables]
 
 
+class _Presets:
+    """The presets that a class can load, each with its one-line description."""
+
+    def __get__(self, model, cls) -> dict[str, str]:
+        from keras_infomodels import models, zoo
+
+        return zoo.list_presets(
+            [known.__name__ for known in models.MODELS.values() if issubclass(known, cls)]
+        )
+
+
 class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
@@ -41,9 +52,11 @@ class LedgerModel(keras.Model):
 
     Attributes:
         of_labeled: names of terms that are means over the batch's labeled examples alone.
+        presets: names of the presets that `from_preset` of the class takes, as `list_presets`.
     """
 
     of_labeled = ("classification", "accuracy")
+    presets = _Presets()
 
     def players(self) -> list[Player]:
         """Who moves in a step; the first uses Keras' own `optimizer`."""

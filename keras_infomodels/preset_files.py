@@ -1,0 +1,181 @@
+"""The files of a preset, which others may have written: bounded, checked, no links. No TensorFlow.
+
+A preset is a folder of regular files. A name in it is relative, made of plain parts, and neither it
+nor a folder on its way is a link; nothing is read before its size is known to be allowed.
+"""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = [
+    "FORMAT",
+    "NEEDED",
+    "check_file_name",
+    "check_format",
+    "check_table",
+    "fingerprint",
+    "limit_of",
+    "mismatch",
+    "open_file",
+    "read_json",
+    "read_text",
+]
+
+FORMAT = 1
+"""The newest format of a preset that this version reads."""
+
+NEEDED = ("config.json", "model.weights.h5")
+"""What a model is made of; metadata.json has the size and SHA-256 of each."""
+
+MEGABYTE = 2**20
+_LIMITS = {".json": MEGABYTE, ".md": MEGABYTE, ".toml": MEGABYTE, ".h5": 1024 * MEGABYTE}
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def check_file_name(name: str) -> str:
+    """The name, if it is that of a file inside a preset.
+
+    Raises:
+        ValueError: an absolute path, one with `..`, backslashes or hidden parts.
+    """
+    parts = name.split("/") if isinstance(name, str) else []
+    if not 1 <= len(parts) <= 3 or not all(_PART.fullmatch(part) for part in parts):
+        raise ValueError(
+            f"A file of a preset has a plain relative name such as model.weights.h5, got {name!r}. "
+            "Do not use this preset unless you trust where it is from."
+        )
+    return name
+
+
+def limit_of(name: str) -> int:
+    """The most bytes that a file of this name may have."""
+    return _LIMITS.get(Path(name).suffix, 100 * MEGABYTE)
+
+
+def check_table(files) -> dict[str, dict]:
+    """The table {name: {"sha256": ..., "bytes": ...}} of a preset's files, if it is one.
+
+    Raises:
+        ValueError: something else, a name that leaves the folder, or a size above `limit_of`.
+    """
+    if not isinstance(files, Mapping):
+        raise ValueError(f"The files of a preset are a table by name, got {type(files).__name__}.")
+    for name, expected in files.items():
+        check_file_name(name)
+        digest = expected.get("sha256") if isinstance(expected, Mapping) else None
+        size = expected.get("bytes") if isinstance(expected, Mapping) else None
+        if not (isinstance(digest, str) and _SHA256.fullmatch(digest)) or type(size) is not int:
+            raise ValueError(f"{name} needs its sha256 and bytes, got {expected!r}.")
+        if not 0 <= size <= limit_of(name):
+            raise ValueError(
+                f"{name} is said to have {size} bytes; at most {limit_of(name)} are read."
+            )
+    return dict(files)
+
+
+def check_format(document: Mapping, where: str | Path):
+    """Raises ValueError where `document["format"]` is not one that this version reads."""
+    from keras_infomodels import __version__
+
+    found = document.get("format")
+    if type(found) is not int or not 1 <= found <= FORMAT:
+        raise ValueError(
+            f"{where} has preset format {found!r}; this version of keras-infomodels "
+            f"({__version__}) reads formats up to {FORMAT}. Upgrade it."
+        )
+
+
+def open_file(folder: str | Path, name: str) -> BinaryIO:
+    """Opens a file of a preset for reading.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is a link or lies behind one, is no regular file, or is larger than
+            `limit_of` allows.
+    """
+    folder = Path(folder)
+    path = folder
+    for part in check_file_name(name).split("/"):
+        path = path / part
+        if path.is_symlink():
+            raise ValueError(f"{path} is a link, which is not followed; put the file itself there.")
+    # A pipe would block where it is opened.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    facts = os.fstat(descriptor)
+    problem = None
+    if not stat.S_ISREG(facts.st_mode):
+        problem = f"{path} is no regular file."
+    elif facts.st_size > limit_of(name):
+        problem = f"{path} has {facts.st_size} bytes; at most {limit_of(name)} are read."
+    if problem:
+        os.close(descriptor)
+        raise ValueError(problem)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_text(folder: str | Path, name: str) -> str:
+    """A text of a preset.
+
+    Raises:
+        FileNotFoundError, ValueError: as `open_file`, or it is not UTF-8.
+    """
+    with open_file(folder, name) as file:
+        content = file.read(limit_of(name) + 1)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{Path(folder) / name} is damaged: {error}.") from error
+
+
+def read_json(folder: str | Path, name: str) -> dict:
+    """A JSON object of a preset.
+
+    Raises:
+        FileNotFoundError, ValueError: as `open_file`, or it is no JSON object.
+    """
+    try:
+        document = json.loads(read_text(folder, name))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{folder} is no preset folder: it has no {name}.") from None
+    except RecursionError:
+        raise ValueError(f"{Path(folder) / name} is nested too deeply to be read.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{Path(folder) / name} is damaged: {error}.") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{Path(folder) / name} is damaged: it holds no JSON object.")
+    return document
+
+
+def fingerprint(folder: str | Path, name: str) -> dict:
+    """{"sha256": ..., "bytes": ...} of a file.
+
+    Raises:
+        FileNotFoundError, ValueError: as `open_file`.
+    """
+    with open_file(folder, name) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"sha256": digest, "bytes": file.tell()}
+
+
+def mismatch(folder: str | Path, name: str, expected: Mapping) -> str | None:
+    """What is wrong with a file that should have this size and SHA-256; None if nothing is."""
+    try:
+        with open_file(folder, name) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != expected["bytes"]:
+                return f"has {size} bytes, not {expected['bytes']}"
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
+                return "has another SHA-256"
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {error}"
+    return None

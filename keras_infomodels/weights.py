@@ -1,0 +1,111 @@
+"""Weights from a file that others may have written: nothing is read before its shape is known."""
+
+import collections
+import contextlib
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import keras
+import tensorflow as tf
+
+__all__ = ["at_most", "load_weights"]
+
+
+@contextlib.contextmanager
+def at_most(elements: int) -> Iterator[None]:
+    """Within it, variables of more than `elements` numbers in all raise ValueError unallocated."""
+    left = elements
+
+    def create(next_creator, **kwargs):
+        nonlocal left
+        value = kwargs["initial_value"]
+        # In a graph of its own the initial value has a shape and takes no memory.
+        with tf.Graph().as_default():
+            shape = tf.convert_to_tensor(value() if callable(value) else value).shape
+        left -= shape.num_elements()
+        if left < 0:
+            raise ValueError(
+                f"Its config makes a model of more than the {elements} numbers that its weights "
+                "can hold. Do not use this preset unless you trust where it is from."
+            )
+        return next_creator(**kwargs)
+
+    with tf.variable_creator_scope(create):
+        yield
+
+
+def load_weights(model: keras.Model, path: str | Path):
+    """Loads a file of weights that holds exactly the shapes of the model's, each in plain storage.
+
+    Raises:
+        ValueError: other shapes, links, compression or storage elsewhere, or a damaged file.
+    """
+    found, wanted = _shapes(Path(path)), _shapes_of(model)
+    if found != wanted:
+        more, less = dict(found - wanted), dict(wanted - found)
+        raise ValueError(
+            f"{path} does not hold this model's weights: too many of the shapes {more or 'none'}, "
+            f"too few of {less or 'none'}. Get the preset again, or save the model again."
+        )
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of some layers that it finds no weights for, and leaves them as they are.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (KeyError, OSError, RuntimeError, UserWarning, ValueError) as error:
+        raise ValueError(f"{path} does not hold this model's weights: {error}.") from error
+
+
+def _shapes_of(model: keras.Model) -> collections.Counter:
+    """What Keras writes of the model; a layer inside a wrapper may be in it twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        model.save_weights(path)
+        return _shapes(path)
+
+
+def _shapes(path: Path) -> collections.Counter:
+    """How many datasets of each shape a file declares."""
+    shapes, seen = collections.Counter(), set()
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [file]
+            while groups:
+                for name, item in _members(groups.pop(), seen, path):
+                    if isinstance(item, h5py.Group):
+                        groups.append(item)
+                    elif problem := _problem(item):
+                        raise ValueError(f"{path} is refused: {name} {problem}.")
+                    else:
+                        shapes[item.shape] += 1
+    except (KeyError, OSError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}.") from error
+    return shapes
+
+
+def _members(group: h5py.Group, seen: set, path: Path) -> Iterator[tuple[str, h5py.HLObject]]:
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{path} is refused: {name!r} is a link, which is not followed.")
+        item = group[name]
+        address = h5py.h5o.get_info(item.id).addr
+        if address in seen:
+            raise ValueError(f"{path} is refused: {name!r} is in it twice.")
+        seen.add(address)
+        yield f"{group.name}/{name}", item
+
+
+def _problem(item) -> str | None:
+    if not isinstance(item, h5py.Dataset):
+        return "is no dataset"
+    if item.external or item.is_virtual:
+        return "is stored in another file"
+    if item.chunks is not None:
+        return "is in chunks or compressed; weights are stored plainly"
+    # Keras stores bfloat16 as two bytes without a type.
+    if (item.dtype.kind not in "fiub" and item.dtype != "V2") or item.shape is None:
+        return f"holds {item.dtype} and no numbers"
+    return None

@@ -1,0 +1,266 @@
+import json
+import os
+import rlcompleter
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tiny_zoo
+from tiny_zoo import Server, write_preset
+
+import keras_infomodels
+from keras_infomodels import cli, models, networks, zoo
+from keras_infomodels.zoo import cache, registry
+from keras_infomodels.zoo.download import DownloadError
+
+VAE_NAME = "vae_tiny"
+
+
+@pytest.fixture(scope="module")
+def model():
+    shared = {"image_shape": (4, 4, 1), "latent_dim": 3, "widths": (5,)}
+    return models.VAE(networks.MLPEncoder(**shared), networks.MLPDecoder(**shared))
+
+
+@pytest.fixture(scope="module")
+def served(model, tmp_path_factory):
+    """A folder as a server has it, with a registry beside it; one preset is a real model."""
+    folder = tmp_path_factory.mktemp("zoo")
+    model.save_to_preset(
+        folder / VAE_NAME,
+        description="a VAE\nof four pixels",
+        headline="1 nat",
+        training={"dataset": "mnist"},
+    )
+    (folder / VAE_NAME / "README.md").write_text("---\na: b\n---\n# vae_tiny\n\n\x1b[2JThe card.\n")
+    (folder / VAE_NAME / "samples.png").write_bytes(b"png")
+    write_preset(folder, "other_mnist")
+    for name in (VAE_NAME, "other_mnist"):
+        registry.register(folder / name, folder / "registry.json")
+    return folder
+
+
+@pytest.fixture
+def server(served, tmp_path, monkeypatch):
+    """The zoo's URL is a server that has what the registry says; the package bundles nothing."""
+    monkeypatch.setattr(registry, "PATH", served / "registry.json")
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.setattr(zoo, "PRESETS", tmp_path / "nothing")
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
+    monkeypatch.setenv("no_proxy", "*")
+    with Server(served).running() as server:
+        monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", server.url)
+        yield server
+
+
+@pytest.fixture
+def package(server, served, tmp_path, monkeypatch):
+    """The package's own presets: the model without its picture."""
+    shutil.copytree(served / VAE_NAME, tmp_path / "package" / VAE_NAME)
+    (tmp_path / "package" / VAE_NAME / "samples.png").unlink()
+    monkeypatch.setattr(zoo, "PRESETS", tmp_path / "package")
+    return tmp_path / "package"
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+    status = cli.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+# From a name to a model
+
+
+def test_a_name_becomes_a_model_by_one_download(server, model):
+    for load in (
+        keras_infomodels.from_preset,
+        keras_infomodels.load_model,
+        models.InfoVAE.from_preset,
+    ):
+        copy = load(VAE_NAME)
+        assert type(copy) is models.VAE
+        for ours, theirs in zip(model.get_weights(), copy.get_weights(), strict=True):
+            assert (ours == theirs).all()
+    assert len(server.requests) == len(registry.read()[VAE_NAME].files)
+    with pytest.raises(ValueError, match="is a VAE, not a GAN"):
+        models.GAN.from_preset(VAE_NAME)
+
+
+def test_a_folder_comes_first_then_the_cache_then_the_package_then_the_url(
+    server, package, served, tmp_path, monkeypatch
+):
+    assert zoo.locate(VAE_NAME) == package / VAE_NAME
+    assert server.requests == []
+    assert zoo.download(VAE_NAME) == cache.folder_of(registry.read()[VAE_NAME])
+    assert zoo.locate(VAE_NAME) == cache.folder_of(registry.read()[VAE_NAME])
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(served / VAE_NAME, VAE_NAME)
+    assert zoo.locate(VAE_NAME).resolve() == tmp_path / VAE_NAME
+    assert zoo.locate("other_mnist") == cache.folder_of(registry.read()["other_mnist"])
+
+
+def test_list_presets_lists_the_registry_and_completes_names(server):
+    names = zoo.list_presets()
+    assert names["other_mnist"] == "a tiny one"
+    assert names.other_mnist == "other_mnist"
+    completer = rlcompleter.Completer({"names": names})
+    assert completer.complete("names.other", 0) == "names.other_mnist"
+    with pytest.raises(AttributeError, match=r"no preset 'big_mnist'; there are: .*other_mnist"):
+        _ = names.big_mnist
+
+
+def test_a_class_lists_what_it_can_load(server, package):
+    assert set(models.VAE.presets) == {VAE_NAME, "other_mnist"}
+    assert set(models.InfoVAE.presets) == {VAE_NAME, "other_mnist"}
+    assert not models.GAN.presets
+    assert not models.MMDVAE.presets
+
+
+@pytest.mark.parametrize("name", ["other_mnit", "../etc", "/etc", "ETC", ""])
+def test_a_name_that_is_none(server, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="neither a preset folder") as caught:
+        zoo.locate(name)
+    assert "there are: other_mnist, vae_tiny" in str(caught.value)
+    assert ("Did you mean other_mnist?" in str(caught.value)) == (name == "other_mnit")
+    assert server.requests == []
+
+
+def test_a_download_that_was_corrupted_is_not_loaded(server):
+    server.faults, server.forever = [tiny_zoo.corrupt], True
+    with pytest.raises(DownloadError, match="another SHA-256"):
+        keras_infomodels.from_preset(VAE_NAME)
+
+
+# The hub
+
+
+def test_addresses_on_the_hub_are_pinned_and_need_its_client(monkeypatch):
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
+    for wrong in ("hf://a/b", "hf://a/b@main", "hf://a/../b@" + "0" * 40, "hf://a/b@" + "G" * 40):
+        with pytest.raises(ValueError, match="the 40 hexadecimal digits of a commit"):
+            keras_infomodels.load_model(wrong)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(DownloadError, match=r"pip install 'keras-infomodels\[hub\]'"):
+        keras_infomodels.load_model("hf://a/b@" + "0" * 40)
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "1")
+    with pytest.raises(DownloadError, match="OFFLINE is set; unset it"):
+        keras_infomodels.load_model("hf://a/b@" + "0" * 40)
+
+
+# The commands
+
+
+def test_list_is_a_table(server, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    status, out, _ = run(capsys, "list")
+    assert status == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["name", "data", "size", "headline", "good", "for"],
+        ["other_mnist", "mnist", "0.3", "MB", "2.5", "nats", "a", "tiny", "one"],
+        f"{VAE_NAME} mnist 0.0 MB 1 nat a VAE of four pixels".split(),
+    ]
+    monkeypatch.setenv("COLUMNS", "50")
+    assert "\n    a tiny one\n" in run(capsys, "list")[1]
+    assert server.requests == []
+
+
+def test_list_without_presets_says_how_to_train_one(tmp_path, monkeypatch, capsys):
+    (tmp_path / "registry.json").write_text('{"format": 1, "presets": {}}')
+    (tmp_path / "package" / "vae_mnist").mkdir(parents=True)
+    (tmp_path / "package" / "vae_mnist" / "recipe.toml").write_text("")
+    monkeypatch.setattr(registry, "PATH", tmp_path / "registry.json")
+    monkeypatch.setattr(zoo, "PRESETS", tmp_path / "package")
+    status, out, _ = run(capsys, "list")
+    assert status == 0
+    assert "infomodels train --recipe" in out
+    assert out.endswith("  vae_mnist\n")
+    assert run(capsys, "download", "--all")[2] == (
+        "infomodels: The zoo of this version has nothing to download.\n"
+    )
+
+
+def test_show_prints_the_card_and_where_the_pictures_are(server, capsys):
+    status, out, _ = run(capsys, "show", VAE_NAME)
+    folder = cache.folder_of(registry.read()[VAE_NAME])
+    assert status == 0
+    # Neither front matter nor what would clear the screen.
+    assert out.startswith("# vae_tiny\n\n [2JThe card.\n")
+    assert f"The preset is in {folder} (cache)" in out
+    assert out.endswith(f"  {folder / 'samples.png'}\n")
+
+
+def test_download_prints_the_folder_and_repeats_nothing(server, capsys):
+    folder = cache.folder_of(registry.read()[VAE_NAME])
+    assert run(capsys, "download", VAE_NAME)[:2] == (0, f"{folder}\n")
+    count = len(server.requests)
+    assert run(capsys, "download", VAE_NAME)[:2] == (0, f"{folder}\n")
+    assert len(server.requests) == count
+    status, out, _ = run(capsys, "download", "--all")
+    assert status == 0
+    assert len(out.splitlines()) == 2
+    status, _, err = run(capsys, "download", "vae_tniy")
+    assert status == 1
+    assert "Did you mean vae_tiny?" in err
+    status, _, err = run(capsys, "download")
+    assert status == 1
+    assert "there are: other_mnist, vae_tiny" in err
+
+
+def test_verify_compares_files_with_the_registry(server, capsys):
+    status, _, err = run(capsys, "verify", VAE_NAME)
+    assert status == 1
+    assert f"run `infomodels download {VAE_NAME}`" in err
+    folder = zoo.download(VAE_NAME)
+    status, out, _ = run(capsys, "verify", VAE_NAME)
+    assert status == 0
+    assert "All 5 files" in out
+    assert "not measured again" in out
+    (folder / "README.md").write_text("short")
+    (folder / "samples.png").unlink()
+    status, out, err = run(capsys, "verify", VAE_NAME)
+    assert status == 1
+    assert "README.md: has 5 bytes, not" in out
+    assert "samples.png: is missing" in out
+    assert "config.json: ok" in out
+    assert "2 of 5 files" in err
+    # Looking repairs nothing.
+    assert not (folder / "samples.png").exists()
+
+
+def test_verify_of_a_bundled_preset_and_of_a_folder(server, package, served, capsys):
+    assert "All 4 files" in run(capsys, "verify", VAE_NAME)[1]
+    (package / VAE_NAME / "README.md").write_text("other")
+    assert run(capsys, "verify", VAE_NAME)[0] == 1
+    # A folder alone says what config and weights should be.
+    assert "All 2 files" in run(capsys, "verify", package / VAE_NAME)[1]
+    (package / VAE_NAME / "model.weights.h5").unlink()
+    assert "model.weights.h5: is missing" in run(capsys, "verify", package / VAE_NAME)[1]
+    assert "model.weights.h5: is missing" in run(capsys, "verify", VAE_NAME)[1]
+
+
+def test_the_commands_do_not_load_tensorflow(server):
+    code = f"""
+import json, sys
+from pathlib import Path
+from keras_infomodels.zoo import registry
+registry.PATH = Path({str(registry.PATH)!r})
+from keras_infomodels.cli import main
+for arguments in (["list"], ["download", "{VAE_NAME}"], ["show", "{VAE_NAME}"],
+                  ["verify", "{VAE_NAME}"]):
+    assert main(arguments) == 0, arguments
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ
+    )
+    assert process.returncode == 0, process.stderr
+    for command in ("list", "show", "download", "verify"):
+        assert f"\n    {command} " in process.stdout
+    loaded = set(json.loads(process.stdout.splitlines()[-1]))
+    assert not loaded & {"tensorflow", "keras", "numpy", "h5py", "scipy", "huggingface_hub"}

@@ -1,0 +1,157 @@
+"""The commands `infomodels list | show | download | verify`. Nothing here loads TensorFlow."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from keras_infomodels import zoo
+from keras_infomodels.preset_files import check_table, mismatch, read_json, read_text
+from keras_infomodels.zoo import registry
+from keras_infomodels.zoo.cache import folder_of
+
+__all__ = ["add_parsers"]
+
+_HEADER = ("name", "data", "size", "headline", "good for")
+
+
+def add_parsers(commands):
+    """Adds the commands to the parser's subparsers."""
+    parser = commands.add_parser("list", help="list the pretrained models")
+    parser.set_defaults(run=_list)
+
+    parser = commands.add_parser("show", help="show the card of a pretrained model")
+    parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.set_defaults(run=_show)
+
+    parser = commands.add_parser(
+        "download",
+        help="download pretrained models",
+        description="Download presets into the cache, or go on where a download was interrupted.",
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="presets, or hf:// addresses")
+    parser.add_argument("--all", action="store_true", help="every preset of the zoo")
+    parser.set_defaults(run=_download)
+
+    parser = commands.add_parser(
+        "verify",
+        help="check the files of a pretrained model",
+        description="Compare the files of a preset with their checksums. It does not yet measure "
+        "the figures of the card again.",
+    )
+    parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.set_defaults(run=_verify)
+
+
+def _list(arguments: argparse.Namespace):
+    names, entries = zoo.list_presets(), registry.read()
+    if not names:
+        print(
+            "This version comes without pretrained models. To train one:\n"
+            "  infomodels train --recipe RECIPE --out DIR\n"
+            f"with a recipe.toml of {zoo.PRESETS}:\n  " + "\n  ".join(_recipes())
+        )
+        return
+    rows = [_HEADER]
+    for name, description in names.items():
+        entry = entries.get(name)
+        facts = (
+            (entry.dataset, f"{entry.bytes / 1e6:.1f} MB", entry.headline)
+            if entry
+            else ("-", "-", "not in the registry")
+        )
+        # One line a cell, whatever is in it.
+        rows.append(
+            tuple(" ".join(_printable(cell).split()) for cell in (name, *facts, description))
+        )
+    for line in _table(rows, shutil.get_terminal_size((100, 24)).columns):
+        print(line)
+
+
+def _recipes() -> list[str]:
+    return sorted(path.parent.name for path in zoo.PRESETS.glob("*/recipe.toml"))
+
+
+def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
+    """Aligned columns; what is longer than the terminal is on the last column's own line."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    fits = sum(widths) + 2 * len(widths) + max(len(row[-1]) for row in rows) <= width
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(size) for cell, size in zip(row[:-1], widths, strict=True)]
+        line = "  ".join(cells)
+        lines += [f"{line}  {row[-1]}".rstrip()] if fits else [line.rstrip(), f"    {row[-1]}"]
+    return lines
+
+
+def _show(arguments: argparse.Namespace):
+    folder, where = zoo.find(arguments.name) or (zoo.locate(arguments.name), "cache")
+    print(_printable(_body(read_text(folder, "README.md"))))
+    pictures = sorted(folder.rglob("*.png"))
+    print(f"The preset is in {folder} ({where}); its pictures:")
+    for path in pictures:
+        print(f"  {_printable(str(path))}")
+    if not pictures:
+        print("  none here; `infomodels download` gets those that the zoo has")
+
+
+def _body(card: str) -> str:
+    """A card without its front matter."""
+    if card.startswith("---\n") and "\n---\n" in card[4:]:
+        return card[4:].partition("\n---\n")[2].strip()
+    return card.strip()
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, with which a card could write to the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+
+
+def _download(arguments: argparse.Namespace):
+    entries = registry.read()
+    names = list(entries) if arguments.all else arguments.names
+    if not names:
+        raise ValueError(
+            "The zoo of this version has nothing to download."
+            if arguments.all
+            else f"Say which: infomodels download NAME, or --all; there are: "
+            f"{', '.join(entries) or 'none yet'}."
+        )
+    for name in names:
+        print(zoo.download(name))
+
+
+def _verify(arguments: argparse.Namespace):
+    folder, expected, source = _expected(arguments.name)
+    problems = {name: mismatch(folder, name, facts) for name, facts in sorted(expected.items())}
+    for name, problem in problems.items():
+        print(f"{name}: {problem or 'ok'}")
+    wrong = [name for name, problem in problems.items() if problem]
+    if wrong:
+        raise ValueError(
+            f"{len(wrong)} of {len(problems)} files in {folder} are not what {source} says. Get "
+            "the preset again."
+        )
+    print(
+        f"All {len(problems)} files in {folder} are what {source} says. The figures of the card "
+        "were not measured again: this version cannot do that yet."
+    )
+
+
+def _expected(name: str) -> tuple[Path, dict, str]:
+    """Where a preset is, its table of files and who says so; damaged copies are looked at too."""
+    entry = registry.read().get(name)
+    if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
+        return folder_of(entry), dict(entry.files), "the registry"
+    place = zoo.find(name)
+    if place is None:
+        todo = f"run `infomodels download {name}`" if entry else "see `infomodels list`"
+        raise FileNotFoundError(f"There is no preset {name} on this machine; {todo}.")
+    folder, where = place
+    stated = check_table(read_json(folder, "metadata.json").get("files"))
+    if entry is None or where == "folder":
+        return folder, stated, "metadata.json"
+    # A wheel bundles some of the files.
+    there = {
+        key: facts for key, facts in entry.files.items() if key in stated or (folder / key).exists()
+    }
+    return folder, there, "the registry"

@@ -1,0 +1,176 @@
+"""The presets that this version knows, with the size and SHA-256 of their files. No TensorFlow."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from keras_infomodels.preset_files import (
+    NEEDED,
+    check_file_name,
+    check_format,
+    check_table,
+    fingerprint,
+    read_json,
+)
+
+__all__ = ["PATH", "Entry", "check_name", "read", "register"]
+
+PATH = Path(__file__).parent / "registry.json"
+"""The registry of the package."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,79}")
+_LEFT_OUT = ("run",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A preset as the registry pins it.
+
+    Attributes:
+        name: of the preset and its folder.
+        description: what it is good for, in one line.
+        class_name: of the model.
+        dataset: what it was trained on.
+        headline: its most telling figure, with unit.
+        files: {name: {"sha256": ..., "bytes": ...}}.
+    """
+
+    name: str
+    description: str
+    class_name: str
+    dataset: str
+    headline: str
+    files: Mapping[str, Mapping]
+
+    def __post_init__(self):
+        check_name(self.name)
+        check_table(self.files)
+        if missing := {*NEEDED, "metadata.json"} - set(self.files):
+            raise ValueError(f"The preset {self.name} lacks {', '.join(sorted(missing))}.")
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(expected["bytes"] for expected in self.files.values())
+
+    @property
+    def revision(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of the table of files."""
+        table = json.dumps(self.files, sort_keys=True).encode()
+        return hashlib.sha256(table).hexdigest()[:12]
+
+
+def check_name(name: str) -> str:
+    """The name, if a preset can have it.
+
+    Raises:
+        ValueError: it is anything but lower-case letters, digits and underscores.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"A preset's name is lower-case letters, digits and underscores, got {name!r}."
+        )
+    return name
+
+
+def read(path: str | Path | None = None) -> dict[str, Entry]:
+    """The presets by name.
+
+    Args:
+        path: a registry file; None is `PATH`.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = Path(PATH if path is None else path)
+    document = read_json(path.parent, path.name)
+    check_format(document, path)
+    entries = {}
+    for name, values in document.get("presets", {}).items():
+        try:
+            stated = values.pop("revision")
+            entries[name] = Entry(name, **values)
+        except (TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"{path} is damaged at {name}: {error!r}.") from error
+        if entries[name].revision != stated:
+            raise ValueError(
+                f"{path} is damaged at {name}: its files make revision "
+                f"{entries[name].revision}, not {stated}. Register the preset again."
+            )
+    return entries
+
+
+def register(folder: str | Path, path: str | Path | None = None) -> Entry:
+    """Writes the entry of a preset from its folder, replacing an older one.
+
+    All files count but those of `run/` and hidden ones. metadata.json has to say `description`,
+    `headline` and `training.dataset`.
+
+    Args:
+        folder: the preset's; its name is the preset's.
+        path: a registry file; None is `PATH`.
+
+    Raises:
+        FileNotFoundError: the folder is no preset, or lacks weights.
+        ValueError: links, a file that metadata.json does not describe, or facts left out.
+    """
+    folder = Path(folder).resolve()
+    path = Path(PATH if path is None else path)
+    config = read_json(folder, "config.json")
+    facts = read_json(folder, "metadata.json")
+    check_format(config, folder)
+    described = {
+        "description": facts.get("description"),
+        "headline": facts.get("headline"),
+        "dataset": (facts.get("training") or {}).get("dataset"),
+    }
+    if missing := [key for key, value in described.items() if not isinstance(value, str)]:
+        raise ValueError(
+            f"{folder / 'metadata.json'} does not say {', '.join(missing)}; give them to "
+            "save_to_preset."
+        )
+    files = {name: fingerprint(folder, name) for name in _names(folder)}
+    stated = check_table(facts.get("files"))
+    for name in NEEDED:
+        if name not in files:
+            raise FileNotFoundError(f"{folder} lacks {name}.")
+        if files[name] != stated.get(name):
+            raise ValueError(
+                f"{folder / name} is not the file that metadata.json describes; save again."
+            )
+    entry = Entry(folder.name, class_name=config.get("class_name"), files=files, **described)
+    others = read(path) if path.exists() else {}
+    _write(others | {entry.name: entry}, path)
+    return entry
+
+
+def _names(folder: Path) -> list[str]:
+    names = []
+    for parent, folders, files in os.walk(folder):
+        inside = Path(parent).relative_to(folder)
+        if linked := [name for name in folders if (Path(parent) / name).is_symlink()]:
+            raise ValueError(f"{Path(parent) / linked[0]} is a link; a preset has none.")
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and name not in _LEFT_OUT
+        ]
+        names += [
+            check_file_name((inside / name).as_posix())
+            for name in files
+            if not name.startswith(".")
+        ]
+    return sorted(names)
+
+
+def _write(entries: Mapping[str, Entry], path: Path):
+    presets = {
+        name: {key: value for key, value in dataclasses.asdict(entry).items() if key != "name"}
+        | {"revision": entry.revision}
+        for name, entry in sorted(entries.items())
+    }
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"format": 1, "presets": presets}, indent=1) + "\n")
+    os.replace(temporary, path)
