@@ -76,6 +76,27 @@ errors are fewest, by the labels of these images, which training did not see.
 """
 
 
+def _seeds(facts: dict) -> str:
+    if "seeds" not in facts:
+        return ""
+    seeds = facts["seeds"]
+    names = list(seeds["rows"][0])
+    header = " | ".join(name.replace("_", " ") for name in names)
+    rows = "\n".join(
+        "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
+    )
+    return f"""
+## The seeds
+
+These weights are seed {seeds["chosen"]}, chosen by `{seeds["by"]}` after the last epoch, on
+images held out of training; the test images and all labels took no part in the choice.
+
+| {header} |
+|{"---|" * len(names)}
+{rows}
+"""
+
+
 def _kind_of_information(metrics: dict) -> str:
     if "information_category" in metrics:
         return "The category's information is that of these examples, exactly."
@@ -99,7 +120,7 @@ datasets: [{recipe.dataset}]
 # {name}
 
 {_TITLES.get(recipe.model, recipe.model)} with {_latents(recipe)}, trained on
-{recipe.dataset}; {facts["parameters"]:,} parameters.
+{recipe.dataset}; {facts["parameters"]:,} parameters. {recipe.description or ""}
 
 ## Figures
 
@@ -109,7 +130,7 @@ On the split `{split}`, looked at once, after training; one run, seed {recipe.se
 | term | value | unit |
 |---|---|---|
 {rows}
-{_clusters(facts)}
+{_clusters(facts)}{_seeds(facts)}
 ## Training
 
 {training["epochs"]} epochs of {training["steps_per_epoch"]} steps, the last

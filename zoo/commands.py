@@ -1,4 +1,4 @@
-"""The commands `infomodels list | show | download | verify`. Nothing here loads TensorFlow."""
+"""The commands `infomodels list | show | download | verify | build`; TensorFlow is for `build`."""
 
 import argparse
 import shutil
@@ -40,6 +40,19 @@ def add_parsers(commands):
     )
     parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
     parser.set_defaults(run=_verify)
+
+    parser = commands.add_parser(
+        "build",
+        help="make a pretrained model of a checkout from its recipe",
+        description="Train the recipe of a preset, choose a seed without labels, export, write the "
+        "card and the registry.",
+    )
+    parser.add_argument("name", metavar="NAME", help="folder of zoo/presets with a recipe.toml")
+    parser.add_argument("--seeds", default="0", metavar="0-4", help="to train (default: 0)")
+    parser.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
+    parser.add_argument("--out", help="folder of the runs (default: runs/NAME)")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.set_defaults(run=_build)
 
 
 def _list(arguments: argparse.Namespace):
@@ -135,6 +148,17 @@ def _verify(arguments: argparse.Namespace):
         f"All {len(problems)} files in {folder} are what {source} says. The figures of the card "
         "were not measured again: this version cannot do that yet."
     )
+
+
+def _build(arguments: argparse.Namespace):
+    from keras_infomodels.zoo.recipes import parse_seeds
+    from keras_infomodels.zoo.release import release
+
+    seeds = parse_seeds(arguments.seeds)
+    folder = release(
+        arguments.name, seeds, arguments.out, arguments.data_dir, resume=arguments.resume
+    )
+    print(f"The preset is in {folder}; commit it with the registry.")
 
 
 def _expected(name: str) -> tuple[Path, dict, str]:

@@ -31,6 +31,7 @@ class Recipe:
     Attributes:
         model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan" or
             "infogan".
+        description: what the preset is for, in one line.
         dataset: what `datasets.load` takes.
         train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
             once, after training.
@@ -141,6 +142,7 @@ class Recipe:
     dtype: str | None = None
     patience: int | None = None
     seed: int = 0
+    description: str | None = None
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

@@ -1,0 +1,75 @@
+"""From a recipe to a preset of the zoo."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_infomodels
+from keras_infomodels.export.runtime import Runtime
+from keras_infomodels.zoo import registry
+from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.release import release
+
+TINY = {"widths": (3, 4, 8), "noise_dim": 2, "categories": 2, "batch_size": 6, "epochs": 1}
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of 60 images with labels."""
+    random = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for label, low in (("a", 0), ("b", 150)):
+            for i in range(15):
+                image = random.integers(low, low + 100, size=(8, 8, 1)).astype(np.uint8)
+                path = tmp_path / "images" / part / label / f"{i}.png"
+                tf.io.write_file(str(path), tf.io.encode_png(image))
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def presets(images, tmp_path):
+    recipe = Recipe.of("infogan", dataset=str(images), description="for tests", **TINY)
+    (tmp_path / "presets" / "tiny").mkdir(parents=True)
+    (tmp_path / "presets" / "tiny" / "recipe.toml").write_text(recipe.to_toml())
+    return tmp_path / "presets"
+
+
+@pytest.mark.slow
+def test_a_recipe_becomes_a_registered_preset_with_its_best_seed(presets, tmp_path):
+    runs, table = tmp_path / "runs", tmp_path / "registry.json"
+    folder = release("tiny", [3, 4], runs, presets=presets, table=table)
+    scores = {}
+    for seed in (3, 4):
+        with (runs / f"seed_{seed}" / "run" / "history.csv").open(newline="") as file:
+            scores[seed] = float(list(csv.DictReader(file))[-1]["val_information_real_category"])
+    best = max(scores, key=scores.get)
+    assert scores[3] != scores[4]
+
+    own = keras_infomodels.load_model(runs / f"seed_{best}")
+    model = keras_infomodels.load_model(folder)
+    latents = model.latents.join(model.latents.sample(3, [0, 1]))
+    np.testing.assert_array_equal(model(latents), own(latents))
+
+    facts = json.loads((folder / "metadata.json").read_text())
+    assert facts["seeds"]["chosen"] == best
+    assert [row["seed"] for row in facts["seeds"]["rows"]] == [3, 4]
+    error = facts["clusters"]["one_to_one_error"]
+    entry = registry.read(table)["tiny"]
+    assert entry.headline == f"{100 * error:.2f} % test error without labels"
+    assert entry.description == "for tests"
+    assert {"model.tflite", "README.md", "samples.png", "recipe.toml"} <= set(entry.files)
+    card = (folder / "README.md").read_text()
+    assert f"These weights are seed {best}, chosen by `val_information_real_category`" in card
+    assert Runtime(folder / "model.tflite").generate(2, seed=0).shape == (2, 8, 8, 1)
+
+
+def test_what_has_no_recipe_or_no_description_is_refused(presets, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there are: tiny"):
+        release("tinny", [0], tmp_path, presets=presets, table=tmp_path / "registry.json")
+    path = presets / "tiny" / "recipe.toml"
+    path.write_text(path.read_text().replace('description = "for tests"\n', ""))
+    with pytest.raises(ValueError, match="has no description"):
+        release("tiny", [0], tmp_path, presets=presets, table=tmp_path / "registry.json")

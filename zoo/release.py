@@ -1,0 +1,96 @@
+"""Makes a preset of the zoo from its recipe: train, choose a seed, export, describe, register."""
+
+import csv
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+from keras_infomodels.export import to_tflite
+from keras_infomodels.presets import load_model, save_to_preset
+from keras_infomodels.zoo import PRESETS, registry
+from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.seeds import train_seeds
+
+__all__ = ["release"]
+
+_OWN = ("format", "versions", "parameters", "files")
+"""What `save_to_preset` writes by itself."""
+
+
+def release(
+    name: str,
+    seeds: list[int],
+    runs: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    resume: bool = False,
+    presets: Path = PRESETS,
+    table: Path = registry.PATH,
+) -> Path:
+    """Trains a preset's recipe with several seeds and makes the best one the preset.
+
+    The best is the one of the highest `val_information_real_<category>` after training, which is
+    known without labels, or of the lowest `val_loss` where there is no such thing; the test images
+    and all labels take no part. The card lists every seed. Seeds that are finished are not trained
+    again.
+
+    Args:
+        name: of a folder of `presets` with a recipe.toml, which says a `description`.
+        seeds: to train.
+        runs: where the runs go; None is runs/NAME.
+        data_dir: see `datasets.load`.
+        resume: goes on with a run that was interrupted.
+        presets: the folder of all presets.
+        table: the registry.
+
+    Returns:
+        The preset's folder, with config, weights, metadata, card, pictures and a float16 `.tflite`.
+
+    Raises:
+        FileNotFoundError: no such recipe.
+        ValueError: a recipe without description.
+    """
+    folder = Path(presets) / name
+    if not (folder / "recipe.toml").is_file():
+        known = sorted(path.parent.name for path in Path(presets).glob("*/recipe.toml"))
+        raise FileNotFoundError(f"There is no recipe {name!r}; there are: {', '.join(known)}.")
+    recipe = Recipe.load(folder / "recipe.toml")
+    if recipe.description is None:
+        raise ValueError(f"{folder / 'recipe.toml'} has no description: a line of what it is for.")
+    runs = Path("runs") / name if runs is None else Path(runs)
+    rows = train_seeds(recipe, seeds, runs, data_dir, resume)
+    chosen = _choose(rows, runs)
+    source = runs / f"seed_{chosen['seeds']['chosen']}"
+    facts = json.loads((source / "metadata.json").read_text())
+    facts = {key: value for key, value in facts.items() if key not in _OWN} | chosen
+    facts |= {"description": recipe.description, "headline": _headline(facts)}
+    model = load_model(source)
+    save_to_preset(model, folder, **facts)
+    for picture in sorted((source / "run").glob("*.png")):
+        shutil.copyfile(picture, folder / picture.name)
+    write_card(folder, dataclasses.replace(recipe, seed=chosen["seeds"]["chosen"]))
+    to_tflite(model, folder / "model.tflite", "float16", preset=folder)
+    registry.register(folder, table)
+    return folder
+
+
+def _choose(rows: list[dict], runs: Path) -> dict:
+    """{"seeds": which was chosen, by what, and the figures of all}."""
+    for row in rows:
+        with (runs / f"seed_{row['seed']}" / "run" / "history.csv").open(newline="") as file:
+            last = list(csv.DictReader(file))[-1]
+        by = next((key for key in last if key.startswith("val_information_real_")), "val_loss")
+        row[by] = float(last[by])
+    best = (min if by == "val_loss" else max)(rows, key=lambda row: row[by])
+    shown = ["seed", by, "one_to_one_error" if "one_to_one_error" in best else "loss"]
+    table = [{key: row[key] for key in shown} for row in rows]
+    return {"seeds": {"chosen": best["seed"], "by": by, "rows": table}}
+
+
+def _headline(facts: dict) -> str:
+    if clusters := facts.get("clusters"):
+        return f"{100 * clusters['one_to_one_error']:.2f} % test error without labels"
+    metrics = facts["metrics"]
+    shown = [key for key in ("reconstruction", "rate", "discriminator_loss") if key in metrics]
+    return ", ".join(f"{key.replace('_', ' ')} {metrics[key]:.1f} nats" for key in shown)
