@@ -4,8 +4,10 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["add_parsers", "recipe_images"]
 
@@ -100,7 +102,7 @@ def _export(arguments: argparse.Namespace):
 
 def recipe_images(
     source: Path, dataset: str | None, data_dir: str | None, calibrate: bool
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+) -> "tuple[np.ndarray | None, np.ndarray | None]":
     """Test images to compare on, and training images to calibrate on: up to 1,000 float32 each.
 
     Args:
@@ -112,6 +114,8 @@ def recipe_images(
     Returns:
         None for both where there is neither a recipe nor a data set.
     """
+    import numpy as np
+
     from keras_infomodels import datasets, zoo
     from keras_infomodels.zoo.recipes import Recipe
 
@@ -134,7 +138,7 @@ def recipe_images(
     return load(splits[0]), load(splits[1]) if calibrate else None
 
 
-def _data(arguments, source: Path, model) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _data(arguments, source: Path, model) -> "tuple[np.ndarray | None, np.ndarray | None]":
     """The images of `recipe_images`; none where the data are not at hand and not needed."""
     int8 = arguments.quantize == "int8"
     try:
@@ -153,6 +157,8 @@ def _data(arguments, source: Path, model) -> tuple[np.ndarray | None, np.ndarray
 
 
 def _run(arguments: argparse.Namespace):
+    import numpy as np
+
     from keras_infomodels.export.runtime import Runtime
 
     runtime = Runtime(arguments.file, arguments.threads, arguments.isolated)
@@ -178,8 +184,10 @@ def _run(arguments: argparse.Namespace):
     print(f"{out}: {shapes}")
 
 
-def _write(out: Path, outputs: dict[str, np.ndarray]):
+def _write(out: Path, outputs: "dict[str, np.ndarray]"):
     """Writes the file beside its place, then moves it there."""
+    import numpy as np
+
     from keras_infomodels.export.png import grid, png
 
     out.parent.mkdir(parents=True, exist_ok=True)

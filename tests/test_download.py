@@ -481,13 +481,17 @@ def read_only(entry, monkeypatch):
             folder.chmod(0o755)
 
 
-NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+# Root may write anywhere, so its child becomes nobody, once Python's own files have been read.
+AS_NOBODY = CODE.replace(
+    "print(zoo", "import os\nos.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\nprint(zoo", 1
+)
+UNPRIVILEGED = AS_NOBODY if os.geteuid() == 0 else CODE
 
 
 def test_a_read_only_cache_is_used_and_not_written(entry, tmp_path, read_only):
     with serve(tmp_path) as server:
         read_only.chmod(0o555)
-        error = last_line(start(server, **NOBODY))
+        error = last_line(start(server, code=UNPRIVILEGED))
         assert f"could not be put into the cache {read_only}" in error
         assert "set KERAS_INFOMODELS_HOME to a folder where you may write" in error
         assert server.requests == []
@@ -495,7 +499,7 @@ def test_a_read_only_cache_is_used_and_not_written(entry, tmp_path, read_only):
         cache.fetch(entry, [server.url], FAST)
         for folder in (read_only, *(path for path in read_only.rglob("*") if path.is_dir())):
             folder.chmod(0o555)
-        out, err = start(server, **NOBODY).communicate(timeout=60)
+        out, err = start(server, code=UNPRIVILEGED).communicate(timeout=60)
         assert out.splitlines()[0] == str(cache.folder_of(entry)), err
 
 

@@ -144,6 +144,7 @@ def test_a_broken_off_infogan_resumes_to_the_same_bits(recipe, tmp_path, monkeyp
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_the_start_that_says_most_about_real_images_is_gone_on_with(recipe, tmp_path):
     wanted = Recipe.load(recipe, starts=3, start_epochs=1)
     model = train(wanted, tmp_path / "run")
