@@ -481,9 +481,12 @@ def read_only(entry, monkeypatch):
             folder.chmod(0o755)
 
 
-# Root may write anywhere, so its child becomes nobody, once Python's own files have been read.
+# Root may write anywhere, so its child becomes nobody, who may not be able to read this checkout.
 AS_NOBODY = CODE.replace(
-    "print(zoo", "import os\nos.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\nprint(zoo", 1
+    "print(zoo",
+    "import os\nzoo.PRESETS = registry.PATH.parent\n"
+    "os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\nprint(zoo",
+    1,
 )
 UNPRIVILEGED = AS_NOBODY if os.geteuid() == 0 else CODE
 
