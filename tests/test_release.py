@@ -63,6 +63,7 @@ def test_a_recipe_becomes_a_registered_preset_with_its_best_seed(presets, tmp_pa
     assert {"model.tflite", "README.md", "samples.png", "recipe.toml"} <= set(entry.files)
     card = (folder / "README.md").read_text()
     assert f"These weights are seed {best}, chosen by `val_information_real_category`" in card
+    assert f"seed {best}, one of 2 runs" in card
     assert Runtime(folder / "model.tflite").generate(2, seed=0).shape == (2, 8, 8, 1)
 
 

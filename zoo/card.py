@@ -76,6 +76,12 @@ errors are fewest, by the labels of these images, which training did not see.
 """
 
 
+def _run(recipe: Recipe, facts: dict) -> str:
+    if "seeds" not in facts:
+        return f"one run, seed {recipe.seed}"
+    return f"seed {recipe.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
+
+
 def _seeds(facts: dict) -> str:
     if "seeds" not in facts:
         return ""
@@ -124,7 +130,7 @@ datasets: [{recipe.dataset}]
 
 ## Figures
 
-On the split `{split}`, looked at once, after training; one run, seed {recipe.seed}.
+On the split `{split}`, looked at once, after training; {_run(recipe, facts)}.
 {_protocol(recipe, metrics)}
 
 | term | value | unit |
