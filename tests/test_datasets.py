@@ -204,7 +204,10 @@ def idx(array):
 @pytest.fixture
 def raw_mnist(tmp_path):
     """A folder with 20 + 10 images of noise in MNIST's own files."""
-    folder = tmp_path / "raw" / "mnist"
+    return write_raw(tmp_path / "raw" / "mnist")
+
+
+def write_raw(folder):
     folder.mkdir(parents=True)
     images = rng.integers(0, 256, size=(30, 28, 28))
     for part, rows in (("train", slice(20)), ("t10k", slice(20, 30))):
@@ -223,13 +226,25 @@ def fake_checksums(builder_class, paths):
     )
 
 
+def load_raw(name, folder):
+    sizes = mock.patch.multiple(
+        tfds.image_classification.mnist, _TRAIN_EXAMPLES=20, _TEST_EXAMPLES=10
+    )
+    with fake_checksums(type(tfds.builder(name)), folder.iterdir()), sizes:
+        return datasets.load_arrays(name, "train", data_dir=folder.parent)
+
+
+def test_sets_whose_files_have_the_same_names_are_not_mixed_up(raw_mnist):
+    folder, digits = raw_mnist
+    garments_folder, garments = write_raw(folder.parent / "fashion_mnist")
+    for path, images in ((folder, digits), (garments_folder, garments)):
+        loaded, _ = load_raw(path.name, path)
+        assert {a.tobytes() for a in loaded} == {a.astype(np.uint8).tobytes() for a in images[:20]}
+
+
 def test_canonical_files_go_through_tfds_preparation_once(raw_mnist):
     folder, images = raw_mnist
-    builder = tfds.builder("mnist")
-    module = tfds.image_classification.mnist
-    sizes = mock.patch.multiple(module, _TRAIN_EXAMPLES=20, _TEST_EXAMPLES=10)
-    with fake_checksums(type(builder), folder.iterdir()), sizes:
-        loaded, labels = datasets.load_arrays("mnist", "train", data_dir=folder.parent)
+    loaded, labels = load_raw("mnist", folder)
     by_label = np.argsort(labels, kind="stable")
     assert loaded.shape == (20, 28, 28, 1)
     assert {a.tobytes() for a in loaded} == {a.astype(np.uint8).tobytes() for a in images[:20]}

@@ -193,7 +193,11 @@ def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
                     shutil.copyfileobj(packed, plain)
         config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False)
         try:
-            builder.download_and_prepare(download_config=config)
+            # Not TFDS's own folder: it keeps what it unpacked by file name alone, and would there
+            # take MNIST's files for those of Fashion-MNIST, whose names are the same.
+            builder.download_and_prepare(
+                download_dir=Path(folder) / ".downloads", download_config=config
+            )
         except NonMatchingChecksumError as error:
             raise ValueError(
                 f"A file in {raw} is not the published one of {builder.name}: its checksum "
