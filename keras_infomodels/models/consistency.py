@@ -6,6 +6,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_infomodels.models.gradients import gradient
+
 __all__ = ["MOVES", "adversarial_shift", "category_consistency", "moved", "random_affine"]
 
 MOVES = ("adversarial", "affine", "both")
@@ -78,7 +80,7 @@ def adversarial_shift(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(direction)
         distance = _divergence(logits, classify(images + radius * direction))
-    direction = _unit(tape.gradient(distance, direction))
+    direction = _unit(gradient(tape, distance, direction))
     return images + radius * tf.stop_gradient(direction)
 
 

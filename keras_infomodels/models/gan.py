@@ -11,6 +11,7 @@ from keras_infomodels.callbacks import StopOnSaturation
 from keras_infomodels.datasets.batches import check_images
 from keras_infomodels.distributions import Code, Latents, check_range
 from keras_infomodels.models.checks import check_gan
+from keras_infomodels.models.gradients import gradient
 from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.models.signatures import gan_signatures
@@ -182,7 +183,7 @@ class GAN(LedgerModel):
             if self.r1:
                 tape.watch(x)
             outputs = self.judge(x, training)
-        slope = {"slope": _norm(tape.gradient(outputs["logits"], x))} if self.r1 else {}
+        slope = {"slope": _norm(gradient(tape, outputs["logits"], x))} if self.r1 else {}
         return {"images": x, "outputs": outputs, **slope}
 
     def sample_latents(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
@@ -259,10 +260,10 @@ class GAN(LedgerModel):
         with tf.GradientTape() as tape:
             tape.watch(points)
             logits = self.judge(points, training)["logits"]
-        return _norm(tape.gradient(logits, points))
+        return _norm(gradient(tape, logits, points))
 
 
-def _norm(gradient: tf.Tensor) -> tf.Tensor:
+def _norm(slope: tf.Tensor) -> tf.Tensor:
     """Euclidean norm of each example, (batch,); its own gradient is finite at 0."""
-    squares = tf.reduce_sum(tf.cast(gradient, tf.float32) ** 2, range(1, len(gradient.shape)))
+    squares = tf.reduce_sum(tf.cast(slope, tf.float32) ** 2, range(1, len(slope.shape)))
     return tf.sqrt(squares + 1e-12)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
 from keras_infomodels.datasets.batches import epoch_variable, is_repeatable, order_of_epoch_0
+from keras_infomodels.models.gradients import gradient
 
 __all__ = ["LedgerModel", "Player"]
 
@@ -167,6 +168,7 @@ class LedgerModel(keras.Model):
 
         A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
         a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
+        One seed gives the same bits again on the same machine.
         """
         for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
             self.check_data(data)
@@ -199,15 +201,15 @@ class LedgerModel(keras.Model):
             ]
         # All gradients before the first update.
         gradients = [
-            tape.gradient(loss, player.variables())
+            gradient(tape, loss, player.variables())
             for loss, player in zip(losses, players, strict=True)
         ]
         finite = self._are_finite(gradients, optimizers)
         terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
         def update():
-            for player, optimizer, gradient in zip(players, optimizers, gradients, strict=True):
-                optimizer.apply(gradient, player.variables())
+            for player, optimizer, own in zip(players, optimizers, gradients, strict=True):
+                optimizer.apply(own, player.variables())
 
         # The metrics are means over the epoch: what is not finite stays so until it is noticed.
         so_far = [metric.result() for metric in self._metrics_by_name.values()]
