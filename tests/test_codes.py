@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -82,6 +83,53 @@ def test_beta_is_scipys():
     np.testing.assert_allclose(
         code.log_prob(raw, c), expected.logpdf(c[:, 0]), rtol=1e-3, atol=1e-3
     )
+
+
+@pytest.mark.parametrize("floor", [0.02, 0.1, 0.5])
+def test_mean_and_deviation_of_a_beta_are_those_of_its_concentrations(floor):
+    code = Code("c", Uniform(), min_stddev=floor)
+    lean, log_width = np.meshgrid(np.linspace(-15, 15, 61), np.linspace(-9, 25, 35))
+    raw = tf.constant(np.stack([lean.ravel(), log_width.ravel()], 1), tf.float32)
+    mean, stddev = (x[:, 0].numpy() for x in code.mean_and_stddev(raw))
+    s, width = lean.ravel() * (1 + np.abs(lean.ravel())), np.exp(np.minimum(log_width.ravel(), 20))
+    most = 1 / floor**2 - 3
+    shrink = most / (most + np.abs(s) + 2 * width)
+    beta = stats.beta(
+        1 + shrink * ((np.abs(s) + s) / 2 + width), 1 + shrink * ((np.abs(s) - s) / 2 + width)
+    )
+    np.testing.assert_allclose(mean, 2 * beta.mean() - 1, atol=2e-5)
+    np.testing.assert_allclose(stddev, 2 * beta.std(), rtol=2e-3)
+    assert np.all(np.abs(stddev - 2 * beta.std()) < 1e-4)
+
+
+def test_256_levels_hold_mean_and_deviation_of_a_beta():
+    code = Code("c", Uniform(), min_stddev=0.1)
+    raw = np.random.default_rng(0).normal(size=(500, 2)) * (4.0, 1.5) + (0.0, 2.0)
+    raw = raw.astype(np.float32)
+    function = tf.function(lambda raw: tf.concat(code.mean_and_stddev(raw), 1))
+    concrete = function.get_concrete_function(tf.TensorSpec((500, 2)))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: [[raw]]
+    with warnings.catch_warnings(action="ignore"):  # it expects figures of the input itself
+        interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], raw)
+    interpreter.invoke()
+    mean, stddev = interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).T
+    expected_mean, expected_stddev = (x[:, 0].numpy() for x in code.mean_and_stddev(raw))
+    np.testing.assert_allclose(mean, expected_mean, atol=0.1)
+    np.testing.assert_allclose(stddev, expected_stddev, atol=0.05)
+    assert np.abs(mean - expected_mean).mean() < 0.02
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "fixed_gaussian"])
+def test_mean_and_deviation_of_a_gaussian(posterior):
+    code = Code("c", Normal(), posterior=posterior, min_stddev=0.2)
+    mean, stddev = code.mean_and_stddev(tf.constant([[1.5, 0.0]])[:, : code.parameters])
+    assert mean.numpy().item() == 1.5
+    expected = 0.2 + (np.log(2) if posterior == "gaussian" else 0)
+    assert stddev.numpy().item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_code_that_is_ignored_can_be_found_again():

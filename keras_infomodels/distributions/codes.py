@@ -188,6 +188,39 @@ class Code(Spec):
             c = tf.clip_by_value(c, _EDGE - 1, 1 - _EDGE)
         return self.infer(raw).log_prob(c)
 
+    def mean_and_stddev(self, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and standard deviation of `infer(raw)` of a continuous code, each (batch, 1).
+
+        A Beta's are written by logarithms and logistic functions, whose ranges are narrow: the 256
+        levels of an int8 export hold them, where concentrations of 0 to 100 lose both ends.
+        """
+        if self.posterior != "beta":
+            q = self.infer(raw)
+            return q.mean(), q.stddev()
+        # No minimum or maximum of what is far from 0: TFLite gives its inputs the range of its
+        # output, which would cut off the other number of the head too.
+        raw = tf.cast(raw, tf.float32)
+        lean, log_width = raw[:, :1], raw[:, 1:]
+        size = tf.abs(lean)
+        # With s = lean (1 + |lean|) and r = |s| + 2 width, a - b : a + b - 2 = s : r, and the mean
+        # is s / (2 + r / most), where most is the limit of the mean at the narrowest.
+        most = 1 / (1 + 2 / self._sharpest)
+        log_rest = math.log(2 * most) + _softplus(log_width - math.log(most))
+
+        def log_spread(side):
+            return tf.math.log(side + 1e-6) + tf.math.log(1 + side)
+
+        above, below = (
+            tf.sigmoid(log_spread(side) - log_rest)
+            for side in ((size + lean) / 2, (size - lean) / 2)
+        )
+        mean = most * (above - below)
+        log_double = log_width + math.log(2)
+        log_r = log_double + _softplus(log_spread(size) - log_double)
+        log_total = tf.math.log(3 + self._sharpest * tf.sigmoid(log_r - math.log(self._sharpest)))
+        log_square = tf.math.log(1 - mean) + tf.math.log(1 + mean)
+        return mean, tf.exp((log_square - log_total) / 2)
+
     def _concentrations(self, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Both concentrations of a Beta, less 1: at least 0, their sum at most `_sharpest`.
 
@@ -218,6 +251,11 @@ class Code(Spec):
     @classmethod
     def from_config(cls, config: dict) -> "Code":
         return cls(**config | {"prior": keras.saving.deserialize_keras_object(config["prior"])})
+
+
+def _softplus(x: tf.Tensor) -> tf.Tensor:
+    """Without the operator softplus, which TFLite lacks, and exact where x is large."""
+    return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))
 
 
 class Latents:

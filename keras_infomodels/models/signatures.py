@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from keras_infomodels.distributions import (
     Categorical,
@@ -18,8 +17,6 @@ from keras_infomodels.distributions import (
     prior_distribution,
     rate,
 )
-
-tfd = tfp.distributions
 
 __all__ = ["Input", "Signature", "gan_signatures", "vae_signatures"]
 
@@ -91,12 +88,14 @@ def gan_signatures(model) -> dict[str, Signature]:
         return generate(**latents.sample(count, seed))
 
     def infer_codes(image):
+        numbers = model.numbers(image, model.judge(image, False), training=False)
         outputs = {}
-        for name, q in model.infer_codes(image).items():
-            if isinstance(q, tfd.OneHotCategorical):
-                outputs[f"{name}_probabilities"] = tf.nn.softmax(q.logits)
+        for name, code in latents.codes.items():
+            if isinstance(code.prior, Categorical):
+                outputs[f"{name}_probabilities"] = tf.nn.softmax(code.infer(numbers[name]).logits)
             else:
-                outputs |= {f"{name}_mean": q.mean(), f"{name}_stddev": q.stddev()}
+                mean, stddev = code.mean_and_stddev(numbers[name])
+                outputs |= {f"{name}_mean": mean, f"{name}_stddev": stddev}
         return outputs
 
     def discriminate(image):
