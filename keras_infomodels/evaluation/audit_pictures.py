@@ -14,6 +14,8 @@ __all__ = ["audit_picture", "information_plane"]
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+_MARKERS = "os^DvP*X"
+
 _LABELS = {
     "rate": "rate: all that z costs",
     "I_q lower": "of it, what z tells of x (I_q)",
@@ -75,11 +77,18 @@ def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
     for i, (name, audit) in enumerate(audits.items()):
         upper = audit.rows["I_q upper"].nats
         color = _COLORS[i % len(_COLORS)]
+        marker = _MARKERS[i // len(_COLORS) % len(_MARKERS)]
         axes.plot([x[i], x[i]], [low[i], max(upper, low[i])], color=color, linewidth=2)
-        axes.scatter(x[i], low[i], color=color, label=name, zorder=3)
+        axes.scatter(x[i], low[i], color=color, marker=marker, label=name, zorder=3)
     right, top = 1.25 * max(x.max(), 0.1), 1.25 * max(low.max(), 0.1)
-    for rate in np.linspace(0, right + top, 9)[1:-1]:
-        axes.plot([0, rate], [rate, 0], color="grey", linewidth=0.7, linestyle=":")
+    rates = np.linspace(0, right + top, 9)[1:-1]
+    if right > 5 * max(np.median(x), 0.1):
+        # One model far off would put all others on the axis.
+        axes.set_xscale("symlog", linthresh=1)
+        rates = np.geomspace(top, right, 6)
+    for rate in rates:
+        share = np.linspace(0, rate, 200)
+        axes.plot(share, rate - share, color="grey", linewidth=0.7, linestyle=":")
         place = min(rate, top)
         axes.annotate(f"rate {rate:.1f}", (rate - place, place), fontsize=7, color="grey")
     ceilings = {round(a.rows["I_q lower"].ceiling, 3) for a in audits.values()}
