@@ -172,18 +172,13 @@ def _gan(recipe: Recipe, image_shape, steps: int) -> keras.Model:
 
 
 def _codes(recipe: Recipe) -> list[distributions.Code]:
-    tables = recipe.codes or (
-        {"name": "category", "prior": "categorical", "categories": recipe.categories},
-        {"name": "c1", "prior": "uniform"},
-        {"name": "c2", "prior": "uniform"},
-    )
     priors = {
         "categorical": distributions.Categorical,
         "uniform": distributions.Uniform,
         "normal": distributions.Normal,
     }
     codes = []
-    for table in tables:
+    for table in recipe.code_tables():
         own = dict(table)
         try:
             prior = priors[own.pop("prior")]

@@ -17,6 +17,11 @@ _OF_A_GAN = {
     "beta_1": 0.5,
     "schedule": "late_cosine",
 }
+_CODES = (
+    {"name": "category", "prior": "categorical"},
+    {"name": "c1", "prior": "uniform"},
+    {"name": "c2", "prior": "uniform"},
+)
 _DEFAULTS = {"gan": _OF_A_GAN, "infogan": _OF_A_GAN}
 """Where a model's defaults are not those of the fields."""
 
@@ -31,7 +36,10 @@ class Recipe:
     Attributes:
         model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan" or
             "infogan".
-        description: what the preset is for, in one line.
+        description: what the preset is for, in one line. It makes no other recipe: runs are the
+            same whatever it says.
+        meanings: of an infogan: what codes of the shipped weights do, in words by the code's name,
+            as somebody saw in the pictures. Makes no other recipe either.
         dataset: what `datasets.load` takes.
         train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
             once, after training.
@@ -142,7 +150,8 @@ class Recipe:
     dtype: str | None = None
     patience: int | None = None
     seed: int = 0
-    description: str | None = None
+    description: str | None = dataclasses.field(default=None, compare=False)
+    meanings: dict[str, str] | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -178,6 +187,9 @@ class Recipe:
             raise ValueError(f"starts are chosen by an infogan's category; {self.model} has none.")
         if self.dtype is not None and self.model not in ("gan", "infogan"):
             raise ValueError(f"dtype is of a gan or infogan, not of {self.model}.")
+        names = {code.get("name") for code in self.code_tables()}
+        if unknown := sorted((self.meanings or {}).keys() - names):
+            raise ValueError(f"meanings name {unknown}; the codes are {sorted(names)}.")
         if self.sigma is not None and self.likelihood != "gaussian":
             raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:
@@ -210,6 +222,12 @@ class Recipe:
             raise ValueError(f"{path} lacks {sorted(missing)}.")
         tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
         return cls.of(**values | tuples)
+
+    def code_tables(self) -> tuple[dict, ...]:
+        """The codes of an infogan, as `codes` or as by default; none of another model."""
+        if self.model != "infogan":
+            return ()
+        return self.codes or (_CODES[0] | {"categories": self.categories}, *_CODES[1:])
 
     def to_toml(self) -> str:
         """The recipe as TOML; None is what is not there."""

@@ -4,13 +4,17 @@ import csv
 import dataclasses
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
-from keras_infomodels.export import to_tflite
+import keras
+import numpy as np
+
+from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import measure
+from keras_infomodels.zoo.figures import load_images, measure
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
@@ -18,6 +22,12 @@ __all__ = ["release"]
 
 _OWN = ("format", "versions", "parameters", "files")
 """What `save_to_preset` writes by itself."""
+
+_LICENSE = "Apache-2.0"
+"""Of the weights, as of the code."""
+
+_IMAGES = 1000
+"""How many test images exported files are compared on."""
 
 
 def release(
@@ -70,7 +80,9 @@ def release(
     facts |= {
         "description": recipe.description,
         "headline": _headline(figures, recipe),
+        "license": _LICENSE,
         "figures": figures,
+        "exports": _exports(model, load_images(recipe, recipe.test_split, data_dir)[0][:_IMAGES]),
     }
     save_to_preset(model, folder, **facts)
     for picture in sorted((source / "run").glob("*.png")):
@@ -92,6 +104,25 @@ def _choose(rows: list[dict], runs: Path) -> dict:
     shown = ["seed", by, "one_to_one_error" if "one_to_one_error" in best else "loss"]
     table = [{key: row[key] for key in shown} for row in rows]
     return {"seeds": {"chosen": best["seed"], "by": by, "rows": table}}
+
+
+def _exports(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
+    """How far each format is from Keras: {format: {"bytes", "inputs", "signatures"}}."""
+    with tempfile.TemporaryDirectory() as temporary:
+        # These go away: the card goes into the file that is shipped, and holds what is found here.
+        files = {
+            "SavedModel": to_saved_model(model, Path(temporary) / "saved_model"),
+            "float16 .tflite": to_tflite(model, Path(temporary) / "model.tflite", "float16"),
+        }
+        reports = {name: check_parity(model, path, images) for name, path in files.items()}
+    return {
+        name: {
+            "bytes": report.bytes,
+            "inputs": report.inputs,
+            "signatures": {key: parity.largest for key, parity in report.signatures.items()},
+        }
+        for name, report in reports.items()
+    }
 
 
 def _headline(figures: dict, recipe: Recipe) -> str:
