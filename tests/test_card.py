@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from keras_infomodels.zoo.build import build_model
@@ -24,6 +25,7 @@ KINDS = {
         categories=3,
         meanings={"c2": "brightness"},
     ),
+    "classifier": Recipe.of("classifier", dataset="mnist", widths=(3, 4)),
 }
 
 
@@ -41,9 +43,11 @@ def test_the_lines_of_python_on_a_card_run(kind, tmp_path, monkeypatch):
     card = card_of(KINDS[kind], tmp_path / "tiny")
     (code,) = re.findall("```python\n(.*?)```", card, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    names = {}
+    names = {"images": np.zeros((8, *SHAPE), np.float32)} if kind == "classifier" else {}
     exec(code, names)
     assert names["images"].shape == (8, *SHAPE)
+    if kind == "classifier":
+        assert names["probabilities"].shape == (8, 10)
     if kind == "infogan":
         assert names["category"].shape == (8, 3)
     for word in ("## Limits and intended use", "## Citation", "CITATION.cff", "## Data"):
@@ -97,7 +101,7 @@ def test_the_licenses_of_weights_and_data_and_the_pictures(tmp_path):
 def test_no_figure_is_typed_by_hand():
     texts = [*USES.values(), *LIMITS.values()]
     assert not re.search(r"\d[.,]\d|%", " ".join(texts))
-    assert set(TITLES) == set(CITATIONS)
+    assert set(TITLES) == {*CITATIONS, "classifier"}
     assert set(USES) == set(LIMITS)
     assert {"mnist", "fashion_mnist"} <= set(DATA)
 

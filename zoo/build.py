@@ -39,6 +39,7 @@ _SETTINGS = {
     "aae": {"lambda_", "loss", *_OF_A_CATEGORY},
     "gan": _OF_A_GAN,
     "infogan": _OF_A_GAN | _OF_CODES,
+    "classifier": {"augment"},
 }
 """What of a model's objective a recipe may set."""
 
@@ -57,9 +58,10 @@ PRIORS = {
 def load_split(
     recipe: Recipe, split: str, data_dir: str | Path | None, labels: bool = False
 ) -> tf.data.Dataset:
-    """One of the recipe's splits, shuffled only for training."""
+    """One of the recipe's splits, shuffled only for training; a classifier's has labels."""
     if recipe.labeled is not None:
         return _load_labeled(recipe, split, data_dir)
+    labels = labels or recipe.model == "classifier"
     return datasets.load(
         recipe.dataset,
         split,
@@ -128,7 +130,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     keras.utils.set_random_seed(recipe.seed)
     if recipe.model not in models.MODELS:
         raise ValueError(f"model is one of {', '.join(models.MODELS)}; got {recipe.model!r}.")
-    make = _gan if recipe.model in ("gan", "infogan") else _autoencoder
+    make = {"gan": _gan, "infogan": _gan, "classifier": _classifier}.get(recipe.model, _autoencoder)
     model = make(recipe, image_shape, steps)
 
     def adam(rate):
@@ -167,6 +169,17 @@ def _gan(recipe: Recipe, image_shape, steps: int) -> keras.Model:
         codes,
         seed=recipe.seed,
         dtype=recipe.dtype,
+        **_objective(recipe, steps),
+    )
+
+
+def _classifier(recipe: Recipe, image_shape, steps: int) -> keras.Model:
+    if recipe.network != "conv":
+        raise ValueError(f'A classifier has network = "conv", got {recipe.network!r}.')
+    *filters, width = recipe.widths
+    return models.Classifier(
+        networks.ConvClassifier(image_shape, recipe.categories, filters, width),
+        seed=recipe.seed,
         **_objective(recipe, steps),
     )
 
@@ -256,6 +269,7 @@ def _objective(recipe: Recipe, steps: int) -> dict:
         "warmup_steps": of_epochs(recipe.warmup_epochs),
         "loss": recipe.adversarial_loss,
         "category_noise": recipe.category_noise,
+        "augment": recipe.augment,
         "classification_weight": recipe.classification_weight,
         "consistency_weight": recipe.consistency_weight,
         "consistency": recipe.consistency,

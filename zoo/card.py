@@ -55,15 +55,20 @@ def _kind(recipe: Recipe) -> str:
 
 def _front_matter(recipe: Recipe, facts: dict) -> str:
     license = f"license: {facts['license'].lower()}\n" if "license" in facts else ""
+    tags = f"{recipe.model}, generative, mutual-information"
+    if recipe.model == "classifier":
+        tags = "image-classification"
     return f"""---
 library_name: keras
-{license}tags: [{recipe.model}, generative, mutual-information]
+{license}tags: [{tags}]
 datasets: [{recipe.dataset}]
 ---"""
 
 
 def _introduction(name: str, recipe: Recipe, facts: dict) -> str:
     latents = f"{recipe.latent_dim} latent variables"
+    if recipe.model == "classifier":
+        latents = f"{recipe.categories} classes"
     if recipe.model in ("gan", "infogan"):
         codes = " and codes" * (recipe.model == "infogan")
         latents = f"{recipe.noise_dim} noise variables{codes}"
@@ -176,7 +181,8 @@ def _seeds(recipe: Recipe, facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
-    aside = "the test images" if recipe.labeled is not None else "the test images and all labels"
+    labels_too = recipe.labeled is None and recipe.model != "classifier"
+    aside = "the test images and all labels" if labels_too else "the test images"
     return f"""
 ## The seeds
 
@@ -241,12 +247,6 @@ def _data(recipe: Recipe) -> str:
 
 
 def _citation(recipe: Recipe) -> str:
-    if recipe.model not in CITATIONS:
-        return ""
-    return f"""
-## Citation
-
-{CITATIONS[recipe.model]}
-
-and this library, whose repository says in CITATION.cff how.
-"""
+    own = "This library; its repository says in CITATION.cff how."
+    papers = [CITATIONS[recipe.model]] if recipe.model in CITATIONS else []
+    return "\n\n".join(["\n## Citation", *papers, own]) + "\n"

@@ -10,6 +10,7 @@ TITLES = {
     "aae": "Adversarial autoencoder",
     "gan": "GAN",
     "infogan": "InfoGAN",
+    "classifier": "Classifier",
 }
 """By a recipe's model."""
 
@@ -21,6 +22,8 @@ USES = {
     "gan": _GENERATE,
     "infogan": 'images = model.generate(8, codes={{"{category}": 0}}, seed=0)  # in [0, 1]\n'
     'category = model.infer_codes(images)["{category}"].mode()',
+    "classifier": "probabilities = model.classify(images)  # of images in [0, 1], a batch\n"
+    "features = model.features(images)",
 }
 """Lines of Python by kind: a model, or for the VAE family what its encoder gives."""
 
@@ -51,6 +54,10 @@ LIMITS = {
     "real ones Q may be wrong and sure of it. What a code does is found by looking, holds for "
     "these weights alone, and is seldom one thing; away from the middle of its range images get "
     "worse. Nothing here measures how much of the training set's variety the generator has.",
+    "classifier": f"{_FOR} It is here to look at the other models of this library with, by its "
+    "features and by the classes that it finds among their images; generated images may be unlike "
+    "any that it was trained on, and it is sure of a class there too. Its probabilities are not "
+    "calibrated.",
 }
 """By the same kinds."""
 

@@ -15,7 +15,7 @@ from keras_infomodels.evaluation import (
     latent_statistics,
     log_likelihood,
 )
-from keras_infomodels.models import InfoGAN, InfoVAE
+from keras_infomodels.models import Classifier, InfoGAN, InfoVAE
 from keras_infomodels.zoo.build import load_split, resolve_splits
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -59,6 +59,7 @@ def measure(
     Every model: the terms of `model.evaluate`. Of the VAE family, without a category: ln det Cov
     q(z), its Gaussian KL from a standard normal prior, active units; with a density of q(z|x) the
     NLL too. Where there are labels: the error of a category, as a cluster or as a class, and NMI.
+    Of a classifier: the accuracy, with its standard error.
 
     Args:
         model: of this library; compiled here if it is not.
@@ -80,6 +81,9 @@ def measure(
     images, labels = load_images(recipe, recipe.test_split, data_dir)
     if isinstance(model, InfoVAE) and not model.categorical:
         figures |= _of_latents(model, recipe, images)
+    if isinstance(model, Classifier):
+        own = figures["accuracy"]
+        figures["accuracy"] = _fraction(own["value"], len(images), own["protocol"])
     if has_category(model) and labels is not None:
         figures |= _of_category(model, recipe, images, labels, data_dir)
     return figures
@@ -88,8 +92,9 @@ def measure(
 def ledger_figures(metrics: Mapping[str, float], recipe: Recipe) -> dict[str, dict]:
     """The terms that `model.evaluate` returned, as `measure` does."""
     protocol = _ledger_protocol(recipe, metrics)
+    units = _UNITS | ({"loss": "nats per example"} if recipe.model == "classifier" else {})
     return {
-        name: _figure(value, _UNITS.get(name, "nats per example"), protocol)
+        name: _figure(value, units.get(name, "nats per example"), protocol)
         for name, value in metrics.items()
         if name != "split"
     }
@@ -276,6 +281,8 @@ def _ledger_protocol(recipe: Recipe, metrics: Mapping) -> str:
             "`information` of a code is a lower bound in nats, read with the model's own Q on "
             "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
         )
+    if recipe.model == "classifier":
+        return "`loss` is -E log p(label|x); `accuracy` is of the likeliest class."
     kind = "The mutual information is a lower bound from at most 10,000 encodings."
     if "information_category" in metrics:
         kind = "The category's information is that of these examples, exactly."

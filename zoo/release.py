@@ -134,6 +134,8 @@ def _headline(figures: dict, recipe: Recipe) -> str:
     ):
         if name in figures:
             return f"{100 * figures[name]['value']:.2f} % test error {words}"
+    if recipe.model == "classifier":
+        return f"{100 * figures['accuracy']['value']:.2f} % test accuracy"
     if nll := figures.get("nll"):
         return f"NLL {nll['value']:.2f} ± {nll['standard_error']:.2f} nats"
     name = "reconstruction" if "reconstruction" in figures else "discriminator_loss"

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
-from keras_infomodels.models import GAN
+from keras_infomodels.models import GAN, Classifier
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
@@ -132,6 +132,8 @@ def _ceilings(model: keras.Model, examples: int) -> dict[str, float]:
         return {f"information_{name}": code.ceiling for name, code in codes.items()} | {
             f"information_real_{name}": code.ceiling for name, code in codes.items()
         }
+    if isinstance(model, Classifier):
+        return {}
     if model.categorical:
         return {"information_category": math.log(model.prior.categories)}
     return {"mutual_information": math.log(min(examples, 10_000))}
