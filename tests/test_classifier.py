@@ -108,6 +108,15 @@ def test_training_leaves_a_preset_with_its_accuracy_and_mistakes(tmp_path):
     assert accuracy["standard_error"] == pytest.approx(np.sqrt(value * (1 - value) / 500))
 
 
+def test_more_labels_than_classes_are_noticed_before_training(tmp_path):
+    recipe = Recipe.of("classifier", dataset="fashion_mnist_mini", categories=9)
+    with pytest.raises(
+        ValueError, match="labels from 0 to 8, and fashion_mnist_mini has labels up"
+    ):
+        train(recipe, tmp_path / "tiny")
+    assert not (tmp_path / "tiny").exists()
+
+
 def test_the_mistakes_begin_with_the_label_that_is_least_likely(pairs):
     model = of_known_logits(np.log([0.5, 0.3, 0.2]))
     images = pairs[0][:3]

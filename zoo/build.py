@@ -61,7 +61,8 @@ def load_split(
     """One of the recipe's splits, shuffled only for training; a classifier's has labels."""
     if recipe.labeled is not None:
         return _load_labeled(recipe, split, data_dir)
-    labels = labels or recipe.model == "classifier"
+    if recipe.model == "classifier":
+        return _load_classes(recipe, split, data_dir)
     return datasets.load(
         recipe.dataset,
         split,
@@ -71,6 +72,23 @@ def load_split(
         labels=labels,
         image_size=recipe.image_size,
         shuffle=split == recipe.train_split,
+    )
+
+
+def _load_classes(recipe: Recipe, split: str, data_dir) -> tf.data.Dataset:
+    """Pairs of images and labels, as many kinds of them as the recipe says."""
+    images, labels = datasets.load_arrays(
+        recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
+    )
+    if labels is None or labels.max() >= recipe.categories:
+        found = "none" if labels is None else f"labels up to {labels.max()}"
+        raise ValueError(
+            f"A classifier of {recipe.categories} classes takes labels from 0 to "
+            f"{recipe.categories - 1}, and {recipe.dataset} has {found}; set categories."
+        )
+    shuffle = split == recipe.train_split
+    return datasets.from_arrays(
+        images, labels, recipe.batch_size, seed=recipe.seed, shuffle=shuffle
     )
 
 
