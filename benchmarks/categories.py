@@ -16,32 +16,24 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from scipy.special import logsumexp
 
 FIELDS = ("row", "seed", "most_confident", "majority", "one_to_one", "nmi", "error", "seconds")
 
 
 def scores(model, recipe, data_dir) -> dict:
     """Clustering figures, or the error where the categories are classes."""
-    from keras_infomodels import datasets
     from keras_infomodels.evaluation import clustering_error
+    from keras_infomodels.zoo.figures import category_logits, load_images, log_odds
 
     def logits_of(split):
-        images, labels = datasets.load_arrays(
-            recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
-        )
-        parts = [images[i : i + 2000] / np.float32(255) for i in range(0, len(images), 2000)]
-        logits = [model.encode(part)["category"].logits.numpy() for part in parts]
-        return np.concatenate(logits).astype(np.float64), labels
+        images, labels = load_images(recipe, split, data_dir)
+        return category_logits(model, images), labels
 
     logits, labels = logits_of(recipe.test_split)
     if recipe.labeled is not None:
         return {"error": float(np.mean(logits.argmax(1) != labels))}
     named, names = logits_of(recipe.train_split)
-    naming = (names, named.argmax(1))
-    # ln of the odds against all other clusters: probabilities round to 1 and leave ties.
-    others = np.where(np.eye(named.shape[1])[naming[1]], -np.inf, named)
-    confidence = named.max(1) - logsumexp(others, axis=1)
+    naming, confidence = (names, named.argmax(1)), log_odds(named)
     results = {
         matching: clustering_error(labels, logits.argmax(1), matching, naming, confidence)
         for matching in ("most_confident", "majority", "one_to_one")

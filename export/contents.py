@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import keras_infomodels
 from keras_infomodels.distributions import Gaussian
-from keras_infomodels.models import GAN
+from keras_infomodels.models import GAN, Classifier
 from keras_infomodels.models.signatures import Signature
 from keras_infomodels.networks import Network
 
@@ -141,6 +141,8 @@ def pixel_range(model: keras.Model) -> tuple[int, int] | None:
     """(0, 1), or None where the model's data may be any number."""
     if isinstance(model, GAN):
         return (0, 1) if isinstance(model.generator, Network) else None
+    if isinstance(model, Classifier):
+        return (0, 1) if isinstance(model.network, Network) else None
     unbounded = isinstance(model.likelihood, Gaussian) and not isinstance(model.decoder, Network)
     return None if unbounded else (0, 1)
 

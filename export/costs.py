@@ -9,7 +9,7 @@ from scipy import stats
 
 from keras_infomodels.distributions import code_distribution, prior_distribution, rate
 from keras_infomodels.export.contents import Contents
-from keras_infomodels.models import GAN
+from keras_infomodels.models import GAN, Classifier
 
 __all__ = ["LIMITS", "Cost", "measure_costs"]
 
@@ -32,7 +32,8 @@ class Cost:
         name: "reconstruction", "rate", "information_<code>" (nats per example);
             "category_error_<code>" (percent of generated images whose category is inferred
             wrongly);
-            "changed_<code>" (percent of real images whose category is another than Keras');
+            "changed_<code>" (percent of real images whose category, or class, is another than
+            Keras');
             "image_change" (percent).
         keras, file: the figure of each.
         limit: what the difference may be at most, in the figure's unit; None where there is none.
@@ -81,7 +82,14 @@ def measure_costs(contents: Contents, runtime, images: np.ndarray) -> list[Cost]
         return outputs
 
     measure = _of_gan if isinstance(contents.model, GAN) else _of_vae
+    if isinstance(contents.model, Classifier):
+        measure = _of_classifier
     return measure(contents.model, keras, file, images)
+
+
+def _of_classifier(model, keras: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
+    own, other = (ask("classify", {"image": images}) for ask in (keras, file))
+    return [_changed("class", own, other, "logits", LIMITS["category_error"])]
 
 
 def _of_vae(model, keras: Ask, file: Ask, images: np.ndarray) -> list[Cost]:

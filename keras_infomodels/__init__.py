@@ -15,6 +15,7 @@ _HOMES = {
     "VAE": "models",
     "BetaVAE": "models",
     "AdversarialAutoencoder": "models",
+    "Classifier": "models",
     "GAN": "models",
     "InfoGAN": "models",
     "InfoVAE": "models",

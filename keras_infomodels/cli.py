@@ -27,7 +27,11 @@ _TRAINING_FLAGS = {
         str,
         "standard_normal, gaussian_mixture, swiss_roll or categorical_normal (aae)",
     ),
-    "--categories": ("categories", int, "of the prior categorical_normal, or of an infogan"),
+    "--categories": (
+        "categories",
+        int,
+        "of the prior categorical_normal, of an infogan or classifier",
+    ),
     "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
     "--lambda": ("lambda_", float, "infovae, mmd_vae, aae: weight of the prior-matching term"),
@@ -89,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe, else from the recipe's defaults.",
     )
     train.add_argument(
-        "model", nargs="?", help="vae, beta_vae, infovae, mmd_vae, aae, gan or infogan"
+        "model", nargs="?", help="vae, beta_vae, infovae, mmd_vae, aae, gan, infogan or classifier"
     )
     train.add_argument("--dataset", help="a TFDS name, fashion_mnist_mini, or a folder of images")
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")

@@ -17,6 +17,7 @@ __all__ = [
     "inferred_categories",
     "latent_map",
     "learning_curves",
+    "mistakes",
     "model_pictures",
     "reconstructions",
     "samples",
@@ -186,6 +187,13 @@ def inferred_categories(
     return image_grid(grid.reshape(-1, *images.shape[1:]), 2 * columns + 1, title)
 
 
+def mistakes(model: keras.Model, images: np.ndarray, labels: np.ndarray, n: int = 64) -> Figure:
+    """The n images whose label a `Classifier` finds least likely, the least likely first."""
+    probabilities = model.predict(np.asarray(images, np.float32), verbose=0)
+    order = np.argsort(probabilities[np.arange(len(labels)), labels])[:n]
+    return image_grid(images[order], 8, "Images whose label is found least likely")
+
+
 def model_pictures(
     model: keras.Model, images: np.ndarray, labels: np.ndarray | None = None
 ) -> dict[str, Figure]:
@@ -196,6 +204,8 @@ def model_pictures(
         images, labels: real images (n, height, width, channels) and their labels or None.
     """
     images = np.asarray(images, np.float32)
+    if isinstance(model, models.Classifier):
+        return {} if labels is None else {"mistakes": mistakes(model, images, labels)}
     figures = {"samples": samples(model)}
     if isinstance(model, models.GAN):
         if isinstance(model, models.InfoGAN):

@@ -43,6 +43,7 @@ CLASSES = {
         networks.ConvGenerator,
         networks.ConvDiscriminator,
         networks.RecognitionHead,
+        networks.ConvClassifier,
         distributions.StandardNormal,
         distributions.Bernoulli,
         distributions.ContinuousBernoulli,

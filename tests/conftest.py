@@ -70,6 +70,20 @@ def make_gan():
     return make
 
 
+@pytest.fixture
+def make_classifier():
+    """Makes a tiny compiled classifier of three classes; the same weights each time."""
+
+    def make(learning_rate=1e-2, **kwargs):
+        keras.utils.set_random_seed(0)
+        network = networks.ConvClassifier(IMAGE_SHAPE, 3, (3, 4), 8, name="network")
+        model = models.Classifier(network, **kwargs)
+        model.compile(keras.optimizers.Adam(learning_rate))
+        return model
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory, request):
     """Tiny models and their exports, each made once; pytest-xdist's workers share them."""

@@ -30,6 +30,8 @@ def make(name: str):
     shared = {"image_shape": (6, 6, 1)}
     if name in ("gan", "infogan"):
         return make_gan(name, folder)
+    if name == "classifier":
+        return make_classifier(folder)
     categories = 3 if name.endswith("_with_category") else 0
     encoder = networks.ConvEncoder(
         filters=(2, 3), width=4, latent_dim=2, categories=categories, name="encoder", **shared
@@ -68,6 +70,15 @@ def make_gan(name: str, folder: Path):
     if codes:
         expected |= {name: q.mean() for name, q in model.infer_codes(x).items()}
     np.savez(folder / "expected.npz", **expected)
+
+
+def make_classifier(folder: Path):
+    network = networks.ConvClassifier((6, 6, 1), 3, (2, 3), 4, name="network")
+    model = models.Classifier(network, name="classifier")
+    model.save_to_preset(folder)
+    x = np.linspace(0, 1, 72, dtype=np.float32).reshape(2, 6, 6, 1)
+    expected = {"probabilities": model.classify(x), "features": model.features(x)}
+    np.savez(folder / "expected.npz", x=x, **expected)
 
 
 if __name__ == "__main__":

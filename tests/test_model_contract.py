@@ -14,7 +14,9 @@ from keras_infomodels import models, presets
 MACHINERY = {models.VAE, models.MMDVAE, models.AdversarialAutoencoder, models.InfoGAN}
 
 
-def make(request, make_model, make_gan):
+def make(request, make_model, make_gan, make_classifier):
+    if request.param is models.Classifier:
+        return make_classifier()
     if issubclass(request.param, models.GAN):
         return make_gan(request.param)
     arguments = {"alpha": 0.5, "lambda_": 10.0} if request.param is models.InfoVAE else {}
@@ -22,9 +24,9 @@ def make(request, make_model, make_gan):
 
 
 @pytest.fixture(params=models.MODELS.values(), ids=lambda cls: cls.__name__)
-def model(request, make_model, make_gan):
+def model(request, make_model, make_gan, make_classifier):
     """Every class."""
-    return make(request, make_model, make_gan)
+    return make(request, make_model, make_gan, make_classifier)
 
 
 # For what is the machinery's alone: the class with the most of it, the others among the slow tests.
@@ -48,9 +50,15 @@ ONE_OF_THEM = pytest.mark.parametrize(
         for cls in models.MODELS.values()
     ]
 )
-def any_model(request, make_model, make_gan):
+def any_model(request, make_model, make_gan, make_classifier):
     """Every class, some of them only among the slow tests: for checks that trace several times."""
-    return make(request, make_model, make_gan)
+    return make(request, make_model, make_gan, make_classifier)
+
+
+def given(model, images):
+    """What `fit` takes: images, and for a classifier labels too."""
+    pairs = isinstance(model, models.Classifier)
+    return (images, np.arange(len(images)) % 3) if pairs else (images,)
 
 
 def answer(model, images):
@@ -74,21 +82,21 @@ def test_a_model_has_no_attribute_that_keras_owns(model):
 
 def test_keras_file_brings_back_weights_and_optimizer(any_model, images, tmp_path):
     model = any_model
-    model.fit(images, batch_size=10, verbose=0)
+    model.fit(*given(model, images), batch_size=10, verbose=0)
     model.save(tmp_path / "model.keras")
     for load in (keras_infomodels.load_model, keras.models.load_model):
         copy = load(tmp_path / "model.keras")
         assert int(copy.optimizer.iterations) == 4
         np.testing.assert_array_equal(answer(copy, images), answer(model, images))
     # Training goes on to the same bits.
-    copy.fit(images, batch_size=10, shuffle=False, verbose=0)
-    model.fit(images, batch_size=10, shuffle=False, verbose=0)
+    copy.fit(*given(copy, images), batch_size=10, shuffle=False, verbose=0)
+    model.fit(*given(model, images), batch_size=10, shuffle=False, verbose=0)
     for a, b in zip(copy.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_preset_round_trip(model, images, tmp_path):
-    model.fit(images, verbose=0)
+    model.fit(*given(model, images), verbose=0)
     model.save_to_preset(tmp_path / "preset")
     copy = type(model).from_preset(tmp_path / "preset")
     np.testing.assert_array_equal(answer(copy, images), answer(model, images))
@@ -102,7 +110,7 @@ def test_preset_round_trip(model, images, tmp_path):
 def test_weights_alone_are_in_a_presets_weights(model, images, tmp_path):
     import h5py
 
-    model.fit(images, verbose=0)
+    model.fit(*given(model, images), verbose=0)
     model.save_to_preset(tmp_path)
     with h5py.File(tmp_path / "model.weights.h5") as file:
         arrays = {}
@@ -113,21 +121,23 @@ def test_weights_alone_are_in_a_presets_weights(model, images, tmp_path):
 @pytest.mark.parametrize("batch", [1, 7])
 def test_any_batch_size_works(any_model, images, batch):
     model = any_model
-    history = model.fit(images[:15], batch_size=batch, epochs=1, verbose=0).history
-    logs = model.evaluate(images[:15], batch_size=batch, verbose=0, return_dict=True)
+    history = model.fit(*given(model, images[:15]), batch_size=batch, epochs=1, verbose=0).history
+    logs = model.evaluate(*given(model, images[:15]), batch_size=batch, verbose=0, return_dict=True)
     assert all(np.isfinite(v).all() for v in (*history.values(), *logs.values()))
-    assert answer(model, images[:1]).shape[1:] == (8, 8, 1)
+    classifier = isinstance(model, models.Classifier)
+    assert answer(model, images[:1]).shape[1:] == ((3,) if classifier else (8, 8, 1))
 
 
 @ONE_OF_THEM
 def test_data_in_the_forms_that_keras_takes(any_model, images):
     model = any_model
-    dataset = tf.data.Dataset.from_tensor_slices((images, np.arange(40))).batch(16)
-    for data in (images, dataset, dataset.map(lambda x, y: x), tf.constant(images)):
+    dataset = tf.data.Dataset.from_tensor_slices((images, np.arange(40) % 3)).batch(16)
+    forms = [dataset, images, dataset.map(lambda x, y: x), tf.constant(images)]
+    for data in forms[:1] if isinstance(model, models.Classifier) else forms:
         history = model.fit(data, epochs=1, verbose=0, validation_data=data).history
         read_out = {key for key in history if key.startswith("val_") and "information" in key}
         assert np.isfinite([history[key] for key in read_out]).all()
-        assert bool(read_out) == (type(model) is not models.GAN)
+        assert bool(read_out) == (type(model) not in (models.GAN, models.Classifier))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +148,13 @@ def test_data_in_the_forms_that_keras_takes(any_model, images):
 def test_ways_to_compile(any_model, images, settings):
     model = any_model
     model.compile("adam", **settings)
-    history = model.fit(images, batch_size=10, epochs=1, validation_data=images, verbose=0).history
+    history = model.fit(
+        *given(model, images),
+        batch_size=10,
+        epochs=1,
+        validation_data=given(model, images),
+        verbose=0,
+    ).history
     assert all(np.isfinite(values).all() for values in history.values())
 
 
@@ -151,11 +167,11 @@ def test_runs_with_one_seed_repeat(any_model, images):
     optimizers = [copy.optimizer, getattr(copy, "discriminator_optimizer", None)]
     variables = [*copy.variables, *(v for o in optimizers if o is not None for v in o.variables)]
     start = [np.array(variable) for variable in variables]
-    copy.fit(images, batch_size=10, shuffle=False, epochs=25, verbose=0)
+    copy.fit(*given(copy, images), batch_size=10, shuffle=False, epochs=25, verbose=0)
     for variable, value in zip(variables, start, strict=True):
         variable.assign(value)
     for each in (model, copy):
-        each.fit(images, batch_size=10, shuffle=False, epochs=2, verbose=0)
+        each.fit(*given(each, images), batch_size=10, shuffle=False, epochs=2, verbose=0)
     for a, b in zip(model.get_weights(), copy.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -176,7 +192,12 @@ def test_callbacks_of_keras(any_model, images, tmp_path):
         keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
     ]
     history = model.fit(
-        images, batch_size=20, epochs=6, validation_data=images, callbacks=callbacks, verbose=0
+        *given(model, images),
+        batch_size=20,
+        epochs=6,
+        validation_data=given(model, images),
+        callbacks=callbacks,
+        verbose=0,
     ).history
     assert len(history["loss"]) == 4  # stopped after three epochs of waiting
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-5)
@@ -194,7 +215,13 @@ def test_mixed_precision_trains(any_model, images, policy, tmp_path):
     model = presets.from_preset(tmp_path, dtype=policy)
     model.compile(keras.optimizers.Adam(1e-2))
     before = model.get_weights()
-    history = model.fit(images, batch_size=10, epochs=2, validation_data=images, verbose=0).history
+    history = model.fit(
+        *given(model, images),
+        batch_size=10,
+        epochs=2,
+        validation_data=given(model, images),
+        verbose=0,
+    ).history
     assert all(np.isfinite(values).all() for values in history.values())
     assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -39,6 +39,7 @@ _SETTINGS = {
     "aae": {"lambda_", "loss", *_OF_A_CATEGORY},
     "gan": _OF_A_GAN,
     "infogan": _OF_A_GAN | _OF_CODES,
+    "classifier": {"augment"},
 }
 """What of a model's objective a recipe may set."""
 
@@ -57,9 +58,11 @@ PRIORS = {
 def load_split(
     recipe: Recipe, split: str, data_dir: str | Path | None, labels: bool = False
 ) -> tf.data.Dataset:
-    """One of the recipe's splits, shuffled only for training."""
+    """One of the recipe's splits, shuffled only for training; a classifier's has labels."""
     if recipe.labeled is not None:
         return _load_labeled(recipe, split, data_dir)
+    if recipe.model == "classifier":
+        return _load_classes(recipe, split, data_dir)
     return datasets.load(
         recipe.dataset,
         split,
@@ -69,6 +72,23 @@ def load_split(
         labels=labels,
         image_size=recipe.image_size,
         shuffle=split == recipe.train_split,
+    )
+
+
+def _load_classes(recipe: Recipe, split: str, data_dir) -> tf.data.Dataset:
+    """Pairs of images and labels, as many kinds of them as the recipe says."""
+    images, labels = datasets.load_arrays(
+        recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
+    )
+    if labels is None or labels.max() >= recipe.categories:
+        found = "none" if labels is None else f"labels up to {labels.max()}"
+        raise ValueError(
+            f"A classifier of {recipe.categories} classes takes labels from 0 to "
+            f"{recipe.categories - 1}, and {recipe.dataset} has {found}; set categories."
+        )
+    shuffle = split == recipe.train_split
+    return datasets.from_arrays(
+        images, labels, recipe.batch_size, seed=recipe.seed, shuffle=shuffle
     )
 
 
@@ -128,7 +148,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     keras.utils.set_random_seed(recipe.seed)
     if recipe.model not in models.MODELS:
         raise ValueError(f"model is one of {', '.join(models.MODELS)}; got {recipe.model!r}.")
-    make = _gan if recipe.model in ("gan", "infogan") else _autoencoder
+    make = {"gan": _gan, "infogan": _gan, "classifier": _classifier}.get(recipe.model, _autoencoder)
     model = make(recipe, image_shape, steps)
 
     def adam(rate):
@@ -171,19 +191,25 @@ def _gan(recipe: Recipe, image_shape, steps: int) -> keras.Model:
     )
 
 
-def _codes(recipe: Recipe) -> list[distributions.Code]:
-    tables = recipe.codes or (
-        {"name": "category", "prior": "categorical", "categories": recipe.categories},
-        {"name": "c1", "prior": "uniform"},
-        {"name": "c2", "prior": "uniform"},
+def _classifier(recipe: Recipe, image_shape, steps: int) -> keras.Model:
+    if recipe.network != "conv":
+        raise ValueError(f'A classifier has network = "conv", got {recipe.network!r}.')
+    *filters, width = recipe.widths
+    return models.Classifier(
+        networks.ConvClassifier(image_shape, recipe.categories, filters, width),
+        seed=recipe.seed,
+        **_objective(recipe, steps),
     )
+
+
+def _codes(recipe: Recipe) -> list[distributions.Code]:
     priors = {
         "categorical": distributions.Categorical,
         "uniform": distributions.Uniform,
         "normal": distributions.Normal,
     }
     codes = []
-    for table in tables:
+    for table in recipe.code_tables():
         own = dict(table)
         try:
             prior = priors[own.pop("prior")]
@@ -261,6 +287,7 @@ def _objective(recipe: Recipe, steps: int) -> dict:
         "warmup_steps": of_epochs(recipe.warmup_epochs),
         "loss": recipe.adversarial_loss,
         "category_noise": recipe.category_noise,
+        "augment": recipe.augment,
         "classification_weight": recipe.classification_weight,
         "consistency_weight": recipe.consistency_weight,
         "consistency": recipe.consistency,

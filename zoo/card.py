@@ -4,54 +4,150 @@ import json
 import os
 from pathlib import Path
 
+from keras_infomodels.zoo.card_texts import CITATIONS, DATA, LIMITS, TITLES, USES
+from keras_infomodels.zoo.figures import stated_figures
 from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["write_card"]
 
-_TITLES = {
-    "vae": "VAE",
-    "beta_vae": "beta-VAE",
-    "infovae": "InfoVAE",
-    "mmd_vae": "MMD-VAE",
-    "aae": "Adversarial autoencoder",
-    "gan": "GAN",
-    "infogan": "InfoGAN",
-}
-_UNITS = {
-    "accuracy": "fraction",
-    "divergence": "the divergence's own unit",
-    "loss": "weighted sum",
-}
-
 
 def write_card(folder: str | Path, recipe: Recipe):
-    """Writes README.md; every figure on it comes from metadata.json."""
+    """Writes README.md; every figure on it comes from metadata.json.
+
+    The pictures are those in the folder, or in its `run/` where a run has just ended.
+    """
     folder = Path(folder)
     facts = json.loads((folder / "metadata.json").read_text())
+    pictures = sorted(folder.glob("*.png")) or sorted((folder / "run").glob("*.png"))
+    pictures = [path.relative_to(folder).as_posix() for path in pictures]
     temporary = folder / "README.md.tmp"
-    temporary.write_text(_card(folder.resolve().name, recipe, facts))
+    temporary.write_text(_card(folder.resolve().name, recipe, facts, pictures))
     os.replace(temporary, folder / "README.md")
 
 
-def _is_gan(recipe: Recipe) -> bool:
-    return recipe.model in ("gan", "infogan")
+def _card(name: str, recipe: Recipe, facts: dict, pictures: list[str]) -> str:
+    sections = [
+        _front_matter(recipe, facts),
+        _introduction(name, recipe, facts),
+        _use(name, recipe),
+        _pictures(pictures),
+        _figures(recipe, facts),
+        _codes(recipe, facts),
+        _clusters(facts),
+        _seeds(recipe, facts),
+        _exports(facts),
+        _limits(recipe),
+        _training(recipe, facts),
+        _data(recipe),
+        _citation(recipe),
+    ]
+    return "\n".join(section.strip() + "\n" for section in sections if section)
 
 
-def _latents(recipe: Recipe) -> str:
-    if not _is_gan(recipe):
-        return f"{recipe.latent_dim} latent variables"
-    return f"{recipe.noise_dim} noise variables" + " and codes" * (recipe.model == "infogan")
+def _kind(recipe: Recipe) -> str:
+    """A key of `USES` and `LIMITS`."""
+    if recipe.model in USES:
+        return recipe.model
+    if recipe.prior == "categorical_normal":
+        return "category"
+    return "deterministic" if recipe.deterministic else "vae"
 
 
-def _protocol(recipe: Recipe, metrics: dict) -> str:
-    if recipe.model == "gan":
-        return "Losses are those of this discriminator and no measure of the samples."
-    if recipe.model == "infogan":
-        return (
-            "`information` of a code is a lower bound in nats, read with the model's own Q on\n"
-            "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
-        )
-    return f"Observation model: `{recipe.likelihood}`. {_kind_of_information(metrics)}"
+def _front_matter(recipe: Recipe, facts: dict) -> str:
+    license = f"license: {facts['license'].lower()}\n" if "license" in facts else ""
+    tags = f"{recipe.model}, generative, mutual-information"
+    if recipe.model == "classifier":
+        tags = "image-classification"
+    return f"""---
+library_name: keras
+{license}tags: [{tags}]
+datasets: [{recipe.dataset}]
+---"""
+
+
+def _introduction(name: str, recipe: Recipe, facts: dict) -> str:
+    latents = f"{recipe.latent_dim} latent variables"
+    if recipe.model == "classifier":
+        latents = f"{recipe.categories} classes"
+    if recipe.model in ("gan", "infogan"):
+        codes = " and codes" * (recipe.model == "infogan")
+        latents = f"{recipe.noise_dim} noise variables{codes}"
+    return f"""# {name}
+
+{TITLES.get(recipe.model, recipe.model)} with {latents}, trained on
+{recipe.dataset}; {facts["parameters"]:,} parameters. {recipe.description or ""}
+"""
+
+
+def _use(name: str, recipe: Recipe) -> str:
+    category = next(
+        (code["name"] for code in recipe.code_tables() if code["prior"] == "categorical"), None
+    )
+    kind = "gan" if recipe.model == "infogan" and category is None else _kind(recipe)
+    return f"""
+## Use
+
+```python
+from keras_infomodels import from_preset
+
+model = from_preset("{name}")
+{USES[kind].format(category=category)}
+```
+"""
+
+
+def _pictures(names: list[str]) -> str:
+    if not names:
+        return ""
+    shown = "\n\n".join(f"![{Path(name).stem.replace('_', ' ')}]({name})" for name in names)
+    return f"\n## Pictures\n\n{shown}\n"
+
+
+def _figures(recipe: Recipe, facts: dict) -> str:
+    """A table for each protocol."""
+    tables = {}
+    for name, figure in stated_figures(facts, recipe).items():
+        error = f" ± {figure['standard_error']:.4f}" if "standard_error" in figure else ""
+        row = f"| {name.replace('_', ' ')} | {figure['value']:.4f}{error} | {figure['unit']} |"
+        tables.setdefault(figure["protocol"], []).append(row)
+    run = f"one run, seed {recipe.seed}"
+    if "seeds" in facts:
+        run = f"seed {recipe.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
+    shown = "\n\n".join(
+        "\n".join([protocol, "", "| figure | value | unit |", "|---|---|---|", *rows])
+        for protocol, rows in tables.items()
+    )
+    return f"""
+## Figures
+
+On the split `{facts["metrics"]["split"]}`, looked at once, after training; {run}.
+± is a standard error over images.
+
+{shown}
+"""
+
+
+def _codes(recipe: Recipe, facts: dict) -> str:
+    """What each code says, and does where somebody has looked."""
+    if recipe.model != "infogan":
+        return ""
+    figures, meanings = stated_figures(facts, recipe), recipe.meanings or {}
+    rows = []
+    for code in recipe.code_tables():
+        information = figures.get(f"information_{code['name']}")
+        nats = f"{information['value']:.3f} nats" if information else ""
+        kind = f"one of {code['categories']}" if "categories" in code else code["prior"]
+        rows.append(f"| {code['name']} | {kind} | {nats} | {meanings.get(code['name'], '')} |")
+    read = "The last column is what the pictures show of these weights; others mix and sign anew."
+    return f"""
+## The codes
+
+{read if meanings else "Nobody has written down yet what the pictures show of them."}
+
+| code | prior | information | meaning |
+|---|---|---|---|
+{chr(10).join(rows)}
+"""
 
 
 def _clusters(facts: dict) -> str:
@@ -67,8 +163,8 @@ def _clusters(facts: dict) -> str:
 ## The category as a classifier
 
 One-to-one error {100 * clusters["one_to_one_error"]:.2f} %, NMI {clusters["nmi"]:.3f}, ARI
-{clusters["ari"]:.3f} on the split of the figures above. Each category is given one label, so that
-errors are fewest, by the labels of these images, which training did not see.
+{clusters["ari"]:.3f} on the split of the figures above. Each label is given to at most one
+category, so that errors are fewest, by the labels of these images.
 
 | {clusters["code"]} | {" | ".join(f"label {label}" for label in labels)} |
 |{"---|" * (1 + len(labels))}
@@ -76,13 +172,7 @@ errors are fewest, by the labels of these images, which training did not see.
 """
 
 
-def _run(recipe: Recipe, facts: dict) -> str:
-    if "seeds" not in facts:
-        return f"one run, seed {recipe.seed}"
-    return f"seed {recipe.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
-
-
-def _seeds(facts: dict) -> str:
+def _seeds(recipe: Recipe, facts: dict) -> str:
     if "seeds" not in facts:
         return ""
     seeds = facts["seeds"]
@@ -91,11 +181,13 @@ def _seeds(facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
+    labels_too = recipe.labeled is None and recipe.model != "classifier"
+    aside = "the test images and all labels" if labels_too else "the test images"
     return f"""
 ## The seeds
 
 These weights are seed {seeds["chosen"]}, chosen by `{seeds["by"]}` after the last epoch, on
-images held out of training; the test images and all labels took no part in the choice.
+images held out of training; {aside} took no part in the choice.
 
 | {header} |
 |{"---|" * len(names)}
@@ -103,40 +195,39 @@ images held out of training; the test images and all labels took no part in the 
 """
 
 
-def _kind_of_information(metrics: dict) -> str:
-    if "information_category" in metrics:
-        return "The category's information is that of these examples, exactly."
-    return "The mutual information is a lower bound from at most 10,000 encodings."
+def _exports(facts: dict) -> str:
+    """The largest difference of every signature, by format."""
+    if "exports" not in facts:
+        return ""
+    formats = facts["exports"]
+    names = {name: None for each in formats.values() for name in each["signatures"]}
+    rows = []
+    for name in names:
+        found = [each["signatures"].get(name) for each in formats.values()]
+        cells = ["not in it" if value is None else f"{value:.1e}" for value in found]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    header = " | ".join(f"{name}, {each['bytes'] / 1e6:.2f} MB" for name, each in formats.items())
+    (inputs,) = {each["inputs"] for each in formats.values()}
+    return f"""
+## Exported files
+
+The largest difference from Keras over all outputs, relative to max(1, |value|), on {inputs} of
+the same split. What is not in the .tflite needs an operator that TFLite lacks.
+
+| signature | {header} |
+|{"---|" * (1 + len(formats))}
+{chr(10).join(rows)}
+"""
 
 
-def _card(name: str, recipe: Recipe, facts: dict) -> str:
-    training, metrics = facts["training"], dict(facts["metrics"])
-    split = metrics.pop("split")
-    rows = "\n".join(
-        f"| {key.replace('_', ' ')} | {value:.4f} | {_UNITS.get(key, 'nats per example')} |"
-        for key, value in metrics.items()
-    )
-    settings = recipe.to_toml().strip()
+def _limits(recipe: Recipe) -> str:
+    return f"\n## Limits and intended use\n\n{LIMITS[_kind(recipe)]}\n"
+
+
+def _training(recipe: Recipe, facts: dict) -> str:
+    training = facts["training"]
     versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
-    return f"""---
-library_name: keras
-tags: [{recipe.model}, generative, mutual-information]
-datasets: [{recipe.dataset}]
----
-# {name}
-
-{_TITLES.get(recipe.model, recipe.model)} with {_latents(recipe)}, trained on
-{recipe.dataset}; {facts["parameters"]:,} parameters. {recipe.description or ""}
-
-## Figures
-
-On the split `{split}`, looked at once, after training; {_run(recipe, facts)}.
-{_protocol(recipe, metrics)}
-
-| term | value | unit |
-|---|---|---|
-{rows}
-{_clusters(facts)}{_seeds(facts)}
+    return f"""
 ## Training
 
 {training["epochs"]} epochs of {training["steps_per_epoch"]} steps, the last
@@ -144,6 +235,18 @@ On the split `{split}`, looked at once, after training; {_run(recipe, facts)}.
 Versions: {versions}.
 
 ```toml
-{settings}
+{recipe.to_toml().strip()}
 ```
 """
+
+
+def _data(recipe: Recipe) -> str:
+    if recipe.dataset not in DATA:
+        return ""
+    return f"\n## Data\n\n{DATA[recipe.dataset]}\n"
+
+
+def _citation(recipe: Recipe) -> str:
+    own = "This library; its repository says in CITATION.cff how."
+    papers = [CITATIONS[recipe.model]] if recipe.model in CITATIONS else []
+    return "\n\n".join(["\n## Citation", *papers, own]) + "\n"

@@ -1,4 +1,7 @@
-"""The commands `infomodels list | show | download | verify | build`; TensorFlow is for `build`."""
+"""The commands `infomodels list | show | download | verify | build`.
+
+TensorFlow is for `build`, and for `verify` where it measures.
+"""
 
 import argparse
 import shutil
@@ -34,11 +37,14 @@ def add_parsers(commands):
 
     parser = commands.add_parser(
         "verify",
-        help="check the files of a pretrained model",
-        description="Compare the files of a preset with their checksums. It does not yet measure "
-        "the figures of the card again.",
+        help="check the files and figures of a pretrained model",
+        description="Compare the files of a preset with their checksums and, with --data-dir, "
+        "measure the figures of its card again.",
     )
     parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.add_argument(
+        "--data-dir", help="measures on prepared TFDS data there, or canonical files in NAME/"
+    )
     parser.set_defaults(run=_verify)
 
     parser = commands.add_parser(
@@ -144,10 +150,41 @@ def _verify(arguments: argparse.Namespace):
             f"{len(wrong)} of {len(problems)} files in {folder} are not what {source} says. Get "
             "the preset again."
         )
-    print(
-        f"All {len(problems)} files in {folder} are what {source} says. The figures of the card "
-        "were not measured again: this version cannot do that yet."
-    )
+    print(f"All {len(problems)} files in {folder} are what {source} says.")
+    if arguments.data_dir is None:
+        print("The figures of the card were not measured again; --data-dir does that.")
+        return
+    _measure_again(folder, arguments.data_dir)
+
+
+def _measure_again(folder: Path, data_dir: str):
+    """Prints the figures of the card beside those measured now.
+
+    Raises:
+        ValueError: one has moved.
+    """
+    from keras_infomodels.presets import from_preset
+    from keras_infomodels.zoo.figures import TOLERANCE, has_moved, measure, stated_figures
+    from keras_infomodels.zoo.recipes import Recipe
+
+    recipe = Recipe.load(folder / "recipe.toml")
+    stated = stated_figures(read_json(folder, "metadata.json"), recipe)
+    measured = measure(from_preset(folder), recipe, data_dir)
+    rows, moved = [("figure", "card", "measured", "moved")], []
+    for name, figure in stated.items():
+        now = measured[name]["value"] if name in measured else float("nan")
+        moved += [name] if has_moved(figure["value"], now) else []
+        cells = (f"{figure['value']:.5g}", f"{now:.5g}", "moved" if name in moved else "no")
+        rows.append((_printable(name), *cells))
+    for line in _table(rows, 100):
+        print(line)
+    allowed = f"{TOLERANCE:g} of max(1, |value|)"
+    if moved:
+        raise ValueError(
+            f"{', '.join(map(_printable, moved))} moved by more than {allowed}: this is not the "
+            "model or not the data of the card, or something here computes differently."
+        )
+    print(f"All {len(stated)} figures are the card's, within {allowed}.")
 
 
 def _build(arguments: argparse.Namespace):

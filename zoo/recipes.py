@@ -17,7 +17,16 @@ _OF_A_GAN = {
     "beta_1": 0.5,
     "schedule": "late_cosine",
 }
-_DEFAULTS = {"gan": _OF_A_GAN, "infogan": _OF_A_GAN}
+_CODES = (
+    {"name": "category", "prior": "categorical"},
+    {"name": "c1", "prior": "uniform"},
+    {"name": "c2", "prior": "uniform"},
+)
+_DEFAULTS = {
+    "gan": _OF_A_GAN,
+    "infogan": _OF_A_GAN,
+    "classifier": {"network": "conv", "widths": (32, 64, 128, 128)},
+}
 """Where a model's defaults are not those of the fields."""
 
 
@@ -26,12 +35,16 @@ class Recipe:
     """How one model is built and trained; every field is a key of recipe.toml.
 
     `Recipe.of` and `Recipe.load` know the defaults of the GANs: convolutions of widths
-    (32, 64, 216), a discriminator's rate of 2e-4, a beta_1 of 0.5, the schedule "late_cosine".
+    (32, 64, 216), a discriminator's rate of 2e-4, a beta_1 of 0.5, the schedule "late_cosine"; and
+    of the classifier: convolutions of widths (32, 64, 128, 128).
 
     Attributes:
-        model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan" or
-            "infogan".
-        description: what the preset is for, in one line.
+        model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan",
+            "infogan" or "classifier".
+        description: what the preset is for, in one line. It makes no other recipe: runs are the
+            same whatever it says.
+        meanings: of an infogan: what codes of the shipped weights do, in words by the code's name,
+            as somebody saw in the pictures. Makes no other recipe either.
         dataset: what `datasets.load` takes.
         train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
             once, after training.
@@ -43,7 +56,8 @@ class Recipe:
         latent_dim: number of latent variables; of z alone where there is a category too.
         prior: a key of `build.PRIORS`: "standard_normal", "gaussian_mixture" (a ring of ten in the
             plane), "swiss_roll" (in the plane) or "categorical_normal".
-        categories: of "categorical_normal", and of an infogan's category where codes is None.
+        categories: of "categorical_normal", of an infogan's category where codes is None, and the
+            classes of a classifier.
         noise_dim: of a gan or infogan.
         codes: of an infogan: a table for each with "name", "prior" ("categorical", "uniform" or
             "normal"), "categories" for the first of them, and where they differ from the defaults
@@ -65,6 +79,7 @@ class Recipe:
         warmup_epochs: of a beta_vae: the rate's weight rises over them.
         adversarial_loss, category_noise, consistency_weight: of an aae.
         classification_weight, consistency: of an aae or infogan.
+        augment: of a classifier.
         labeled: how many training images, equally many of each class, keep their label; the
             others are unlabeled. None without a classification_weight.
         labeled_per_batch: labeled images that every batch holds beside its `batch_size`.
@@ -127,6 +142,7 @@ class Recipe:
     classification_weight: float | None = None
     consistency_weight: float | None = None
     consistency: str | None = None
+    augment: bool | None = None
     labeled: int | None = None
     labeled_per_batch: int = 64
     discriminator_widths: tuple[int, ...] = (128, 128)
@@ -142,7 +158,8 @@ class Recipe:
     dtype: str | None = None
     patience: int | None = None
     seed: int = 0
-    description: str | None = None
+    description: str | None = dataclasses.field(default=None, compare=False)
+    meanings: dict[str, str] | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -178,6 +195,9 @@ class Recipe:
             raise ValueError(f"starts are chosen by an infogan's category; {self.model} has none.")
         if self.dtype is not None and self.model not in ("gan", "infogan"):
             raise ValueError(f"dtype is of a gan or infogan, not of {self.model}.")
+        names = {code.get("name") for code in self.code_tables()}
+        if unknown := sorted((self.meanings or {}).keys() - names):
+            raise ValueError(f"meanings name {unknown}; the codes are {sorted(names)}.")
         if self.sigma is not None and self.likelihood != "gaussian":
             raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
         if self.network == "conv" and len(self.widths) < 2:
@@ -210,6 +230,12 @@ class Recipe:
             raise ValueError(f"{path} lacks {sorted(missing)}.")
         tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
         return cls.of(**values | tuples)
+
+    def code_tables(self) -> tuple[dict, ...]:
+        """The codes of an infogan, as `codes` or as by default; none of another model."""
+        if self.model != "infogan":
+            return ()
+        return self.codes or (_CODES[0] | {"categories": self.categories}, *_CODES[1:])
 
     def to_toml(self) -> str:
         """The recipe as TOML; None is what is not there."""

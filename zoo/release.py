@@ -1,15 +1,20 @@
-"""Makes a preset of the zoo from its recipe: train, choose a seed, export, describe, register."""
+"""Makes a preset of the zoo from its recipe: train, choose a seed, measure, export, describe."""
 
 import csv
 import dataclasses
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
-from keras_infomodels.export import to_tflite
+import keras
+import numpy as np
+
+from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.figures import load_images, measure
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
@@ -17,6 +22,12 @@ __all__ = ["release"]
 
 _OWN = ("format", "versions", "parameters", "files")
 """What `save_to_preset` writes by itself."""
+
+_LICENSE = "Apache-2.0"
+"""Of the weights, as of the code."""
+
+_IMAGES = 1000
+"""How many test images exported files are compared on."""
 
 
 def release(
@@ -64,8 +75,15 @@ def release(
     source = runs / f"seed_{chosen['seeds']['chosen']}"
     facts = json.loads((source / "metadata.json").read_text())
     facts = {key: value for key, value in facts.items() if key not in _OWN} | chosen
-    facts |= {"description": recipe.description, "headline": _headline(facts)}
     model = load_model(source)
+    figures = measure(model, recipe, data_dir)
+    facts |= {
+        "description": recipe.description,
+        "headline": _headline(figures, recipe),
+        "license": _LICENSE,
+        "figures": figures,
+        "exports": _exports(model, load_images(recipe, recipe.test_split, data_dir)[0][:_IMAGES]),
+    }
     save_to_preset(model, folder, **facts)
     for picture in sorted((source / "run").glob("*.png")):
         shutil.copyfile(picture, folder / picture.name)
@@ -88,9 +106,37 @@ def _choose(rows: list[dict], runs: Path) -> dict:
     return {"seeds": {"chosen": best["seed"], "by": by, "rows": table}}
 
 
-def _headline(facts: dict) -> str:
-    if clusters := facts.get("clusters"):
-        return f"{100 * clusters['one_to_one_error']:.2f} % test error without labels"
-    metrics = facts["metrics"]
-    shown = [key for key in ("reconstruction", "rate", "discriminator_loss") if key in metrics]
-    return ", ".join(f"{key.replace('_', ' ')} {metrics[key]:.1f} nats" for key in shown)
+def _exports(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
+    """How far each format is from Keras: {format: {"bytes", "inputs", "signatures"}}."""
+    with tempfile.TemporaryDirectory() as temporary:
+        # These go away: the card goes into the file that is shipped, and holds what is found here.
+        files = {
+            "SavedModel": to_saved_model(model, Path(temporary) / "saved_model"),
+            "float16 .tflite": to_tflite(model, Path(temporary) / "model.tflite", "float16"),
+        }
+        reports = {name: check_parity(model, path, images) for name, path in files.items()}
+    return {
+        name: {
+            "bytes": report.bytes,
+            "inputs": report.inputs,
+            "signatures": {key: parity.largest for key, parity in report.signatures.items()},
+        }
+        for name, report in reports.items()
+    }
+
+
+def _headline(figures: dict, recipe: Recipe) -> str:
+    """The most telling figure, with its unit."""
+    for name, words in (
+        ("test_error", f"from {recipe.labeled} labels"),
+        ("most_confident_error", f"of {recipe.categories} clusters, named by a label each"),
+        ("one_to_one_error", "without labels"),
+    ):
+        if name in figures:
+            return f"{100 * figures[name]['value']:.2f} % test error {words}"
+    if recipe.model == "classifier":
+        return f"{100 * figures['accuracy']['value']:.2f} % test accuracy"
+    if nll := figures.get("nll"):
+        return f"NLL {nll['value']:.2f} ± {nll['standard_error']:.2f} nats"
+    name = "reconstruction" if "reconstruction" in figures else "discriminator_loss"
+    return f"{name.replace('_', ' ')} {figures[name]['value']:.1f} nats"

@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_infomodels import datasets, plots
+from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
-from keras_infomodels.evaluation import clustering_error, contingency_table
-from keras_infomodels.models import GAN, InfoGAN
+from keras_infomodels.models import GAN, Classifier
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.figures import clusters, has_category, load_images
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.starts import choose_start
 
@@ -83,8 +83,7 @@ def train(
     seconds = time.monotonic() - start
 
     ledger = model.evaluate(test, return_dict=True, verbose=0)
-    shown = _test_arrays(recipe, data_dir)
-    clusters = _clusters(model, test, recipe, data_dir)
+    clustering = _clusters(model, recipe, data_dir)
     facts = {
         "training": {
             "dataset": recipe.dataset,
@@ -96,12 +95,15 @@ def train(
             "epochs_in_these_seconds": len(history.rows) - first,
         },
         "metrics": {"split": recipe.test_split, **ledger},
-        **({"clusters": clusters} if clusters else {}),
+        **({"clusters": clustering} if clustering else {}),
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
     curves = plots.learning_curves(history.rows, _ceilings(model, examples))
-    for name, figure in {"learning_curves": curves, **plots.model_pictures(model, *shown)}.items():
+    images, labels = load_images(recipe, recipe.test_split, data_dir)
+    labels = None if labels is None else labels[:5000]
+    shown = plots.model_pictures(model, images[:5000], labels)
+    for name, figure in {"learning_curves": curves, **shown}.items():
         plots.save(figure, run / f"{name}.png")
     write_card(out, recipe)
     return model
@@ -130,44 +132,24 @@ def _ceilings(model: keras.Model, examples: int) -> dict[str, float]:
         return {f"information_{name}": code.ceiling for name, code in codes.items()} | {
             f"information_real_{name}": code.ceiling for name, code in codes.items()
         }
+    if isinstance(model, Classifier):
+        return {}
     if model.categorical:
         return {"information_category": math.log(model.prior.categories)}
     return {"mutual_information": math.log(min(examples, 10_000))}
 
 
-def _clusters(model: keras.Model, test, recipe: Recipe, data_dir) -> dict | None:
-    """An InfoGAN's first category as a classifier of the test images, where they have labels."""
-    if not (isinstance(model, InfoGAN) and model.categories):
+def _clusters(model: keras.Model, recipe: Recipe, data_dir) -> dict | None:
+    """The category as a classifier of the test images, where there are one and labels."""
+    if not has_category(model):
         return None
-    _, labels = datasets.load_arrays(
-        recipe.dataset, recipe.test_split, data_dir=data_dir, image_size=recipe.image_size
-    )
+    images, labels = load_images(recipe, recipe.test_split, data_dir)
     if labels is None:
         return None
-    name = model.categories[0].name
-    images = (keras.tree.flatten(batch)[0] for batch in test)
-    found = [model.infer_codes(batch)[name].mode().numpy().argmax(axis=1) for batch in images]
-    found = np.concatenate(found)
-    table = contingency_table(labels, found, model.categories[0].prior.categories)
-    print(f"Test images: one row for each {name}, one column for each label.\n{table}")
-    score = clustering_error(labels, found)
-    return {
-        "code": name,
-        "one_to_one_error": score.error,
-        "nmi": score.nmi,
-        "ari": score.ari,
-        "table": table.tolist(),
-    }
-
-
-def _test_arrays(recipe: Recipe, data_dir: str | Path | None) -> tuple:
-    """The first 5,000 test images in [0, 1], and their labels where the set has any."""
-    images, labels = datasets.load_arrays(
-        recipe.dataset, recipe.test_split, data_dir=data_dir, image_size=recipe.image_size
-    )
-    images = images[:5000]
-    scale = 255 if images.dtype == "uint8" else 1
-    return images / scale, None if labels is None else labels[:5000]
+    found = clusters(model, images, labels)
+    table = np.array(found["table"])
+    print(f"Test images: one row for each {found['code']}, one column for each label.\n{table}")
+    return found
 
 
 def _claim(out: Path, recipe: Recipe, resume: bool):

@@ -2,6 +2,7 @@
 
 from keras_infomodels.models.adversarial_autoencoder import AdversarialAutoencoder
 from keras_infomodels.models.beta_vae import BetaVAE
+from keras_infomodels.models.classifier import Classifier
 from keras_infomodels.models.gan import GAN
 from keras_infomodels.models.infogan import InfoGAN
 from keras_infomodels.models.infovae import InfoVAE
@@ -16,6 +17,7 @@ MODELS = {
     "aae": AdversarialAutoencoder,
     "gan": GAN,
     "infogan": InfoGAN,
+    "classifier": Classifier,
 }
 """Command-line names."""
 
@@ -26,6 +28,7 @@ __all__ = [
     "VAE",
     "AdversarialAutoencoder",
     "BetaVAE",
+    "Classifier",
     "InfoGAN",
     "InfoVAE",
 ]

@@ -9,7 +9,13 @@ from keras_infomodels.distributions import CategoricalNormal, prior_distribution
 from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.objectives import OBJECTIVES
 
-__all__ = ["check_gan", "check_networks", "check_objective", "check_weights"]
+__all__ = [
+    "check_classifier",
+    "check_gan",
+    "check_networks",
+    "check_objective",
+    "check_weights",
+]
 
 
 def check_weights(alpha: float, lambda_: float):
@@ -163,6 +169,19 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
                 f"encoder's images have {data_shape}; give both the same image_shape."
             )
     return data_shape, latent_dim, set(posterior)
+
+
+def check_classifier(network: keras.Model) -> tuple[tuple[int, ...], int]:
+    """That a network is a classifier's; the shape of one example and the number of classes."""
+    data_shape = _input_shape(network, "network")
+    outputs = _output_shapes(network, (1, *data_shape))
+    fits = isinstance(outputs, dict) and {"logits", "features"} <= set(outputs)
+    if not fits or len(outputs["logits"]) != 2:
+        raise ValueError(
+            'A classifier\'s network returns a dict with "logits" of shape (batch, classes) and '
+            f'"features"; this one returns {outputs}.'
+        )
+    return data_shape, outputs["logits"][-1]
 
 
 def _input_shape(network: keras.Model, role: str) -> tuple[int, ...]:

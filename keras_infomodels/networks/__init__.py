@@ -1,15 +1,17 @@
 """Networks: registered functional Keras models with JSON configs.
 
 An encoder returns {"loc", "scale"}; a decoder the parameters that its likelihood names; a generator
-images; a discriminator {"logits", "features"}.
+images; a discriminator or classifier {"logits", "features"}.
 """
 
+from keras_infomodels.networks.classifier import ConvClassifier
 from keras_infomodels.networks.conv import ConvDecoder, ConvEncoder
 from keras_infomodels.networks.gan import ConvDiscriminator, ConvGenerator, RecognitionHead
 from keras_infomodels.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder
 from keras_infomodels.networks.network import Network
 
 __all__ = [
+    "ConvClassifier",
     "ConvDecoder",
     "ConvDiscriminator",
     "ConvEncoder",

@@ -1,0 +1,116 @@
+"""A classifier of images: labels and features, to measure the other models with."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.datasets.batches import check_images
+from keras_infomodels.distributions import check_range
+from keras_infomodels.models.checks import check_classifier
+from keras_infomodels.models.classification import classification_terms
+from keras_infomodels.models.consistency import random_affine
+from keras_infomodels.models.ledger import LedgerModel, Player
+from keras_infomodels.models.signatures import Input, Signature
+from keras_infomodels.networks import Network
+
+__all__ = ["Classifier"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class Classifier(LedgerModel):
+    """A network that is told the label of each image.
+
+        loss = -E log p(label|x)    nats per example, a mean over the labeled ones
+
+    Metrics: `loss`, with what the network's regularizers add, and `accuracy`. `fit` takes pairs
+    (images, integer labels), with -1 for unlabeled; `predict` gives the probabilities.
+
+    Args:
+        network: Keras model from images to {"logits" (batch, K), "features" (batch, width)}.
+        augment: whether each image that is trained on is moved by `consistency.random_affine`.
+        seed: of all the randomness in training.
+
+    Raises:
+        ValueError: a network with other outputs, at construction.
+    """
+
+    of_labeled = ("loss", "accuracy")
+
+    def __init__(self, network: keras.Model, augment: bool = False, seed: int = 0, **kwargs):
+        # Keras would round images to bfloat16 before the first layer.
+        super().__init__(**{"autocast": False} | kwargs)
+        self.network = network
+        self.augment = bool(augment)
+        self.seed = int(seed)
+        self.data_shape, self.classes = check_classifier(network)
+        if self.augment and len(self.data_shape) != 3:
+            raise ValueError(f"augment moves images, and the data have shape {self.data_shape}.")
+        if self.augment:
+            self.supports_jit = False  # XLA has no affine transform of images
+        self.built = True
+
+    # What the model computes
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Probabilities of the classes, (batch, K)."""
+        return tf.nn.softmax(self.network(x, training=training)["logits"])
+
+    def classify(self, x: tf.Tensor) -> tf.Tensor:
+        """Probabilities of the classes, (batch, K), for images (batch, *data_shape)."""
+        return self(tf.cast(x, tf.float32))
+
+    def features(self, x: tf.Tensor) -> tf.Tensor:
+        """What the last layer sees of images (batch, *data_shape), (batch, width)."""
+        return self.network(tf.cast(x, tf.float32), training=False)["features"]
+
+    def export_signatures(self) -> dict:
+        """`classify`: "logits" and "probabilities" of an image; `features`: its "features"."""
+
+        def classify(image):
+            logits = self.network(image, training=False)["logits"]
+            return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+
+        image = Input("image", self.data_shape, "image")
+        return {
+            "classify": Signature(classify, (image,)),
+            "features": Signature(lambda image: {"features": self.features(image)}, (image,)),
+        }
+
+    # What Keras calls
+
+    def players(self) -> list[Player]:
+        return [Player("optimizer", "loss", (self.network,))]
+
+    def ledger_names(self) -> list[str]:
+        return ["loss", "accuracy"]
+
+    def terms(self, x, labels, seed, training):
+        if labels is None:
+            raise ValueError(
+                "A Classifier learns from pairs: fit(images, labels), or a dataset of "
+                "(images, labels), such as datasets.load(name, labels=True)."
+            )
+        if training and self.augment:
+            x = random_affine(x, seed)
+        logits = self.network(x, training=training)["logits"]
+        terms = classification_terms(logits, labels)
+        loss = tf.add_n([terms["classification"], *self.network.losses])
+        return {"loss": loss, "accuracy": terms["accuracy"]}
+
+    def check_data(self, data):
+        def check(images):
+            if isinstance(self.network, Network):
+                check_range(images, "network of this library with a")
+            elif not np.isfinite(images).all():
+                raise ValueError("The data hold NaN or infinite values; remove them first.")
+
+        check_images(data, self.data_shape, check)
+
+    def get_config(self) -> dict:
+        return {
+            "name": self.name,
+            "network": keras.saving.serialize_keras_object(self.network),
+            "augment": self.augment,
+            "seed": self.seed,
+            "dtype": self.dtype_policy.name,
+        }

@@ -1,0 +1,64 @@
+"""The network of a classifier."""
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_infomodels.networks.heads import check_shape, check_widths
+from keras_infomodels.networks.network import Network
+
+__all__ = ["ConvClassifier"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class ConvClassifier(Network):
+    """Images to {"logits" (batch, classes), "features" (batch, width)}, both float32.
+
+    3x3 convolutions, each followed by batch normalization, ReLU and pooling by 2, then one dense
+    layer, whose activations are the features.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: how many there are, at least 2.
+        filters: of the convolutions.
+        width: of the dense layer.
+        dtype: a Keras dtype or policy for the hidden layers.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        classes: int = 10,
+        filters: Sequence[int] = (32, 64, 128),
+        width: int = 128,
+        dtype=None,
+        **kwargs,
+    ):
+        image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        if classes < 2:
+            raise ValueError(f"A classifier has at least 2 classes, got {classes}.")
+        dtype = keras.dtype_policies.get(dtype).name
+
+        def normalize(x, name):
+            x = keras.layers.BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+            return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
+
+        inputs = x = keras.Input(image_shape, name="image")
+        for i, count in enumerate(filters):
+            name = f"convolution_{i}"
+            options = {"padding": "same", "use_bias": False, "dtype": dtype}
+            x = normalize(keras.layers.Conv2D(count, 3, name=name, **options)(x), name)
+            x = keras.layers.MaxPooling2D(2, padding="same", dtype=dtype, name=f"pool_{i}")(x)
+        x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
+        x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
+        x = normalize(x, "hidden")
+        features = keras.layers.Activation("linear", dtype="float32", name="features")(x)
+        logits = keras.layers.Dense(classes, dtype="float32", name="logits")(features)
+        super().__init__(inputs, {"logits": logits, "features": features}, **kwargs)
+        self._arguments = {
+            "image_shape": list(image_shape),
+            "classes": classes,
+            "filters": list(filters),
+            "width": width,
+            "dtype": dtype,
+        }

@@ -1,0 +1,118 @@
+"""The card: its sections, and that what it says can be done."""
+
+import re
+
+import numpy as np
+import pytest
+
+from keras_infomodels.zoo.build import build_model
+from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.card_texts import CITATIONS, DATA, LIMITS, TITLES, USES
+from keras_infomodels.zoo.recipes import Recipe
+
+SHAPE = (8, 8, 1)
+KINDS = {
+    "vae": Recipe.of("vae", dataset="mnist", widths=(4,)),
+    "mmd_vae": Recipe.of("mmd_vae", dataset="fashion_mnist", widths=(4,)),
+    "deterministic": Recipe.of("aae", dataset="mnist", widths=(4,), deterministic=True),
+    "category": Recipe.of("aae", dataset="mnist", widths=(4,), prior="categorical_normal"),
+    "gan": Recipe.of("gan", dataset="mnist", widths=(3, 4, 8), noise_dim=2),
+    "infogan": Recipe.of(
+        "infogan",
+        dataset="mnist",
+        widths=(3, 4, 8),
+        noise_dim=2,
+        categories=3,
+        meanings={"c2": "brightness"},
+    ),
+    "classifier": Recipe.of("classifier", dataset="mnist", widths=(3, 4)),
+}
+
+
+def card_of(recipe, folder, **facts):
+    training = {"epochs": 1, "steps_per_epoch": 2, "epochs_in_these_seconds": 1, "seconds": 0.5}
+    model = build_model(recipe, SHAPE, steps=1)
+    metrics = {"split": "test", "loss": 12.345678}
+    model.save_to_preset(folder, training=training, **{"metrics": metrics, **facts})
+    write_card(folder, recipe)
+    return (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lines_of_python_on_a_card_run(kind, tmp_path, monkeypatch):
+    card = card_of(KINDS[kind], tmp_path / "tiny")
+    (code,) = re.findall("```python\n(.*?)```", card, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {"images": np.zeros((8, *SHAPE), np.float32)} if kind == "classifier" else {}
+    exec(code, names)
+    assert names["images"].shape == (8, *SHAPE)
+    if kind == "classifier":
+        assert names["probabilities"].shape == (8, 10)
+    if kind == "infogan":
+        assert names["category"].shape == (8, 3)
+    for word in ("## Limits and intended use", "## Citation", "CITATION.cff", "## Data"):
+        assert word in card
+    assert "| loss | 12.3457 | weighted sum |" in card
+
+
+def test_every_figure_comes_with_its_error_and_protocol(tmp_path):
+    figures = {
+        "nll": {"value": 90.5, "standard_error": 0.25, "unit": "nats", "protocol": "Drawn."},
+        "loss": {"value": 1.0, "unit": "weighted sum", "protocol": "Added."},
+        "rate": {"value": 2.0, "unit": "nats", "protocol": "Added."},
+    }
+    card = card_of(KINDS["vae"], tmp_path, figures=figures)
+    header = "\n\n| figure | value | unit |\n|---|---|---|\n"
+    assert f"Drawn.{header}| nll | 90.5000 ± 0.2500 | nats |\n" in card
+    assert f"Added.{header}| loss | 1.0000 | weighted sum |\n| rate | 2.0000 | nats |\n" in card
+    assert "12.3457" not in card
+
+
+def test_codes_have_their_information_and_meaning(tmp_path):
+    metrics = {"split": "test", "information_category": 1.0986, "information_c2": 0.5}
+    card = card_of(KINDS["infogan"], tmp_path, metrics=metrics)
+    assert "| category | one of 3 | 1.099 nats |  |" in card
+    assert "| c2 | uniform | 0.500 nats | brightness |" in card
+
+
+def test_exported_files_are_beside_each_other(tmp_path):
+    exports = {
+        "SavedModel": {"bytes": 2e6, "inputs": "9 images", "signatures": {"a": 1e-6, "b": 2e-6}},
+        "float16 .tflite": {"bytes": 1e6, "inputs": "9 images", "signatures": {"a": 3e-4}},
+    }
+    card = card_of(KINDS["vae"], tmp_path, exports=exports)
+    assert "| signature | SavedModel, 2.00 MB | float16 .tflite, 1.00 MB |" in card
+    assert "| a | 1.0e-06 | 3.0e-04 |\n| b | 2.0e-06 | not in it |" in card
+    assert "on 9 images of" in card
+
+
+def test_the_licenses_of_weights_and_data_and_the_pictures(tmp_path):
+    (tmp_path / "code_c1.png").write_bytes(b"png")
+    card = card_of(KINDS["mmd_vae"], tmp_path, license="Apache-2.0")
+    assert card.startswith("---\nlibrary_name: keras\nlicense: apache-2.0\n")
+    assert "Fashion-MNIST, (c) 2017 Zalando SE, is under the MIT licence" in card
+    assert "![code c1](code_c1.png)" in card
+    assert "InfoVAE: information maximizing" in card
+    own = card_of(Recipe.of("vae", dataset="my/images", widths=(4,)), tmp_path / "own")
+    assert "license:" not in own
+    assert "## Data" not in own
+
+
+def test_no_figure_is_typed_by_hand():
+    texts = [*USES.values(), *LIMITS.values()]
+    assert not re.search(r"\d[.,]\d|%", " ".join(texts))
+    assert set(TITLES) == {*CITATIONS, "classifier"}
+    assert set(USES) == set(LIMITS)
+    assert {"mnist", "fashion_mnist"} <= set(DATA)
+
+
+def test_meanings_make_no_other_recipe_and_name_codes_that_are_there(tmp_path):
+    recipe = KINDS["infogan"]
+    (tmp_path / "recipe.toml").write_text(recipe.to_toml())
+    copy = Recipe.load(tmp_path / "recipe.toml", description="a line")
+    assert copy == recipe
+    assert (copy.meanings, copy.description) == ({"c2": "brightness"}, "a line")
+    with pytest.raises(ValueError, match=r"meanings name \['c3'\]; the codes are"):
+        Recipe.of("infogan", dataset="mnist", meanings={"c3": "nothing"})
+    with pytest.raises(ValueError, match="meanings name"):
+        Recipe.of("vae", dataset="mnist", meanings={"c1": "nothing"})

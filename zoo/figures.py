@@ -1,0 +1,289 @@
+"""The figures of a preset, measured on its test split by one function."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.special import logsumexp
+
+from keras_infomodels import datasets
+from keras_infomodels.evaluation import (
+    clustering_error,
+    contingency_table,
+    latent_statistics,
+    log_likelihood,
+)
+from keras_infomodels.models import Classifier, InfoGAN, InfoVAE
+from keras_infomodels.zoo.build import load_split, resolve_splits
+from keras_infomodels.zoo.recipes import Recipe
+
+__all__ = [
+    "TOLERANCE",
+    "category_logits",
+    "clusters",
+    "has_category",
+    "has_moved",
+    "ledger_figures",
+    "load_images",
+    "log_odds",
+    "measure",
+    "stated_figures",
+]
+
+TOLERANCE = 1e-3
+"""How far a figure may be from the card's, relative to max(1, |value|): what another machine's
+rounding may do. Draws are seeded, so that nothing here is statistical."""
+
+_UNITS = {
+    "accuracy": "fraction",
+    "divergence": "the divergence's own unit",
+    "loss": "weighted sum",
+}
+_IMAGES, _SAMPLES, _CODES = 1000, 100, 10_000
+_OBSERVATIONS = {
+    "bernoulli": "Bernoulli pixels of binary images",
+    "bernoulli_threshold": "Bernoulli pixels of images that are binarized at 0.5",
+    "bernoulli_stochastic": "Bernoulli pixels of images that are binarized once, at random, by "
+    "their grey values",
+    "continuous_bernoulli": "continuous Bernoulli of grey pixels in [0, 1], a density",
+}
+
+
+def measure(
+    model: keras.Model, recipe: Recipe, data_dir: str | Path | None = None
+) -> dict[str, dict]:
+    """What a card says of a model on the test split; measuring twice gives the same.
+
+    Every model: the terms of `model.evaluate`. Of the VAE family, without a category: ln det Cov
+    q(z), its Gaussian KL from a standard normal prior, active units; with a density of q(z|x) the
+    NLL too. Where there are labels: the error of a category, as a cluster or as a class, and NMI.
+    Of a classifier: the accuracy, with its standard error.
+
+    Args:
+        model: of this library; compiled here if it is not.
+        recipe: which names its data.
+        data_dir: see `datasets.load`.
+
+    Returns:
+        JSON values by the figure's name: {"value", "unit", "protocol" in words} and, where there
+        is one, "standard_error" (over images).
+
+    Raises:
+        FileNotFoundError: the data are not there.
+    """
+    recipe = resolve_splits(recipe, data_dir)
+    if not model.compiled:
+        model.compile()
+    test = load_split(recipe, recipe.test_split, data_dir)
+    figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), recipe)
+    images, labels = load_images(recipe, recipe.test_split, data_dir)
+    if isinstance(model, InfoVAE) and not model.categorical:
+        figures |= _of_latents(model, recipe, images)
+    if isinstance(model, Classifier):
+        own = figures["accuracy"]
+        figures["accuracy"] = _fraction(own["value"], len(images), own["protocol"])
+    if has_category(model) and labels is not None:
+        figures |= _of_category(model, recipe, images, labels, data_dir)
+    return figures
+
+
+def ledger_figures(metrics: Mapping[str, float], recipe: Recipe) -> dict[str, dict]:
+    """The terms that `model.evaluate` returned, as `measure` does."""
+    protocol = _ledger_protocol(recipe, metrics)
+    units = _UNITS | ({"loss": "nats per example"} if recipe.model == "classifier" else {})
+    return {
+        name: _figure(value, units.get(name, "nats per example"), protocol)
+        for name, value in metrics.items()
+        if name != "split"
+    }
+
+
+def stated_figures(facts: Mapping, recipe: Recipe) -> dict[str, dict]:
+    """The figures of a card, from its metadata.json; a training run's are its ledger.
+
+    Raises:
+        ValueError: the metadata have none, or something else in their place.
+    """
+    figures = facts.get("figures")
+    if figures is None and isinstance(facts.get("metrics"), Mapping):
+        figures = ledger_figures(facts["metrics"], recipe)
+    try:
+        for figure in figures.values():
+            float(figure["value"]), str(figure["unit"]), str(figure["protocol"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"metadata.json holds no figures to compare with: {error!r}.") from error
+    return figures
+
+
+def has_moved(stated: float, measured: float) -> bool:
+    """Whether a figure differs from the card's by more than `TOLERANCE`."""
+    # Not `distance > tolerance`: a NaN has moved.
+    near = abs(measured - stated) <= TOLERANCE * max(1.0, abs(stated))
+    return measured != stated and not near
+
+
+def load_images(
+    recipe: Recipe, split: str, data_dir: str | Path | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """All images of a split in float32 in [0, 1], and their labels where the set has any."""
+    images, labels = datasets.load_arrays(
+        recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
+    )
+    scale = 255 if images.dtype == np.uint8 else 1
+    return images.astype(np.float32) / np.float32(scale), labels
+
+
+def has_category(model: keras.Model) -> bool:
+    """Whether the model infers a category."""
+    if isinstance(model, InfoGAN):
+        return bool(model.categories)
+    return isinstance(model, InfoVAE) and model.categorical
+
+
+def category_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Logits of the inferred category, an InfoGAN's first one; float64 (n, K).
+
+    Args:
+        model: an `InfoGAN` with a category, or of the VAE family with one.
+        images: (n, height, width, channels), as `model.fit` takes them.
+    """
+    of_gan = isinstance(model, InfoGAN)
+    infer, name = (model.infer_codes, _category(model)) if of_gan else (model.encode, "category")
+    parts = [images[start : start + 500] for start in range(0, len(images), 500)]
+    return np.concatenate([infer(part)[name].logits.numpy() for part in parts]).astype(np.float64)
+
+
+def log_odds(logits: np.ndarray) -> np.ndarray:
+    """ln of the odds of the largest category against all others, (n,).
+
+    Probabilities would round to 1 and leave ties.
+
+    Args:
+        logits: (n, K).
+    """
+    others = np.where(np.eye(logits.shape[1])[logits.argmax(1)], -np.inf, logits)
+    return logits.max(1) - logsumexp(others, axis=1)
+
+
+def clusters(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict:
+    """The category as a classifier of images whose labels it has not seen, as JSON values.
+
+    Returns:
+        {"code", "one_to_one_error", "nmi", "ari", "table"}: images by category (row) and label.
+    """
+    logits = category_logits(model, images)
+    score = clustering_error(labels, logits.argmax(1))
+    return {
+        "code": _category(model),
+        "one_to_one_error": score.error,
+        "nmi": score.nmi,
+        "ari": score.ari,
+        "table": contingency_table(labels, logits.argmax(1), logits.shape[1]).tolist(),
+    }
+
+
+def _category(model: keras.Model) -> str:
+    return model.categories[0].name if isinstance(model, InfoGAN) else "category"
+
+
+def _figure(value: float, unit: str, protocol: str, standard_error: float | None = None) -> dict:
+    error = {} if standard_error is None else {"standard_error": float(standard_error)}
+    return {"value": float(value), **error, "unit": unit, "protocol": protocol}
+
+
+def _of_latents(model: InfoVAE, recipe: Recipe, images: np.ndarray) -> dict[str, dict]:
+    figures = {}
+    if model.has_density:
+        estimate = log_likelihood(model, images[:_IMAGES], _SAMPLES)
+        protocol = (
+            f"-ln p(x) from above, by importance sampling: {_SAMPLES} draws of q(z|x) for each of "
+            f"the first {len(images[:_IMAGES]):,} images. Observation model: "
+            f"{_observation(recipe)}."
+        )
+        figures["nll"] = _figure(
+            -estimate.nats, "nats per example", protocol, estimate.standard_error
+        )
+    z, loc, _ = model.encoding_table(images, batch_size=500, limit=_CODES)
+    if len(z) <= model.latent_dim:  # a covariance needs more
+        return figures
+    statistics = latent_statistics(z, loc)
+    drawn = "codes" if model.deterministic else "draws of q(z|x), one an image"
+    protocol = f"Of {len(z):,} {drawn}: ln det Cov z (0 for N(0, I))"
+    figures["log_det"] = _figure(statistics.log_det, "nats", "")
+    if recipe.prior == "standard_normal":
+        protocol += "; KL of the Gaussian with their mean and covariance from N(0, I)"
+        figures["gaussian_kl"] = _figure(statistics.gaussian_kl, "nats", "")
+    protocol += "; of the latent variables those whose mean varies by more than 0.01."
+    figures["active_units"] = _figure(
+        statistics.active_units, f"of {model.latent_dim} latent variables", ""
+    )
+    for name in figures.keys() - {"nll"}:
+        figures[name]["protocol"] = protocol
+    return figures
+
+
+def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:
+    if recipe.labeled is not None:
+        wrong = category_logits(model, images).argmax(1) != labels
+        protocol = f"The category against the label, {recipe.labeled} of which training saw."
+        return {"test_error": _fraction(wrong.mean(), len(labels), protocol)}
+    found = clusters(model, images, labels)
+    protocol = (
+        "Clusters against labels, which training did not see. One-to-one: each label names at most "
+        "one cluster and the test labels say which, so that errors are fewest."
+    )
+    figures = {
+        "one_to_one_error": _fraction(found["one_to_one_error"], len(labels), protocol),
+        "nmi": _figure(found["nmi"], "0 to 1", protocol),
+    }
+    if isinstance(model, InfoVAE):
+        figures["most_confident_error"] = _most_confident(model, recipe, images, labels, data_dir)
+    return figures
+
+
+def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
+    """The protocol of the adversarial autoencoder's paper."""
+    training, names = load_images(recipe, recipe.train_split, data_dir)
+    logits = category_logits(model, training)
+    error = clustering_error(
+        labels,
+        category_logits(model, images).argmax(1),
+        "most_confident",
+        (names, logits.argmax(1)),
+        log_odds(logits),
+    ).error
+    return _fraction(
+        error,
+        len(labels),
+        "Each cluster takes the label of its most confident training image, as in Makhzani et al., "
+        "2015.",
+    )
+
+
+def _fraction(value: float, count: int, protocol: str) -> dict:
+    return _figure(value, "fraction", protocol, math.sqrt(value * (1 - value) / count))
+
+
+def _observation(recipe: Recipe) -> str:
+    if recipe.likelihood == "gaussian":
+        sigma = "of a learned" if recipe.sigma is None else f"of {recipe.sigma:g} as"
+        return f"Gaussian grey pixels {sigma} deviation, a density"
+    return _OBSERVATIONS[recipe.likelihood]
+
+
+def _ledger_protocol(recipe: Recipe, metrics: Mapping) -> str:
+    if recipe.model == "gan":
+        return "Losses are those of this discriminator and no measure of the samples."
+    if recipe.model == "infogan":
+        return (
+            "`information` of a code is a lower bound in nats, read with the model's own Q on "
+            "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
+        )
+    if recipe.model == "classifier":
+        return "`loss` is -E log p(label|x); `accuracy` is of the likeliest class."
+    kind = "The mutual information is a lower bound from at most 10,000 encodings."
+    if "information_category" in metrics:
+        kind = "The category's information is that of these examples, exactly."
+    return f"Observation model: `{recipe.likelihood}`, {_observation(recipe)}. {kind}"
