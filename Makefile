@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all lint format clean
+.PHONY: demo test test-all lint format docs clean
 
 demo: .venv/installed
 	$(BIN)/infomodels demo --out demo
@@ -20,6 +20,10 @@ lint: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/installed
+	$(BIN)/python docs/make_gallery.py
+	$(BIN)/python docs/make_api.py
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

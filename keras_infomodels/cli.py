@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="train, look, export and run a model in minutes")
+    demo = commands.add_parser(
+        "demo", help="a pretrained model, then one to train, measure, export and run"
+    )
     demo.add_argument("--out", default="demo", help="folder for what it makes (default: demo)")
     demo.set_defaults(run=_demo)
 

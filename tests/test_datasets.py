@@ -153,6 +153,22 @@ def test_the_mini_set_is_balanced_real_and_small():
     assert "MIT License" in (package / "fashion_mnist_mini.LICENSE").read_text()
 
 
+def test_the_digits_inside_the_package_are_real_and_few():
+    images, labels = datasets.load_arrays("mnist_mini", "test")
+    assert images.shape == (100, 28, 28, 1)
+    np.testing.assert_array_equal(np.bincount(labels), np.full(10, 10))
+    assert datasets.split_names("mnist_mini") == ["test"]
+    # MNIST's test images begin with a seven; ones have the least ink.
+    assert labels[0] == 7
+    ink = [images[labels == digit].mean() for digit in range(10)]
+    assert np.argmin(ink) == 1
+    package = Path(datasets.__path__[0])
+    assert (package / "mnist_mini.npz").stat().st_size < 60_000
+    assert "creativecommons.org/licenses/by-sa/3.0" in (package / "mnist_mini.LICENSE").read_text()
+    with pytest.raises(ValueError, match="split is one of test"):
+        datasets.load("mnist_mini", "train")
+
+
 def test_splits_and_sizes_of_the_mini_set():
     whole, _ = datasets.load_arrays("fashion_mnist_mini", "train")
     head, _ = datasets.load_arrays("fashion_mnist_mini", "train[:90%]")

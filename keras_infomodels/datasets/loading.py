@@ -1,4 +1,4 @@
-"""Finding images by name: the set inside the package, TensorFlow Datasets, a folder of images."""
+"""Finding images by name: sets inside the package, TensorFlow Datasets, a folder of images."""
 
 import os
 from importlib.resources import files
@@ -10,11 +10,14 @@ import tensorflow as tf
 from keras_infomodels.datasets import folder_source, tfds_source
 from keras_infomodels.datasets.pipeline import from_arrays
 
-__all__ = ["MINI", "load", "load_arrays", "prepare", "split_names"]
+__all__ = ["BUNDLED", "load", "load_arrays", "prepare", "split_names"]
 
-MINI = "fashion_mnist_mini"
-"""250 training and 50 test images of each of the ten classes of Fashion-MNIST (MIT licence, (c)
-2017 Zalando SE): the first of each class in the order of the full set."""
+BUNDLED = ("fashion_mnist_mini", "mnist_mini")
+"""The sets inside the package: the first images of each class in the order of the full set.
+
+fashion_mnist_mini: 250 training and 50 test images a class (MIT licence, (c) 2017 Zalando SE).
+mnist_mini: 10 test images a class (CC BY-SA 3.0, (c) Yann LeCun and Corinna Cortes).
+"""
 
 
 def load(
@@ -32,10 +35,11 @@ def load(
     """A set of images as batches of float32 in [0, 1], decoded once and kept in memory.
 
     Args:
-        name: "fashion_mnist_mini" (inside the package), "mnist", "fashion_mnist", "kmnist",
-            "binarized_mnist" or any image set of TensorFlow Datasets, or the path of a folder of
-            images, with one subfolder a class or none, below "train" and "test" or not. A folder
-            of the same name as a set is written "./NAME".
+        name: "fashion_mnist_mini" or "mnist_mini" (inside the package; the latter has a test split
+            alone), "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of
+            TensorFlow Datasets, or the path of a folder of images, with one subfolder a class or
+            none, below "train" and "test" or not. A folder of the same name as a set is written
+            "./NAME".
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -78,8 +82,8 @@ def load_arrays(
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
         None for a set without labels.
     """
-    if name == MINI:
-        return _mini(split, image_size)
+    if name in BUNDLED:
+        return _bundled(name, split, image_size)
     if _is_folder(name):
         return folder_source.read(Path(name), split, image_size)
     return tfds_source.read(name, split, data_dir, download, image_size)
@@ -89,8 +93,8 @@ def split_names(
     name: str, *, data_dir: str | Path | None = None, download: bool = False
 ) -> list[str]:
     """The parts that a set has, such as ["train", "test"]; the arguments are those of `load`."""
-    if name == MINI:
-        return ["train", "test"]
+    if name in BUNDLED:
+        return _parts(_archive(name))
     if _is_folder(name):
         return list(folder_source.parts(Path(name)))
     return tfds_source.split_names(name, data_dir, download)
@@ -98,7 +102,7 @@ def split_names(
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
     """Downloads a set of TensorFlow Datasets and prepares it, once; see `tfds_source.prepare`."""
-    if name == MINI or _is_folder(name):
+    if name in BUNDLED or _is_folder(name):
         raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
     return tfds_source.prepare(name, data_dir)
 
@@ -108,12 +112,22 @@ def _is_folder(name: str) -> bool:
     return Path(name).is_dir() and (looks_like_one or not tfds_source.is_known(name))
 
 
-def _mini(split: str, image_size: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
-    with files(__package__).joinpath(f"{MINI}.npz").open("rb") as file:
-        arrays = dict(np.load(file, allow_pickle=False))
-    sizes = {part: len(arrays[f"{part}_labels"]) for part in ("train", "test")}
+def _bundled(
+    name: str, split: str, image_size: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    arrays = _archive(name)
+    sizes = {part: len(arrays[f"{part}_labels"]) for part in _parts(arrays)}
     part, rows = tfds_source.parse_split(split, sizes)
     images = arrays[f"{part}_images"][rows][..., None]
     if image_size is not None:
         images = tfds_source.resize(images, image_size)
     return images, arrays[f"{part}_labels"][rows].astype(np.int64)
+
+
+def _archive(name: str) -> dict[str, np.ndarray]:
+    with files(__package__).joinpath(f"{name}.npz").open("rb") as file:
+        return dict(np.load(file, allow_pickle=False))
+
+
+def _parts(arrays: dict[str, np.ndarray]) -> list[str]:
+    return [part for part in ("train", "test") if f"{part}_labels" in arrays]

@@ -44,9 +44,9 @@ assert keras_infomodels.__file__.startswith({str(target)!r})
 assert keras_infomodels.zoo.__file__.startswith({str(target)!r})
 assert keras_infomodels.export.__file__.startswith({str(target)!r})
 images, labels = datasets.load_arrays("fashion_mnist_mini", "test")
-print(images.shape)
+print(images.shape, datasets.load_arrays("mnist_mini", "test")[0].shape)
 """
     process = subprocess.run(
         [sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
-    assert process.stdout.strip() == "(500, 28, 28, 1)", process.stderr
+    assert process.stdout.strip() == "(500, 28, 28, 1) (100, 28, 28, 1)", process.stderr

@@ -1,0 +1,96 @@
+"""Writes docs/gallery.md: the pretrained models with their pictures and the lines that make them.
+
+    python docs/make_gallery.py
+
+Every fact comes from the presets' metadata.json and config.json; the pictures are those in their
+folders, which it links. It loads no TensorFlow.
+"""
+
+import os
+from pathlib import Path
+
+from keras_infomodels import zoo
+from keras_infomodels.preset_files import read_json
+
+PAGE = Path(__file__).parent / "gallery.md"
+
+_COLUMNS = 3
+_HEAD = """# Gallery
+
+The pretrained models whose weights are in this repository, each with its most telling figure; the
+model's card says how that was measured. `python docs/make_gallery.py` makes this page.
+
+A picture is made by `from_preset` and the line above it. Where that line names `images` or
+`labels`, they are the first test images of the model's data set, which `infomodels prepare` gets:
+
+```python
+import keras_infomodels as ki
+
+images, labels = ki.datasets.load_arrays("mnist", "test[:5000]")
+images = images / 255
+```
+"""
+_CALLS = {
+    "categories": "categories(model)",
+    "latent_map": "latent_map(model, images, labels)",
+    "reconstructions": "reconstructions(model, images)",
+    "samples": "samples(model)",
+    "traversals": "traversals(model, images[0])",
+}
+
+
+def gallery() -> str:
+    """The page."""
+    folders = sorted(path.parent for path in zoo.PRESETS.glob("*/model.weights.h5"))
+    return "\n".join([_HEAD, *map(_section, folders)])
+
+
+def line(picture: str) -> str:
+    """The line of Python that makes the picture of that name; empty for the learning curves."""
+    if picture == "learning_curves":
+        return ""
+    if picture.startswith("code_"):
+        call = f'traverse(model, "{picture.removeprefix("code_")}")'
+    elif picture.startswith("inferred_"):
+        call = f'inferred_categories(model, "{picture.removeprefix("inferred_")}", images)'
+    else:
+        call = _CALLS.get(picture, f'model_pictures(model, images, labels)["{picture}"]')
+    return f"ki.plots.{call}"
+
+
+def _section(folder: Path) -> str:
+    facts = read_json(folder, "metadata.json")
+    kind = read_json(folder, "config.json")["class_name"]
+    link = Path(os.path.relpath(folder, PAGE.parent)).as_posix()
+    return f"""## {folder.name}
+
+{facts["description"]}
+
+**{facts["headline"]}**: {kind} trained on {facts["training"]["dataset"]}, {facts["parameters"]:,}
+parameters. [Card]({link}/README.md)
+
+```python
+model = ki.from_preset("{folder.name}")
+```
+
+{_pictures(folder, link)}"""
+
+
+def _pictures(folder: Path, link: str) -> str:
+    names = sorted(path.stem for path in folder.glob("*.png"))
+    names.sort(key=lambda name: not line(name))
+    cells = [
+        (f"`{line(name)}`" if line(name) else "its training", f"![{name}]({link}/{name}.png)")
+        for name in names
+    ]
+    tables = []
+    for first in range(0, len(cells), _COLUMNS):
+        captions, pictures = zip(*cells[first : first + _COLUMNS], strict=True)
+        rows = (captions, ["---"] * len(captions), pictures)
+        tables.append("".join(f"| {' | '.join(row)} |\n" for row in rows))
+    return "\n".join(tables)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(gallery())
+    print(PAGE)
