@@ -77,11 +77,13 @@ def test_the_settings_reach_the_model():
         alpha=-1.0,
         lambda_=5.0,
         kernel="paper",
+        estimator="semi_analytic",
         seed=7,
     )
     model = build_model(recipe, SHAPE, steps=100)
     assert (model.alpha, model.lambda_, model.seed, model.latent_dim) == (-1.0, 5.0, 7, 3)
     assert model.divergence.kernel == "paper"
+    assert model.divergence.estimator == "semi_analytic"
     assert (model.likelihood.parameters, model.likelihood.sigma) == (("loc",), 0.3)
     assert float(model.encode([[[[0.0]] * 8] * 8]).stddev().numpy().min()) > 0.2
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)

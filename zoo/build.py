@@ -165,8 +165,10 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     adversary = None
     if len(model.players()) > 1:
         adversary = adam(recipe.discriminator_learning_rate)
-    # Keras' own work between steps costs about a third of a step of these networks.
-    model.compile(adam(recipe.learning_rate), adversary, steps_per_execution=10)
+    # Keras' own work between steps costs about a third of a step of these networks; with fewer
+    # steps in an epoch its progress bar would count to ten of them.
+    together = max(1, min(10, steps // recipe.epochs))
+    model.compile(adam(recipe.learning_rate), adversary, steps_per_execution=together)
     return model
 
 
@@ -271,10 +273,11 @@ def _networks(recipe: Recipe, image_shape, parameters) -> tuple[keras.Model, ker
 def _objective(recipe: Recipe, steps: int) -> dict:
     """The settings of the objective, as far as the recipe has them."""
     divergence = recipe.divergence
-    if recipe.kernel is not None:
+    of_mmd = {"kernel": recipe.kernel, "estimator": recipe.estimator}
+    if of_mmd := {name: value for name, value in of_mmd.items() if value is not None}:
         if divergence not in (None, "mmd"):
-            raise ValueError(f"Only the MMD has a kernel, and divergence is {divergence!r}.")
-        divergence = divergences.MMD(recipe.kernel)
+            raise ValueError(f"Only the MMD has a {next(iter(of_mmd))}, not a {divergence!r}.")
+        divergence = divergences.MMD(**of_mmd)
 
     def of_epochs(epochs):
         return steps * epochs // recipe.epochs or None

@@ -75,7 +75,7 @@ class Recipe:
         sigma: fixed standard deviation of a "gaussian" likelihood; None learns it.
         alpha, lambda_, beta: of the model, where it has them; None is the model's default.
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
-        kernel: of the MMD.
+        kernel, estimator: of the MMD, see `divergences.MMD`; None are its defaults.
         warmup_epochs: of a beta_vae: the rate's weight rises over them.
         adversarial_loss, category_noise, consistency_weight: of an aae.
         classification_weight, consistency: of an aae or infogan.
@@ -136,6 +136,7 @@ class Recipe:
     beta: float | None = None
     divergence: str | None = None
     kernel: str | None = None
+    estimator: str | None = None
     warmup_epochs: int = 0
     adversarial_loss: str | None = None
     category_noise: float | None = None
