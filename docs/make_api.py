@@ -85,9 +85,12 @@ def _methods(cls: type, public: list) -> dict:
 
 def _signature(name: str, value) -> str:
     """Names and defaults, as keras.io shows them; the docstrings say what they are."""
-    function = value.__init__ if inspect.isclass(value) else value
-    parameters = []
-    if function is not object.__init__:
+    function, parameters = value, []
+    if inspect.isclass(value):
+        owner = next(base for base in value.__mro__ if "__init__" in vars(base))
+        # Keras changes its own constructors while models are made.
+        function = owner.__init__ if owner.__module__.startswith(PACKAGE) else None
+    if function:
         parameters = inspect.signature(function).parameters.values()
     shown = [_shown(p) for p in parameters if p.name not in ("self", "cls")]
     line = f"{name}{inspect.Signature(shown)}"

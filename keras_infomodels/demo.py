@@ -75,7 +75,7 @@ def _take(name: str, out: Path):
         print(f"   {labels[row]:5}  {found[row]:5}  {surely[row]:6.3f}  {cells}")
     score = clustering_error(labels, found)
     wrong = round(score.error * len(labels))
-    print(f"   With a label for each {category}, {wrong} of {len(labels)} images have a wrong one;")
+    print(f"   With a label for each {category}, {wrong} of {len(labels)} images have a wrong one.")
     print(f"   I(x;{category}) = {category_information(codes[category].probs_parameter())}")
     for title, figure in plots.model_pictures(model, images).items():
         plots.save(figure, out / f"{title}.png")
