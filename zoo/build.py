@@ -11,7 +11,13 @@ from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["PRIORS", "build_model", "load_split", "resolve_splits"]
 
-_OF_A_CATEGORY = {"category_noise", "classification_weight", "consistency_weight", "consistency"}
+_OF_A_CATEGORY = {
+    "category_noise",
+    "classification_weight",
+    "consistency_weight",
+    "consistency",
+    "evenness_slack",
+}
 _OF_A_GAN = {
     "objective",
     "gradient_penalty",
@@ -294,6 +300,7 @@ def _objective(recipe: Recipe, steps: int) -> dict:
         "classification_weight": recipe.classification_weight,
         "consistency_weight": recipe.consistency_weight,
         "consistency": recipe.consistency,
+        "evenness_slack": recipe.evenness_slack,
         "consistency_warmup_steps": of_epochs(recipe.consistency_warmup_epochs),
         "continuous_warmup_steps": of_epochs(recipe.continuous_warmup_epochs),
     }

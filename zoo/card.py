@@ -173,7 +173,7 @@ category, so that errors are fewest, by the labels of these images.
 
 
 def _seeds(recipe: Recipe, facts: dict) -> str:
-    if "seeds" not in facts:
+    if len(facts.get("seeds", {}).get("rows", [])) < 2:
         return ""
     seeds = facts["seeds"]
     names = list(seeds["rows"][0])

@@ -42,6 +42,8 @@ class AdversarialAutoencoder(InfoVAE):
             one; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
         consistency: how it is moved: "adversarial" (`consistency.adversarial_shift`, which knows
             nothing of images), "affine" (`consistency.random_affine`, an augmentation) or "both".
+        evenness_slack: of `consistency.category_consistency`, in nats; for a number of categories
+            that is no multiple of the number of kinds.
         consistency_warmup_steps: training steps over which its weight rises from 0 in a line. At
             full weight from the start the category may stay undecided: a category that is as
             likely as any other for every image withstands all.
@@ -60,12 +62,15 @@ class AdversarialAutoencoder(InfoVAE):
         classification_weight: float = 0.0,
         consistency_weight: float = 0.0,
         consistency: str = "adversarial",
+        evenness_slack: float = 0.0,
         consistency_warmup_steps: int = 0,
         seed: int = 0,
         **kwargs,
     ):
         if consistency_warmup_steps < 0:
             raise ValueError(f"consistency_warmup_steps is at least 0: {consistency_warmup_steps}.")
+        if evenness_slack < 0:
+            raise ValueError(f"evenness_slack is at least 0 nats, got {evenness_slack!r}.")
         if consistency not in MOVES:
             raise ValueError(f"consistency is one of {MOVES}, got {consistency!r}.")
         weights = {
@@ -94,6 +99,7 @@ class AdversarialAutoencoder(InfoVAE):
         self.classification_weight = weights["classification_weight"]
         self.consistency_weight = weights["consistency_weight"]
         self.consistency = consistency
+        self.evenness_slack = float(evenness_slack)
         if self.consistency_weight and consistency != "adversarial":
             self.supports_jit = False  # XLA has no affine transform of images
         self.consistency_warmup_steps = int(consistency_warmup_steps)
@@ -112,7 +118,7 @@ class AdversarialAutoencoder(InfoVAE):
                 return self.encoder(images, training=training)["logits"]
 
             moved_logits = classify(moved(x, logits, classify, seed, self.consistency))
-            consistency = category_consistency(logits, moved_logits)
+            consistency = category_consistency(logits, moved_logits, self.evenness_slack)
             weight = self.consistency_weight
             if training and self.consistency_warmup_steps:
                 steps = tf.cast(self.optimizer.iterations, tf.float32)
@@ -140,6 +146,7 @@ class AdversarialAutoencoder(InfoVAE):
             "classification_weight": self.classification_weight,
             "consistency_weight": self.consistency_weight,
             "consistency": self.consistency,
+            "evenness_slack": self.evenness_slack,
             "consistency_warmup_steps": self.consistency_warmup_steps,
         }
 
