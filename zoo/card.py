@@ -111,7 +111,7 @@ def _figures(recipe: Recipe, facts: dict) -> str:
         row = f"| {name.replace('_', ' ')} | {figure['value']:.4f}{error} | {figure['unit']} |"
         tables.setdefault(figure["protocol"], []).append(row)
     run = f"one run, seed {recipe.seed}"
-    if "seeds" in facts:
+    if _was_chosen(facts):
         run = f"seed {recipe.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
     shown = "\n\n".join(
         "\n".join([protocol, "", "| figure | value | unit |", "|---|---|---|", *rows])
@@ -172,8 +172,13 @@ category, so that errors are fewest, by the labels of these images.
 """
 
 
+def _was_chosen(facts: dict) -> bool:
+    """Whether the weights are those of one seed among several."""
+    return len(facts.get("seeds", {}).get("rows", [])) > 1
+
+
 def _seeds(recipe: Recipe, facts: dict) -> str:
-    if len(facts.get("seeds", {}).get("rows", [])) < 2:
+    if not _was_chosen(facts):
         return ""
     seeds = facts["seeds"]
     names = list(seeds["rows"][0])
