@@ -1,6 +1,6 @@
 """Fine-tunes a pretrained autoencoder of garments on images of one's own: digits.
 
-    python examples/train.py && python examples/fine_tune.py
+    python examples/fine_tune.py
 
 The digits to train on are drawn from infogan_mnist, so that nothing has to be downloaded; a hundred
 real ones are held out. Prints the terms of the loss on these, in nats per example, before and
@@ -12,7 +12,7 @@ import keras
 
 import keras_infomodels as ki
 
-PRESET = "runs/examples/infovae"  # a folder, or a name of ki.list_presets()
+PRESET = "mmd_vae_fashion_mnist"  # a name of ki.list_presets(), or a folder
 OUT = "runs/examples/fine_tuned"
 
 # One's own images: an array (n, 28, 28, 1) of bytes or in [0, 1]; or a folder for datasets.load.
