@@ -1,0 +1,38 @@
+"""The presets that this checkout ships: as registered, small enough, and fit for both formats."""
+
+import hashlib
+
+import pytest
+
+from keras_infomodels import load_model, zoo
+from keras_infomodels.export import check_parity, to_saved_model, to_tflite
+from keras_infomodels.export.runtime import Runtime
+from keras_infomodels.zoo import registry
+
+SHIPPED = {path.parent.name: path.parent for path in sorted(zoo.PRESETS.glob("*/config.json"))}
+
+
+def test_the_registry_has_every_preset_with_weights():
+    assert set(registry.read()) == set(SHIPPED)
+
+
+def test_files_are_those_of_the_registry_and_within_bounds():
+    total = 0
+    for name, entry in registry.read().items():
+        for file, expected in entry.files.items():
+            content = (SHIPPED[name] / file).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == expected["sha256"], (name, file)
+            assert len(content) == expected["bytes"] < 8e6
+            total += len(content)
+    assert total < 100e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_preset_exports_to_both_formats_and_its_own_file_runs(name, tmp_path):
+    model = load_model(name)
+    check_parity(model, to_saved_model(model, tmp_path / "saved_model"))
+    check_parity(model, to_tflite(model, tmp_path / "model.tflite"))
+    shipped = Runtime(SHIPPED[name] / "model.tflite")
+    assert set(shipped.signatures) == set(Runtime(tmp_path / "model.tflite").signatures)
+    check_parity(model, SHIPPED[name] / "model.tflite", force=True)
