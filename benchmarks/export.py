@@ -122,25 +122,26 @@ SPEED_HEADS = (
 
 
 def speed_row(model, name: Path, files: dict, images) -> tuple:
-    """What `model.predict` computes, by each: reconstructions, or images of latents."""
+    """What `model.predict` computes, by each: reconstructions, images of latents or classes."""
     import numpy as np
     import tensorflow as tf
 
     from keras_infomodels.export import Runtime
-    from keras_infomodels.models import GAN
+    from keras_infomodels.models import GAN, Classifier
 
     if isinstance(model, GAN):
         signature, parts = "generate", model.latents.sample(1, [0, 0])
         arrays = {key: value.numpy() for key, value in parts.items()}
         x = model.latents.join(parts).numpy()
     else:
-        signature, x = "reconstruct", np.asarray(images[:1], np.float32)
+        signature = "classify" if isinstance(model, Classifier) else "reconstruct"
+        x = np.asarray(images[:1], np.float32)
         arrays = {"image": x}
     function = tf.saved_model.load(str(files["SavedModel"])).signatures[signature]
     tensors = {key: tf.constant(array) for key, array in arrays.items()}
     runtimes = [Runtime(files[kind]) for kind in (None, "int8")]
     predict = fastest(lambda: model.predict(x, verbose=0), PREDICTIONS)
-    served = fastest(lambda: function(**tensors)["image"].numpy(), CALLS)
+    served = fastest(lambda: [v.numpy() for v in function(**tensors).values()], CALLS)
     lite, int8 = (fastest(lambda r=r: r.run(signature, **arrays), CALLS) for r in runtimes)
     times = [f"{1000 * seconds:.3f}" for seconds in (predict, served, lite, int8)]
     return (name.name, signature, *times, f"{predict / lite:.0f}", f"{served / lite:.1f}")
