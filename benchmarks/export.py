@@ -87,7 +87,7 @@ def row(model, name: Path, kind: str | None, report) -> tuple:
     shown = [
         f"{key} {each.milliseconds:.2f}"
         for key, each in report.signatures.items()
-        if key in ("encode", "decode", "generate", "infer_codes", "discriminate")
+        if key in ("encode", "decode", "generate", "infer_codes", "discriminate", "classify")
     ]
     return (
         name.name,
