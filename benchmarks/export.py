@@ -43,7 +43,8 @@ def main():
                 costs += [cost_row(name, kind, cost) for cost in report.costs]
                 print(f"{name.name} {kind or 'float32'}", file=sys.stderr)
             speeds.append(speed_row(model, name, files, images))
-            starts = starts or [start_row(model, name, files)]
+            if not starts and hasattr(model, "generate"):
+                starts.append(start_row(model, name, files))
     table("Parity, size and speed", HEADS, rows)
     table("What quantization costs", COST_HEADS, costs)
     table("One example, in milliseconds", SPEED_HEADS, speeds)
