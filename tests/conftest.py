@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import pytest
 from exports import Exports
+from tiny_zoo import write_preset
 
 from keras_infomodels import models, networks
 from keras_infomodels.distributions import Categorical, Code, Latents, Uniform
+from keras_infomodels.zoo import registry
 
 IMAGE_SHAPE = (8, 8, 1)
 LATENT_DIM = 3
@@ -90,3 +92,14 @@ def exports(tmp_path_factory, request):
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if hasattr(request.config, "workerinput") else folder
     return Exports(folder / "exports")
+
+
+@pytest.fixture
+def entry(tmp_path, monkeypatch):
+    """A preset that the registry knows, and that only a server in `tmp_path / "served"` has."""
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
+    monkeypatch.setenv("no_proxy", "*")
+    path = tmp_path / "registry.json"
+    entry = registry.register(write_preset(tmp_path / "served"), path)
+    monkeypatch.setattr(registry, "PATH", path)
+    return entry

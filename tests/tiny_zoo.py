@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from keras_infomodels.zoo import registry
+from keras_infomodels.zoo.download import Patience
 
 WEIGHTS = 300_000
+FAST = Patience(attempts=3, timeout=0.5, wait=0.01, longest_wait=0.1)
 
 
 def describe(content: bytes) -> dict:
@@ -188,3 +190,8 @@ def without_length(server, handler, content):
 
 def register(folder: Path, path: Path) -> registry.Entry:
     return registry.register(folder, path)
+
+
+def serve(tmp_path: Path, *faults, forever=False):
+    """A running `Server` of the presets in `tmp_path / "served"`."""
+    return Server(tmp_path / "served", faults, forever).running()
