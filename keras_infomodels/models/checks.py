@@ -4,16 +4,20 @@ import math
 import warnings
 
 import keras
+import numpy as np
 
-from keras_infomodels.distributions import CategoricalNormal, prior_distribution
+from keras_infomodels.datasets.batches import check_images
+from keras_infomodels.distributions import CategoricalNormal, check_range, prior_distribution
 from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.objectives import OBJECTIVES
+from keras_infomodels.networks import Network
 
 __all__ = [
     "check_classifier",
     "check_gan",
     "check_networks",
     "check_objective",
+    "check_pixels",
     "check_weights",
 ]
 
@@ -38,6 +42,21 @@ def check_weights(alpha: float, lambda_: float):
             "z: the encoder's min_stddev is then what bounds the loss.",
             stacklevel=3,
         )
+
+
+def check_pixels(data, shape: tuple[int, ...], network: keras.Model, words: str):
+    """Images of a shape, in [0, 1] where the network is this library's, else of finite numbers.
+
+    `words` name such a network in the error.
+    """
+
+    def check(images):
+        if isinstance(network, Network):
+            check_range(images, words)
+        elif not np.isfinite(images).all():
+            raise ValueError("The data hold NaN or infinite values; remove them first.")
+
+    check_images(data, shape, check)
 
 
 def check_objective(model):

@@ -1,17 +1,13 @@
 """A classifier of images: labels and features, to measure the other models with."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.datasets.batches import check_images
-from keras_infomodels.distributions import check_range
-from keras_infomodels.models.checks import check_classifier
+from keras_infomodels.models.checks import check_classifier, check_pixels
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import random_affine
 from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.models.signatures import Input, Signature
-from keras_infomodels.networks import Network
 
 __all__ = ["Classifier"]
 
@@ -98,13 +94,7 @@ class Classifier(LedgerModel):
         return {"loss": loss, "accuracy": terms["accuracy"]}
 
     def check_data(self, data):
-        def check(images):
-            if isinstance(self.network, Network):
-                check_range(images, "network of this library with a")
-            elif not np.isfinite(images).all():
-                raise ValueError("The data hold NaN or infinite values; remove them first.")
-
-        check_images(data, self.data_shape, check)
+        check_pixels(data, self.data_shape, self.network, "network of this library with a")
 
     def get_config(self) -> dict:
         return {

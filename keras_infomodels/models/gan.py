@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import StopOnSaturation
-from keras_infomodels.datasets.batches import check_images
-from keras_infomodels.distributions import Code, Latents, check_range
-from keras_infomodels.models.checks import check_gan
+from keras_infomodels.distributions import Code, Latents
+from keras_infomodels.models.checks import check_gan, check_pixels
 from keras_infomodels.models.gradients import gradient
 from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.models.signatures import gan_signatures
-from keras_infomodels.networks import Network
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -243,13 +240,8 @@ class GAN(LedgerModel):
     # Helpers
 
     def check_data(self, data):
-        def check(images):
-            if isinstance(self.generator, Network):
-                check_range(images, "generator that ends in a sigmoid, as this library's, with a")
-            elif not np.isfinite(images).all():
-                raise ValueError("The data hold NaN or infinite values; remove them first.")
-
-        check_images(data, self.data_shape, check)
+        words = "generator that ends in a sigmoid, as this library's, with a"
+        check_pixels(data, self.data_shape, self.generator, words)
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""
