@@ -43,7 +43,8 @@ def release(
 
     The best is the one of the highest `val_information_real_<category>` after training, which is
     known without labels, or of the lowest `val_loss` where there is no such thing; the test images
-    and all labels take no part. The card lists every seed. Seeds that are finished are not trained
+    take no part. That loss holds the labels of the validation split where a recipe trains with
+    labels, which the card then says. It lists every seed. Seeds that are finished are not trained
     again.
 
     Args:
