@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_infomodels import cli, datasets, models, networks
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.evaluation import latent_statistics, log_likelihood
+from keras_infomodels.zoo import figures as zoo_figures
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.figures import (
     clusters,
@@ -91,6 +92,28 @@ def test_a_deterministic_encoder_has_no_nll_and_another_prior_no_distance_from_t
     assert {"log_det", "active_units", "reconstruction"} <= set(figures)
     assert not {"nll", "gaussian_kl", "rate"} & set(figures)
     assert "KL" not in figures["log_det"]["protocol"]
+
+
+def test_samples_are_compared_by_a_classifier(monkeypatch):
+    monkeypatch.setitem(zoo_figures._CLASSIFIERS, "fashion_mnist_mini", "fashion_mnist_classifier")
+    recipe = Recipe("vae", "fashion_mnist_mini", widths=(8,), latent_dim=2)
+    model = build_model(recipe, (28, 28, 1), steps=1)
+    images, _ = zoo_figures.load_images(recipe, "test", None)
+    training, _ = zoo_figures.load_images(recipe, "train", None)
+    blank = np.zeros_like(images)
+
+    def figures(draws):
+        monkeypatch.setattr(model, "generate", lambda n, seed: draws[:n])
+        return zoo_figures._of_samples(model, recipe, images, None)
+
+    copies, shirts = figures(images), figures(blank)
+    assert copies["frechet_distance"]["value"] == pytest.approx(0, abs=1e-3)
+    assert copies["class_mismatch"]["value"] == 0
+    # One class in place of ten even ones lacks nine tenths and has nine too many.
+    assert shirts["class_mismatch"]["value"] == pytest.approx(1.8, abs=0.1)
+    floor = figures(training)["frechet_distance"]["value"]
+    assert f"{floor:.2f} for training images" in copies["frechet_distance"]["protocol"]
+    assert 0 < floor < 0.2 * shirts["frechet_distance"]["value"]
 
 
 def test_errors_of_a_category_that_are_known(folder):

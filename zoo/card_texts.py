@@ -36,6 +36,11 @@ _SMOOTH = (
     "Pixels are independent given z, so that reconstructions are smoother than images are, and "
     "samples are not always convincing."
 )
+_VARIETY = (
+    "Figures of samples, where there are any above, see means, covariances and classes of a small "
+    "classifier: rare kinds of images may be missing all the same, and training images may be near "
+    "to what it draws."
+)
 LIMITS = {
     "vae": f"{_FOR} {_SMOOTH} The NLL is of the stated observation model and stands beside those "
     "of the same one alone. Mutual information that is high does not make a latent variable mean "
@@ -47,13 +52,11 @@ LIMITS = {
     "calibrated. Training assumed kinds of about equal frequency, and that an image that is moved "
     "a little is of the same kind. Categories without labels have no order and no names: another "
     "seed finds others.",
-    "gan": f"{_FOR} Nothing here measures how much of the training set's variety the generator "
-    "has: kinds of images may be missing or rare, and training images may be near to what it "
-    "draws. There is no encoder and no likelihood.",
+    "gan": f"{_FOR} {_VARIETY} There is no encoder and no likelihood.",
     "infogan": f"{_FOR} The information is what the model's own Q reads from generated images; on "
     "real ones Q may be wrong and sure of it. What a code does is found by looking, holds for "
     "these weights alone, and is seldom one thing; away from the middle of its range images get "
-    "worse. Nothing here measures how much of the training set's variety the generator has.",
+    f"worse. {_VARIETY}",
     "classifier": f"{_FOR} It is here to look at the other models of this library with, by its "
     "features and by the classes that it finds among their images; generated images may be unlike "
     "any that it was trained on, and it is sure of a class there too. Its probabilities are not "

@@ -12,10 +12,12 @@ from keras_infomodels import datasets
 from keras_infomodels.evaluation import (
     clustering_error,
     contingency_table,
+    frechet_distance,
     latent_statistics,
     log_likelihood,
 )
 from keras_infomodels.models import Classifier, InfoGAN, InfoVAE
+from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -42,6 +44,8 @@ _UNITS = {
     "loss": "weighted sum",
 }
 _IMAGES, _SAMPLES, _CODES = 1000, 100, 10_000
+_CLASSIFIERS = {"mnist": "mnist_classifier", "fashion_mnist": "fashion_mnist_classifier"}
+"""By the data set whose images they know, of 28 by 28 pixels."""
 _OBSERVATIONS = {
     "bernoulli": "Bernoulli pixels of binary images",
     "bernoulli_threshold": "Bernoulli pixels of images that are binarized at 0.5",
@@ -59,7 +63,9 @@ def measure(
     Every model: the terms of `model.evaluate`. Of the VAE family, without a category: ln det Cov
     q(z), its Gaussian KL from a standard normal prior, active units; with a density of q(z|x) the
     NLL too. Where there are labels: the error of a category, as a cluster or as a class, and NMI.
-    Of a classifier: the accuracy, with its standard error.
+    Of draws, where the zoo has a classifier of the data: the Fréchet distance of their features
+    and the mismatch of their classes, each beside that of training images. Of a classifier: the
+    accuracy, with its standard error.
 
     Args:
         model: of this library; compiled here if it is not.
@@ -72,6 +78,7 @@ def measure(
 
     Raises:
         FileNotFoundError: the data are not there.
+        DownloadError: the classifier is not there and could not be downloaded.
     """
     recipe = resolve_splits(recipe, data_dir)
     if not model.compiled:
@@ -84,6 +91,8 @@ def measure(
     if isinstance(model, Classifier):
         own = figures["accuracy"]
         figures["accuracy"] = _fraction(own["value"], len(images), own["protocol"])
+    elif recipe.dataset in _CLASSIFIERS and recipe.image_size is None:
+        figures |= _of_samples(model, recipe, images, data_dir)
     if has_category(model) and labels is not None:
         figures |= _of_category(model, recipe, images, labels, data_dir)
     return figures
@@ -222,6 +231,38 @@ def _of_latents(model: InfoVAE, recipe: Recipe, images: np.ndarray) -> dict[str,
     for name in figures.keys() - {"nll"}:
         figures[name]["protocol"] = protocol
     return figures
+
+
+def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str, dict]:
+    """Draws against the split's images, and as many training images, which set the scale."""
+    name = _CLASSIFIERS[recipe.dataset]
+    classifier = from_preset(name)
+
+    def look(batch):
+        parts = [batch[start : start + 500] for start in range(0, len(batch), 500)]
+        features = np.concatenate([classifier.features(part) for part in parts])
+        probabilities = np.concatenate([classifier.classify(part) for part in parts])
+        classes = np.eye(probabilities.shape[1])[probabilities.argmax(1)]
+        return features, classes.mean(0)
+
+    def compare(batch):
+        features, shares = look(batch)
+        return frechet_distance(features, real), np.abs(shares - real_shares).sum()
+
+    real, real_shares = look(images)
+    training, _ = load_images(recipe, recipe.train_split, data_dir)
+    floor, share_floor = compare(training[: len(images)])
+    distance, mismatch = compare(np.asarray(model.generate(len(images), seed=0)))
+    against = (
+        f"{len(images):,} draws, seed 0, against the {len(images):,} images of the split, by "
+        f"`{name}`:"
+    )
+    between = f"{against} Fréchet distance of its features; {floor:.2f} for training images."
+    shares = f"{against} sum of |differences| of the classes' shares; {share_floor:.3f} for them."
+    return {
+        "frechet_distance": _figure(distance, "squared features", between),
+        "class_mismatch": _figure(mismatch, "0 to 2", shares),
+    }
 
 
 def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:

@@ -139,5 +139,7 @@ def _headline(figures: dict, recipe: Recipe) -> str:
         return f"{100 * figures['accuracy']['value']:.2f} % test accuracy"
     if nll := figures.get("nll"):
         return f"NLL {nll['value']:.2f} ± {nll['standard_error']:.2f} nats"
+    if distance := figures.get("frechet_distance"):
+        return f"Fréchet distance {distance['value']:.1f} to real images"
     name = "reconstruction" if "reconstruction" in figures else "discriminator_loss"
     return f"{name.replace('_', ' ')} {figures[name]['value']:.1f} nats"

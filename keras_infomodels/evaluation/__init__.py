@@ -1,4 +1,4 @@
-"""Measuring trained models: likelihood, the latent space, clustering."""
+"""Measuring trained models: likelihood, the latent space, clustering, samples."""
 
 from keras_infomodels.evaluation.audit_pictures import audit_picture, information_plane
 from keras_infomodels.evaluation.auditing import Audit, audit, audit_codes
@@ -10,6 +10,7 @@ from keras_infomodels.evaluation.clustering import (
 from keras_infomodels.evaluation.latent import LatentStatistics, latent_statistics
 from keras_infomodels.evaluation.likelihood import log_likelihood
 from keras_infomodels.evaluation.recognition import fit_posterior
+from keras_infomodels.evaluation.samples import frechet_distance
 
 __all__ = [
     "Audit",
@@ -21,6 +22,7 @@ __all__ = [
     "clustering_error",
     "contingency_table",
     "fit_posterior",
+    "frechet_distance",
     "information_plane",
     "latent_statistics",
     "log_likelihood",
