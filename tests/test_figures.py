@@ -111,9 +111,10 @@ def test_samples_are_compared_by_a_classifier(monkeypatch):
     assert copies["class_mismatch"]["value"] == 0
     # One class in place of ten even ones lacks nine tenths and has nine too many.
     assert shirts["class_mismatch"]["value"] == pytest.approx(1.8, abs=0.1)
-    floor = figures(training)["frechet_distance"]["value"]
-    assert f"{floor:.2f} for training images" in copies["frechet_distance"]["protocol"]
-    assert 0 < floor < 0.2 * shirts["frechet_distance"]["value"]
+    floor = figures(training)
+    assert 0 < floor["frechet_distance"]["value"] < 0.2 * shirts["frechet_distance"]["value"]
+    for name in ("frechet_distance", "class_mismatch"):
+        assert floor[name]["value"] == copies[f"{name}_of_training_images"]["value"]
 
 
 def test_errors_of_a_category_that_are_known(folder):

@@ -35,7 +35,7 @@ def test_covariances_that_do_not_commute():
 def test_a_set_and_itself_also_where_a_feature_is_constant():
     a = np.hstack([features([1.0, -1.0], np.eye(2)), np.full((500, 1), 7.0)])
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
-    assert frechet_distance(a, a + [0, 0, 2]) == pytest.approx(4, rel=1e-6)
+    assert frechet_distance(a, a + np.array([0.0, 0.0, 2.0])) == pytest.approx(4, rel=1e-6)
 
 
 def test_one_feature():

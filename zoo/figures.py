@@ -251,18 +251,21 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
 
     real, real_shares = look(images)
     training, _ = load_images(recipe, recipe.train_split, data_dir)
-    floor, share_floor = compare(training[: len(images)])
-    distance, mismatch = compare(np.asarray(model.generate(len(images), seed=0)))
-    against = (
-        f"{len(images):,} draws, seed 0, against the {len(images):,} images of the split, by "
-        f"`{name}`:"
-    )
-    between = f"{against} Fréchet distance of its features; {floor:.2f} for training images."
-    shares = f"{against} sum of |differences| of the classes' shares; {share_floor:.3f} for them."
-    return {
-        "frechet_distance": _figure(distance, "squared features", between),
-        "class_mismatch": _figure(mismatch, "0 to 2", shares),
+    compared = {
+        "": np.asarray(model.generate(len(images), seed=0)),
+        "_of_training_images": training[: len(images)],
     }
+    protocol = (
+        f"{len(images):,} draws, seed 0, and as many training images against the {len(images):,} "
+        f"images of the split, by `{name}`: Fréchet distance of its features, and the sum of the "
+        "|differences| of its classes' shares."
+    )
+    figures = {}
+    for suffix, batch in compared.items():
+        distance, mismatch = compare(batch)
+        figures[f"frechet_distance{suffix}"] = _figure(distance, "squared features", protocol)
+        figures[f"class_mismatch{suffix}"] = _figure(mismatch, "0 to 2", protocol)
+    return figures
 
 
 def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:
