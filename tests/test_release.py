@@ -11,7 +11,7 @@ import keras_infomodels
 from keras_infomodels.export.runtime import Runtime
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.recipes import Recipe
-from keras_infomodels.zoo.release import release
+from keras_infomodels.zoo.release import _choose, release
 
 TINY = {"widths": (3, 4, 8), "noise_dim": 2, "categories": 2, "batch_size": 6, "epochs": 1}
 
@@ -74,3 +74,30 @@ def test_what_has_no_recipe_or_no_description_is_refused(presets, tmp_path):
     path.write_text(path.read_text().replace('description = "for tests"\n', ""))
     with pytest.raises(ValueError, match="has no description"):
         release("tiny", [0], tmp_path, presets=presets, table=tmp_path / "registry.json")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "by", "chosen"),
+    [
+        (Recipe("vae", "mnist"), "val_loss", 1),
+        (Recipe("aae", "mnist", prior="categorical_normal", categories=3), "val_loss", 1),
+        (
+            Recipe(
+                "aae", "mnist", prior="categorical_normal", labeled=5, classification_weight=1.0
+            ),
+            "val_information_category",
+            2,
+        ),
+    ],
+)
+def test_a_seed_is_chosen_without_labels(recipe, by, chosen, tmp_path):
+    """With labels in its training, val_loss would hold those of the validation split."""
+    rows = [{"seed": seed, "loss": 1.0, "one_to_one_error": 0.1 * seed} for seed in (1, 2)]
+    for row, loss, information in zip(rows, (1.0, 2.0), (1.5, 1.6), strict=True):
+        run = tmp_path / f"seed_{row['seed']}" / "run"
+        run.mkdir(parents=True)
+        first = "epoch,val_loss,val_information_category\n0,0.1,9.0\n"
+        (run / "history.csv").write_text(f"{first}1,{loss},{information}\n")
+    seeds = _choose(rows, tmp_path, recipe)["seeds"]
+    assert (seeds["by"], seeds["chosen"]) == (by, chosen)
+    assert [row["one_to_one_error"] for row in seeds["rows"]] == [0.1, 0.2]

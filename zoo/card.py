@@ -186,8 +186,7 @@ def _seeds(recipe: Recipe, facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
-    labels_too = recipe.labeled is None and recipe.model != "classifier"
-    aside = "the test images and all labels" if labels_too else "the test images"
+    aside = "the test images" + " and all labels" * (recipe.model != "classifier")
     return f"""
 ## The seeds
 

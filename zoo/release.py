@@ -41,11 +41,11 @@ def release(
 ) -> Path:
     """Trains a preset's recipe with several seeds and makes the best one the preset.
 
-    The best is the one of the highest `val_information_real_<category>` after training, which is
-    known without labels, or of the lowest `val_loss` where there is no such thing; the test images
-    take no part. That loss holds the labels of the validation split where a recipe trains with
-    labels, which the card then says. It lists every seed. Seeds that are finished are not trained
-    again.
+    The best is chosen after training by what is known without labels, on the validation images: the
+    highest `val_information_real_<category>`, or of an autoencoder trained with labels
+    `val_information_category`, or the lowest `val_loss` of the others (of a classifier it holds
+    their labels). The test images take no part. The card lists every seed. Seeds that are finished
+    are not trained again.
 
     Args:
         name: of a folder of `presets` with a recipe.toml, which says a `description`.
@@ -72,7 +72,7 @@ def release(
         raise ValueError(f"{folder / 'recipe.toml'} has no description: a line of what it is for.")
     runs = Path("runs") / name if runs is None else Path(runs)
     rows = train_seeds(recipe, seeds, runs, data_dir, resume)
-    chosen = _choose(rows, runs)
+    chosen = _choose(rows, runs, recipe)
     source = runs / f"seed_{chosen['seeds']['chosen']}"
     facts = json.loads((source / "metadata.json").read_text())
     facts = {key: value for key, value in facts.items() if key not in _OWN} | chosen
@@ -94,12 +94,13 @@ def release(
     return folder
 
 
-def _choose(rows: list[dict], runs: Path) -> dict:
+def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
     """{"seeds": which was chosen, by what, and the figures of all}."""
     for row in rows:
         with (runs / f"seed_{row['seed']}" / "run" / "history.csv").open(newline="") as file:
             last = list(csv.DictReader(file))[-1]
-        by = next((key for key in last if key.startswith("val_information_real_")), "val_loss")
+        others = "val_loss" if recipe.labeled is None else "val_information_category"
+        by = next((key for key in last if key.startswith("val_information_real_")), others)
         row[by] = float(last[by])
     best = (min if by == "val_loss" else max)(rows, key=lambda row: row[by])
     shown = ["seed", by, "one_to_one_error" if "one_to_one_error" in best else "loss"]
