@@ -76,6 +76,7 @@ def plot(rows: list[dict], path: Path):
     for name, color in (("vae", "#D55E00"), ("infovae", "#0072B2")):
         for split, style in (("train", "--"), ("test", "-")):
             points = [r for r in rows if r["model"] == name and r["split"] == split]
+            points.sort(key=lambda r: int(r["size"]))
             axes.plot(
                 [int(r["size"]) for r in points],
                 [float(r["log_det"]) for r in points],
