@@ -230,13 +230,14 @@ def _limits(recipe: Recipe) -> str:
 
 def _training(recipe: Recipe, facts: dict) -> str:
     training = facts["training"]
+    revision = f"Revision {facts['revision']} of the preset. " if "revision" in facts else ""
     versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
     return f"""
 ## Training
 
 {training["epochs"]} epochs of {training["steps_per_epoch"]} steps, the last
 {training["epochs_in_these_seconds"]} of them in {training["seconds"]} s with validation.
-Versions: {versions}.
+{revision}Versions: {versions}.
 
 ```toml
 {recipe.to_toml().strip()}

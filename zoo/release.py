@@ -58,6 +58,7 @@ def release(
 
     Returns:
         The preset's folder, with config, weights, metadata, card, pictures and a float16 `.tflite`.
+        Each build is a revision of its own, counted from 1.
 
     Raises:
         FileNotFoundError: no such recipe.
@@ -79,6 +80,7 @@ def release(
     model = load_model(source)
     figures = measure(model, recipe, data_dir)
     facts |= {
+        "revision": _last_revision(folder) + 1,
         "description": recipe.description,
         "headline": _headline(figures, recipe),
         "license": _LICENSE,
@@ -92,6 +94,12 @@ def release(
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
     registry.register(folder, table)
     return folder
+
+
+def _last_revision(folder: Path) -> int:
+    """That of the preset which a build replaces; 0 where there is none."""
+    path = folder / "metadata.json"
+    return json.loads(path.read_text()).get("revision", 0) if path.exists() else 0
 
 
 def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
