@@ -31,7 +31,8 @@ FORMAT = 1
 """The newest format of a preset that this version reads."""
 
 NEEDED = ("config.json", "model.weights.h5")
-"""What a model is made of; metadata.json has the size and SHA-256 of each."""
+"""What a model is made of; metadata.json has the size and SHA-256 of each, and in the zoo of all
+other files too."""
 
 MEGABYTE = 2**20
 _LIMITS = {".json": MEGABYTE, ".md": MEGABYTE, ".toml": MEGABYTE, ".h5": 1024 * MEGABYTE}

@@ -66,6 +66,7 @@ def test_a_recipe_becomes_a_registered_preset_with_its_best_seed(presets, tmp_pa
     assert f"seed {best}, one of 2 runs" in card
     assert Runtime(folder / "model.tflite").generate(2, seed=0).shape == (2, 8, 8, 1)
 
+    assert {"metadata.json": entry.files["metadata.json"], **facts["files"]} == entry.files
     assert facts["revision"] == 1
     assert "Revision 1 of the preset." in card
     release("tiny", [3, 4], runs, resume=True, presets=presets, table=table)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from keras_infomodels import zoo
-from keras_infomodels.preset_files import check_table, mismatch, read_json, read_text
+from keras_infomodels.preset_files import NEEDED, check_table, mismatch, read_json, read_text
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.cache import folder_of
 
@@ -210,9 +210,9 @@ def _expected(name: str) -> tuple[Path, dict, str]:
     folder, where = place
     stated = check_table(read_json(folder, "metadata.json").get("files"))
     if entry is None or where == "folder":
-        return folder, stated, "metadata.json"
-    # A wheel bundles some of the files.
-    there = {
-        key: facts for key, facts in entry.files.items() if key in stated or (folder / key).exists()
-    }
-    return folder, there, "the registry"
+        table, source = stated, "metadata.json"
+    else:
+        table, source = entry.files, "the registry"
+    # A wheel bundles some of the files, and hf:// brings some.
+    there = {key: facts for key, facts in table.items() if key in NEEDED or (folder / key).exists()}
+    return folder, there, source

@@ -17,7 +17,7 @@ from keras_infomodels.preset_files import (
     read_json,
 )
 
-__all__ = ["PATH", "Entry", "check_name", "read", "register"]
+__all__ = ["PATH", "Entry", "check_name", "file_names", "read", "register"]
 
 PATH = Path(__file__).parent / "registry.json"
 """The registry of the package."""
@@ -133,7 +133,7 @@ def register(folder: str | Path, path: str | Path | None = None) -> Entry:
             f"{folder / 'metadata.json'} does not say {', '.join(missing)}; give them to "
             "save_to_preset."
         )
-    files = {name: fingerprint(folder, name) for name in _names(folder)}
+    files = {name: fingerprint(folder, name) for name in file_names(folder)}
     stated = check_table(facts.get("files"))
     for name in NEEDED:
         if name not in files:
@@ -148,7 +148,12 @@ def register(folder: str | Path, path: str | Path | None = None) -> Entry:
     return entry
 
 
-def _names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
+    """The files of a preset, as relative names: all but those of `run/` and hidden ones.
+
+    Raises:
+        ValueError: a link.
+    """
     names = []
     for parent, folders, files in os.walk(folder):
         inside = Path(parent).relative_to(folder)

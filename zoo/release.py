@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
+from keras_infomodels.preset_files import fingerprint
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.card import write_card
@@ -92,8 +94,19 @@ def release(
         shutil.copyfile(picture, folder / picture.name)
     write_card(folder, dataclasses.replace(recipe, seed=chosen["seeds"]["chosen"]))
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
+    _state_files(folder)
     registry.register(folder, table)
     return folder
+
+
+def _state_files(folder: Path):
+    """Lets metadata.json give size and SHA-256 of all other files, not of the model's alone."""
+    names = [name for name in registry.file_names(folder) if name != "metadata.json"]
+    facts = json.loads((folder / "metadata.json").read_text())
+    facts["files"] = {name: fingerprint(folder, name) for name in names}
+    temporary = folder / "metadata.json.tmp"
+    temporary.write_text(json.dumps(facts, indent=1) + "\n")
+    os.replace(temporary, folder / "metadata.json")
 
 
 def _last_revision(folder: Path) -> int:
