@@ -5,10 +5,11 @@
 p(x|z) = prod_i p(x_i | x_<i, z): masked convolutions over the image, and z. The decoder first
 learns the images alone, two epochs with z drawn from the prior; from these weights it goes on for
 an epoch as that of a VAE and that of an MMD-VAE (alpha 1, lambda 100, semi-analytic). It can do
-without z, and the VAE, which pays for what z tells, leaves z empty; the MMD-VAE does not pay. The
-same encoder, data, seed and optimizer for both. Per model it prints I_q(x;z) of the test images,
-the rate, and the NLL (importance weighted), and draws samples that share a z by the row. A run is
-saved as it ends and not run again.
+without z: from there the VAE, which pays for what z tells, leaves z empty (trained with its
+encoder from the first step it does not); the MMD-VAE does not pay. The same encoder, data, seed
+and optimizer for both. Per model it prints I_q(x;z) of the test images, the rate, and the NLL
+(importance weighted), and draws samples that share a z by the row. A run is saved as it ends and
+not run again.
 
 The NLL of the MMD-VAE is that of its joint model p(z) p(x|z), with its encoder as the proposal.
 """

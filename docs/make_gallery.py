@@ -35,7 +35,7 @@ _NEAR = """## How near their samples are to real images
 
 10,000 draws of each, seed 0, against the 10,000 test images, by the classifier of the data set: the
 Fréchet distance of its 128 features, nearest first, and the sum of the absolute differences between
-the classes' shares. Training images show what another draw of real ones scores.
+the classes' shares. Training images show what real ones score, though the classifier has seen them.
 """
 _CALLS = {
     "categories": "categories(model)",

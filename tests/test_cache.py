@@ -92,7 +92,7 @@ def test_links_in_the_cache_are_neither_read_nor_written_through(entry, tmp_path
     folder = cache.folder_of(entry)
     folder.parent.mkdir(parents=True)
     folder.symlink_to(outside)
-    stage = cache.home() / "partial" / f"tiny_mnist-{entry.revision}"
+    stage = cache.home() / "partial" / f"tiny_mnist-{entry.digest}"
     stage.mkdir(parents=True)
     (stage / ".README.md.part").symlink_to(outside / "README.md")
     assert cache.cached(entry) is None
@@ -210,7 +210,7 @@ def test_a_kill_in_the_middle_leaves_nothing_to_use_and_something_to_go_on_from(
 
     with serve(tmp_path, once_at_weights, forever=True) as server:
         process = start(server)
-        part = cache.home() / "partial" / f"tiny_mnist-{entry.revision}" / ".model.weights.h5.part"
+        part = cache.home() / "partial" / f"tiny_mnist-{entry.digest}" / ".model.weights.h5.part"
         deadline = time.monotonic() + 60
         while not (part.exists() and part.stat().st_size > 100_000):
             assert time.monotonic() < deadline

@@ -107,6 +107,7 @@ def test_samples_are_compared_by_a_classifier(monkeypatch):
         return zoo_figures._of_samples(model, recipe, images, None)
 
     copies, shirts = figures(images), figures(blank)
+    assert measure(model, recipe).items() >= shirts.items()
     assert copies["frechet_distance"]["value"] == pytest.approx(0, abs=1e-3)
     assert copies["class_mismatch"]["value"] == 0
     # One class in place of ten even ones lacks nine tenths and has nine too many.

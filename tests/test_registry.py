@@ -40,16 +40,16 @@ def test_registering_keeps_what_the_folder_says(tmp_path, path):
     assert entry.bytes == sum(p.stat().st_size for p in folder.rglob("*.*"))
 
 
-def test_registering_again_replaces_and_the_revision_is_that_of_the_files(tmp_path, path):
+def test_registering_again_replaces_and_the_digest_is_that_of_the_files(tmp_path, path):
     registry.register(write_preset(tmp_path, "other_mnist"), path)
     folder = write_preset(tmp_path)
     first = registry.register(folder, path)
     text = path.read_text()
-    assert registry.register(folder, path).revision == first.revision
+    assert registry.register(folder, path).digest == first.digest
     assert path.read_text() == text
     (folder / "README.md").write_text("another card")
     second = registry.register(folder, path)
-    assert second.revision != first.revision
+    assert second.digest != first.digest
     assert set(registry.read(path)) == {"other_mnist", "tiny_mnist"}
 
 
@@ -95,7 +95,7 @@ def test_links_are_not_registered(tmp_path, path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda e: e.update(revision="0" * 12), "Register the preset again"),
+        (lambda e: e.update(digest="0" * 12), "Register the preset again"),
         (lambda e: e.pop("headline"), "damaged at tiny_mnist"),
         (lambda e: e["files"].pop("config.json"), r"lacks config\.json"),
         (lambda e: e["files"].update({"../evil": describe(b"")}), "plain relative name"),

@@ -94,16 +94,27 @@ def test_what_has_no_recipe_or_no_description_is_refused(presets, tmp_path):
             "val_information_category",
             2,
         ),
+        (
+            Recipe.of("infogan", dataset="mnist", labeled=5, classification_weight=1.0, **TINY),
+            "val_information_real_category",
+            1,
+        ),
     ],
 )
 def test_a_seed_is_chosen_without_labels(recipe, by, chosen, tmp_path):
     """With labels in its training, val_loss would hold those of the validation split."""
-    rows = [{"seed": seed, "loss": 1.0, "one_to_one_error": 0.1 * seed} for seed in (1, 2)]
+    rows = [
+        {"seed": seed, "loss": 1.0, "one_to_one_error": 0.1 * seed, "nmi": 0.5} for seed in (1, 2)
+    ]
     for row, loss, information in zip(rows, (1.0, 2.0), (1.5, 1.6), strict=True):
         run = tmp_path / f"seed_{row['seed']}" / "run"
         run.mkdir(parents=True)
-        first = "epoch,val_loss,val_information_category\n0,0.1,9.0\n"
-        (run / "history.csv").write_text(f"{first}1,{loss},{information}\n")
+        names = ["val_loss", "val_information_category"]
+        values, before = [loss, information], [0.1, 9.0]
+        if recipe.model == "infogan":
+            names, values, before = [*names, by], [*values, -information], [*before, 9.0]
+        lines = [["epoch", *names], [0, *before], [1, *values]]
+        (run / "history.csv").write_text("".join(f"{','.join(map(str, x))}\n" for x in lines))
     seeds = _choose(rows, tmp_path, recipe)["seeds"]
     assert (seeds["by"], seeds["chosen"]) == (by, chosen)
     assert [row["one_to_one_error"] for row in seeds["rows"]] == [0.1, 0.2]

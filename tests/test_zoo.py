@@ -11,6 +11,7 @@ from tiny_zoo import Server, write_preset
 
 import keras_infomodels
 from keras_infomodels import cli, models, networks, zoo
+from keras_infomodels.preset_files import fingerprint
 from keras_infomodels.zoo import cache, registry
 from keras_infomodels.zoo.download import DownloadError
 
@@ -238,6 +239,22 @@ def test_verify_of_a_bundled_preset_and_of_a_folder(server, package, served, cap
     (package / VAE_NAME / "model.weights.h5").unlink()
     assert "model.weights.h5: is missing" in run(capsys, "verify", package / VAE_NAME)[1]
     assert "model.weights.h5: is missing" in run(capsys, "verify", VAE_NAME)[1]
+
+
+def test_verify_of_a_folder_whose_metadata_states_its_card_too(package, capsys):
+    folder = package / VAE_NAME
+    facts = json.loads((folder / "metadata.json").read_text())
+    facts["files"]["README.md"] = fingerprint(folder, "README.md")
+    (folder / "metadata.json").write_text(json.dumps(facts))
+    assert "All 3 files" in run(capsys, "verify", folder)[1]
+    card = (folder / "README.md").read_text()
+    (folder / "README.md").write_text(card + "more")
+    assert run(capsys, "verify", folder)[0] == 1
+    (folder / "README.md").unlink()
+    code, out, _ = run(capsys, "verify", folder)
+    assert code == 0
+    assert "README.md: not here" in out
+    assert "All 2 files" in out
 
 
 def test_the_commands_do_not_load_tensorflow(server):

@@ -79,8 +79,8 @@ def is_offline() -> bool:
 
 
 def folder_of(entry: Entry) -> Path:
-    """Where the cache has this revision of a preset, or would have it."""
-    return home() / "presets" / entry.name / entry.revision
+    """Where the cache has these files of a preset, or would have it."""
+    return home() / "presets" / entry.name / entry.digest
 
 
 def cached(entry: Entry) -> Path | None:
@@ -179,7 +179,7 @@ def _publish(stage: Path, entry: Entry) -> Path:
 @contextlib.contextmanager
 def _stage(entry: Entry) -> Iterator[Path]:
     """A folder for what arrives, which no other process uses meanwhile."""
-    label = f"{entry.name}-{entry.revision}"
+    label = f"{entry.name}-{entry.digest}"
     locks, partial = home() / "locks", home() / "partial"
     for folder in (locks, partial):
         folder.mkdir(parents=True, exist_ok=True)

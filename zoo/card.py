@@ -120,8 +120,9 @@ def _figures(recipe: Recipe, facts: dict) -> str:
     return f"""
 ## Figures
 
-On the split `{facts["metrics"]["split"]}`, looked at once, after training; {run}.
-± is a standard error over images.
+On the split `{facts["metrics"]["split"]}`, after training; {run}.
+± is a standard error over images. What was seen of that split while the recipe was made is in the
+repository's docs/results.md.
 
 {shown}
 """
@@ -159,12 +160,14 @@ def _clusters(facts: dict) -> str:
         for index, row in enumerate(clusters["table"])
     )
     labels = range(len(clusters["table"][0]))
+    crowded = len(clusters["table"]) > len(labels)
+    more = "\nThe other categories of a label count as errors." if crowded else ""
     return f"""
 ## The category as a classifier
 
 One-to-one error {100 * clusters["one_to_one_error"]:.2f} %, NMI {clusters["nmi"]:.3f}, ARI
 {clusters["ari"]:.3f} on the split of the figures above. Each label is given to at most one
-category, so that errors are fewest, by the labels of these images.
+category, so that errors are fewest, by the labels of these images.{more}
 
 | {clusters["code"]} | {" | ".join(f"label {label}" for label in labels)} |
 |{"---|" * (1 + len(labels))}
@@ -186,12 +189,12 @@ def _seeds(recipe: Recipe, facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
-    aside = "the test images" + " and all labels" * (recipe.model != "classifier")
+    unseen = "test images" if recipe.model == "classifier" else "test images and labels"
     return f"""
 ## The seeds
 
 These weights are seed {seeds["chosen"]}, chosen by `{seeds["by"]}` after the last epoch, on
-images held out of training; {aside} took no part in the choice.
+images held out of training, a figure without {unseen}.
 
 | {header} |
 |{"---|" * len(names)}

@@ -42,13 +42,14 @@ _VARIETY = (
     "to what it draws."
 )
 LIMITS = {
-    "vae": f"{_FOR} {_SMOOTH} The NLL is of the stated observation model and stands beside those "
-    "of the same one alone. Mutual information that is high does not make a latent variable mean "
-    "anything by itself.",
-    "deterministic": f"{_FOR} {_SMOOTH} A code is a point and not a distribution: the model has no "
-    "likelihood, its mutual information is that of a table of examples, and nothing says how sure "
-    "a code is.",
-    "category": f"{_FOR} {_SMOOTH} The category is a guess, with a probability that is not "
+    "vae": f"{_FOR} {_SMOOTH} {_VARIETY} The NLL is of the stated observation model and stands "
+    "beside those of the same one alone. Mutual information that is high does not make a latent "
+    "variable mean anything by itself.",
+    "deterministic": f"{_FOR} {_SMOOTH} {_VARIETY} A code is a point and not a distribution: the "
+    "model has no likelihood, its mutual information is that of a table of examples, and nothing "
+    "says how sure a code is.",
+    "category": f"{_FOR} {_SMOOTH} {_VARIETY} z may carry the kind too: with the category fixed "
+    "other kinds can be drawn. The category is a guess, with a probability that is not "
     "calibrated. Training assumed kinds of about equal frequency, and that an image that is moved "
     "a little is of the same kind. Categories without labels have no order and no names: another "
     "seed finds others.",

@@ -140,7 +140,9 @@ def _download(arguments: argparse.Namespace):
 
 
 def _verify(arguments: argparse.Namespace):
-    folder, expected, source = _expected(arguments.name)
+    folder, expected, absent, source = _expected(arguments.name)
+    for name in absent:
+        print(f"{name}: not here")
     problems = {name: mismatch(folder, name, facts) for name, facts in sorted(expected.items())}
     for name, problem in problems.items():
         print(f"{name}: {problem or 'ok'}")
@@ -198,11 +200,14 @@ def _build(arguments: argparse.Namespace):
     print(f"The preset is in {folder}; commit it with the registry.")
 
 
-def _expected(name: str) -> tuple[Path, dict, str]:
-    """Where a preset is, its table of files and who says so; damaged copies are looked at too."""
+def _expected(name: str) -> tuple[Path, dict, list[str], str]:
+    """Where a preset is, its files, those that it does without, and who says so.
+
+    Damaged copies are looked at too.
+    """
     entry = registry.read().get(name)
     if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
-        return folder_of(entry), dict(entry.files), "the registry"
+        return folder_of(entry), dict(entry.files), [], "the registry"
     place = zoo.find(name)
     if place is None:
         todo = f"run `infomodels download {name}`" if entry else "see `infomodels list`"
@@ -214,5 +219,6 @@ def _expected(name: str) -> tuple[Path, dict, str]:
     else:
         table, source = entry.files, "the registry"
     # A wheel bundles some of the files, and hf:// brings some.
-    there = {key: facts for key, facts in table.items() if key in NEEDED or (folder / key).exists()}
-    return folder, there, source
+    absent = [key for key in table if key not in NEEDED and not (folder / key).exists()]
+    there = {key: facts for key, facts in table.items() if key not in absent}
+    return folder, there, absent, source

@@ -256,9 +256,9 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
         "_of_training_images": training[: len(images)],
     }
     protocol = (
-        f"{len(images):,} draws, seed 0, and as many training images against the {len(images):,} "
-        f"images of the split, by `{name}`: Fréchet distance of its features, and the sum of the "
-        "|differences| of its classes' shares."
+        f"{len(images):,} draws, seed 0, and as many training images, which are that classifier's "
+        f"too, against the {len(images):,} images of the split, by `{name}`: Fréchet distance of "
+        "its features, and the sum of the |differences| of its classes' shares."
     )
     figures = {}
     for suffix, batch in compared.items():

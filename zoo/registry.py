@@ -58,7 +58,7 @@ class Entry:
         return sum(expected["bytes"] for expected in self.files.values())
 
     @property
-    def revision(self) -> str:
+    def digest(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the table of files."""
         table = json.dumps(self.files, sort_keys=True).encode()
         return hashlib.sha256(table).hexdigest()[:12]
@@ -92,14 +92,14 @@ def read(path: str | Path | None = None) -> dict[str, Entry]:
     entries = {}
     for name, values in document.get("presets", {}).items():
         try:
-            stated = values.pop("revision")
+            stated = values.pop("digest")
             entries[name] = Entry(name, **values)
         except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"{path} is damaged at {name}: {error!r}.") from error
-        if entries[name].revision != stated:
+        if entries[name].digest != stated:
             raise ValueError(
-                f"{path} is damaged at {name}: its files make revision "
-                f"{entries[name].revision}, not {stated}. Register the preset again."
+                f"{path} is damaged at {name}: its files make "
+                f"{entries[name].digest}, not {stated}. Register the preset again."
             )
     return entries
 
@@ -173,7 +173,7 @@ def file_names(folder: Path) -> list[str]:
 def _write(entries: Mapping[str, Entry], path: Path):
     presets = {
         name: {key: value for key, value in dataclasses.asdict(entry).items() if key != "name"}
-        | {"revision": entry.revision}
+        | {"digest": entry.digest}
         for name, entry in sorted(entries.items())
     }
     temporary = path.with_suffix(".tmp")

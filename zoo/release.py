@@ -124,7 +124,7 @@ def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
         by = next((key for key in last if key.startswith("val_information_real_")), others)
         row[by] = float(last[by])
     best = (min if by == "val_loss" else max)(rows, key=lambda row: row[by])
-    shown = ["seed", by, "one_to_one_error" if "one_to_one_error" in best else "loss"]
+    shown = ["seed", by, *(["one_to_one_error", "nmi"] if "nmi" in best else ["loss"])]
     table = [{key: row[key] for key in shown} for row in rows]
     return {"seeds": {"chosen": best["seed"], "by": by, "rows": table}}
 
