@@ -52,7 +52,7 @@ def gaussian_tasks() -> list[Task]:
         draw = normal_pairs([r] * 20)
         truth = normal_information(*[r] * 20)
         tasks.append(Task(f"normal 20x20, {nats} nats", truth, draw))
-        cubes = mapped(draw, lambda x: x**3, lambda y: y**3)
+        cubes = mapped(draw, lambda x: x * x * x, lambda y: y * y * y)
         tasks.append(Task(f"cubes 20x20, {nats} nats", truth, cubes))
     return tasks
 

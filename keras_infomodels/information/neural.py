@@ -205,10 +205,10 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
     model.compile(_adam(rate, settings), steps_per_execution=20)
     batches = tf.data.Dataset.from_generator(
         lambda: _draws(draw, maps, settings),
-        output_signature=tuple(
-            tf.TensorSpec((settings.batch_size, a.shape[1]), tf.float32) for a in (x, y)
-        ),
-    ).prefetch(2)
+        output_signature=tuple(tf.TensorSpec((None, a.shape[1]), tf.float32) for a in (x, y)),
+    )
+    # One draw of many batches: a call from TensorFlow into Python costs as much as a step.
+    batches = batches.rebatch(settings.batch_size, drop_remainder=True).prefetch(50)
     epochs = max(1, settings.steps // 1000)
     history = model.fit(
         batches,
@@ -224,12 +224,9 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
 
 def _draws(draw: Draw, maps, settings: NeuralSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng([settings.seed, 2])
-    size = settings.batch_size
     while True:
-        x, y = draw(50 * size, rng)
-        x, y = maps[0](x), maps[1](y)
-        for start in range(0, len(x), size):
-            yield x[start : start + size], y[start : start + size]
+        x, y = draw(50 * settings.batch_size, rng)
+        yield maps[0](x), maps[1](y)
 
 
 def _model(train, estimator: str, settings: NeuralSettings) -> CriticModel:
