@@ -67,6 +67,7 @@ class Stein(Divergence):
 
 
 def _score(z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
+    z = tf.identity(z)  # TFP remembers what it computed of a tensor, outside of this tape too
     with tf.GradientTape() as tape:
         tape.watch(z)
         log_prob = prior.log_prob(z)
