@@ -32,7 +32,7 @@ def main():
     images = images / images.dtype.type(255) if images.max() > 1 else images
     print(f"{recipe.dataset}, {model.likelihood!r}")
     for count, samples, batch in ((len(images), 200, 25), (1000, 1000, 5)):
-        path = arguments.folder / "run" / f"log_likelihood_{samples}.npy"
+        path = arguments.folder / "run" / f"log_likelihood_{samples}.npz"
         estimate = log_likelihood(model, images[:count], samples, batch, path=path)
         print(f"NLL {-estimate.nats:.2f} ± {estimate.standard_error:.2f}", end=" ")
         print(f"({count} images, {samples} samples)", flush=True)

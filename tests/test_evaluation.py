@@ -59,14 +59,28 @@ def test_with_another_posterior_it_rises_to_the_truth():
 
 
 def test_a_broken_off_evaluation_goes_on(tmp_path):
-    model, path = linear_vae(posterior_scale=1.6), tmp_path / "values.npy"
+    model, path = linear_vae(posterior_scale=1.6), tmp_path / "values.npz"
     whole = log_likelihood(model, X, samples=3, batch_size=8)
     log_likelihood(model, X[:24], samples=3, batch_size=8, path=path)
     kept = np.load(path)
-    np.save(path, kept - 100)  # to see that finished images are not evaluated again
+    np.savez(
+        path, values=kept["values"] - 100, key=kept["key"]
+    )  # to see that finished images are not evaluated again
     resumed = log_likelihood(model, X, samples=3, batch_size=8, path=path)
     assert resumed.nats == pytest.approx(whole.nats - 100 * 24 / 60, abs=1e-3)
-    assert len(np.load(path)) == 60
+    assert len(np.load(path)["values"]) == 60
+
+
+def test_values_of_another_model_or_setting_are_not_taken_for_its_own(tmp_path):
+    path = tmp_path / "values.npz"
+    log_likelihood(linear_vae(), X, samples=2, path=path)
+    for model, settings in (
+        (linear_vae(posterior_scale=1.6), {"samples": 2}),
+        (linear_vae(), {"samples": 3}),
+        (linear_vae(), {"samples": 2, "seed": 1}),
+    ):
+        with pytest.raises(ValueError, match="of another model, or of other samples"):
+            log_likelihood(model, X, path=path, **settings)
 
 
 def test_stochastic_binarization_is_one_draw_a_seed(make_model, images):

@@ -1,5 +1,6 @@
 """Importance-weighted log-likelihood."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -37,11 +38,14 @@ def log_likelihood(
         samples: S, the draws of z for each image.
         batch_size: images at a time, for arrays; S times as many are decoded at once.
         seed: of z and of random binarization.
-        path: a `.npy` file that keeps the values of finished images, so that a call that was
+        path: a `.npz` file that keeps the values of finished images, so that a call that was
             broken off goes on where it was; None keeps nothing.
 
     Returns:
         A lower bound with its standard error over images.
+
+    Raises:
+        ValueError: an encoder without a density, or a file of another model or other settings.
     """
     if not model.has_density:
         raise ValueError("This encoder has no density to weigh its samples with.")
@@ -62,7 +66,8 @@ def log_likelihood(
         log_w = log_p + prior.log_prob(z) - q.log_prob(z)
         return tf.reduce_logsumexp(log_w, axis=0) - tf.math.log(float(samples))
 
-    values = np.load(path) if path is not None and Path(path).exists() else np.empty(0, np.float32)
+    key = _key(model, samples, batch_size, seed)
+    values = np.empty(0, np.float32) if path is None else _read(Path(path), key)
     seen = 0
     for index, images in enumerate(iterate_images(x, batch_size)):
         seen += len(images)
@@ -71,13 +76,37 @@ def log_likelihood(
                 values[: seen - len(images)], log_weights(images, tf.constant(index))
             )
             if path is not None:
-                _write(Path(path), values)
+                _write(Path(path), values, key)
     values = values[:seen]
     error = float(values.std(ddof=1) / np.sqrt(seen)) if seen > 1 else float("nan")
     return Estimate(float(values.mean(dtype=np.float64)), error, "lower bound")
 
 
-def _write(path: Path, values: np.ndarray):
-    temporary = path.with_suffix(".tmp.npy")
-    np.save(temporary, values)
+def _key(model, *settings: int) -> str:
+    """A digest of everything that the values depend on but the images."""
+    specs = [
+        type(spec).__name__ + str(getattr(spec, "get_config", dict)())
+        for spec in (model.likelihood, model.prior)
+    ]
+    digest = hashlib.sha256(repr((settings, specs)).encode())
+    for weight in model.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path, key: str) -> np.ndarray:
+    if not path.exists():
+        return np.empty(0, np.float32)
+    with np.load(path, allow_pickle=False) as file:
+        if str(file["key"]) != key:
+            raise ValueError(
+                f"{path} holds values of another model, or of other samples, batch_size or seed; "
+                "remove it or take another path."
+            )
+        return file["values"]
+
+
+def _write(path: Path, values: np.ndarray, key: str):
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, values=values, key=key)
     os.replace(temporary, path)
