@@ -213,6 +213,8 @@ class WeightAverage(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         done = int(self.model.optimizer.iterations)
+        if done == self._seen:  # a loss scale that overflowed took no step
+            return
         weights = self.model.get_weights()
         if self.averages is None:
             self.averages = weights

@@ -228,6 +228,7 @@ def test_the_seed_sets_the_initial_weights():
         ({"model": "aae", "divergence": "mmd"}, "has no setting divergence; it has category_noise"),
         ({"model": "infovae", "beta": 2.0}, "has no setting beta"),
         ({"model": "vae", "likelihood": "poisson"}, "likelihood is one of"),
+        ({"model": "vae", "weight_average": 0.9, "patience": 3}, "take one"),
         ({"model": "vae", "prior": "cauchy"}, "prior is one of standard_normal"),
         ({"model": "vae", "prior": "swiss_roll", "latent_dim": 3}, "event shape"),
         ({"model": "vae", "deterministic": True}, "has no rate"),

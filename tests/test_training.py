@@ -15,6 +15,7 @@ import tensorflow as tf
 import keras_infomodels
 from keras_infomodels import cli, datasets
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
+from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.training import train
 
@@ -283,6 +284,18 @@ def test_weights_are_averaged_over_the_run_and_resume(make_model, images, tmp_pa
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_step_that_overflowed_does_not_count_in_the_average(make_model, images):
+    """With this scale every gradient is infinite, and no step is taken."""
+    model, average = make_model(), WeightAverage(0.5)
+    scaled = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(1e-2), initial_scale=float("inf")
+    )
+    model.compile(scaled)
+    model.fit(images, batch_size=10, epochs=1, verbose=0, callbacks=[average])
+    assert int(model.optimizer.iterations) == 0
+    assert average.averages is None
+
+
 def test_a_weight_average_forgets_at_its_momentum(make_model, images):
     model, average = make_model(), WeightAverage(0.5)
     average.set_model(model)
@@ -310,6 +323,15 @@ def test_a_non_finite_loss_ends_training(make_model, images, steps_per_execution
         model.fit(batches, verbose=0)
     for a, b in zip(good.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_that_breaks_leaves_its_last_good_weights(folder, tmp_path):
+    broken = recipe(folder, learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match=r"good weights are in .*last_good\.weights\.h5"):
+        train(broken, tmp_path / "run")
+    model = build_model(broken, (8, 8, 1), 1)
+    model.load_weights(tmp_path / "run" / "run" / "last_good.weights.h5")
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
 def test_a_non_finite_gradient_ends_training(make_model, images):

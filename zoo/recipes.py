@@ -190,6 +190,10 @@ class Recipe:
                 "patience and the schedule plateau watch val_loss, which with labeled images holds "
                 "all labels of the validation split; take a fixed number of epochs."
             )
+        if self.weight_average is not None and self.patience is not None:
+            raise ValueError(
+                "weight_average and patience each keep weights of their own at the end; take one."
+            )
         weights = (self.consistency_weight, self.real_consistency_weight)
         if self.consistency is not None and weights == (None, None):
             raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
@@ -220,9 +224,14 @@ class Recipe:
         Raises:
             ValueError: a key that recipes do not have, or a value that makes no sense.
         """
+        return cls.parse(Path(path).read_text(), path, **changes)
+
+    @classmethod
+    def parse(cls, text: str, path: str | Path, **changes) -> "Recipe":
+        """As `load`, of a text that was read from that path."""
         try:
-            values = tomllib.loads(Path(path).read_text())
-        except tomllib.TOMLDecodeError as error:
+            values = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ValueError(f"{path} is no TOML file: {error}.") from error
         fields = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - fields):

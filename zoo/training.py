@@ -73,13 +73,20 @@ def train(
         examples = keras.tree.flatten(next(iter(validation)))[0]
         pictures.append(Pictures(run / "pictures", examples, pictures_every))
     start = time.monotonic()
-    model.fit(
-        training,
-        validation_data=validation,
-        epochs=first if stopped else recipe.epochs,
-        initial_epoch=first,
-        callbacks=[*kept, *pictures, history, backup],
-    )
+    try:
+        model.fit(
+            training,
+            validation_data=validation,
+            epochs=first if stopped else recipe.epochs,
+            initial_epoch=first,
+            callbacks=[*kept, *pictures, history, backup],
+        )
+    except FloatingPointError as error:
+        run.mkdir(exist_ok=True)
+        model.save_weights(run / "last_good.weights.h5")
+        raise FloatingPointError(
+            f"{error} The last good weights are in {run / 'last_good.weights.h5'}."
+        ) from error
     seconds = time.monotonic() - start
 
     ledger = model.evaluate(test, return_dict=True, verbose=0)
