@@ -8,7 +8,7 @@ metadata.json      versions, parameters, what training says, SHA-256 and size of
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -68,6 +68,10 @@ CLASSES = {
 _HALF = 2
 """Bytes of the smallest number that weights are made of."""
 
+_DEPTH, _LENGTH, _INTEGER = 20, 256, 10**7
+"""Bounds of a config: how deep it nests, of its lists and of its numbers but for seeds. Layers take
+time that grows faster than their number, and priors take memory without having weights."""
+
 
 def load_model(source: str | Path) -> keras.Model:
     """Loads a model from wherever one can be.
@@ -116,13 +120,14 @@ def from_preset(name_or_dir: str | Path, load_weights: bool = True, dtype=None) 
     if document.get("class_name") not in {cls.__name__ for cls in models.MODELS.values()}:
         raise _foreign(document.get("class_name"))
     size = _size_of_weights(folder) if load_weights else limit_of("model.weights.h5")
+    _verify(folder, NEEDED if load_weights else ("config.json",))
+    _check_size(document)
     try:
         with weights.at_most(size // _HALF):
             model = _construct(document, dtype)
     except tf.errors.ResourceExhaustedError as error:
         raise ValueError(f"There is no memory for the model of {folder}: {error}.") from error
     if load_weights:
-        _verify(folder)
         weights.load_weights(model, folder / "model.weights.h5")
     return model
 
@@ -139,10 +144,11 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
         The folder.
 
     Raises:
-        ValueError: the model holds a class that is not in `CLASSES`.
+        ValueError: the model holds a class that is not in `CLASSES`, or more than a config may.
     """
     folder = Path(folder)
     document = {"format": FORMAT, **_describe(keras.saving.serialize_keras_object(model))}
+    _check_size(document)
     # Compiled weights would carry the optimizer's.
     copy = _construct(document, None)
     copy.set_weights(model.get_weights())
@@ -202,6 +208,23 @@ def _construct(document: Mapping, dtype):
         raise ValueError(f"The preset's config does not fit the class {name}: {error}.") from error
 
 
+def _check_size(value, depth: int = 0):
+    """Raises ValueError for a config that would take time or memory without end."""
+    items = value.values() if isinstance(value, Mapping) else value
+    if isinstance(value, list | Mapping):
+        if depth == _DEPTH or len(value) > _LENGTH:
+            raise ValueError(
+                f"The config of a preset nests at most {_DEPTH} deep and lists at most {_LENGTH} "
+                "things; this one does not."
+            )
+        named = value.items() if isinstance(value, Mapping) else enumerate(items)
+        for key, item in named:
+            if key != "seed":
+                _check_size(item, depth + 1)
+    elif isinstance(value, int | float) and not abs(value) <= _INTEGER:
+        raise ValueError(f"A number in the config of a preset is at most {_INTEGER}, not {value}.")
+
+
 def _foreign(name) -> ValueError:
     return ValueError(
         f"The preset names the class {name!r}, which is not one of this version's: "
@@ -220,11 +243,11 @@ def _size_of_weights(folder: Path) -> int:
         ) from None
 
 
-def _verify(folder: Path):
+def _verify(folder: Path, needed: Sequence[str]):
     facts = read_json(folder, "metadata.json")
     check_format(facts, folder)
     files = check_table(facts.get("files"))
-    for name in NEEDED:
+    for name in needed:
         problem = mismatch(folder, name, files[name]) if name in files else "is not in its files"
         if problem:
             raise ValueError(

@@ -144,7 +144,7 @@ def test_where_the_cache_and_the_mirrors_are(monkeypatch, tmp_path):
     assert cache.base_urls() == [cache.BASE_URL]
     monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", "https://a.example/zoo, file:///b")
     assert cache.base_urls() == ["https://a.example/zoo", "file:///b"]
-    for wrong in ("ftp://a.example", "/data/zoo"):
+    for wrong in ("ftp://a.example", "/data/zoo", "http://[bad", ","):
         monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", wrong)
         with pytest.raises(ValueError, match="https://, http:// or file:///"):
             cache.base_urls()

@@ -39,11 +39,29 @@ def test_a_truncated_file_is_resumed_where_it_ended(entry, tmp_path):
     assert [asked for _, asked in server.requests] == [None, "bytes=100000-", "bytes=150000-"]
 
 
+def test_attempts_count_from_the_last_that_brought_much(entry, tmp_path):
+    faults = [tiny_zoo.truncate(70_000), *[status(503)] * 2] * 3
+    with serve(tmp_path, *faults) as server:
+        fetch_weights(server.url, tmp_path)
+    assert len(server.requests) == 10
+
+
+def test_a_server_that_drips_is_left(entry, tmp_path):
+    """16 bytes each 50 ms are never silent for the half second of `FAST`."""
+    with (
+        serve(tmp_path, tiny_zoo.drip(16, 0.05), forever=True) as server,
+        pytest.raises(DownloadError, match=r"only \d+ bytes in 0\.\d seconds \(tried 3 times"),
+    ):
+        fetch_weights(server.url, tmp_path)
+    assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         status(429),
         status(500),
+        status(529),
         status(503, Retry_After="0"),
         status(429, Retry_After="Wed, 21 Oct 2099 07:28:00 GMT"),
         tiny_zoo.drop,
@@ -177,7 +195,16 @@ def test_redirects_are_followed_and_keep_the_range(entry, tmp_path):
     assert real.requests == [("/tiny_mnist/model.weights.h5", "bytes=1000-")]
 
 
-@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,hello"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "data:,hello",
+        "http://.example.com/x",
+        "http://[::1/x",
+    ],
+)
 def test_redirects_to_anything_but_http_are_refused(entry, tmp_path, where):
     with serve(tmp_path, status(302, Location=where)) as server, pytest.raises(DownloadError):
         fetch_weights(server.url, tmp_path)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infomodels import models, networks, presets, weights
+from keras_infomodels import cli, models, networks, presets, weights
 from keras_infomodels.preset_files import fingerprint
 
 
@@ -148,8 +148,8 @@ def set_widths(widths):
 @pytest.mark.parametrize(
     ("widths", "load_weights"),
     [
-        ([10**9], True),
-        ([10**9], False),
+        ([10**7], True),
+        ([10**7, 10**7], False),
         ([10**6, 10**6], True),
         ([10**6, 10**6], False),
         # 200 million numbers are allowed to someone who wants no weights.
@@ -160,6 +160,43 @@ def test_a_config_of_a_huge_model_is_refused_without_its_memory(folder, widths, 
     edit_config(folder, set_widths(widths))
     with pytest.raises(ValueError, match="makes a model of more than"):
         presets.from_preset(folder, load_weights=load_weights)
+
+
+def nest(depth):
+    value = [5]
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("widths", [[1] * 2000, nest(30), nest(900), [10**8], [float("nan")]])
+def test_a_config_without_end_is_refused_at_once(folder, widths):
+    edit_config(folder, set_widths(widths))
+    with pytest.raises(ValueError, match="config of a preset"):
+        presets.from_preset(folder, load_weights=False)
+
+
+def test_a_prior_may_not_take_memory_that_no_weight_stands_for(folder):
+    edit_config(folder, lambda d: d["config"]["prior"]["config"].update(dimension=10**10))
+    with pytest.raises(ValueError, match="at most 10000000, not 10000000000"):
+        presets.from_preset(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is a link, which is not followed"),
+        ("a = " + "[" * 5000 + "]" * 5000, "is no TOML file"),
+        ("#" * 2**21, "at most 1048576 are read"),
+    ],
+)
+def test_the_recipe_of_a_folder_is_read_like_its_other_files(folder, content, message, capsys):
+    if content is None:
+        (folder / "recipe.toml").symlink_to("/dev/zero")
+    else:
+        (folder / "recipe.toml").write_text(content)
+    assert cli.main(["verify", str(folder), "--data-dir", str(folder)]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_the_bound_counts_every_variable():
@@ -216,8 +253,9 @@ def test_a_format_that_is_not_known_is_refused(folder, name, version):
     (folder / name).write_text(json.dumps(document))
     if name == "config.json":
         sign(folder)
-    with pytest.raises(ValueError, match="Upgrade"):
-        presets.from_preset(folder)
+    for load_weights in (True, False):
+        with pytest.raises(ValueError, match="Upgrade"):
+            presets.from_preset(folder, load_weights=load_weights)
 
 
 @pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5"])

@@ -14,10 +14,8 @@ from keras_infomodels.zoo import cache
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 HANDLE = f"hf://owner/repository@{COMMIT}"
 
-CODE = f"""
-from keras_infomodels import zoo
-print(zoo.locate({HANDLE!r}))
-"""
+LOCATE = f"from keras_infomodels import zoo; print(zoo.locate({HANDLE!r}))"
+VERIFY = f"from keras_infomodels import cli; cli.main(['verify', {HANDLE!r}])"
 
 
 class Hub(ThreadingHTTPServer):
@@ -66,7 +64,7 @@ def hub(tmp_path):
         thread.join()
 
 
-def locate(hub, tmp_path):
+def locate(hub, tmp_path, code=LOCATE):
     environment = os.environ | {
         "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
         "HF_HOME": str(tmp_path / "hf"),
@@ -76,7 +74,7 @@ def locate(hub, tmp_path):
         "no_proxy": "*",
     }
     return subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
 
 
@@ -91,6 +89,7 @@ def test_a_commit_is_downloaded_once_as_plain_files(hub, tmp_path):
     count = len(hub.requests)
     assert count <= 16
     assert locate(hub, tmp_path).stdout == process.stdout
+    assert f"All 2 files in {folder}" in locate(hub, tmp_path, VERIFY).stdout
     assert len(hub.requests) == count
     assert os.listdir(folder.parent) == [COMMIT]
 

@@ -7,6 +7,7 @@ import pytest
 
 import keras_infomodels
 from keras_infomodels import models, presets, zoo
+from keras_infomodels.preset_files import fingerprint
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def test_metadata_say_what_is_in_the_folder(saved):
     assert facts["parameters"] == model.count_params()
     assert facts["description"] == "tiny"
     assert facts["versions"]["keras"] == keras.__version__
-    for name, fingerprint in facts["files"].items():
-        assert (folder / name).stat().st_size == fingerprint["bytes"]
+    for name, described in facts["files"].items():
+        assert (folder / name).stat().st_size == described["bytes"]
     assert sorted(p.name for p in folder.iterdir()) == sorted([*facts["files"], "metadata.json"])
 
 
@@ -70,6 +71,13 @@ def test_damaged_weights_are_refused(saved):
         presets.from_preset(saved[1])
 
 
+def edit_config(folder, change):
+    """And lets metadata.json describe it as it is now."""
+    edit(folder / "config.json", change)
+    described = fingerprint(folder, "config.json")
+    edit(folder / "metadata.json", lambda d: d["files"].update({"config.json": described}))
+
+
 def test_a_newer_format_is_refused(saved):
     edit(saved[1] / "config.json", lambda d: d.update(format=2))
     with pytest.raises(ValueError, match="Upgrade"):
@@ -78,13 +86,13 @@ def test_a_newer_format_is_refused(saved):
 
 @pytest.mark.parametrize("name", ["Lambda", "os.system", None, "Sequential"])
 def test_a_class_that_is_not_ours_is_never_constructed(saved, name):
-    edit(saved[1] / "config.json", lambda d: d["config"]["prior"].update(class_name=name))
+    edit_config(saved[1], lambda d: d["config"]["prior"].update(class_name=name))
     with pytest.raises(ValueError, match="not one of this version's"):
         presets.from_preset(saved[1])
 
 
 def test_arguments_that_a_class_does_not_have_are_refused(saved):
-    edit(saved[1] / "config.json", lambda d: d["config"]["prior"]["config"].update(evil=1))
+    edit_config(saved[1], lambda d: d["config"]["prior"]["config"].update(evil=1))
     with pytest.raises(ValueError, match="does not fit the class StandardNormal"):
         presets.from_preset(saved[1])
 

@@ -209,6 +209,20 @@ def test_download_prints_the_folder_and_repeats_nothing(server, capsys):
     assert "there are: other_mnist, vae_tiny" in err
 
 
+def test_a_folder_with_a_recipe_alone_says_what_to_do(server, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "recipe.toml").write_text("")
+    assert f"train --recipe {folder}" in run(capsys, "show", folder)[2]
+    (folder / "run").mkdir()
+    assert f"train --resume --out {folder}" in run(capsys, "show", folder)[2]
+
+
+def test_a_folder_without_a_card_is_shown(package, capsys):
+    (package / VAE_NAME / "README.md").unlink()
+    assert "has no card" in run(capsys, "show", package / VAE_NAME)[1]
+
+
 def test_verify_compares_files_with_the_registry(server, capsys):
     status, _, err = run(capsys, "verify", VAE_NAME)
     assert status == 1
@@ -226,6 +240,7 @@ def test_verify_compares_files_with_the_registry(server, capsys):
     assert "samples.png: is missing" in out
     assert "config.json: ok" in out
     assert "2 of 5 files" in err
+    assert f"infomodels download {VAE_NAME}" in err
     # Looking repairs nothing.
     assert not (folder / "samples.png").exists()
 

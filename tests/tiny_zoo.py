@@ -195,3 +195,19 @@ def register(folder: Path, path: Path) -> registry.Entry:
 def serve(tmp_path: Path, *faults, forever=False):
     """A running `Server` of the presets in `tmp_path / "served"`."""
     return Server(tmp_path / "served", faults, forever).running()
+
+
+def drip(count: int, seconds: float):
+    """Sends `count` bytes each so many seconds."""
+
+    def fault(server, handler, content):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        for start in range(0, len(content), count):
+            handler.wfile.write(content[start : start + count])
+            handler.wfile.flush()
+            time.sleep(seconds)
+        return True
+
+    return fault

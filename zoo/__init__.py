@@ -86,7 +86,7 @@ def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
     """The folder of a preset and what place it is in, without a network; None if there is none.
 
     Raises:
-        FileNotFoundError: a training run that has not ended.
+        FileNotFoundError: a training run that has not ended, or a recipe alone.
     """
     given = Path(name_or_dir)
     run = [given.parent] if given.name == "run" else []
@@ -94,10 +94,14 @@ def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
         if (folder / "config.json").is_file():
             return folder, "folder"
     if (given / "recipe.toml").is_file():
-        raise FileNotFoundError(
-            f"The training run in {given} has not ended; go on with it by "
-            f"`infomodels train --resume --out {given}`."
+        todo = (
+            f"The training run in {given} has not ended; go on with it by `infomodels train "
+            f"--resume --out {given}`."
+            if (given / "run").is_dir()
+            else f"{given} has a recipe and no weights; train it by `infomodels train --recipe "
+            f"{given / 'recipe.toml'} --out runs/{given.resolve().name}`."
         )
+        raise FileNotFoundError(todo)
     name = str(name_or_dir)
     entry = registry.read().get(name)
     if entry and (folder := cached(entry)):

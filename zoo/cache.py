@@ -64,8 +64,12 @@ def base_urls() -> list[str]:
     """
     given = os.environ.get("KERAS_INFOMODELS_ZOO_URL") or BASE_URL
     urls = [url.strip() for url in given.split(",") if url.strip()]
-    for url in urls:
-        if urllib.parse.urlsplit(url).scheme not in ("https", "http", "file"):
+    for url in urls or [given]:
+        try:
+            scheme = urllib.parse.urlsplit(url).scheme
+        except ValueError:
+            scheme = None
+        if scheme not in ("https", "http", "file"):
             raise ValueError(
                 f"KERAS_INFOMODELS_ZOO_URL holds {url!r}; it is one URL or several with commas "
                 "between them, each https://, http:// or file:///."

@@ -11,6 +11,7 @@ from keras_infomodels import zoo
 from keras_infomodels.preset_files import NEEDED, check_table, mismatch, read_json, read_text
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.cache import folder_of
+from keras_infomodels.zoo.hub import PREFIX
 
 __all__ = ["add_parsers"]
 
@@ -104,7 +105,11 @@ def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
 
 def _show(arguments: argparse.Namespace):
     folder, where = zoo.find(arguments.name) or (zoo.locate(arguments.name), "cache")
-    print(_printable(_body(read_text(folder, "README.md"))))
+    try:
+        card = read_text(folder, "README.md")
+    except FileNotFoundError:
+        card = f"{folder} has no card (README.md); `infomodels train` and the zoo write one."
+    print(_printable(_body(card)))
     pictures = sorted(folder.rglob("*.png"))
     print(f"The preset is in {folder} ({where}); its pictures:")
     for path in pictures:
@@ -150,13 +155,19 @@ def _verify(arguments: argparse.Namespace):
     if wrong:
         raise ValueError(
             f"{len(wrong)} of {len(problems)} files in {folder} are not what {source} says. Get "
-            "the preset again."
+            f"the preset again: {_again(arguments.name)}."
         )
     print(f"All {len(problems)} files in {folder} are what {source} says.")
     if arguments.data_dir is None:
         print("The figures of the card were not measured again; --data-dir does that.")
         return
     _measure_again(folder, arguments.data_dir)
+
+
+def _again(name: str) -> str:
+    if name in registry.read() and not Path(name).is_dir():
+        return f"infomodels download {name}"
+    return "from where it came, or save the model again"
 
 
 def _measure_again(folder: Path, data_dir: str):
@@ -169,7 +180,13 @@ def _measure_again(folder: Path, data_dir: str):
     from keras_infomodels.zoo.figures import TOLERANCE, has_moved, measure, stated_figures
     from keras_infomodels.zoo.recipes import Recipe
 
-    recipe = Recipe.load(folder / "recipe.toml")
+    try:
+        recipe = Recipe.parse(read_text(folder, "recipe.toml"), folder / "recipe.toml")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{folder} has no recipe.toml, which says on what data its figures were measured; "
+            "verify it without --data-dir."
+        ) from None
     stated = stated_figures(read_json(folder, "metadata.json"), recipe)
     measured = measure(from_preset(folder), recipe, data_dir)
     rows, moved = [("figure", "card", "measured", "moved")], []
@@ -186,7 +203,10 @@ def _measure_again(folder: Path, data_dir: str):
             f"{', '.join(map(_printable, moved))} moved by more than {allowed}: this is not the "
             "model or not the data of the card, or something here computes differently."
         )
-    print(f"All {len(stated)} figures are the card's, within {allowed}.")
+    print(
+        f"All {len(stated)} figures are the card's, within {allowed}. Its tables of classes, of "
+        "seeds and of exported files were not measured again."
+    )
 
 
 def _build(arguments: argparse.Namespace):
@@ -208,7 +228,8 @@ def _expected(name: str) -> tuple[Path, dict, list[str], str]:
     entry = registry.read().get(name)
     if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
         return folder_of(entry), dict(entry.files), [], "the registry"
-    place = zoo.find(name)
+    hub = name.startswith(PREFIX)
+    place = (zoo.locate(name), "hub") if hub else zoo.find(name)
     if place is None:
         todo = f"run `infomodels download {name}`" if entry else "see `infomodels list`"
         raise FileNotFoundError(f"There is no preset {name} on this machine; {todo}.")

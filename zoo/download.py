@@ -21,8 +21,11 @@ from keras_infomodels.preset_files import check_file_name, open_file
 __all__ = ["PATIENCE", "DownloadError", "Patience", "fetch_file"]
 
 _BLOCK = 64 * 1024
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
+_PASSING = (408, 425, 429, *range(500, 600))
 """Answers after which the same request may succeed."""
+
+_LEAST_RATE = 1024
+"""Bytes a second; a connection that brings fewer is as good as broken."""
 
 
 class DownloadError(OSError):
@@ -34,8 +37,9 @@ class Patience:
     """How long to try.
 
     Attributes:
-        attempts: requests for one file from one place, at most.
-        timeout: seconds without a byte after which a connection counts as broken.
+        attempts: requests for one file from one place, at most, since the last that brought 64 kB.
+        timeout: seconds after which a connection counts as broken that brought no byte, or fewer
+            than 1 kB a second.
         wait: seconds before the second attempt; they double with every further one.
         longest_wait: seconds, also where a server asks for more.
     """
@@ -106,17 +110,24 @@ def _complete(base, name, url, part: Path, size: int, report, patience: Patience
         _copy(base, name, url, part, size)
         report(size)
         return
-    for attempt in range(patience.attempts):
+    attempt = 0
+    while True:
+        before = _size(part)
         try:
             _transfer(url, part, size, report, patience.timeout)
             return
         except _Passing as error:
             failure = error
-        if attempt + 1 < patience.attempts:
-            # Processes that failed together should not come back together.
-            wait = patience.wait * 2**attempt * random.uniform(0.75, 1.25)
-            time.sleep(min(max(wait, failure.wait or 0), patience.longest_wait))
-    raise DownloadError(f"{url}: {failure} (tried {patience.attempts} times)")
+        attempt = 0 if _size(part) >= before + _BLOCK else attempt + 1
+        if attempt == patience.attempts:
+            raise DownloadError(f"{url}: {failure} (tried {patience.attempts} times)")
+        # Processes that failed together should not come back together.
+        wait = patience.wait * 2 ** max(0, attempt - 1) * random.uniform(0.75, 1.25)
+        time.sleep(min(max(wait, failure.wait or 0), patience.longest_wait))
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def _copy(base: str, name: str, url: str, part: Path, size: int):
@@ -147,7 +158,7 @@ def _transfer(url: str, part: Path, size: int, report, timeout: float):
         done = _first_byte(response, url, part, headers.get("Range"), size)
         with part.open("r+b" if done else "wb") as file:
             file.seek(done)
-            for block in _blocks(response):
+            for block in _blocks(response, timeout):
                 done += len(block)
                 if done > size:
                     break
@@ -170,14 +181,15 @@ def _open(request: urllib.request.Request, part: Path, timeout: float):
             part.unlink(missing_ok=True)
             raise _Passing("the server has no such range") from None
         if error.code in _PASSING:
-            raise _Passing(f"{error.code} {error.reason}", _asked_wait(error)) from None
-        raise DownloadError(f"{url}: {error.code} {error.reason}") from None
+            raise _Passing(_meaning(error.code), _asked_wait(error)) from None
+        raise DownloadError(f"{url}: {_meaning(error.code)}") from None
     except urllib.error.URLError as error:
         # Neither a wrong name nor a wrong certificate gets right by asking again.
-        if isinstance(error.reason, socket.gaierror | ssl.SSLCertVerificationError | str):
+        wrong = isinstance(error.reason, socket.gaierror | ssl.SSLCertVerificationError | str)
+        if wrong and getattr(error.reason, "errno", None) != socket.EAI_AGAIN:
             raise DownloadError(f"{url}: {error.reason}") from error
         raise _Passing(error.reason) from error
-    except http.client.InvalidURL as error:
+    except (http.client.InvalidURL, ValueError) as error:  # of a redirect, too
         raise DownloadError(f"{url}: {error}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Passing(error) from error
@@ -197,14 +209,20 @@ def _first_byte(response, url: str, part: Path, asked: str | None, size: int) ->
         part.unlink()
         raise _Passing("the server answered another range")
     if response.status != 200:
-        raise DownloadError(f"{url}: {response.status} {response.reason}")
+        raise DownloadError(f"{url}: {_meaning(response.status)}")
     length = response.headers.get("Content-Length")
     if length is not None and length != str(size):
         raise DownloadError(f"{url}: {length} bytes, not {size}; it is of another revision")
     return 0
 
 
-def _blocks(response) -> Iterator[bytes]:
+def _meaning(code: int) -> str:
+    """Not the server's own words, which may hold anything."""
+    return f"{code} {http.client.responses.get(code, '')}".strip()
+
+
+def _blocks(response, timeout: float) -> Iterator[bytes]:
+    start, count = time.monotonic(), 0
     while True:
         try:
             block = response.read1(_BLOCK)
@@ -213,6 +231,12 @@ def _blocks(response) -> Iterator[bytes]:
         if not block:
             return
         yield block
+        count += len(block)
+        seconds = time.monotonic() - start
+        if seconds > timeout:
+            if count < _LEAST_RATE * seconds:
+                raise _Passing(f"only {count} bytes in {seconds:.1f} seconds")
+            start, count = time.monotonic(), 0
 
 
 def _sha256(path: Path) -> str:

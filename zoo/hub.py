@@ -19,7 +19,7 @@ PREFIX = "hf://"
 _PART = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,95}"
 _HANDLE = re.compile(f"hf://({_PART})/({_PART})@([0-9a-f]{{40}})")
 _FILES = ("config.json", "metadata.json", "model.weights.h5")
-_OPTIONAL = ("README.md",)
+_OPTIONAL = ("README.md", "recipe.toml")
 
 
 def fetch_from_hub(handle: str) -> Path:

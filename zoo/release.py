@@ -90,6 +90,8 @@ def release(
         "exports": _exports(model, load_images(recipe, recipe.test_split, data_dir)[0][:_IMAGES]),
     }
     save_to_preset(model, folder, **facts)
+    for picture in folder.glob("*.png"):  # of codes that the recipe may not have any more
+        picture.unlink()
     for picture in sorted((source / "run").glob("*.png")):
         shutil.copyfile(picture, folder / picture.name)
     write_card(folder, dataclasses.replace(recipe, seed=chosen["seeds"]["chosen"]))
