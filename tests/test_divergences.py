@@ -173,7 +173,7 @@ def test_a_tfp_kernel_gives_the_same_as_ours(scale):
 
 @pytest.mark.parametrize("estimator", ["unbiased", "biased", "semi_analytic"])
 def test_the_gradient_pulls_towards_the_prior_as_the_closed_form_does(estimator):
-    """MMD^2 of N(m, I) and N(0, I) is 2 c (1 - exp(-|m|^2 / 2 (l^2 + 2))), k = exp(-r^2 / 2 l^2)."""
+    """MMD^2 of N(m, I) and N(0, I) = 2 c (1 - exp(-|m|^2 / 2 (l^2 + 2))); k = exp(-r^2 / 2 l^2)"""
     d, l2 = 3, 9 / 2  # the paper's kernel
     m = np.full(d, 2.0)
     z = tf.random.stateless_normal((2000, d), [1, 1]) + m.astype("f")
