@@ -176,9 +176,11 @@ class StopOnSaturation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         from keras_infomodels.models.objectives import OBJECTIVES
 
-        smallest = OBJECTIVES[self.model.objective].saturation
+        smallest, s = OBJECTIVES[self.model.objective].saturation, self.model.label_smoothing
+        if s:  # always right about labels of 1 - s has their entropy for its loss
+            smallest = -s * math.log(s) - (1 - s) * math.log1p(-s)
         loss = (logs or {}).get("discriminator_loss", math.inf)
-        if smallest is None or self.model.label_smoothing or loss > smallest + self.margin:
+        if smallest is None or loss > smallest + self.margin:
             return
         raise FloatingPointError(
             f"Training stopped after epoch {epoch + 1}: the discriminator tells every generated "

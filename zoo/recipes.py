@@ -197,8 +197,10 @@ class Recipe:
         weights = (self.consistency_weight, self.real_consistency_weight)
         if self.consistency is not None and weights == (None, None):
             raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
-        if self.starts > 1 and self.model != "infogan":
-            raise ValueError(f"starts are chosen by an infogan's category; {self.model} has none.")
+        if self.starts > 1 and "categorical" not in (c.get("prior") for c in self.code_tables()):
+            raise ValueError(
+                f"starts are chosen by an infogan's category, and this {self.model} has none."
+            )
         if self.dtype is not None and self.model not in ("gan", "infogan"):
             raise ValueError(f"dtype is of a gan or infogan, not of {self.model}.")
         names = {code.get("name") for code in self.code_tables()}

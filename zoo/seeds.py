@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_infomodels import plots
+from keras_infomodels.zoo.build import resolve_splits
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.training import train
 
@@ -38,6 +39,7 @@ def train_seeds(
         The figures of each seed, by name.
     """
     out, rows = Path(out), []
+    recipe = resolve_splits(recipe, data_dir)  # as `train` writes it
     for seed in seeds:
         folder = out / f"seed_{seed}"
         own = dataclasses.replace(recipe, seed=seed)

@@ -44,8 +44,9 @@ class GAN(LedgerModel):
         r1: weight of E |grad T|^2 / 2 on real images. Source: Mescheder et al., 2018.
         label_smoothing: in [0, 0.5): the discriminator's target for real images is 1 minus it;
             "non_saturating" alone has targets. Source: Salimans et al., 2016.
-        update: "simultaneous" (both players move by the gradients of one forward pass, at half the
-            cost) or "alternating" (the discriminator first, the generator against the new one).
+        update: "simultaneous" (both players move by the gradients of one forward pass of the
+            generated images) or "alternating" (the discriminator first, the generator against the
+            new one).
         discriminator_steps: moves of the discriminator for each of the generator, all on the same
             real batch with new noise; above 1 only with "alternating".
         seed: of all the randomness in training and evaluation.
@@ -144,11 +145,12 @@ class GAN(LedgerModel):
         x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         generating, judging = self.players()
+        earlier = ()
         for step in range(self.discriminator_steps):
-            first = self.turn(
-                [judging], self._judges_terms, x, labels, fold_in(seed, seeds.TURN + step)
-            )
-        second = self.turn([generating], self._generators_terms, x, labels, seed)
+            own = fold_in(seed, seeds.TURN + step)
+            first = self.turn([judging], self._judges_terms, x, labels, own, earlier)
+            earlier = (first["loss"],)
+        second = self.turn([generating], self._generators_terms, x, labels, seed, earlier)
         terms = first | second | {"loss": first["loss"] + second["loss"]}
         return self.log(terms, x, labels)
 

@@ -186,12 +186,20 @@ class LedgerModel(keras.Model):
         return self.log(terms, x, labels)
 
     def turn(
-        self, players: list[Player], terms: Callable, x: tf.Tensor, labels, seed: tf.Tensor
+        self,
+        players: list[Player],
+        terms: Callable,
+        x: tf.Tensor,
+        labels,
+        seed: tf.Tensor,
+        earlier: tuple[tf.Tensor, ...] = (),
     ) -> dict[str, tf.Tensor]:
         """Moves the players at once, by gradients of the same terms, and returns these.
 
-        Where a term or a gradient is not finite nobody moves, and "loss" becomes NaN.
+        Where a term, a gradient or one of the `earlier` losses of this step is not finite nobody
+        moves, nor do the statistics of batch normalization, and "loss" becomes NaN.
         """
+        kept = [(variable, tf.identity(variable)) for variable in self.non_trainable_weights]
         optimizers = [getattr(self, player.optimizer_name) for player in players]
         with tf.GradientTape(persistent=True) as tape:
             terms = terms(x, labels, seed, training=True)
@@ -211,10 +219,14 @@ class LedgerModel(keras.Model):
             for player, optimizer, own in zip(players, optimizers, gradients, strict=True):
                 optimizer.apply(own, player.variables())
 
+        def restore():
+            for variable, value in kept:
+                variable.assign(value)
+
         # The metrics are means over the epoch: what is not finite stays so until it is noticed.
         so_far = [metric.result() for metric in self._metrics_by_name.values()]
-        values = [*terms.values(), *so_far]
-        tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, lambda: None)
+        values = [*terms.values(), *earlier, *so_far]
+        tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, restore)
         return terms
 
     def evaluate(

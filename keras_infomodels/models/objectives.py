@@ -30,9 +30,9 @@ class Objective:
     saturation: float | None = None
 
 
-def _f_gan(activated, conjugate) -> Objective:
+def _f_gan(activated, conjugate, saturation: float | None = None) -> Objective:
     """From g(T) and f*(g(T))."""
-    return Objective(lambda t: -activated(t), conjugate, lambda t: -conjugate(t))
+    return Objective(lambda t: -activated(t), conjugate, lambda t: -conjugate(t), saturation)
 
 
 _LN2 = 0.6931471805599453
@@ -48,9 +48,9 @@ OBJECTIVES = {
     "wasserstein": Objective(lambda t: -t, lambda t: t, lambda t: -t),
     "kl": _f_gan(lambda t: t, lambda t: tf.exp(t - 1)),
     "reverse_kl": _f_gan(lambda t: -tf.exp(-t), lambda t: t - 1),
-    "js": _f_gan(lambda t: _LN2 - _softplus(-t), lambda t: _softplus(t) - _LN2),
-    "pearson": _f_gan(lambda t: t, lambda t: t**2 / 4 + t),
-    "squared_hellinger": _f_gan(lambda t: 1 - tf.exp(-t), lambda t: tf.exp(t) - 1),
+    "js": _f_gan(lambda t: _LN2 - _softplus(-t), lambda t: _softplus(t) - _LN2, -2 * _LN2),
+    "pearson": _f_gan(lambda t: t, lambda t: tf.where(t < -2, -tf.ones_like(t), t**2 / 4 + t)),
+    "squared_hellinger": _f_gan(lambda t: 1 - tf.exp(-t), lambda t: tf.exp(t) - 1, -2.0),
 }
 """By name. With r = p/q, the best discriminator's T and its loss (real plus fake):
 
@@ -70,6 +70,9 @@ and the f-GAN's f(u), output activation g(T) and conjugate f*(t):
     js                 u ln u - (1 + u) ln((1 + u) / 2)    ln 2 - ln(1 + e^-T)  -ln(2 - exp t)
     pearson            (u - 1)^2                           T                    t^2 / 4 + t
     squared_hellinger  (sqrt u - 1)^2                      1 - exp(-T)          t / (1 - t)
+
+Pearson's conjugate is -1 below t = -2, which no ratio u >= 0 asks for; the square of the paper's
+table would push the generator away there.
 
 Source: Nowozin et al., "f-GAN", 2016, tables 1, 2 and 6; Goodfellow et al., 2014; Arjovsky et al.,
 "Wasserstein GAN", 2017; Lim and Ye, "Geometric GAN", 2017 (hinge).
