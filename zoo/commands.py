@@ -179,6 +179,7 @@ def _measure_again(folder: Path, data_dir: str):
     from keras_infomodels.presets import from_preset
     from keras_infomodels.zoo.figures import TOLERANCE, has_moved, measure, stated_figures
     from keras_infomodels.zoo.recipes import Recipe
+    from keras_infomodels.zoo.release import exported_differences
 
     try:
         recipe = Recipe.parse(read_text(folder, "recipe.toml"), folder / "recipe.toml")
@@ -187,8 +188,11 @@ def _measure_again(folder: Path, data_dir: str):
             f"{folder} has no recipe.toml, which says on what data its figures were measured; "
             "verify it without --data-dir."
         ) from None
-    stated = stated_figures(read_json(folder, "metadata.json"), recipe)
-    measured = measure(from_preset(folder), recipe, data_dir)
+    facts, model = read_json(folder, "metadata.json"), from_preset(folder)
+    stated, measured = stated_figures(facts, recipe), measure(model, recipe, data_dir)
+    if "exports" in facts:
+        stated |= _differences(facts["exports"])
+        measured |= _differences(exported_differences(model, recipe, data_dir))
     rows, moved = [("figure", "card", "measured", "moved")], []
     for name, figure in stated.items():
         now = measured[name]["value"] if name in measured else float("nan")
@@ -204,9 +208,18 @@ def _measure_again(folder: Path, data_dir: str):
             "model or not the data of the card, or something here computes differently."
         )
     print(
-        f"All {len(stated)} figures are the card's, within {allowed}. Its tables of classes, of "
-        "seeds and of exported files were not measured again."
+        f"All {len(stated)} figures are the card's, within {allowed}. Its tables of classes and of "
+        "seeds were not measured again."
     )
+
+
+def _differences(exports: dict) -> dict[str, dict]:
+    """The table of exported files as figures."""
+    return {
+        f"{name} {form}, difference": {"value": value}
+        for form, each in exports.items()
+        for name, value in each["signatures"].items()
+    }
 
 
 def _build(arguments: argparse.Namespace):

@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.preset_files import fingerprint
@@ -20,7 +19,7 @@ from keras_infomodels.zoo.figures import load_images, measure
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
-__all__ = ["release"]
+__all__ = ["exported_differences", "release"]
 
 _OWN = ("format", "versions", "parameters", "files")
 """What `save_to_preset` writes by itself."""
@@ -87,7 +86,7 @@ def release(
         "headline": _headline(figures, recipe),
         "license": _LICENSE,
         "figures": figures,
-        "exports": _exports(model, load_images(recipe, recipe.test_split, data_dir)[0][:_IMAGES]),
+        "exports": exported_differences(model, recipe, data_dir),
     }
     save_to_preset(model, folder, **facts)
     for picture in folder.glob("*.png"):  # of codes that the recipe may not have any more
@@ -131,8 +130,15 @@ def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
     return {"seeds": {"chosen": best["seed"], "by": by, "rows": table}}
 
 
-def _exports(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
-    """How far each format is from Keras: {format: {"bytes", "inputs", "signatures"}}."""
+def exported_differences(
+    model: keras.Model, recipe: Recipe, data_dir: str | Path | None
+) -> dict[str, dict]:
+    """How far each format is from Keras: {format: {"bytes", "inputs", "signatures"}}.
+
+    Exports the model anew and compares it on 1,000 images of the test split; a difference is
+    relative to max(1, |value|).
+    """
+    images = load_images(recipe, recipe.test_split, data_dir)[0][:_IMAGES]
     with tempfile.TemporaryDirectory() as temporary:
         # These go away: the card goes into the file that is shipped, and holds what is found here.
         files = {
