@@ -127,8 +127,10 @@ def test_a_generator_that_copies_its_code(code, numbers, value):
         (Code("c", Uniform(), "fixed_gaussian", min_stddev=1.0), lambda x: 0 * x, -0.3925),
     ],
 )
-def test_a_posterior_that_ignores_the_image(code, numbers, value):
-    assert information(toy(code, numbers)) == pytest.approx(value, abs=8e-3)  # 4 deviations
+@pytest.mark.parametrize("rho", [None, 0.0])
+def test_a_generator_or_a_posterior_that_ignores_the_other(code, numbers, value, rho):
+    """With rho = 0 images are noise, of which a constant Q is the best."""
+    assert information(toy(code, numbers, rho)) == pytest.approx(value, abs=8e-3)  # 4 deviations
 
 
 def moved_by(model, images, moving):
