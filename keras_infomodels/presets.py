@@ -210,15 +210,13 @@ def _construct(document: Mapping, dtype):
 
 def _check_size(value, depth: int = 0):
     """Raises ValueError for a config that would take time or memory without end."""
-    items = value.values() if isinstance(value, Mapping) else value
     if isinstance(value, list | Mapping):
         if depth == _DEPTH or len(value) > _LENGTH:
             raise ValueError(
                 f"The config of a preset nests at most {_DEPTH} deep and lists at most {_LENGTH} "
                 "things; this one does not."
             )
-        named = value.items() if isinstance(value, Mapping) else enumerate(items)
-        for key, item in named:
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
             if key != "seed":
                 _check_size(item, depth + 1)
     elif isinstance(value, int | float) and not abs(value) <= _INTEGER:

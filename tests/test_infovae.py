@@ -417,8 +417,8 @@ def test_an_epoch_that_is_no_counter_is_left_alone(make_model, images):
     ids=lambda divergence: f"{type(divergence).__name__}-{list(divergence.get_config().values())}",
 )
 def test_every_divergence_trains_in_a_graph(make_model, images, divergence):
-    """With weight 1,000 it decides: encodings that start far from the prior come nearer."""
-    model = make_model(alpha=0.0, lambda_=1000.0, divergence=divergence)
+    """Without a rate it alone pulls: encodings that start far from the prior come nearer."""
+    model = make_model(alpha=1.0, lambda_=1000.0, divergence=divergence)
     far = model.encoder.get_layer("loc")
     far.bias.assign(far.bias + 3.0)
     before = np.linalg.norm(np.mean(model.encoder(images)["loc"], axis=0))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -9,6 +10,8 @@ from keras_infomodels import load_model, zoo
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.export.runtime import Runtime
 from keras_infomodels.zoo import registry
+from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.recipes import Recipe
 
 SHIPPED = {path.parent.name: path.parent for path in sorted(zoo.PRESETS.glob("*/config.json"))}
 
@@ -30,6 +33,17 @@ def test_files_are_those_of_the_registry_and_within_bounds():
             assert len(content) == expected["bytes"] < 8e6
             total += len(content)
     assert total < 100e6
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_is_what_its_metadata_and_recipe_make_it(name, tmp_path):
+    """No figure on it is typed by hand."""
+    folder = shutil.copytree(SHIPPED[name], tmp_path / name)
+    card = (folder / "README.md").read_text()
+    facts = json.loads((folder / "metadata.json").read_text())
+    recipe = Recipe.load(folder / "recipe.toml", seed=facts["seeds"]["chosen"])
+    write_card(folder, recipe)
+    assert (folder / "README.md").read_text() == card
 
 
 @pytest.mark.slow
