@@ -7,8 +7,8 @@
 
 "tasks" are those of `information_tasks.py`, 10,000 pairs, 3 draws; "gaussians" 20-dimensional
 Gaussians of 2 to 10 nats and their cubes, 10,000 pairs, 5 seeds; "fresh" the same with new draws in
-each of 20,000 steps and no Gaussian start. Each finished row is kept in the file: a run that was
-broken off goes on where it was. "table" prints a file's means and largest errors.
+each of 20,000 steps of 64 pairs and no Gaussian start. Each finished row is kept in the file: a run
+that was broken off goes on where it was. "table" prints a file's means and largest errors.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def measure(protocol: str, task: Task, seed: int, estimator: str, n: int, steps:
     start = time.perf_counter()
     try:
         if protocol == "fresh":
-            settings = {"warm_start": False, "steps": steps, "batch_size": 256}
+            settings = {"warm_start": False, "steps": steps, "batch_size": 64}
             information = MutualInformation(estimator, seed=seed, **settings)
             estimate = information.fit(task.draw)
         else:

@@ -269,10 +269,13 @@ def _train(arguments: argparse.Namespace):
         recipe = Recipe.of(**given)
 
     if arguments.seeds is not None:
+        if "seed" in given:
+            raise ValueError("Give --seed for one run or --seeds for several, not both.")
         from keras_infomodels.zoo.seeds import train_seeds
 
         seeds = parse_seeds(arguments.seeds)
-        train_seeds(recipe, seeds, arguments.out, arguments.data_dir, arguments.resume)
+        where = arguments.out, arguments.data_dir
+        train_seeds(recipe, seeds, *where, arguments.resume, arguments.pictures)
         return
 
     from keras_infomodels.zoo.training import train

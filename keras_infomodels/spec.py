@@ -1,6 +1,9 @@
-"""The base of the small objects that a model's config holds."""
+"""The base of the small objects that a model's config holds, and checks of their numbers."""
 
-__all__ = ["Spec"]
+import math
+import operator
+
+__all__ = ["Spec", "check_weight", "whole"]
 
 
 class Spec:
@@ -20,3 +23,24 @@ class Spec:
             return super().__repr__()
         arguments = ", ".join(f"{key}={value!r}" for key, value in config.items())
         return f"{type(self).__name__}({arguments})"
+
+
+def whole(name: str, value, least: int) -> int:
+    """`value` as an int, where it is one.
+
+    Raises:
+        ValueError: a fraction, no number, or one below `least`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = int(value) if isinstance(value, float) and value.is_integer() else None
+    if number is None or number < least:
+        raise ValueError(f"{name} is an integer of at least {least}, got {value!r}.")
+    return number
+
+
+def check_weight(name: str, value: float):
+    """Refuses what is no finite number of at least 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is a finite number of at least 0, got {value!r}.")

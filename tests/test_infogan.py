@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 import keras_infomodels
 from keras_infomodels import datasets, export, networks
@@ -21,10 +22,22 @@ ADDITIONS = {
 }
 
 
-def test_without_codes_it_is_the_gan_to_the_bit(make_gan, images):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"update": "alternating", "discriminator_steps": 2, "r1": 1.0},
+        {"objective": "wasserstein"},
+        {"label_smoothing": 0.1, "posterior": "separate"},
+    ],
+)
+def test_without_codes_it_is_the_gan_to_the_bit(make_gan, images, settings):
     weights = []
     for cls in (GAN, InfoGAN):
-        model = make_gan(cls, codes=[])
+        own = (
+            settings if cls is InfoGAN else {k: v for k, v in settings.items() if k != "posterior"}
+        )
+        model = make_gan(cls, codes=[], **own)
         model.fit(images, batch_size=10, epochs=2, shuffle=False, verbose=0)
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
@@ -107,11 +120,33 @@ def test_a_correlated_gaussian_with_its_exact_posterior(rho):
             lambda x: tf.concat([x, 0 * x - 100], 1),
             2.7699,
         ),
+        (
+            Code("c", Normal(), "gaussian", min_stddev=0.05),
+            lambda x: tf.concat([x, 0 * x - 100], 1),
+            0.5 - math.log(0.05),
+        ),
     ],
 )
 def test_a_generator_that_copies_its_code(code, numbers, value):
     assert information(toy(code, numbers)) == pytest.approx(value, abs=1e-3)
     assert value == pytest.approx(code.ceiling, abs=1e-3)
+
+
+def test_a_generator_that_copies_its_code_read_by_the_narrowest_beta():
+    """a + b - 2 = 1 / 0.05^2 - 3, mode c; the ceiling takes the best mode for each c."""
+
+    def numbers(x):
+        """s : |s| + 2 width = c : 1, both far above the limit of a + b - 2."""
+        s = 1e6 * x
+        lean = tf.sign(s) * (tf.sqrt(1 + 4 * tf.abs(s)) - 1) / 2
+        return tf.concat([lean, tf.math.log((1e6 - tf.abs(s)) / 2)], 1)
+
+    code = Code("c", Uniform(), min_stddev=0.05)
+    c, total = np.linspace(-1, 1, 20_003)[1:-1], 1 / 0.05**2 - 3
+    a, b = 1 + total * (1 + c) / 2, 1 + total * (1 - c) / 2
+    value = stats.beta.logpdf((1 + c) / 2, a, b).mean()
+    assert information(toy(code, numbers)) == pytest.approx(value, abs=8e-3)  # 3 deviations
+    assert code.ceiling - 0.01 < value < code.ceiling
 
 
 @pytest.mark.parametrize(
@@ -257,6 +292,11 @@ def test_a_fresh_posterior_reads_a_frozen_generator(make_gan):
     assert found["digit"].nats == pytest.approx(math.log(4), abs=0.01)
     assert found["digit"].kind == "lower bound"
     assert codes[1].ceiling - 0.35 < found["slant"].nats <= codes[1].ceiling + 0.01
+    assert not found["digit"].note
+    assert len(found["digit"].history["information"]) == 10
+    assert found["digit"].history["information"][-1] == pytest.approx(math.log(4), abs=0.01)
+    short = fit_posterior(copy, latents, network(), 40, 256, 1e-3, verbose=0)
+    assert "take more steps" in short["digit"].note
     nothing = fit_posterior(
         lambda z: copy(z) * [[0, 0, 1]], latents, network(), 300, 256, verbose=0
     )
@@ -350,7 +390,9 @@ def test_exported_signatures_have_the_codes_names(make_gan, images, tmp_path):
         ({"posterior": "both"}, "shared"),
         ({"information_weight": -1.0}, "at least 0"),
         ({"codes": [Code("a", Uniform())], "fake_consistency_weight": 1.0}, "categorical code"),
-        ({"consistency_warmup_steps": -1}, "warm-up"),
+        ({"information_weight": math.nan}, "finite"),
+        ({"consistency_warmup_steps": -1}, "at least 0"),
+        ({"continuous_warmup_steps": 0.5}, "integer"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make_gan, settings, words):

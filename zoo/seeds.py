@@ -22,6 +22,7 @@ def train_seeds(
     out: str | Path,
     data_dir: str | Path | None = None,
     resume: bool = False,
+    pictures_every: int = 0,
 ) -> list[dict[str, float]]:
     """Trains a recipe once for each seed, into OUT/seed_N, and sums up in OUT.
 
@@ -34,6 +35,7 @@ def train_seeds(
         out: the folder.
         data_dir: see `datasets.load`.
         resume: goes on with a run that was interrupted.
+        pictures_every: see `train`.
 
     Returns:
         The figures of each seed, by name.
@@ -45,7 +47,7 @@ def train_seeds(
         own = dataclasses.replace(recipe, seed=seed)
         if not (folder / "README.md").exists():
             begun = (folder / "recipe.toml").exists()
-            train(own, folder, data_dir, resume=resume and begun)
+            train(own, folder, data_dir, resume and begun, pictures_every)
         elif (done := Recipe.load(folder / "recipe.toml")) != own:
             differing = [
                 field.name

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy import stats
 
-from keras_infomodels.spec import Spec
+from keras_infomodels.spec import Spec, check_weight, whole
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -34,9 +34,7 @@ class Categorical(Spec):
     posteriors = ("softmax",)
 
     def __init__(self, categories: int):
-        if categories < 2:
-            raise ValueError(f"A categorical code has at least 2 categories, got {categories!r}.")
-        self.categories = int(categories)
+        self.categories = whole("The number of categories", categories, 2)
         self.dimension = self.categories
 
     def distribution(self) -> tfd.Distribution:
@@ -122,9 +120,8 @@ class Code(Spec):
                 f"The posterior of a {type(prior).__name__} code is one of {prior.posteriors}, "
                 f"got {posterior!r}."
             )
-        if weight < 0:
-            raise ValueError(f"weight is at least 0, got {weight!r}.")
-        if not min_stddev > 0 or (posterior == "beta" and min_stddev > 0.5):
+        check_weight("weight", weight)
+        if not 0 < min_stddev < math.inf or (posterior == "beta" and min_stddev > 0.5):
             raise ValueError(
                 f"min_stddev is above 0, and at most 0.5 for a beta; got {min_stddev!r}."
             )
@@ -270,9 +267,9 @@ class Latents:
         names = [code.name for code in codes]
         if len(set(names)) < len(names):
             raise ValueError(f"Each code has a name of its own, got {names}.")
-        if noise_dim < 0 or not (noise_dim or codes):
+        self.noise_dim = whole("noise_dim", noise_dim, 0)
+        if not (noise_dim or codes):
             raise ValueError(f"A generator needs noise or codes; noise_dim is {noise_dim!r}.")
-        self.noise_dim = int(noise_dim)
         self.codes = {code.name: code for code in codes}
 
     @property

@@ -320,11 +320,13 @@ def _with_decoder(result: Audit, decoder, dimension: int, network, steps: int, s
     if network is None and len(shape) == 1:
         network = _vector_network(shape[0], latents, seed)
     parts = fit_posterior(decoder, latents, network, steps, seed=seed, verbose=0).values()
+    ignored = all(e.nats <= 0.1 for e in parts)
+    rising = next((e.note for e in parts if e.note), "")
     information = Estimate(
         sum(e.nats for e in parts),
         sum(e.standard_error for e in parts),  # at most: the parts share their draws
         "lower bound",
-        note="" if any(e.nats > 0.1 for e in parts) else "the decoder ignores z, or Q is too weak",
+        note="the decoder ignores z, or Q is too weak" if ignored else rising,
     )
     return replace(result, rows=dict(result.rows) | {"I_p": information})
 

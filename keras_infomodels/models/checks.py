@@ -11,6 +11,7 @@ from keras_infomodels.distributions import CategoricalNormal, check_range, prior
 from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.networks import Network
+from keras_infomodels.spec import check_weight
 
 __all__ = [
     "check_classifier",
@@ -108,15 +109,13 @@ def check_gan(model):
         raise ValueError(f"objective is one of {', '.join(OBJECTIVES)}; got {model.objective!r}.")
     if model.update not in ("simultaneous", "alternating"):
         raise ValueError(f'update is "simultaneous" or "alternating", got {model.update!r}.')
-    if model.discriminator_steps < 1 or (
-        model.discriminator_steps > 1 and model.update != "alternating"
-    ):
+    if model.discriminator_steps > 1 and model.update != "alternating":
         raise ValueError(
             "discriminator_steps is 1, or above with update='alternating'; got "
             f"{model.discriminator_steps!r} with {model.update!r}."
         )
-    if min(model.gradient_penalty, model.r1) < 0:
-        raise ValueError("gradient_penalty and r1 are weights of penalties, so at least 0.")
+    for name in ("gradient_penalty", "r1"):
+        check_weight(name, getattr(model, name))
     smoothing = model.label_smoothing
     if not 0 <= smoothing < 0.5 or (smoothing and model.objective != "non_saturating"):
         raise ValueError(

@@ -13,6 +13,7 @@ from keras_infomodels.models.gradients import gradient
 from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.models.signatures import gan_signatures
+from keras_infomodels.spec import whole
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -82,7 +83,7 @@ class GAN(LedgerModel):
         self.r1 = float(r1)
         self.label_smoothing = float(label_smoothing)
         self.update = update
-        self.discriminator_steps = int(discriminator_steps)
+        self.discriminator_steps = whole("discriminator_steps", discriminator_steps, 1)
         self.seed = int(seed)
         check_gan(self)
         self.data_shape = tuple(discriminator.input_shape[1:])

@@ -15,6 +15,7 @@ from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved, random_affine
 from keras_infomodels.models.gan import GAN
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
+from keras_infomodels.spec import check_weight, whole
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -32,7 +33,8 @@ class InfoGAN(GAN):
 
     with H(c) of the code's own prior and the *same* c that the generator was given. Metrics: those
     of the `GAN`, `information_<code>` (nats, each at most its `Code.ceiling`) and their sum
-    `information`. Without codes it is the `GAN`, to the bit. After each validation pass
+    `information`, and `fake_consistency`, `real_consistency`, `classification`, `accuracy` where
+    their weights are above 0. Without codes it is the `GAN`, to the bit. After each validation pass
     `val_information_real_<code>` is H(mean Q) - mean H(Q) of a category over real images: the
     information that Q's category carries about them, at most ln K, known without labels.
     Source: Chen et al., "InfoGAN", 2016, equations 5 and 6; the bound is Barber and Agakov's, 2003.
@@ -105,8 +107,10 @@ class InfoGAN(GAN):
         self.fake_consistency_weight = float(fake_consistency_weight)
         self.real_consistency_weight = float(real_consistency_weight)
         self.consistency = consistency
-        self.consistency_warmup_steps = int(consistency_warmup_steps)
-        self.continuous_warmup_steps = int(continuous_warmup_steps)
+        self.consistency_warmup_steps = whole(
+            "consistency_warmup_steps", consistency_warmup_steps, 0
+        )
+        self.continuous_warmup_steps = whole("continuous_warmup_steps", continuous_warmup_steps, 0)
         self.classification_weight = float(classification_weight)
         self._check()
         affine = self.real_consistency_weight and self.consistency != "adversarial"
@@ -378,13 +382,10 @@ class InfoGAN(GAN):
             "information_weight": self.information_weight,
             **of_a_category,
         }.items():
-            if weight < 0:
-                raise ValueError(f"{name} is at least 0, got {weight!r}.")
+            check_weight(name, weight)
         if any(of_a_category.values()) and not self.categories:
             wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
             raise ValueError(f"{wanted} needs a categorical code; there is none.")
-        if min(self.consistency_warmup_steps, self.continuous_warmup_steps) < 0:
-            raise ValueError("Numbers of warm-up steps are at least 0.")
 
 
 def _like(discriminator: keras.Model) -> dict:
