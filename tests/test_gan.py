@@ -240,6 +240,25 @@ def test_nan_stops_with_the_step_and_keeps_the_weights(make_gan, images, cls, se
         np.testing.assert_array_equal(a, b)
 
 
+def test_training_keeps_sums_in_pairs_and_leaves_the_options_as_they_were(make_gan, images):
+    """Merged by the optimizer of graphs, they would round by what ran first."""
+
+    def merging():
+        return tf.config.optimizer.get_experimental_options().get("arithmetic_optimization", True)
+
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda b, logs: seen.append(merging())
+    )
+    make_gan(GAN).fit(images[:20], batch_size=20, callbacks=[look], verbose=0)
+    assert (seen, merging()) == ([False], True)
+    broken = np.full((20, 8, 8, 1), 0.5, np.float32)
+    stop = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda b, logs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        make_gan(GAN).fit(broken, batch_size=20, callbacks=[stop], verbose=0)
+    assert merging()
+
+
 def test_no_objective_pushes_the_generator_from_the_data():
     for name, objective in OBJECTIVES.items():
         t = tf.constant(np.linspace(-5, 5, 41))

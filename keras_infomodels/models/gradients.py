@@ -1,7 +1,21 @@
 """Gradients that round in one order."""
 
+from contextlib import contextmanager
+
 import keras
 import tensorflow as tf
+
+
+@contextmanager
+def sums_kept():
+    """Keeps the graph optimizer from merging the pairs of `gradient` into one sum again."""
+    options, name = tf.config.optimizer, "arithmetic_optimization"
+    earlier = options.get_experimental_options().get(name, True)
+    options.set_experimental_options({name: False})
+    try:
+        yield
+    finally:
+        options.set_experimental_options({name: earlier})
 
 
 def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
@@ -9,7 +23,8 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
 
     Where three or more gradients meet, a tape sums them by one operation that begins with whichever
     buffer is free, which depends on what ran first: the rounding of a step would then change with
-    measured times, within a run and after a resume. Here they are summed in pairs.
+    measured times, within a run and after a resume. Here they are summed in pairs, which
+    `sums_kept` around the call of the step keeps.
 
     Args:
         target: what to differentiate, a tensor of any shape (its sum).

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
 from keras_infomodels.datasets.batches import epoch_variable, is_repeatable, order_of_epoch_0
-from keras_infomodels.models.gradients import gradient
+from keras_infomodels.models.gradients import gradient, sums_kept
 
 __all__ = ["LedgerModel", "Player"]
 
@@ -177,7 +177,9 @@ class LedgerModel(keras.Model):
             callbacks = [*own, *keras.tree.flatten(callbacks or [])]
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
-        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+        kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
+        with sums_kept():
+            return super().fit(x, *args, **kwargs)
 
     def train_step(self, data):
         x, labels = self.unpack(data)
