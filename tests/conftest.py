@@ -10,7 +10,7 @@ from exports import Exports
 from tiny_zoo import write_preset
 
 from keras_infomodels import models, networks
-from keras_infomodels.distributions import Categorical, Code, Latents, Uniform
+from keras_infomodels.distributions import Categorical, CategoricalNormal, Code, Latents, Uniform
 from keras_infomodels.zoo import registry
 
 IMAGE_SHAPE = (8, 8, 1)
@@ -44,6 +44,24 @@ def make_model():
         kwargs.setdefault("likelihood", "bernoulli_stochastic")
         model = cls(encoder, decoder, **kwargs)
         model.compile(keras.optimizers.Adam(learning_rate))
+        return model
+
+    return make
+
+
+@pytest.fixture
+def make_categorical():
+    """Makes a tiny adversarial autoencoder of 4 categories beside 3 normals; the same each time."""
+
+    def make(likelihood="bernoulli_threshold", min_stddev=0.05, **kwargs):
+        keras.utils.set_random_seed(0)
+        shared = {"image_shape": IMAGE_SHAPE, "widths": (16,)}
+        encoder = networks.MLPEncoder(latent_dim=3, categories=4, min_stddev=min_stddev, **shared)
+        decoder = networks.MLPDecoder(latent_dim=7, **shared)
+        model = models.AdversarialAutoencoder(
+            encoder, decoder, CategoricalNormal(4, 3), likelihood, **kwargs
+        )
+        model.compile(keras.optimizers.Adam(1e-2))
         return model
 
     return make

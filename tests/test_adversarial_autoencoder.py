@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,22 +15,6 @@ from keras_infomodels.information import category_information
 from keras_infomodels.models import AdversarialAutoencoder
 
 K, D = 4, 3
-
-
-@pytest.fixture
-def make_categorical():
-    def make(likelihood="bernoulli_threshold", min_stddev=0.05, **kwargs):
-        keras.utils.set_random_seed(0)
-        shared = {"image_shape": (8, 8, 1), "widths": (16,)}
-        encoder = networks.MLPEncoder(latent_dim=D, categories=K, min_stddev=min_stddev, **shared)
-        decoder = networks.MLPDecoder(latent_dim=K + D, **shared)
-        model = AdversarialAutoencoder(
-            encoder, decoder, CategoricalNormal(K, D), likelihood, **kwargs
-        )
-        model.compile(keras.optimizers.Adam(1e-2))
-        return model
-
-    return make
 
 
 def test_the_prior_is_a_one_hot_category_beside_a_normal():

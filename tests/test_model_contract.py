@@ -14,7 +14,12 @@ from keras_infomodels import models, presets
 MACHINERY = {models.VAE, models.MMDVAE, models.AdversarialAutoencoder, models.InfoGAN}
 
 
-def make(request, make_model, make_gan, make_classifier):
+CATEGORICAL = pytest.param("categorical", marks=pytest.mark.slow, id="CategoricalAutoencoder")
+
+
+def make(request, make_model, make_gan, make_classifier, make_categorical):
+    if request.param == "categorical":
+        return make_categorical()
     if request.param is models.Classifier:
         return make_classifier()
     if issubclass(request.param, models.GAN):
@@ -23,10 +28,15 @@ def make(request, make_model, make_gan, make_classifier):
     return make_model(request.param, **arguments)
 
 
-@pytest.fixture(params=models.MODELS.values(), ids=lambda cls: cls.__name__)
-def model(request, make_model, make_gan, make_classifier):
+@pytest.fixture(
+    params=[
+        *(pytest.param(cls, id=cls.__name__) for cls in models.MODELS.values()),
+        pytest.param("categorical", id="CategoricalAutoencoder"),
+    ]
+)
+def model(request, make_model, make_gan, make_classifier, make_categorical):
     """Every class."""
-    return make(request, make_model, make_gan, make_classifier)
+    return make(request, make_model, make_gan, make_classifier, make_categorical)
 
 
 # For what is the machinery's alone: the class with the most of it, the others among the slow tests.
@@ -39,7 +49,8 @@ ONE_OF_THEM = pytest.mark.parametrize(
             id=cls.__name__,
         )
         for cls in models.MODELS.values()
-    ],
+    ]
+    + [CATEGORICAL],
     indirect=True,
 )
 
@@ -49,10 +60,11 @@ ONE_OF_THEM = pytest.mark.parametrize(
         pytest.param(cls, marks=[] if cls in MACHINERY else [pytest.mark.slow], id=cls.__name__)
         for cls in models.MODELS.values()
     ]
+    + [CATEGORICAL]
 )
-def any_model(request, make_model, make_gan, make_classifier):
+def any_model(request, make_model, make_gan, make_classifier, make_categorical):
     """Every class, some of them only among the slow tests: for checks that trace several times."""
-    return make(request, make_model, make_gan, make_classifier)
+    return make(request, make_model, make_gan, make_classifier, make_categorical)
 
 
 def given(model, images):
