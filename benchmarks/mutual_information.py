@@ -4,11 +4,13 @@
     python benchmarks/mutual_information.py gaussians --out gaussians.csv
     python benchmarks/mutual_information.py fresh --out fresh.csv
     python benchmarks/mutual_information.py table --out tasks.csv
+    python benchmarks/mutual_information.py spread --out fresh.csv
 
 "tasks" are those of `information_tasks.py`, 10,000 pairs, 3 draws; "gaussians" 20-dimensional
 Gaussians of 2 to 10 nats and their cubes, 10,000 pairs, 5 seeds; "fresh" the same with new draws in
 each of 20,000 steps of 64 pairs and no Gaussian start. Each finished row is kept in the file: a run
-that was broken off goes on where it was. "table" prints a file's means and largest errors.
+that was broken off goes on where it was. "table" prints a file's means and largest errors,
+"spread" how far its seeds lie from each other and from the truth.
 """
 
 import argparse
@@ -133,9 +135,32 @@ def table(path: Path):
         print(f"| {label} | |", " | ".join(f"{figure(e):.3f}" for e in names), "|")
 
 
+def spread(path: Path):
+    """Markdown: a row for each estimator and task."""
+    rows = defaultdict(list)
+    with path.open() as file:
+        for row in csv.DictReader(file):
+            if row["nats"]:
+                rows[row["estimator"], row["task"]].append(row)
+    print("| estimator | task | seeds | nats | furthest, % | furthest above, standard errors |")
+    print("|---" * 6 + "|")
+    for (estimator, task), found in rows.items():
+        nats, errors, truths = (
+            np.array([float(row[name]) for row in found])
+            for name in ("nats", "standard_error", "truth")
+        )
+        deviation = f" ± {np.std(nats, ddof=1):.3f}" if len(found) > 1 else ""
+        furthest = 100 * np.max(np.abs(nats / truths - 1))
+        above = np.max((nats - truths) / errors)
+        print(
+            f"| {estimator} | {task} | {len(found)} | {np.mean(nats):.3f}{deviation} | "
+            f"{furthest:.1f} | {above:.1f} |"
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("protocol", choices=["tasks", "gaussians", "fresh", "table"])
+    parser.add_argument("protocol", choices=["tasks", "gaussians", "fresh", "table", "spread"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", default="", metavar="PART", help="of a task's name")
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS)
@@ -143,8 +168,8 @@ def main():
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--steps", type=int, default=20_000)
     a = parser.parse_args()
-    if a.protocol == "table":
-        table(a.out)
+    if a.protocol in ("table", "spread"):
+        {"table": table, "spread": spread}[a.protocol](a.out)
         return
     warnings.filterwarnings("ignore", "Nearest neighbors in")
     everyone = [*ORDER, *(e for e in ESTIMATORS if e not in ORDER)]

@@ -3,7 +3,7 @@
 import math
 import operator
 
-__all__ = ["Spec", "check_weight", "whole"]
+__all__ = ["Spec", "check_not_negative", "whole"]
 
 
 class Spec:
@@ -40,7 +40,7 @@ def whole(name: str, value, least: int) -> int:
     return number
 
 
-def check_weight(name: str, value: float):
+def check_not_negative(name: str, value: float):
     """Refuses what is no finite number of at least 0."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} is a finite number of at least 0, got {value!r}.")

@@ -63,7 +63,7 @@ def test_noise_blurs_both_distributions():
     assert float(estimates["log_ratio"]) == pytest.approx(2, rel=0.02)
     loss = divergence(z, None, prior, tf.constant([3, 4]))
     assert float(loss) == pytest.approx(2, rel=0.02)
-    with pytest.raises(ValueError, match="noise is at least 0"):
+    with pytest.raises(ValueError, match="noise is a finite number of at least 0"):
         Adversarial(network, noise=-1.0)
 
 

@@ -127,7 +127,7 @@ def test_what_the_generator_lowers(name):
 
 
 def test_penalties_are_the_same_in_a_graph_and_what_the_slope_says():
-    """T = v'tanh(Wx): its slope is W'((1 - tanh^2) v), of 50 points drawn and 50 between."""
+    """R1 of T = v'tanh(Wx + b), whose slope is W'((1 - tanh^2) v), beside the other penalty."""
     data = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     keras.utils.set_random_seed(1)
     generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])

@@ -54,7 +54,10 @@ def test_what_is_no_list_of_seeds_is_refused(text):
 def test_runs_of_several_seeds_and_their_summary(recipe, tmp_path, capsys):
     out = tmp_path / "runs"
     words = ["train", "--recipe", str(recipe), "--seeds", "0,2", "--out", str(out)]
-    assert cli.main(words) == 0
+    assert cli.main([*words, "--seed", "1"]) == 1
+    assert "not both" in capsys.readouterr().err
+    assert cli.main([*words, "--pictures", "1"]) == 0
+    assert (out / "seed_2" / "run" / "pictures" / "samples_0001.png").exists()
     assert {path.name for path in out.iterdir()} == {
         "seed_0",
         "seed_2",

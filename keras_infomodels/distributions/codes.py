@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy import stats
 
-from keras_infomodels.spec import Spec, check_weight, whole
+from keras_infomodels.spec import Spec, check_not_negative, whole
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -120,7 +120,7 @@ class Code(Spec):
                 f"The posterior of a {type(prior).__name__} code is one of {prior.posteriors}, "
                 f"got {posterior!r}."
             )
-        check_weight("weight", weight)
+        check_not_negative("weight", weight)
         if not 0 < min_stddev < math.inf or (posterior == "beta" and min_stddev > 0.5):
             raise ValueError(
                 f"min_stddev is above 0, and at most 0.5 for a beta; got {min_stddev!r}."

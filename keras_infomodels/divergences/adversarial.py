@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels.divergences.divergence import Divergence
+from keras_infomodels.spec import check_not_negative
 
 __all__ = ["Adversarial", "TotalCorrelation"]
 
@@ -45,8 +46,7 @@ class Adversarial(Divergence):
             raise ValueError(
                 f'loss is "saturating", "non_saturating" or "log_ratio", got {loss!r}.'
             )
-        if noise < 0:
-            raise ValueError(f"noise is at least 0, got {noise!r}.")
+        check_not_negative("noise", noise)
         self.discriminator = discriminator
         self.loss = loss
         self.noise = float(noise)

@@ -11,6 +11,7 @@ from keras_infomodels.distributions import Latents
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
 from keras_infomodels.seeds import fold_seed
+from keras_infomodels.spec import whole
 
 __all__ = ["fit_posterior"]
 
@@ -41,7 +42,8 @@ def fit_posterior(
         prior: of the latents, such as `model.latents`; it names the codes and Q's families.
         network: Keras model from images to numbers (batch, `Code.parameters`) by code name; None
             is a `ConvDiscriminator` trunk under a `RecognitionHead`, for images.
-        steps: of Adam, whose rate falls from `learning_rate` to 0 by cosine; ten epochs of them.
+        steps: of Adam, whose rate falls from `learning_rate` to 0 by cosine; in ten epochs,
+            so rounded up to a multiple of ten.
         batch_size: draws a step.
         learning_rate: at the beginning.
         held_out: draws that the bound is read from.
@@ -53,10 +55,12 @@ def fit_posterior(
         bound of each epoch's draws, and a note says where it rose after the first half of them.
 
     Raises:
-        ValueError: the prior has no code.
+        ValueError: the prior has no code, or steps is no integer above 0.
     """
     if not prior.codes:
         raise ValueError("There is no code to infer: the prior is noise alone.")
+
+    each = -(-whole("steps", steps, 1) // 10)
 
     @tf.function
     def draw(stream, index):
@@ -68,16 +72,15 @@ def fit_posterior(
     if network is None:
         keras.utils.set_random_seed(seed)
         network = _network(tuple(images.shape[1:]), prior)
-    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    epochs = min(steps, 10)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, 10 * each)
     network.compile(
         keras.optimizers.Adam(rate),
         loss={name: _surprise(code) for name, code in prior.codes.items()},
-        steps_per_execution=min(10, steps // epochs),
+        steps_per_execution=min(10, each),
     )
-    draws = tf.data.Dataset.range(steps).map(lambda i: draw(0, i))
+    draws = tf.data.Dataset.range(10 * each).map(lambda i: draw(0, i))
     losses = network.fit(
-        draws, epochs=epochs, steps_per_epoch=steps // epochs, shuffle=False, verbose=verbose
+        draws, epochs=10, steps_per_epoch=each, shuffle=False, verbose=verbose
     ).history
 
     surprises = {name: [] for name in prior.codes}
@@ -117,7 +120,7 @@ def _bound(code, log_q: np.ndarray, losses: list[float]) -> Estimate:
     found = mean_estimate(code.entropy + log_q.astype(np.float64), "lower bound", code.ceiling)
     bounds = [code.entropy - loss for loss in losses]
     # Not of the last epochs: a rate that falls to 0 levels every curve off.
-    rise = bounds[-1] - bounds[(len(bounds) - 1) // 2]
+    rise = bounds[-1] - bounds[4]
     note = ""
     if rise > max(0.02, 3 * found.standard_error):
         note = f"rose by {rise:.3f} nats in the second half of its training: take more steps"

@@ -11,6 +11,7 @@ from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved
 from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.networks import MLPDiscriminator
+from keras_infomodels.spec import check_not_negative, whole
 
 __all__ = ["AdversarialAutoencoder"]
 
@@ -67,10 +68,8 @@ class AdversarialAutoencoder(InfoVAE):
         seed: int = 0,
         **kwargs,
     ):
-        if consistency_warmup_steps < 0:
-            raise ValueError(f"consistency_warmup_steps is at least 0: {consistency_warmup_steps}.")
-        if evenness_slack < 0:
-            raise ValueError(f"evenness_slack is at least 0 nats, got {evenness_slack!r}.")
+        consistency_warmup_steps = whole("consistency_warmup_steps", consistency_warmup_steps, 0)
+        check_not_negative("evenness_slack", evenness_slack)
         if consistency not in MOVES:
             raise ValueError(f"consistency is one of {MOVES}, got {consistency!r}.")
         weights = {
@@ -78,8 +77,7 @@ class AdversarialAutoencoder(InfoVAE):
             "consistency_weight": float(consistency_weight),
         }
         for name, weight in weights.items():
-            if weight < 0:
-                raise ValueError(f"{name} is at least 0, got {weight!r}.")
+            check_not_negative(name, weight)
             if weight and not isinstance(prior, CategoricalNormal):
                 raise ValueError(f"{name} is of a category: take a CategoricalNormal as the prior.")
         if discriminator is None:

@@ -11,7 +11,7 @@ from keras_infomodels.distributions import CategoricalNormal, check_range, prior
 from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.networks import Network
-from keras_infomodels.spec import check_weight
+from keras_infomodels.spec import check_not_negative
 
 __all__ = [
     "check_classifier",
@@ -115,7 +115,7 @@ def check_gan(model):
             f"{model.discriminator_steps!r} with {model.update!r}."
         )
     for name in ("gradient_penalty", "r1"):
-        check_weight(name, getattr(model, name))
+        check_not_negative(name, getattr(model, name))
     smoothing = model.label_smoothing
     if not 0 <= smoothing < 0.5 or (smoothing and model.objective != "non_saturating"):
         raise ValueError(

@@ -15,7 +15,7 @@ from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved, random_affine
 from keras_infomodels.models.gan import GAN
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
-from keras_infomodels.spec import check_weight, whole
+from keras_infomodels.spec import check_not_negative, whole
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -382,7 +382,7 @@ class InfoGAN(GAN):
             "information_weight": self.information_weight,
             **of_a_category,
         }.items():
-            check_weight(name, weight)
+            check_not_negative(name, weight)
         if any(of_a_category.values()) and not self.categories:
             wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
             raise ValueError(f"{wanted} needs a categorical code; there is none.")
