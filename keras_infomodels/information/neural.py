@@ -19,6 +19,7 @@ __all__ = ["NEURAL", "NeuralSettings", "fit_fresh", "fit_pairs"]
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 NEURAL = tuple(READ_OUTS)
+_STEPS = 50  # that one call takes
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class NeuralSettings:
         epochs: the most passes over the pairs.
         patience: epochs without a better validation bound before training stops.
         held_out: share of the pairs that the bound is read from; a third as many choose the epoch.
-        steps: of training, for fresh draws, whose rate falls by cosine.
+        steps: of training, for fresh draws, whose rate falls by cosine; rounded up where there are
+            more than 50, which one call takes.
         candidates: fresh draws for the read-out.
         queries: how many of these are x, at most.
         seed: of the split, the weights and the order.
@@ -128,15 +130,26 @@ class CriticModel(keras.Model):
         return [self.bound_metric]
 
     def train_step(self, data):
+        """A step for each of the batches x (k, n, d_x) and y (k, n, d_y), in one call.
+
+        A step takes less time than the call.
+        """
+        values = tf.map_fn(
+            self.step, data, parallel_iterations=1, fn_output_signature=self.compute_dtype
+        )
+        self.bound_metric.update_state(values)
+        return {"bound": self.bound_metric.result()}
+
+    def step(self, batch):
+        """Raises the bound of one batch, x (n, d_x) and y (n, d_y), and returns it."""
         with tf.GradientTape() as tape:
-            value = self.objective(self(data, training=True))
+            value = self.objective(self(batch, training=True))
             loss = -value
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         gradients, _ = tf.clip_by_global_norm(gradients, 10.0)
         self.optimizer.apply(gradients, variables)
-        self.bound_metric.update_state(value)
-        return {"bound": self.bound_metric.result()}
+        return value
 
     def test_step(self, data):
         scores = self(data, training=False)
@@ -168,8 +181,8 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
     size = min(settings.batch_size, len(train[0]))
     data = tf.data.Dataset.from_tensor_slices(train)
     data = data.shuffle(len(train[0]), settings.seed).batch(size, drop_remainder=True)
-    steps = len(train[0]) // size
-    model.compile(_adam(settings.learning_rate, settings), steps_per_execution=min(16, steps))
+    data = data.batch(_STEPS)
+    model.compile(_adam(settings.learning_rate, settings))
     history = model.fit(
         data,
         epochs=settings.epochs,
@@ -201,21 +214,22 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
     x, y = draw(10_000, np.random.default_rng([settings.seed, 0]))
     maps = NormalScores(x), NormalScores(y)
     model = _model((maps[0](x), maps[1](y)), estimator, settings)
-    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps)
-    # Compiling takes seconds, which steps that are a fifth faster earn back after some 10,000.
-    compiled = settings.steps > 10_000
-    model.compile(_adam(rate, settings), jit_compile=compiled, steps_per_execution=20)
-    batches = tf.data.Dataset.from_generator(
-        lambda: _draws(draw, maps, settings),
-        output_signature=tuple(tf.TensorSpec((None, a.shape[1]), tf.float32) for a in (x, y)),
-    )
-    # One draw of many batches: a call from TensorFlow into Python costs as much as a step.
-    batches = batches.rebatch(settings.batch_size, drop_remainder=True).prefetch(50)
+    block = min(_STEPS, settings.steps)
     epochs = max(1, settings.steps // 1000)
+    calls = math.ceil(settings.steps / block / epochs)
+    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, epochs * calls * block)
+    # Compiling takes seconds, which faster steps earn back after some thousand.
+    model.compile(_adam(rate, settings), jit_compile=settings.steps > 5000)
+    batches = tf.data.Dataset.from_generator(
+        lambda: _draws(draw, maps, settings, block),
+        output_signature=tuple(
+            tf.TensorSpec((block, settings.batch_size, a.shape[1]), tf.float32) for a in (x, y)
+        ),
+    )
     history = model.fit(
-        batches,
+        batches.prefetch(2),
         epochs=epochs,
-        steps_per_epoch=settings.steps // epochs,
+        steps_per_epoch=calls,
         shuffle=False,
         verbose=settings.verbose,
     )
@@ -224,11 +238,14 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
     return _read(model, held, settings.queries, history.history)
 
 
-def _draws(draw: Draw, maps, settings: NeuralSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[tuple]:
+    """Batches of as many steps as one call takes, x (block, batch_size, d_x) and y."""
     rng = np.random.default_rng([settings.seed, 2])
     while True:
-        x, y = draw(50 * settings.batch_size, rng)
-        yield maps[0](x), maps[1](y)
+        pairs = draw(block * settings.batch_size, rng)
+        yield tuple(
+            m(a).reshape(block, settings.batch_size, -1) for m, a in zip(maps, pairs, strict=True)
+        )
 
 
 def _model(train, estimator: str, settings: NeuralSettings) -> CriticModel:

@@ -1,5 +1,6 @@
-"""Bounds of a whole table of scores with standard errors, in one pass over chunks of rows."""
+"""Bounds of a whole table of scores with standard errors, in one pass over blocks."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from keras_infomodels.information.estimate import Estimate, mean_estimate
 
 __all__ = ["READ_OUTS", "ScoreSummary", "info_nce_terms", "summarize"]
 
-_CELLS = 2**23
+_BLOCK = 2048
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ScoreSummary:
         rows: ln sum over j != i of exp f(x_i, y_j), (q,).
         rows_but_one: the same without j = i + 1 (mod m).
         clipped: as `rows`, of clipped scores, or None.
-        columns: ln sum over i != j of exp f(x_i, y_j), (q,): of the first q columns.
+        columns: ln sum over i != j of exp f(x_i, y_j), (q,), or None if q is below m.
         candidates: m.
     """
 
@@ -31,7 +32,7 @@ class ScoreSummary:
     rows: np.ndarray
     rows_but_one: np.ndarray
     clipped: np.ndarray | None
-    columns: np.ndarray
+    columns: np.ndarray | None
     candidates: int
 
     def log_partition(self, rows: np.ndarray) -> float:
@@ -55,38 +56,58 @@ def summarize(
         clip: of the clipped sums; None leaves them out.
     """
     m, q = len(y), min(queries, len(x))
-    size = max(1, _CELLS // m)
-    joint, rows, but_one, clipped = ([] for _ in range(4))
-    columns = np.full(m, -np.inf)
-    for start in range(0, q, size):
-        f = np.asarray(scores(x[start : min(start + size, q)], y))
-        own = np.arange(len(f)), np.arange(start, start + len(f))
-        joint.append(f[own].astype(np.float64))
+    joint, following = np.zeros(q), np.full(q, -np.inf)
+    but_one, clipped, columns = np.full(q, -np.inf), np.zeros(q), np.full(m, -np.inf)
+    # Square blocks, as a critic embeds every row and every column of a block anew.
+    for i, j in itertools.product(range(0, q, _BLOCK), range(0, m, _BLOCK)):
+        f = np.array(scores(x[i : min(i + _BLOCK, q)], y[j : j + _BLOCK]))
+        rows = np.arange(i, i + len(f))
+        own, after = _inside(rows, j, f.shape[1]), _inside((rows + 1) % m, j, f.shape[1])
+        joint[rows[own[0]]] = f[own]
         f[own] = -np.inf
-        # Sums are of exp(f - top), top the largest of the row: one exponential an entry.
-        top = f.max(axis=1).astype(np.float64)
-        e = np.exp(f - top[:, None].astype(f.dtype))
-        rows.append(_log_sum(e) + top)
-        columns = np.logaddexp(columns, _log_columns(e, top))
         if clip is not None:
             bounded = np.exp(f.clip(-clip, clip))
             bounded[own] = 0
-            clipped.append(_log_sum(bounded))
-        e[own[0], (own[1] + 1) % m] = 0
-        but_one.append(_log_sum(e) + top)
-    sums = [np.concatenate(parts) if parts else None for parts in (joint, rows, but_one, clipped)]
-    return ScoreSummary(*sums, columns[:q], m)
+            clipped[rows] += bounded.sum(axis=1, dtype=np.float64)
+        following[rows[after[0]]] = f[after]
+        f[after] = -np.inf
+        # Sums are of exp(f - top), top the largest of the row: one exponential an entry.
+        top = f.max(axis=1)
+        top[top == -np.inf] = 0  # no entry but its own and the next
+        e = np.exp(np.subtract(f, top[:, None], out=f), out=f)
+        sums = _log(e.sum(axis=1, dtype=np.float64)) + top
+        but_one[rows] = np.logaddexp(but_one[rows], sums)
+        if q == m:  # no read-out needs them otherwise
+            part = np.s_[j : j + f.shape[1]]
+            columns[part] = np.logaddexp(columns[part], _log_columns(e, top))
+    if m > 1:
+        after = (np.arange(q) + 1) % m
+        columns[after] = np.logaddexp(columns[after], following)
+    return ScoreSummary(
+        joint,
+        np.logaddexp(but_one, following),
+        but_one,
+        None if clip is None else _log(clipped),
+        columns if q == m else None,
+        m,
+    )
 
 
-def _log_sum(e: np.ndarray) -> np.ndarray:
+def _inside(columns: np.ndarray, start: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where (row k, column columns[k]) lies in a block of `width` columns."""
+    columns = columns - start
+    rows = np.flatnonzero((columns >= 0) & (columns < width))
+    return rows, columns[rows]
+
+
+def _log(sums: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
-        return np.log(e.sum(axis=1, dtype=np.float64))
+        return np.log(sums)
 
 
 def _log_columns(e: np.ndarray, top: np.ndarray) -> np.ndarray:
     """ln sum over rows of e exp(top)."""
-    with np.errstate(divide="ignore"):
-        return np.log(np.exp(top - top.max()) @ e) + top.max()
+    return _log((np.exp(top - top.max()) @ e).astype(np.float64)) + top.max()
 
 
 def info_nce_terms(s: ScoreSummary) -> np.ndarray:
