@@ -120,9 +120,10 @@ class AtomicBackup(keras.callbacks.Callback):
             for name in self.ARRAYS:
                 if (arrays := getattr(callback, name, None)) is not None:
                     np.savez(unfinished / f"{name}_{index}.npz", *arrays)
+        for done, path in self._backups().items():
+            if done > epoch:  # of another run: `restore` would take it for this one's
+                path.rename(f"{unfinished}-{done}")
         target = self.directory / f"after_epoch_{epoch + 1:04d}"
-        if target.exists():  # of a run that was told to begin earlier
-            shutil.rmtree(target)
         os.replace(unfinished, target)
         for pattern in ("after_epoch_*", "unfinished-*"):
             for path in self.directory.glob(pattern):

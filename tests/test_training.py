@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -155,27 +154,53 @@ def test_a_semi_supervised_run_with_pictures(folder, tmp_path):
     assert "information category" in (out / "README.md").read_text()
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from keras_infomodels.cli import main
+
+out, last = Path(sys.argv[1]), int(sys.argv[2])
+events = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree"}
+happened = 0
+
+def watch(event, arguments):
+    global happened
+    if event in events and "/run/" in str(arguments[0]):
+        happened += 1
+        if happened == last:
+            (out / f"killed_at_{last}").write_text(f"{event} {arguments[0]}")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+main(["train", *sys.argv[3:], "--out", sys.argv[1]])
+"""
+
+
 @pytest.mark.slow
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
-    command = [sys.executable, "-m", "keras_infomodels", "train"]
-    settings = ["mmd_vae", "--dataset", "fashion_mnist_mini", "--epochs", "12"]
+def test_a_run_that_is_killed_again_and_again_ends_on_the_same_bits(tmp_path):
+    """By SIGKILL at ten accesses to history and backups, most of them while saving."""
+    settings = ["beta_vae", "--dataset", "fashion_mnist_mini", "--epochs", "8"]
+    settings += ["--schedule", "plateau", "--patience", "7", "--batch-size", "500"]
 
-    def run(out, *words):
-        return subprocess.Popen([*command, *words, "--out", str(out)], stdout=subprocess.DEVNULL)
+    def run(out, last, *words):
+        out.mkdir(exist_ok=True)
+        command = [sys.executable, "-c", KILLED, out, str(last), *words]
+        return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
-    assert run(tmp_path / "straight", *settings).wait() == 0
-    process = run(tmp_path / "killed", *settings)
-    checkpoints = tmp_path / "killed" / "run" / "checkpoints"
-    while not list(checkpoints.glob("after_epoch_0004*")):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed" / "model.weights.h5").exists()
-    assert run(tmp_path / "killed", "--resume").wait() == 0
-    weights = [(tmp_path / n / "model.weights.h5").read_bytes() for n in ("straight", "killed")]
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    assert run(straight, -1, *settings) == 0
+    assert run(killed, 8, *settings) == -signal.SIGKILL
+    for last in range(9, 18):
+        assert run(killed, last, "--resume") == -signal.SIGKILL
+    assert not (killed / "model.weights.h5").exists()
+    assert run(killed, -1, "--resume") == 0
+    kills = [path.read_text() for path in killed.glob("killed_at_*")]
+    for what in ("open", "os.rename", "os.rmdir", "callbacks.json", "history.tmp"):
+        assert any(what in kill for kill in kills), kills
+    weights = [(folder / "model.weights.h5").read_bytes() for folder in (straight, killed)]
     assert weights[0] == weights[1]
-    assert history_of(tmp_path / "killed") == history_of(tmp_path / "straight")
+    assert history_of(killed) == history_of(straight)
+    assert len(history_of(killed)) == 8
 
 
 def test_history_of_epochs_with_and_without_validation(tmp_path):
@@ -208,6 +233,9 @@ def test_a_backup_leaves_other_files_alone_and_serves_again(make_model, images, 
     for _ in range(2):
         model.fit(images, initial_epoch=1, epochs=2, verbose=0, callbacks=[backup])
     assert set(os.listdir(tmp_path)) == {"notes.txt", "board", "after_epoch_0002"}
+    (tmp_path / "after_epoch_0010").mkdir()  # of another run, which would be the newest
+    model.fit(images, epochs=1, verbose=0, callbacks=[AtomicBackup(tmp_path)])
+    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", "after_epoch_0001"}
     with pytest.raises(ValueError, match=r"callbacks \[\], not \['EarlyStopping'\]"):
         AtomicBackup(tmp_path, [early]).restore(model)
 
