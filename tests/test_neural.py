@@ -195,6 +195,20 @@ def test_estimates_near_ln_n_are_told(capsys):
     assert "ln 100" in estimate.note
 
 
+def test_a_bound_that_a_few_scores_decide_is_told(capsys):
+    """NWJ's mean of exp f when f is 20 times the log ratio."""
+    x, y = normal_pairs(400, np.random.default_rng(0))
+
+    class Steep(keras.Model):
+        def call(self, inputs):
+            return 20 * tf.matmul(inputs[0], inputs[1], transpose_b=True)
+
+    estimate = MutualInformation("nwj", critic=Steep(), warm_start=False, epochs=1).fit(x, y)
+    assert estimate.standard_error > 0.5
+    assert "a few large scores decide" in capsys.readouterr().out
+    assert "'info_nce'" in estimate.note
+
+
 def test_a_fit_repeats():
     x, y = normal_pairs(300, np.random.default_rng(0))
     values = [MutualInformation("info_nce", epochs=1, seed=3).fit(x, y).nats for _ in range(2)]

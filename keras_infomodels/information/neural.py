@@ -271,12 +271,17 @@ def _read(model: CriticModel, held, queries: int, history) -> Estimate:
     summary = summarize(lambda x, y: scores((x, y)).numpy(), *held, queries, clip)
     estimate = READ_OUTS[model.estimator](summary, settings.alpha)
     limit = math.log(len(held[1]))
-    note = ""
+    notes = []
     if estimate.nats > 0.75 * limit:
-        note = (
+        notes.append(
             f"{estimate.nats:.2f} nats is near or above ln {len(held[1])} = {limit:.2f}, what as "
             "many pairs can certify: the truth may lie well above, or below where this is no "
             "bound. Take more pairs."
+        )
+    if estimate.standard_error > 0.5:
+        notes.append(
+            f"A standard error of {estimate.standard_error:.2g} nats: a few large scores decide "
+            f"the mean of exponentials that {model.estimator!r} is read from. Take 'info_nce'."
         )
     return Estimate(
         estimate.nats,
@@ -284,7 +289,7 @@ def _read(model: CriticModel, held, queries: int, history) -> Estimate:
         estimate.kind if estimate.nats <= limit else "estimate",
         estimate.ceiling,
         model.estimator,
-        note,
+        " ".join(notes),
         history,
     )
 
