@@ -103,22 +103,40 @@ def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
 
 
 def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
-    """Posterior means in the plane of a two-dimensional z, colored by label."""
+    """Posterior means in the plane of a two-dimensional z, colored by label.
+
+    Of a `CategoricalNormal` there is a panel for each category, of the images that fall into it.
+    """
     mean = model.encode(np.asarray(images, np.float32)).mean().numpy()
-    figure = Figure((7, 6))
-    axes = figure.subplots()
-    if labels is None:
-        axes.scatter(*mean[:, :2].T, color=COLORS[0], s=4)
-    else:
-        kinds = np.unique(labels)
-        few = len(kinds) <= len(_TEN)
-        colors = _TEN if few else matplotlib.colormaps["viridis"](np.linspace(0, 1, len(kinds)))
+    panels = {"Posterior means of test images": np.full(len(mean), True)}
+    if model.categorical:
+        logits, mean = np.split(mean, [model.prior.categories], axis=1)
+        found = logits.argmax(axis=1)
+        panels = {f"category {k}": found == k for k in range(model.prior.categories)}
+    columns = min(5, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (7, 6) if len(panels) == 1 else (2.4 * columns + 1, 2.4 * rows)
+    figure = Figure(size, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    kinds = np.array([0]) if labels is None else np.unique(labels)
+    colors = _TEN if len(kinds) <= len(_TEN) else _spread_colors(len(kinds))
+    for axes, (title, shown) in zip(grid, panels.items(), strict=False):
         for kind, color in zip(kinds, colors, strict=False):
-            axes.scatter(*mean[labels == kind, :2].T, color=color, s=4, label=str(kind))
-        axes.legend(title="label", markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set(xlabel="$z_1$", ylabel="$z_2$", title="Posterior means of test images")
-    axes.set_aspect("equal")
+            points = mean[shown if labels is None else shown & (labels == kind), :2]
+            axes.scatter(*points.T, color=color, s=4, label=str(kind))
+        axes.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+        axes.set_aspect("equal")
+        axes.label_outer()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    if labels is not None:
+        handles, names = grid[0].get_legend_handles_labels()
+        figure.legend(handles, names, title="label", markerscale=3, loc="outside right center")
     return figure
+
+
+def _spread_colors(count: int) -> np.ndarray:
+    return matplotlib.colormaps["viridis"](np.linspace(0, 1, count))
 
 
 def learning_curves(
@@ -216,6 +234,8 @@ def model_pictures(
     figures["reconstructions"] = reconstructions(model, images)
     if model.categorical:
         figures["categories"] = categories(model)
+        if model.prior.dimension == 2:
+            figures["latent_map"] = latent_map(model, images, labels)
     elif model.latent_dim == 2:
         figures["latent_map"] = latent_map(model, images, labels)
     else:

@@ -62,6 +62,27 @@ def test_latent_map_colors_posterior_means_by_label(make_model, images, kinds):
     assert len(plots.latent_map(model, images, None).axes[0].collections) == 1
 
 
+def test_latent_map_of_a_categorical_prior_has_a_panel_a_category(images):
+    shared = {"image_shape": (8, 8, 1), "widths": (16,)}
+    model = models.AdversarialAutoencoder(
+        networks.MLPEncoder(latent_dim=2, categories=6, **shared),
+        networks.MLPDecoder(latent_dim=8, **shared),
+        CategoricalNormal(6, 2),
+        likelihood="bernoulli_threshold",
+    )
+    labels = np.arange(40) % 3
+    figure = plots.latent_map(model, images, labels)
+    panels = figure.axes[:6]
+    assert [axes.get_title() for axes in panels] == [f"category {k}" for k in range(6)]
+    mean = model.encode(images).mean().numpy()
+    for kind, axes in enumerate(panels):
+        for label, points in enumerate(axes.collections):
+            shown = (mean[:, :6].argmax(axis=1) == kind) & (labels == label)
+            np.testing.assert_allclose(points.get_offsets(), mean[shown, 6:], atol=1e-6)
+    assert sum(len(p.get_offsets()) for axes in panels for p in axes.collections) == 40
+    assert "latent_map" in plots.model_pictures(model, images, labels)
+
+
 def test_samples_repeat(make_model):
     a, b = (pixels(plots.samples(make_model(), 9, seed=1)) for _ in range(2))
     np.testing.assert_array_equal(a, b)
