@@ -107,12 +107,14 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
 
     Of a `CategoricalNormal` there is a panel for each category, of the images that fall into it.
     """
-    mean = model.encode(np.asarray(images, np.float32)).mean().numpy()
-    panels = {"Posterior means of test images": np.full(len(mean), True)}
+    q = model.encode(np.asarray(images, np.float32))
     if model.categorical:
-        logits, mean = np.split(mean, [model.prior.categories], axis=1)
-        found = logits.argmax(axis=1)
+        found = q["category"].logits.numpy().argmax(axis=1)
         panels = {f"category {k}": found == k for k in range(model.prior.categories)}
+        q = q["z"]
+    else:
+        panels = {"Posterior means of test images": np.full(len(images), True)}
+    mean = q.mean().numpy()
     columns = min(5, len(panels))
     rows = -(-len(panels) // columns)
     size = (7, 6) if len(panels) == 1 else (2.4 * columns + 1, 2.4 * rows)

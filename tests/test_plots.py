@@ -74,11 +74,12 @@ def test_latent_map_of_a_categorical_prior_has_a_panel_a_category(images):
     figure = plots.latent_map(model, images, labels)
     panels = figure.axes[:6]
     assert [axes.get_title() for axes in panels] == [f"category {k}" for k in range(6)]
-    mean = model.encode(images).mean().numpy()
+    q = model.encode(images)
+    category, mean = (q[name].mean().numpy() for name in ("category", "z"))
     for kind, axes in enumerate(panels):
         for label, points in enumerate(axes.collections):
-            shown = (mean[:, :6].argmax(axis=1) == kind) & (labels == label)
-            np.testing.assert_allclose(points.get_offsets(), mean[shown, 6:], atol=1e-6)
+            shown = (category.argmax(axis=1) == kind) & (labels == label)
+            np.testing.assert_allclose(points.get_offsets(), mean[shown], atol=1e-6)
     assert sum(len(p.get_offsets()) for axes in panels for p in axes.collections) == 40
     assert "latent_map" in plots.model_pictures(model, images, labels)
 
