@@ -46,8 +46,12 @@ def test_the_exact_discriminator_reads_the_closed_forms(mean, jsd):
     estimates = divergence.estimates(z, prior, tf.constant([3, 4]))
     loss = divergence.discriminator_loss(z, prior, tf.constant([3, 4]))
     assert float(loss) == pytest.approx(2 * np.log(2) - 2 * jsd, abs=0.01)
-    assert float(estimates["jensen_shannon"]) == pytest.approx(jsd, abs=0.005)
-    assert float(estimates["log_ratio"]) == pytest.approx(mean**2 / 2, rel=0.02)
+    assert estimates["jensen_shannon"].nats == pytest.approx(jsd, abs=0.005)
+    assert estimates["log_ratio"].nats == pytest.approx(mean**2 / 2, rel=0.02)
+    # -T is N(m^2/2, m^2) under q.
+    assert estimates["log_ratio"].standard_error == pytest.approx(mean / 100_000**0.5, rel=0.02)
+    assert estimates["jensen_shannon"].kind == "lower bound"
+    assert estimates["jensen_shannon"].ceiling == pytest.approx(np.log(2))
 
 
 def test_noise_blurs_both_distributions():
@@ -59,8 +63,8 @@ def test_noise_blurs_both_distributions():
     network.set_weights([np.array([[-1.0]]), np.array([2.0])])
     divergence = Adversarial(network, "log_ratio", noise=3**0.5)
     estimates = divergence.estimates(z, prior, tf.constant([3, 4]))
-    assert float(estimates["jensen_shannon"]) == pytest.approx(0.3368, abs=0.005)
-    assert float(estimates["log_ratio"]) == pytest.approx(2, rel=0.02)
+    assert estimates["jensen_shannon"].nats == pytest.approx(0.3368, abs=0.005)
+    assert estimates["log_ratio"].nats == pytest.approx(2, rel=0.02)
     loss = divergence(z, None, prior, tf.constant([3, 4]))
     assert float(loss) == pytest.approx(2, rel=0.02)
     with pytest.raises(ValueError, match="noise is a finite number of at least 0"):

@@ -101,6 +101,22 @@ def test_a_model_of_the_library_and_its_saved_model(make_model, images, tmp_path
     assert saved.rows["marginal KL"].nats == pytest.approx(result.rows["marginal KL"].nats, abs=1.0)
 
 
+def test_what_the_adversary_of_a_model_sees(make_model, images):
+    model = make_model(models.AdversarialAutoencoder)
+    model.fit(images, epochs=2, verbose=0)
+    rows = audit(model, images, steps=0, calibrate=False).rows
+    z, *_ = model.encoding_table(images)
+    logits = model.divergence.discriminator(z)[:, 0]
+    kl = rows["marginal KL, adversary"]  # of blurred codes
+    assert kl.nats == pytest.approx(-np.mean(logits), abs=4 * kl.standard_error)
+    jsd = rows["JSD, adversary"]
+    draws = np.random.default_rng(0).normal(size=(40_000, z.shape[1]))
+    real = -np.mean(np.logaddexp(0, -model.divergence.discriminator(draws)[:, 0]))
+    expected = math.log(2) + (real - np.mean(np.logaddexp(0, logits))) / 2
+    assert jsd.nats == pytest.approx(expected, abs=4 * jsd.standard_error + 0.02)
+    assert jsd.ceiling == pytest.approx(math.log(2))
+
+
 def test_priors_without_a_decomposition():
     table, _ = encodings(n=200)
     result = audit_codes(*table, prior=GaussianMixture(np.eye(3), 1.0), calibrate=False)

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels.divergences.divergence import Divergence
+from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.spec import check_not_negative
 
 __all__ = ["Adversarial", "TotalCorrelation"]
@@ -88,18 +89,26 @@ class Adversarial(Divergence):
 
     def estimates(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    ) -> dict[str, Estimate]:
         """What the discriminator as it stands says, in nats; both are right at its optimum.
+
+        Args:
+            z: encodings (n, d) that the discriminator was not trained on.
+            prior: p(z), of batch shape () and event shape (d,).
+            seed: integers (2,), of the draws from the prior.
 
         Returns:
             "jensen_shannon": ln 2 - loss / 2, a lower bound in expectation, at most ln 2;
             "log_ratio": E_q [-T], an estimate of KL(q(z) || p(z)) and no bound.
         """
+        reference = self._blur(self.reference(z, prior, seed), seed, 1)
+        real = self.discriminator(reference, training=False)
+        fake = self.discriminator(self._blur(z, seed, 0), training=False)
+        losses = (tf.nn.softplus(-real) + tf.nn.softplus(fake))[:, 0]
+        ceiling = math.log(2)
         return {
-            "jensen_shannon": math.log(2) - self.discriminator_loss(z, prior, seed) / 2,
-            "log_ratio": -tf.reduce_mean(
-                self.discriminator(self._blur(z, seed, 0), training=False)
-            ),
+            "jensen_shannon": mean_estimate(ceiling - losses / 2, "lower bound", ceiling),
+            "log_ratio": mean_estimate(-fake[:, 0]),
         }
 
     def _blur(self, z: tf.Tensor, seed: tf.Tensor, stream: int) -> tf.Tensor:

@@ -22,6 +22,8 @@ _LABELS = {
     "marginal KL": "of it, distance of codes from the prior",
     "total correlation": "    dependence between latent variables",
     "dimension-wise KL": "    latent variables off N(0, 1), one by one",
+    "JSD, adversary": "the adversary's JSD of codes and prior, at least",
+    "marginal KL, adversary": "the adversary's distance of codes from the prior",
     "I_p": "what can be read of z in generated x (I_p), at least",
     "I_q(x;category)": "what the category tells of x",
 }

@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions, seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal, posterior
+from keras_infomodels.divergences import Adversarial, TotalCorrelation
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.information import (
     AggregatedPosterior,
@@ -39,6 +40,8 @@ MEANINGS = {
     "marginal KL": "KL(q(z) || p(z)): how far codes are from the prior",
     "total correlation": "KL(q(z) || prod q(z_j)): dependence between latent variables",
     "dimension-wise KL": "sum of KL(q(z_j) || N(0,1))",
+    "JSD, adversary": "JSD(q(z), p(z)) as the model's own discriminator sees it",
+    "marginal KL, adversary": "KL(q(z) || p(z)) as the model's own discriminator sees it",
     "I_p": "I_p(x;z) from below: what a fresh Q reads of z in generated x",
 }
 
@@ -283,7 +286,8 @@ def _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, 
         inner = audit_codes(z[:, k:], loc[:, k:], scale[:, k:], None, calibrate, seed, title)
         return replace(inner, rows=rows | dict(inner.rows))
     result = audit_codes(z, loc, scale, model.prior, calibrate, seed, title)
-    result = replace(result, rows={"reconstruction": reconstruction} | dict(result.rows))
+    rows = {"reconstruction": reconstruction} | dict(result.rows) | _by_adversary(model, z, seed)
+    result = replace(result, rows=rows)
     if not steps or not isinstance(model.prior, StandardNormal):
         return result
 
@@ -293,6 +297,16 @@ def _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, 
         return p.sample(seed=tf.stack([noise, seed]))
 
     return _with_decoder(result, decoder, model.latent_dim, network, steps, seed)
+
+
+def _by_adversary(model, z: np.ndarray, seed: int) -> dict[str, Estimate]:
+    """What the discriminator that the model was trained with says of q(z) and the prior."""
+    adversary = model.divergence
+    if not isinstance(adversary, Adversarial) or isinstance(adversary, TotalCorrelation):
+        return {}
+    prior = distributions.prior_distribution(model.prior)
+    read = adversary.estimates(tf.constant(z), prior, seeds.fold_seed(seed, seeds.TABLE, 0))
+    return {"JSD, adversary": read["jensen_shannon"], "marginal KL, adversary": read["log_ratio"]}
 
 
 def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Estimate:
