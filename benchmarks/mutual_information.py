@@ -114,13 +114,16 @@ def run(protocol: str, path: Path, estimators, seeds: int, n: int, steps: int, p
 
 def table(path: Path):
     """Markdown: for each task the mean over seeds of each estimator, then the errors."""
-    values, truths, seconds = defaultdict(list), {}, defaultdict(list)
+    values, truths, seconds, above = defaultdict(list), {}, defaultdict(list), defaultdict(list)
     with path.open() as file:
         for row in csv.DictReader(file):
             if row["nats"]:
                 values[row["task"], row["estimator"]].append(float(row["nats"]))
                 truths[row["task"]] = float(row["truth"])
                 seconds[row["estimator"]].append(float(row["seconds"]))
+                if row["kind"] == "lower bound":
+                    excess = float(row["nats"]) - float(row["truth"])
+                    above[row["estimator"]].append(excess / float(row["standard_error"]))
     names = [e for e in ESTIMATORS if e in seconds]
     print("| task | truth |", " | ".join(names), "|")
     print("|---" * (len(names) + 2) + "|")
@@ -137,6 +140,8 @@ def table(path: Path):
         ("most seconds", lambda e: np.max(seconds[e])),
     ):
         print(f"| {label} | |", " | ".join(f"{figure(e):.3f}" for e in names), "|")
+    cells = [f"{max(above[e]):.1f}" if e in above else "-" for e in names]
+    print("| a lower bound's most above, in standard errors | |", " | ".join(cells), "|")
 
 
 def spread(path: Path):
