@@ -182,7 +182,7 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
     data = tf.data.Dataset.from_tensor_slices(train)
     data = data.shuffle(len(train[0]), settings.seed).batch(size, drop_remainder=True)
     data = data.batch(_STEPS)
-    model.compile(_adam(settings.learning_rate, settings))
+    _compile(model, settings.learning_rate)
     history = model.fit(
         data,
         epochs=settings.epochs,
@@ -219,7 +219,7 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
     calls = math.ceil(settings.steps / block / epochs)
     rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, epochs * calls * block)
     # Compiling takes seconds, which faster steps earn back after some thousand.
-    model.compile(_adam(rate, settings), jit_compile=settings.steps > 5000)
+    _compile(model, rate, jit_compile=settings.steps > 5000)
     batches = tf.data.Dataset.from_generator(
         lambda: _draws(draw, maps, settings, block),
         output_signature=tuple(
@@ -257,8 +257,10 @@ def _model(train, estimator: str, settings: NeuralSettings) -> CriticModel:
     return model
 
 
-def _adam(rate, settings: NeuralSettings) -> keras.Optimizer:
-    return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+def _compile(model: CriticModel, rate, **kwargs):
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=model.settings.weight_decay), **kwargs)
+    # Otherwise the step is traced twice, once with all that makes the variables.
+    model.optimizer.build(model.trainable_variables)
 
 
 def _read(model: CriticModel, held, queries: int, history) -> Estimate:
