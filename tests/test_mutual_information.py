@@ -131,6 +131,20 @@ def test_nearest_neighbor_entropy():
         nearest_neighbor_entropy(np.zeros(10))
 
 
+@pytest.mark.parametrize("n", [400, 3000])
+@pytest.mark.parametrize("unit", [0.02, 0.1])
+@pytest.mark.parametrize("r", [0.0, 0.75])
+def test_rounded_numbers_are_not_dependence(n, unit, r):
+    """Nearest neighbors that take every repeated number for a value of its own say up to .22."""
+    estimates = []
+    for seed in range(3):
+        x, y = normal_pairs(n, r, seed=seed)
+        estimates.append(MutualInformation().fit(np.round(x / unit), np.round(y / unit)))
+    assert {e.method for e in estimates} == {"ksg"}
+    mean = np.mean([e.nats for e in estimates])
+    assert mean == pytest.approx(exact(r), abs=0.06 if n < 1000 else 0.03)
+
+
 def test_auto_chooses_by_the_data():
     x, y = normal_pairs(300, 0.7, 0.2)
     fit = MutualInformation().fit
@@ -150,6 +164,10 @@ def test_copies_are_infinite(capsys):
     assert "infinite" in capsys.readouterr().out
     labels = np.arange(200) % 7
     assert MutualInformation().fit(labels, labels).nats == pytest.approx(math.log(7), abs=0.05)
+    counts = np.arange(200) % 40  # as many as numbers have
+    estimate = MutualInformation().fit(counts, -counts)
+    assert estimate.nats == pytest.approx(math.log(40), abs=0.1)
+    assert "its entropy" in estimate.note
 
 
 def test_constant_columns_and_copied_rows():
@@ -161,6 +179,9 @@ def test_constant_columns_and_copied_rows():
     twice = MutualInformation().fit(np.vstack([x, x]), np.vstack([y, y]))
     assert twice.nats == pytest.approx(plain.nats, abs=1e-12)
     assert "300 rows are copies" in twice.note
+    often = MutualInformation("copula").fit(np.tile(x[:20], (50, 1)), np.tile(y[:20], (50, 1)))
+    assert often.nats == MutualInformation("copula").fit(x[:20], y[:20]).nats
+    assert "980 rows are copies" in often.note
 
 
 def test_ten_rows_and_what_is_refused():
@@ -169,8 +190,24 @@ def test_ten_rows_and_what_is_refused():
         assert math.isfinite(MutualInformation(estimator).fit(x, y).nats)
     with pytest.raises(ValueError, match="copula"):
         MutualInformation("info_nce").fit(x, y)
-    with pytest.raises(ValueError, match="NaN"):
-        MutualInformation().fit(np.where(x > 1, np.nan, x) + np.nan, y)
+    many = np.random.default_rng(0).normal(size=(2, 10, 6))
+    with pytest.warns(UserWarning, match="12 dimensions"):
+        assert MutualInformation().fit(*many).method == "ksg"
+    with pytest.raises(ValueError, match="more than 13 rows, got 10; take fewer"):
+        MutualInformation("copula").fit(*many)
+    with pytest.raises(ValueError, match="Give x and y"):
+        MutualInformation().fit(x)
+    with pytest.raises(ValueError, match="no column"):
+        MutualInformation().fit({}, y)
+    with pytest.raises(ValueError, match="neighbors is an integer"):
+        MutualInformation(neighbors=2.5)
+    with pytest.raises(ValueError, match="9 neighbors, got 10"):
+        MutualInformation("ksg", neighbors=10).fit(x, y)
+    with pytest.raises(TypeError, match="typo"):
+        MutualInformation("ksg", typo=3)
+    for setting in ({"steps": 0}, {"batch_size": 0}, {"held_out": 2.0}, {"learning_rate": -1.0}):
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            MutualInformation("info_nce", **setting)
     with pytest.raises(ValueError, match=r"\[9, 10\] rows"):
         MutualInformation().fit(x, y[:9])
     with pytest.raises(ValueError, match="too few"):
@@ -181,6 +218,51 @@ def test_ten_rows_and_what_is_refused():
         MutualInformation("infonce")
     with pytest.raises(ValueError, match="neural"):
         MutualInformation("ksg").fit(lambda n, rng: (x, y))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([1.0, np.nan] * 5),
+        np.array([1.0, np.inf] * 5),
+        np.array([1.0, np.nan] * 5, object),
+        np.array(["2020-01-01", "NaT"] * 5, "datetime64[D]"),
+        ["a", np.nan] * 5,
+        ["a", None] * 5,
+    ],
+    ids=["nan", "inf", "object", "time", "text", "none"],
+)
+def test_missing_values_are_refused(column):
+    y = np.arange(10.0)
+    for pair in ((column, y), (y, {"a": column})):
+        with pytest.raises(ValueError, match="leave such rows out"):
+            MutualInformation().fit(*pair)
+    if isinstance(column, np.ndarray) and column.dtype == float:
+        for function in (gaussian_information, copula_information):
+            with pytest.raises(ValueError, match="leave such rows out"):
+                function(column, y)
+
+
+def test_numbers_in_any_dress_are_numbers_and_identifiers_are_refused():
+    x, y = normal_pairs(300, 0.7)
+    plain = MutualInformation().fit(x, y)
+    days = np.datetime64("2020-01-01", "ns") + (x[:, 0] * 1e12).astype(int).astype("m8[ns]")
+    for same in (x.astype(object), x.astype(str), list(map(str, x[:, 0]))):
+        assert MutualInformation().fit(same, y) == plain
+    assert MutualInformation().fit(days, y).nats == pytest.approx(plain.nats, abs=1e-6)
+    mixed = [[value, "even" if k % 2 else "odd"] for k, value in enumerate(x[:, 0])]
+    assert MutualInformation().fit(mixed, y).nats == pytest.approx(plain.nats, abs=0.2)
+    with pytest.raises(ValueError, match="300 different labels in 300 rows"):
+        MutualInformation().fit([f"id{k}" for k in range(300)], y)
+
+
+@pytest.mark.parametrize("estimator", ["gaussian", "copula", "auto"])
+def test_more_than_the_rows_can_certify_is_told(estimator, capsys):
+    x, y = normal_pairs(300, *[0.95] * 20)
+    estimate = MutualInformation(estimator).fit(x, y)
+    assert estimate.nats > math.log(300)
+    assert "ln 300 = 5.70" in estimate.note
+    assert "jointly Gaussian" in capsys.readouterr().out
 
 
 def test_normal_scores_are_ranks_as_quantiles():

@@ -14,7 +14,8 @@ from keras_infomodels.information import (
     normal_scores,
 )
 from keras_infomodels.information.copula import GaussianRatio
-from keras_infomodels.information.neural import CriticModel, NeuralSettings
+from keras_infomodels.information.mutual_information import NeuralSettings
+from keras_infomodels.information.neural import CriticModel
 from keras_infomodels.information.read_out import READ_OUTS, summarize
 
 FAST = {"epochs": 4, "patience": 3}
@@ -153,6 +154,66 @@ def test_warm_start_is_right_on_gaussians_at_once(name):
     assert estimate.nats == pytest.approx(-1.5 * math.log(1 - 0.36), abs=0.15)
     assert estimate.kind == ("estimate" if name == "smile" else "lower bound")
     assert {"bound", "val_bound"} <= set(estimate.history)
+
+
+@pytest.mark.parametrize("name", READ_OUTS)
+def test_training_without_a_gaussian_start_reaches_the_information(name):
+    """d = 1, r = .8, I = .511; from 0, which is what an untrained critic's bounds are."""
+    x, y = normal_pairs(2000, np.random.default_rng(0), 1, 0.8)
+    settings = {"critic": small_critic(), "warm_start": False, "epochs": 10, "learning_rate": 5e-3}
+    estimate = MutualInformation(name, **settings).fit(x, y)
+    assert 0.25 < estimate.nats < -0.5 * math.log(1 - 0.8**2) + 0.1
+
+
+def test_a_critic_has_its_weights_back():
+    """A second fit would else begin with pairs that it holds out."""
+    x, y = normal_pairs(300, np.random.default_rng(0))
+    settings = {"critic": small_critic(), "warm_start": False, "epochs": 2}
+    first, second = (MutualInformation("info_nce", **settings).fit(x, y).nats for _ in range(2))
+    assert first == second
+
+
+def test_mines_average_moves():
+    model = CriticModel(small_critic(), "mine", None, NeuralSettings())
+    model.compile(keras.optimizers.SGD(0.0))
+    x = tf.random.stateless_normal((3, 64, 2), [0, 1])
+    model((x[0], x[0]))
+    bias = next(w for w in model.critic.trainable_weights if w.shape == (1,))
+    bias.assign([2.0])  # f = 2 everywhere, so that ln E exp f = 2
+    model.train_step((x, x))
+    assert 0.01 < float(model.log_average) <= 2
+
+
+def test_training_ends_early_and_keeps_the_best_epoch():
+    """Independent columns: the critic learns pairs by heart, and what is held out gets worse."""
+    x, y = np.random.default_rng(0).normal(size=(2, 400, 8))
+    settings = {"warm_start": False, "learning_rate": 1e-2, "epochs": 25}
+    long = MutualInformation("info_nce", patience=25, **settings).fit(x, y)
+    assert long.history["val_bound"][-1] < -1
+    assert long.nats > -0.5
+    short = MutualInformation("info_nce", patience=2, **settings).fit(x, y)
+    assert len(short.history["val_bound"]) < 25
+    assert short.ceiling == pytest.approx(math.log(100))  # the held-out quarter
+
+
+def test_training_that_diverges_is_an_error():
+    x, y = normal_pairs(300, np.random.default_rng(0))
+    with pytest.raises(FloatingPointError, match="training diverged"):
+        MutualInformation("nwj", warm_start=False, learning_rate=1e30, epochs=2).fit(x, y)
+
+
+def test_draws_that_are_no_table_of_numbers_are_refused():
+    for draw in (
+        lambda n, rng: (rng.normal(size=n), rng.normal(size=n)),
+        lambda n, rng: (np.full((n, 1), np.nan), rng.normal(size=(n, 1))),
+    ):
+        with pytest.raises(ValueError, match="finite numbers"):
+            MutualInformation("info_nce").fit(draw)
+
+
+def test_auto_without_a_gaussian_start():
+    x, y = normal_pairs(600, np.random.default_rng(0))
+    assert MutualInformation(warm_start=False, epochs=1).fit(x, y).method == "info_nce"
 
 
 def test_a_critic_finds_what_correlation_does_not_see():

@@ -38,6 +38,7 @@ class NormalScores:
 
     def __init__(self, x: np.ndarray):
         columns = np.asarray(x, np.float64).T
+        self.width = len(columns)
         self._points = [np.unique(column) for column in columns]
         self._scores = [
             np.interp(points, np.sort(column), np.sort(scores))
@@ -70,8 +71,13 @@ def gaussian_information(x: np.ndarray, y: np.ndarray) -> Estimate:
     n, dx, dy = len(x), x.shape[1], y.shape[1]
     if len(y) != n:
         raise ValueError(f"x and y have one row an example, got {n} and {len(y)} rows.")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("x or y holds NaN or infinite numbers; leave such rows out.")
     if n <= dx + dy + 1:
-        raise ValueError(f"A covariance of {dx + dy} columns needs more than {n} rows.")
+        raise ValueError(
+            f"A covariance of {dx + dy} columns needs more than {dx + dy + 1} rows, got {n}; take "
+            "fewer columns, or 'ksg'."
+        )
     r = canonical_correlations(x, y)
     if r.max(initial=0) > 1 - 1e-9:
         return Estimate(math.inf, 0.0, note="a linear function of x is one of y")
@@ -88,6 +94,8 @@ def copula_information(x: np.ndarray, y: np.ndarray) -> Estimate:
     information estimated via a Gaussian copula", 2017.
     """
     x, y = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (x, y))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("x or y holds NaN or infinite numbers; leave such rows out.")
     return gaussian_information(normal_scores(x), normal_scores(y))
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -12,53 +12,15 @@ from keras_infomodels.information import bounds
 from keras_infomodels.information.copula import GaussianRatio, NormalScores
 from keras_infomodels.information.critics import SeparableCritic
 from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.mutual_information import NeuralSettings
 from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
 
-__all__ = ["NEURAL", "NeuralSettings", "fit_fresh", "fit_pairs"]
+__all__ = ["NEURAL", "fit_fresh", "fit_pairs"]
 
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 NEURAL = tuple(READ_OUTS)
 _STEPS = 50  # that one call takes
-
-
-@dataclass(frozen=True)
-class NeuralSettings:
-    """How a critic is trained.
-
-    Attributes:
-        critic: a Keras model from (x, y) to scores (n, m); None is a `SeparableCritic`.
-        warm_start: whether the critic is a residual of the Gaussian-copula log ratio of the
-            training pairs, which is exact for a Gaussian copula.
-        alpha: of "interpolated".
-        clip: of "smile".
-        batch_size, learning_rate, weight_decay: of AdamW.
-        epochs: the most passes over the pairs.
-        patience: epochs without a better validation bound before training stops.
-        held_out: share of the pairs that the bound is read from; a third as many choose the epoch.
-        steps: of training, for fresh draws, whose rate falls by cosine; rounded up where there are
-            more than 50, which one call takes.
-        candidates: fresh draws for the read-out.
-        queries: how many of these are x, at most.
-        seed: of the split, the weights and the order.
-        verbose: of `fit`.
-    """
-
-    critic: keras.Model | None = None
-    warm_start: bool = True
-    alpha: float = 0.5
-    clip: float = 5.0
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-3
-    epochs: int = 200
-    patience: int = 10
-    held_out: float = 0.25
-    steps: int = 20_000
-    candidates: int = 2**17
-    queries: int = 4096
-    seed: int = 0
-    verbose: int | str = 0
 
 
 class CriticModel(keras.Model):
@@ -173,11 +135,19 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
     test = max(2, round(settings.held_out * len(x)))
     validation = max(2, round(test / 3))
     if len(x) - test - validation < 8:
-        raise ValueError(f"A neural estimator needs more than {len(x)} rows; take 'copula'.")
+        raise ValueError(
+            f"{len(x)} rows, {settings.held_out:.0%} of them held out, are too few to train on; "
+            "take 'copula'."
+        )
     parts = np.split(order, [test, test + validation])
     maps = NormalScores(x[parts[2]]), NormalScores(y[parts[2]])
     held, stop, train = ((maps[0](x[p]), maps[1](y[p])) for p in parts)
-    model = _model(train, estimator, settings)
+    with _new_model(train, estimator, settings) as model:
+        return _fit_pairs(model, train, stop, held)
+
+
+def _fit_pairs(model: CriticModel, train, stop, held) -> Estimate:
+    settings = model.settings
     size = min(settings.batch_size, len(train[0]))
     data = tf.data.Dataset.from_tensor_slices(train)
     data = data.shuffle(len(train[0]), settings.seed).batch(size, drop_remainder=True)
@@ -212,8 +182,15 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
         settings: see there.
     """
     x, y = draw(10_000, np.random.default_rng([settings.seed, 0]))
+    if np.ndim(x) != 2 or np.ndim(y) != 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("The function draws x (n, d_x) and y (n, d_y), finite numbers.")
     maps = NormalScores(x), NormalScores(y)
-    model = _model((maps[0](x), maps[1](y)), estimator, settings)
+    with _new_model((maps[0](x), maps[1](y)), estimator, settings) as model:
+        return _fit_fresh(model, draw, maps)
+
+
+def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
+    settings = model.settings
     block = min(_STEPS, settings.steps)
     epochs = max(1, settings.steps // 1000)
     calls = math.ceil(settings.steps / block / epochs)
@@ -223,7 +200,7 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
     batches = tf.data.Dataset.from_generator(
         lambda: _draws(draw, maps, settings, block),
         output_signature=tuple(
-            tf.TensorSpec((block, settings.batch_size, a.shape[1]), tf.float32) for a in (x, y)
+            tf.TensorSpec((block, settings.batch_size, scale.width), tf.float32) for scale in maps
         ),
     )
     history = model.fit(
@@ -248,13 +225,19 @@ def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[t
         )
 
 
-def _model(train, estimator: str, settings: NeuralSettings) -> CriticModel:
+@contextmanager
+def _new_model(train, estimator: str, settings: NeuralSettings) -> Iterator[CriticModel]:
+    """Gives a critic its weights back, so that no later fit begins with pairs that it knows."""
     keras.utils.set_random_seed(settings.seed)
     critic = SeparableCritic() if settings.critic is None else settings.critic
     ratio = GaussianRatio.fit(*train) if settings.warm_start else None
     model = CriticModel(critic, estimator, ratio, settings)
     model(tuple(part[:2] for part in train))
-    return model
+    weights = critic.get_weights()
+    try:
+        yield model
+    finally:
+        critic.set_weights(weights)
 
 
 def _compile(model: CriticModel, rate, **kwargs):
@@ -280,7 +263,7 @@ def _read(model: CriticModel, held, queries: int, history) -> Estimate:
             "many pairs can certify: the truth may lie well above, or below where this is no "
             "bound. Take more pairs."
         )
-    if estimate.standard_error > 0.5:
+    if estimate.standard_error > 0.5 and model.estimator != "info_nce":
         notes.append(
             f"A standard error of {estimate.standard_error:.2g} nats: a few large scores decide "
             f"the mean of exponentials that {model.estimator!r} is read from. Take 'info_nce'."

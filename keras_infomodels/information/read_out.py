@@ -12,7 +12,7 @@ from keras_infomodels.information.estimate import Estimate, mean_estimate
 
 __all__ = ["READ_OUTS", "ScoreSummary", "info_nce_terms", "summarize"]
 
-_BLOCK = 2048
+_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ def summarize(
         x, y: the pairs, m rows each.
         queries: q, at most m.
         clip: of the clipped sums; None leaves them out.
+
+    Raises:
+        FloatingPointError: a score is not finite.
     """
     m, q = len(y), min(queries, len(x))
     joint, following = np.zeros(q), np.full(q, -np.inf)
@@ -61,6 +64,8 @@ def summarize(
     # Square blocks, as a critic embeds every row and every column of a block anew.
     for i, j in itertools.product(range(0, q, _BLOCK), range(0, m, _BLOCK)):
         f = np.array(scores(x[i : min(i + _BLOCK, q)], y[j : j + _BLOCK]))
+        if not np.isfinite(f).all():
+            raise FloatingPointError("A score is not finite: training diverged. Lower its rate.")
         rows = np.arange(i, i + len(f))
         own, after = _inside(rows, j, f.shape[1]), _inside((rows + 1) % m, j, f.shape[1])
         joint[rows[own[0]]] = f[own]
