@@ -269,3 +269,10 @@ def test_normal_scores_are_ranks_as_quantiles():
     scores = normal_scores(np.array([[3.0], [1.0], [2.0], [2.0]]))
     np.testing.assert_allclose(scores[1], [-1.1503494], atol=1e-6)  # the quantile of 1/8
     assert scores[2] == scores[3] == pytest.approx(0)
+
+
+def test_the_standard_error_of_nearest_neighbors_is_somewhat_small():
+    """It ignores that points share neighbors, as its docstring says."""
+    estimates = [ksg(*normal_pairs(300, 0.6, seed=seed)) for seed in range(150)]
+    spread = np.std([e.nats for e in estimates], ddof=1)
+    assert 0.65 < np.mean([e.standard_error for e in estimates]) / spread < 1
