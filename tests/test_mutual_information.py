@@ -199,6 +199,8 @@ def test_ten_rows_and_what_is_refused():
         MutualInformation().fit(x)
     with pytest.raises(ValueError, match="no column"):
         MutualInformation().fit({}, y)
+    with pytest.raises(ValueError, match="x is empty"):
+        MutualInformation().fit([], [])
     with pytest.raises(ValueError, match="neighbors is an integer"):
         MutualInformation(neighbors=2.5)
     with pytest.raises(ValueError, match="9 neighbors, got 10"):

@@ -281,6 +281,8 @@ def _list(side, name: str) -> list[np.ndarray]:
         table = np.asarray(side)
         if table.dtype.kind in "US":  # which may have made text of numbers beside it
             table = np.asarray(side, object)
+        if not table.size:
+            raise ValueError(f"{name} is empty.")
         columns = list(table.reshape(len(table), -1).T) if table.ndim else [table.reshape(1)]
     if not columns:
         raise ValueError(f"{name} has no column.")
