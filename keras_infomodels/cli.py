@@ -178,13 +178,16 @@ def _mi(arguments: argparse.Namespace):
 
     x, y = ([name.strip() for name in names.split(",")] for names in (arguments.x, arguments.y))
     unit = "bits" if arguments.bits else "nats"
-    columns = information.read_columns(arguments.file)
+    columns = information.read_columns(arguments.file, (*x, *y))
     estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
     table = information.information_table(columns, x, y, estimator)
     information.print_table(table, unit)
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
-        print("No diagram: numbers beside labels, numbers that repeat, or infinite information.")
+        print(
+            "No diagram: numbers beside labels, numbers that repeat, constants, or infinite "
+            "information."
+        )
         return
     out = arguments.out or f"{os.path.splitext(arguments.file)[0]}_information.png"
     information.information_diagram(joint, unit).savefig(out, dpi=110, bbox_inches="tight")

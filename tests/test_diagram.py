@@ -1,7 +1,9 @@
+import io
 import math
 
 import numpy as np
 import pytest
+from matplotlib.colors import same_color
 from matplotlib.patches import Circle
 
 from keras_infomodels.information import (
@@ -53,9 +55,59 @@ def test_the_ends_of_the_geometry():
     assert overlap(1, 1, 1) == pytest.approx(2 * math.pi / 3 - math.sqrt(3) / 2)
 
 
+def test_each_number_of_three_variables_is_in_its_own_region():
+    regions = ["a", "b", "c", "ab", "ac", "bc", "abc"]
+    atoms = {frozenset(region): float(value) for value, region in enumerate(regions, start=1)}
+    joint = MeasuredJoint(
+        {tuple(r): sum(v for atom, v in atoms.items() if atom & set(r)) for r in regions}
+    )
+    axes = information_diagram(joint).axes[0]
+    shown = {text.get_text(): text for text in axes.texts}
+    # H(a) = 1 + 4 + 5 + 7; the name and its circle are of one color.
+    labels = [shown[text] for text in ("H(a)\n17.000", "H(b)\n19.000", "H(c)\n21.000")]
+    outlines = [p for p in axes.patches if not p.get_fill()]
+    circles = {
+        name: next(c for c in outlines if same_color(c.get_edgecolor(), label.get_color()))
+        for name, label in zip("abc", labels, strict=True)
+    }
+    for atom, value in atoms.items():
+        place = np.array(shown[f"{value:.3f}"].get_position())
+        inside = {n for n, c in circles.items() if np.hypot(*(place - c.center)) < c.radius}
+        assert inside == atom
+
+
+def test_dollar_signs_in_names_are_drawn():
+    pair = MeasuredJoint.of_pair(("price_in_$", "cost_$"), (1.0, 1.0), 0.2)
+    three = JointTable(np.full((2, 2, 2), 0.125), ["$_price_$", "cost_$", "z"])
+    for joint in (pair, three):
+        figure = information_diagram(joint)
+        figure.savefig(io.BytesIO())
+        assert "cost_$" in texts(figure)
+
+
+def test_a_constant_is_a_circle_of_no_area():
+    figure = information_diagram(JointTable(np.array([[0.3, 0.7]])))
+    assert texts(figure).count("is 0, a circle of no area") == 1
+    assert "H(x) is 0, a circle" in texts(figure)
+    assert "negative" not in texts(figure)
+    radii = [p.radius for p in figure.axes[0].patches]
+    assert radii[:2] == [0, 0]
+    assert math.pi * radii[2] ** 2 == pytest.approx(-0.3 * math.log(0.3) - 0.7 * math.log(0.7))
+    nothing = information_diagram(JointTable(np.ones((1, 1))))
+    assert "H(x) is 0, a circle of no area; H(y) is 0, a circle of no area" in texts(nothing)
+    nothing.savefig(io.BytesIO())
+
+
+def test_infinite_and_nan_numbers_are_refused():
+    for information in (math.inf, math.nan):
+        joint = MeasuredJoint.of_pair(("a", "b"), (1.0, 1.0), information)
+        with pytest.raises(ValueError, match="finite"):
+            information_diagram(joint)
+
+
 def test_negative_numbers_are_no_areas():
     narrow = information_diagram(GaussianJoint([[1e-4, 0], [0, 1]], ["x", "y"]))
-    assert "areas mean nothing" in texts(narrow)
+    assert "A number is negative: areas mean nothing." in texts(narrow)
     xor = np.zeros((2, 2, 2))
     for a in range(2):
         for b in range(2):

@@ -106,6 +106,10 @@ def test_tables_that_are_no_distribution_are_refused():
         JointTable(np.array([0.5, 0.5]), ["a", "b"])
     with pytest.raises(ValueError, match="variables are x, y"):
         JointTable(np.full((2, 2), 0.25)).entropy("w")
+    with pytest.raises(ValueError, match="two different variables of x, y; got 'x' twice"):
+        JointTable(np.full((2, 2), 0.25)).divergence_from_independence("x", "x")
+    with pytest.raises(ValueError, match="variables are x, y; got w"):
+        JointTable(np.full((2, 2), 0.25)).divergence_from_independence("x", "w")
 
 
 def test_plug_in_is_the_information_of_the_empirical_table():
@@ -115,6 +119,48 @@ def test_plug_in_is_the_information_of_the_empirical_table():
     # The rows of several columns are one value.
     close(plug_in(np.stack([y, y], 1), y), table.entropy("y"))
     close(plug_in(np.zeros(6), y), 0)
+
+
+def test_columns_of_objects_are_labels():
+    x = np.array([["a", 1], ["a", 2], ["a", 1], ["b", 2], ["b", 2]], dtype=object)
+    y = np.array([0, 1, 0, 1, 2])
+    close(plug_in(x, y), plug_in(np.array([0, 1, 0, 2, 2]), y))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1.0, np.nan, 2.0]),
+        np.array([[1.0, 2.0], [1.0, np.nan], [2.0, 2.0]]),
+        np.array(["a", np.nan, "b"], dtype=object),
+        np.array(["a", None, "b"], dtype=object),
+        np.array(["2020-01-01", "NaT", "2021-01-01"], dtype="datetime64[D]"),
+    ],
+)
+def test_missing_labels_are_refused(labels):
+    for estimator in (plug_in, miller_madow, shuffle_null):
+        with pytest.raises(ValueError, match="x holds NaN or None, first in row 1"):
+            estimator(labels, np.arange(3))
+        with pytest.raises(ValueError, match="y holds NaN or None"):
+            estimator(np.arange(3), labels)
+
+
+def test_miller_madow_reaches_its_ceiling_and_no_more():
+    many = miller_madow(np.arange(10), np.arange(10))
+    assert many.nats == pytest.approx(math.log(10) + 9 / 20)
+    assert many.ceiling == pytest.approx(many.nats)
+    bits = np.arange(100) % 2
+    assert miller_madow(bits, bits).nats == pytest.approx(math.log(2) + 1 / 200)
+    assert miller_madow(bits, bits).ceiling == pytest.approx(math.log(2) + 1 / 200)
+    fours = np.arange(100) % 4
+    assert miller_madow(bits, fours).ceiling == pytest.approx(math.log(2) + 1 / 200)
+    assert miller_madow(bits, fours).nats == pytest.approx(math.log(2) + 1 / 200)
+    assert plug_in(bits, bits).ceiling == pytest.approx(math.log(2))
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        x, y = rng.integers(rng.integers(1, 9, size=(2, 1)), size=(2, rng.integers(1, 15)))
+        estimate = miller_madow(x, y)
+        assert estimate.nats <= estimate.ceiling + TOLERANCE
 
 
 def test_the_biases_of_plug_in_and_miller_madow():
@@ -144,3 +190,6 @@ def test_shuffling_tells_dependence_from_bias():
     assert null.estimate.nats == pytest.approx(0.0150, abs=0.003)
     assert null.p_value > 0.05
     assert shuffle_null(x, (x + rng.integers(2, size=400)) % 4).p_value == pytest.approx(1 / 101)
+    for shuffles in (0, 1):
+        with pytest.raises(ValueError, match=f"at least 2 shuffles, got {shuffles}"):
+            shuffle_null(x, x, shuffles=shuffles)

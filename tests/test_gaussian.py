@@ -50,6 +50,22 @@ def test_the_linear_gaussian_channel():
     assert information.nats == pytest.approx(joint.mutual_information("x", "z").nats, abs=1e-9)
 
 
+@pytest.mark.parametrize("unit", [1e-10, 1.0, 1e10])
+def test_near_singular_and_badly_scaled_covariances_have_an_answer(unit):
+    r = 1 - 1e-12
+    scale = np.array([1.0, unit])
+    joint = GaussianJoint(np.array([[1, r], [r, 1]]) * np.outer(scale, scale), ["x", "y"])
+    # 1 - r^2 = 2e-12 has four digits in float64, and fewer after the scaling.
+    expected = -0.5 * math.log((1 - r) * (1 + r))
+    assert joint.mutual_information("x", "y").nats == pytest.approx(expected, abs=1e-3)
+    joint = GaussianJoint(np.array([[1, 0.6], [0.6, 1]]) * np.outer(scale, scale), ["x", "y"])
+    assert joint.mutual_information("x", "y").nats == pytest.approx(-0.5 * math.log(0.64))
+    expected = 0.5 * math.log(2 * math.pi * math.e * unit**2)
+    assert joint.entropy("y").nats == pytest.approx(expected)
+    channel = gaussian_channel(scale[:, None], [[3.0]], np.diag(scale**2))
+    assert channel.nats == pytest.approx(0.5 * math.log(1 + 2 * 3))
+
+
 def test_what_is_no_covariance_is_refused():
     with pytest.raises(ValueError, match="infinite"):
         GaussianJoint(np.ones((2, 2)), ["x", "y"])
@@ -57,5 +73,32 @@ def test_what_is_no_covariance_is_refused():
         GaussianJoint([[1, 0.5], [0, 1]], ["x", "y"])
     with pytest.raises(ValueError, match="shape"):
         GaussianJoint(np.eye(2), ["x"])
+    with pytest.raises(ValueError, match=r"entries \(0, 1\) and \(1, 0\) are 5e-13 and 0"):
+        GaussianJoint([[1e-12, 5e-13], [0, 1e-12]], ["x", "y"])
+    with pytest.raises(ValueError, match="holds NaN"):
+        GaussianJoint([[1, math.nan], [math.nan, 1]], ["x", "y"])
+    with pytest.raises(ValueError, match="negative eigenvalue -1"):
+        GaussianJoint([[1, 2], [2, 1]], ["x", "y"])
+    # The sum of the others, but for rounding.
+    a = np.array([[1.0, 0], [0.1, 1], [1.1, 1]])
     with pytest.raises(ValueError, match="infinite"):
-        gaussian_channel(np.eye(2), np.eye(2), np.diag([1.0, 0.0]))
+        GaussianJoint(a @ a.T, ["x", "y", "z"])
+
+
+def test_channels_that_are_none_are_refused():
+    one = np.eye(2)
+    with pytest.raises(ValueError, match="noise is degenerate"):
+        gaussian_channel(one, one, np.diag([1.0, 0.0]))
+    with pytest.raises(ValueError, match="noise covariance is no covariance"):
+        gaussian_channel(one, one, -one)
+    with pytest.raises(ValueError, match="input covariance is no covariance"):
+        gaussian_channel(one, -one, 2 * one)
+    with pytest.raises(ValueError, match="noise covariance is not symmetric"):
+        gaussian_channel(one, one, [[1, 0.5], [0, 1]])
+    with pytest.raises(ValueError, match=r"noise covariance of shape \(1, 1\)"):
+        gaussian_channel(np.ones((1, 2)), one, one)
+    with pytest.raises(ValueError, match=r"of shape \(k, d\)"):
+        gaussian_channel(np.ones(2), one, one)
+    # A degenerate input is a channel: only one of two inputs moves.
+    degenerate = gaussian_channel(one, np.diag([3.0, 0.0]), one)
+    assert degenerate.nats == pytest.approx(0.5 * math.log(4))

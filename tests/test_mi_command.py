@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 
@@ -5,6 +6,13 @@ import numpy as np
 import pytest
 
 from keras_infomodels.cli import main
+from keras_infomodels.information import (
+    Estimate,
+    measured_joint,
+    plug_in,
+    print_table,
+    read_columns,
+)
 
 
 @pytest.fixture
@@ -38,6 +46,74 @@ def test_bits_of_labels(table, capsys):
     assert (table.parent / "d.png").exists()
 
 
+def test_bits_of_value_error_and_ceiling(capsys):
+    half = 0.5 * math.log(2)
+    print_table({(("a",), ("b",)): Estimate(2 * half, half, ceiling=6 * half)}, "bits")
+    assert capsys.readouterr().out.splitlines()[1].split()[3:6] == ["1.000", "0.500", "3.000"]
+
+
+def test_entropies_beside_the_information(table):
+    columns = read_columns(table)
+    normal = 0.5 * math.log(2 * math.pi * math.e)
+    columns["wide"] = 50 * columns["c"]
+    joint = measured_joint(columns, ["a", "b"], ["wide"], Estimate(0.25))
+    # A standard error of .05: -log N(a) has a standard deviation of .7, over 400 rows.
+    assert joint.entropy("a,b").nats == pytest.approx(2 * normal, abs=0.2)
+    assert joint.entropy("wide").nats == pytest.approx(normal + math.log(50), abs=0.15)
+    assert joint.mutual_information("a,b", "wide").nats == pytest.approx(0.25)
+    kind = columns["kind"]
+    joint = measured_joint({"p": kind, "q": kind[::-1]}, ["p"], ["q"], Estimate(0.0))
+    up = np.mean(kind == "up")
+    expected = -up * math.log(up) - (1 - up) * math.log(1 - up)
+    assert joint.entropy("p").nats == pytest.approx(expected)
+    assert plug_in(kind, kind).nats == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("cell", "shown"), [("NA", "NA"), ('"1,234"', "1,234"), ("?", "[?]")])
+def test_text_among_numbers_is_refused(tmp_path, cell, shown):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b,word\n1,2,up\n\n3,{cell},down\n5,6,3\n7,8,4\n9,x,down\n")
+    with pytest.raises(ValueError, match=f"column 'b', row 4: '{shown}' is no number"):
+        read_columns(path)
+    # Columns that nobody asks for may hold anything.
+    columns = read_columns(path, ["word", "a"])
+    np.testing.assert_array_equal(columns["a"], [1, 3, 5, 7, 9])
+    assert list(columns["word"]) == ["up", "down", "3", "4", "down"]
+    assert set(columns) == {"a", "word"}
+
+
+def test_half_numbers_are_no_labels(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\nb\n")
+    with pytest.raises(ValueError, match="row 3: 'b' is no number"):
+        read_columns(path)
+    path.write_text('a\n"1,234"\n"2,345"\n7\n')
+    with pytest.raises(ValueError, match="row 2: '1,234' is no number"):
+        read_columns(path)
+
+
+def test_files_that_are_no_table_are_refused(tmp_path):
+    path = tmp_path / "t.csv"
+
+    def refused(text, match, names=("a",)):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=match):
+            read_columns(path, names)
+
+    refused("", "is empty")
+    refused("\n\n", "is empty", None)
+    refused("a,b\n", "no rows below")
+    refused("a,b,a\n1,2,3\n", "2 columns are named 'a'")
+    refused("a,b,a\n1,2,3\n", "2 columns are named 'a'", None)
+    refused("a;b\n1,5;2\n", "there are a;b.*another separator")
+    refused("a\tb\n1\t2\n", "another separator")
+    refused("0.3,0.5\n0.1,0.2\n", "there are 0.3, 0.5.*write a row of names")
+    refused("b,c\n1,2\n", "there are b, c.$")
+    refused("a,b\n1,2\n3\n", "row 3: 1 fields, but 2 names")
+    path.write_text("a,b,a\n1,2,3\n")
+    assert list(read_columns(path, ["b"])["b"]) == [2.0]
+
+
 def test_what_is_wrong_is_said(table, capsys):
     assert main(["mi", str(table), "--x", "a", "--y", "nothing"]) == 1
     assert "no column 'nothing'" in capsys.readouterr().err
@@ -46,7 +122,7 @@ def test_what_is_wrong_is_said(table, capsys):
     assert "info_nce" in capsys.readouterr().err
     table.write_text("a,b\n1,2\n3,\n")
     assert main(["mi", str(table), "--x", "a", "--y", "b"]) == 1
-    assert "row 3: an empty field" in capsys.readouterr().err
+    assert "column 'b', row 3: an empty field" in capsys.readouterr().err
     table.write_text("a,b\n")
     assert main(["mi", str(table), "--x", "a", "--y", "b"]) == 1
 

@@ -27,7 +27,10 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
         title: above the picture.
 
     Returns:
-        A matplotlib figure.
+        A matplotlib figure. Names are drawn as they are: a dollar sign starts no formula.
+
+    Raises:
+        ValueError: another number of variables, or a number that is infinite or NaN.
     """
     if unit not in ("nats", "bits"):
         raise ValueError(f'unit is "nats" or "bits", got {unit!r}.')
@@ -35,6 +38,12 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
         raise ValueError(f"The diagram holds 2 or 3 variables, got {len(joint.names)}.")
     scale = 1.0 if unit == "nats" else 1 / math.log(2)
     atoms = {names: value * scale for names, value in joint.atoms().items()}
+    if not all(map(math.isfinite, atoms.values())):
+        raise ValueError(
+            "A diagram holds finite numbers, got "
+            f"{', '.join(f'{value:.3g}' for value in atoms.values())}; infinite information, as of "
+            "a variable with its own copy, has no picture."
+        )
     figure = Figure((7, 5.5), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
@@ -74,11 +83,16 @@ def _draw_two(axes, names, atoms, unit):
     x, y = names
     only_x, only_y = atoms[frozenset([x])], atoms[frozenset([y])]
     shared = atoms[frozenset(names)]
-    tiny = -1e-9
-    to_scale = min(only_x, only_y, shared) > tiny and min(only_x, only_y) + shared > 1e-9
+    to_scale = min(only_x, only_y, shared) > -1e-9
     areas = (only_x + shared, only_y + shared, shared) if to_scale else (1.0, 1.0, 0.3)
     rx, ry, distance = circle_geometry(*(max(a, 0) for a in areas))
-    size = max(rx, ry)
+    size = max(rx, ry) or 1.0
+    if not max(rx, ry):  # two constants, with nothing to fit the axes to
+        axes.update_datalim([(-size, -size), (size, size)])
+    note = "Areas are in proportion" if to_scale else "A number is negative: areas mean nothing"
+    for name, area in zip(names, areas[:2], strict=True):
+        if area < 1e-9:
+            note += f"; H({name}) is 0, a circle of no area"
     for center, radius, color in ((0, rx, _COLORS[0]), (distance, ry, _COLORS[1])):
         axes.add_patch(Circle((center, 0), radius, color=color, alpha=0.35, linewidth=0))
         axes.add_patch(Circle((center, 0), radius, fill=False, edgecolor=color, linewidth=2))
@@ -87,12 +101,13 @@ def _draw_two(axes, names, atoms, unit):
         f"H({x}) = {only_x + shared:.3f}    H({y}) = {only_y + shared:.3f}    "
         f"H({x},{y}) = {only_x + only_y + shared:.3f} {unit}",
         f"H({x}|{y}) = {only_x:.3f}    I({x};{y}) = {shared:.3f}    H({y}|{x}) = {only_y:.3f}",
-        "Areas are in proportion." if to_scale else "A number is negative: areas mean nothing.",
+        f"{note}.",
     ]
-    axes.text(-rx, 1.05 * size, x, color=_COLORS[0], fontsize=16)
-    axes.text(distance + ry, 1.05 * size, y, color=_COLORS[1], fontsize=16, ha="right")
+    plain = {"parse_math": False}
+    axes.text(-rx, 1.05 * size, x, color=_COLORS[0], fontsize=16, **plain)
+    axes.text(distance + ry, 1.05 * size, y, color=_COLORS[1], fontsize=16, ha="right", **plain)
     middle = (distance + ry - rx) / 2
-    axes.text(middle, -1.15 * size, "\n".join(lines), ha="center", va="top", fontsize=11)
+    axes.text(middle, -1.15 * size, "\n".join(lines), ha="center", va="top", fontsize=11, **plain)
     if to_scale and shared > 0.05 * max(areas):
         axes.text((distance - ry + rx) / 2, 0, f"{shared:.3f}", ha="center", va="center")
 
@@ -108,7 +123,8 @@ def _draw_three(axes, names, atoms, unit):
         axes.add_patch(Circle(center, 1, color=color, alpha=0.25, linewidth=0))
         axes.add_patch(Circle(center, 1, fill=False, edgecolor=color, linewidth=2))
         text = f"H({name})\n{total:.3f}"
-        axes.text(*corner, text, color=color, ha="center", va="center", fontsize=13)
+        style = {"color": color, "fontsize": 13, "ha": "center", "va": "center"}
+        axes.text(*corner, text, parse_math=False, **style)
     for atom, value in atoms.items():
         inside = np.array([name in atom for name in names])
         # The mean of the circles' centers, pushed away from those that the region is outside of.

@@ -48,11 +48,20 @@ class JointTable(Joint):
 
     def marginal(self, names: Sequence[str] | frozenset[str]) -> np.ndarray:
         """The table of these variables, axes in the table's own order."""
-        others = tuple(i for i, name in enumerate(self.names) if name not in names)
+        group = self._group(names)
+        others = tuple(i for i, name in enumerate(self.names) if name not in group)
         return self.probabilities.sum(axis=others)
 
     def divergence_from_independence(self, x: str, y: str) -> Estimate:
-        """KL(p(x,y) || p(x) p(y)), which is I(X;Y): the same number another way."""
+        """KL(p(x,y) || p(x) p(y)), which is I(X;Y): the same number another way.
+
+        Raises:
+            ValueError: x is y, or a name is unknown.
+        """
+        if x == y:
+            raise ValueError(
+                f"x and y are two different variables of {', '.join(self.names)}; got {x!r} twice."
+            )
         joint = self.marginal((x, y))
         product = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
         ceiling = math.log(min(joint.shape))
@@ -70,6 +79,9 @@ def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
 
     Returns:
         An estimate, never negative; its ceiling is ln of the smaller number of values.
+
+    Raises:
+        ValueError: no rows, rows that do not match, or NaN, NaT or None among the labels.
     """
     counts, rows, columns = _contingency(x, y)
     n, (kx, ky) = len(rows), counts.shape
@@ -82,14 +94,19 @@ def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
 def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
     """`plug_in` without the first term of its bias: + (K_x + K_y - K_xy - 1) / (2n), in nats.
 
-    K are the numbers of values that occur. It may be negative. Source: Miller, "Note on the bias
-    of information estimates", 1955.
+    K are the numbers of values that occur. It may be negative, and above `plug_in` by up to
+    (K - 1) / (2n) for K the smaller of K_x and K_y, which its ceiling includes: K_xy is at least
+    the larger. Source: Miller, "Note on the bias of information estimates", 1955.
+
+    Raises:
+        ValueError: as `plug_in`.
     """
     counts, rows, _ = _contingency(x, y)
     kx, ky = counts.shape
     correction = (kx + ky - np.count_nonzero(counts) - 1) / (2 * len(rows))
     biased = plug_in(x, y)
-    return Estimate(biased.nats + correction, biased.standard_error, ceiling=biased.ceiling)
+    ceiling = biased.ceiling + (min(kx, ky) - 1) / (2 * len(rows))
+    return Estimate(biased.nats + correction, biased.standard_error, ceiling=ceiling)
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,15 @@ def shuffle_null(
     Args:
         x, y: samples, n rows each.
         information: from (x, y) to an `Estimate`; any of this package.
-        shuffles: how many.
+        shuffles: how many, at least 2.
         seed: of the permutations.
+
+    Raises:
+        ValueError: fewer than two shuffles, or NaN, NaT or None in x or y.
     """
+    if shuffles < 2:
+        raise ValueError(f"A spread needs at least 2 shuffles, got {shuffles}.")
+    x, y = _without_missing(x, "x"), _without_missing(y, "y")
     rng = np.random.default_rng(seed)
     values = np.array([information(x, rng.permutation(y)).nats for _ in range(shuffles)])
     spread = float(values.std(ddof=1))
@@ -136,11 +159,28 @@ def shuffle_null(
 
 def _contingency(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts (K_x, K_y), and the row and the column of each example."""
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = _without_missing(x, "x"), _without_missing(y, "y")
     if len(x) != len(y) or not len(x):
         raise ValueError(f"x and y have one row an example, got {len(x)} and {len(y)} rows.")
-    rows = np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
-    columns = np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
+    rows, columns = _codes(x), _codes(y)
     counts = np.zeros((rows.max() + 1, columns.max() + 1), int)
     np.add.at(counts, (rows, columns), 1)
     return counts, rows, columns
+
+
+def _without_missing(side, name: str) -> np.ndarray:
+    side = np.asarray(side)
+    missing = side != side  # NaN and NaT, which differ from themselves
+    if side.dtype == object:
+        missing |= np.equal(side, None)
+    if missing.any():
+        row = np.argwhere(missing)[0][0]
+        raise ValueError(f"{name} holds NaN or None, first in row {row}; leave such rows out.")
+    return side
+
+
+def _codes(side: np.ndarray) -> np.ndarray:
+    """An integer from 0 for each row, by column first: NumPy compares no rows of objects."""
+    columns = side.reshape(len(side), -1).T
+    codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], axis=1)
+    return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)

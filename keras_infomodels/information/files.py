@@ -16,24 +16,38 @@ from keras_infomodels.information.neighbors import nearest_neighbor_entropy
 __all__ = ["information_table", "measured_joint", "print_table", "read_columns"]
 
 
-def read_columns(path: str | Path) -> dict[str, np.ndarray]:
-    """The columns of a CSV file with a header: numbers where every field is one, else labels.
+def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Columns of a CSV file with a header: numbers where every field is one, else labels.
+
+    Args:
+        path: fields apart by commas.
+        names: of the columns to read; None is all. What the others hold does not matter.
+
+    Returns:
+        {name: (n,)}, float64 or strings.
 
     Raises:
-        ValueError: no rows, a ragged row, or an empty field.
+        ValueError: no rows, a ragged row, a name that is no column or that several have; in a
+            column that is read, an empty field, or a field that is no number where at least half
+            are numbers.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
-        header, *rows = csv.reader(file) or [[]]
-    rows = [row for row in rows if row]
+        rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if row]
+    if not rows:
+        raise ValueError(f"{path} is empty; it needs a header of column names, and rows below it.")
+    header, rows = [name.strip() for name in rows[0][1]], rows[1:]
+    names = header if names is None else names
+    _check_names(names, header)
     if not rows:
         raise ValueError(f"{path} has no rows below its header.")
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         if len(row) != len(header):
             raise ValueError(f"{path}, row {number}: {len(row)} fields, but {len(header)} names.")
-        if "" in (field.strip() for field in row):
-            raise ValueError(f"{path}, row {number}: an empty field; leave such rows out.")
-    names = [name.strip() for name in header]
-    return {name: _numbers([row[i] for row in rows]) for i, name in enumerate(names)}
+    return {
+        name: _column(f"{path}, column {name!r}", [(number, row[i]) for number, row in rows])
+        for i, name in enumerate(header)
+        if name in names
+    }
 
 
 def information_table(
@@ -47,9 +61,7 @@ def information_table(
     Raises:
         ValueError: a name that is no column, or in both x and y.
     """
-    for name in (*x, *y):
-        if name not in columns:
-            raise ValueError(f"There is no column {name!r}; there are {', '.join(columns)}.")
+    _check_names((*x, *y), list(columns))
     if both := set(x) & set(y):
         raise ValueError(f"{', '.join(sorted(both))} is in both --x and --y.")
     pairs = [(tuple(x), tuple(y))]
@@ -89,11 +101,46 @@ def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
         )
 
 
-def _numbers(column: Sequence[str]) -> np.ndarray:
+def _check_names(names: Sequence[str], header: Sequence[str]):
+    for name in names:
+        if header.count(name) == 1:
+            continue
+        message = f"There is no column {name!r}; there are {', '.join(header)}."
+        if name in header:
+            message = f"{header.count(name)} columns are named {name!r}; give each its own name."
+        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+            message += " Fields are apart by commas; this file seems to have another separator."
+        elif any(map(_is_number, header)):
+            message += " The header holds numbers; if it is data, write a row of names above it."
+        raise ValueError(message)
+
+
+def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
+    """Numbers or labels of fields with their row in the file, which messages name."""
+    fields = [(number, field.strip()) for number, field in fields]
+    for number, field in fields:
+        if not field:
+            raise ValueError(f"{place}, row {number}: an empty field; leave such rows out.")
+    texts = [(number, field) for number, field in fields if not _is_number(field)]
+    if not texts:
+        return np.array([float(field) for _, field in fields])
+    # With its commas "1,234" is text, yet whoever wrote it means a number.
+    numbers = sum(_is_number(field.replace(",", "")) for _, field in fields)
+    if 2 * numbers >= len(fields):
+        number, field = texts[0]
+        raise ValueError(
+            f"{place}, row {number}: {field!r} is no number, but most of the column are. Leave "
+            "such rows out, or write a number, as 1234.5; labels need a letter each, as c1."
+        )
+    return np.array([field for _, field in fields])
+
+
+def _is_number(field: str) -> bool:
     try:
-        return np.array([float(field) for field in column])
+        float(field)
     except ValueError:
-        return np.array([field.strip() for field in column])
+        return False
+    return True
 
 
 def _entropy(columns: list[np.ndarray]) -> Estimate | None:

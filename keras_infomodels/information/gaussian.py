@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import multivariate_normal
 
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import Joint
@@ -19,7 +18,8 @@ class GaussianJoint(Joint):
     Entropies are of densities: they may be negative, and change with the unit of X.
 
     Args:
-        covariance: shape (d, d), symmetric and positive definite.
+        covariance: shape (d, d), symmetric and positive definite; in any units, as both are
+            judged of correlations.
         variables: names, one a dimension; or {name: number of dimensions}, which sum to d.
 
     Raises:
@@ -29,16 +29,8 @@ class GaussianJoint(Joint):
     def __init__(self, covariance: np.ndarray, variables: Sequence[str] | Mapping[str, int]):
         sizes = dict(variables) if isinstance(variables, Mapping) else dict.fromkeys(variables, 1)
         super().__init__(sizes if isinstance(variables, Mapping) else variables)
-        self.covariance = np.asarray(covariance, np.float64)
-        d = sum(sizes.values())
-        if self.covariance.shape != (d, d):
-            raise ValueError(
-                f"{d} dimensions have a covariance of shape ({d}, {d}), got "
-                f"{self.covariance.shape}."
-            )
-        if not np.allclose(self.covariance, self.covariance.T):
-            raise ValueError("A covariance is symmetric.")
-        if np.linalg.eigvalsh(self.covariance).min() <= 0:
+        self.covariance, singular = _covariance(covariance, sum(sizes.values()), "covariance")
+        if singular:
             raise ValueError(
                 "The covariance is not positive definite: some variable is a linear function of "
                 "the others, and their information is infinite."
@@ -54,7 +46,8 @@ class GaussianJoint(Joint):
             return 0.0
         columns = [i for name in self.names if name in names for i in self._columns[name]]
         covariance = self.covariance[np.ix_(columns, columns)]
-        return float(multivariate_normal(cov=covariance).entropy())
+        log_det = np.linalg.slogdet(covariance)[1]
+        return float(0.5 * (len(columns) * np.log(2 * np.pi * np.e) + log_det))
 
 
 def gaussian_channel(
@@ -67,11 +60,50 @@ def gaussian_channel(
     Args:
         matrix: A, shape (k, d).
         input_covariance: Sx, shape (d, d).
-        noise_covariance: S, shape (k, k).
+        noise_covariance: S, shape (k, k), positive definite.
+
+    Raises:
+        ValueError: shapes that do not match, or a matrix that is no covariance. Without noise in
+            some direction the information is infinite, or not of this form: that is refused too.
     """
-    a, sx, s = (np.asarray(m, np.float64) for m in (matrix, input_covariance, noise_covariance))
-    sign, log_det_noise = np.linalg.slogdet(s)
-    if sign <= 0:
-        raise ValueError("The noise is degenerate, and the information infinite.")
-    log_det = np.linalg.slogdet(a @ sx @ a.T + s)[1]
+    a = np.asarray(matrix, np.float64)
+    if a.ndim != 2 or not np.isfinite(a).all():
+        raise ValueError(f"The matrix is finite, of shape (k, d); got shape {a.shape}.")
+    k, d = a.shape
+    sx, _ = _covariance(input_covariance, d, "input covariance")
+    s, singular = _covariance(noise_covariance, k, "noise covariance")
+    if singular:
+        raise ValueError(
+            "The noise is degenerate, and the information infinite; add noise in every direction."
+        )
+    log_det, log_det_noise = (np.linalg.slogdet(m)[1] for m in (a @ sx @ a.T + s, s))
     return Estimate(float(0.5 * (log_det - log_det_noise)), 0.0, "exact")
+
+
+def _covariance(matrix: np.ndarray, size: int, name: str) -> tuple[np.ndarray, bool]:
+    """A checked covariance (size, size), and whether it is singular to rounding."""
+    s = np.asarray(matrix, np.float64)
+    if s.shape != (size, size):
+        raise ValueError(
+            f"{size} dimensions have a {name} of shape ({size}, {size}), got {s.shape}."
+        )
+    if not np.isfinite(s).all():
+        raise ValueError(f"The {name} holds NaN or infinite numbers.")
+    scale = np.sqrt(np.abs(np.diag(s)))
+    scale[scale == 0] = 1
+    r = s / scale / scale[:, None]  # correlations, which have no unit
+    # Symmetric, and semi-definite, to the rounding of float32.
+    if np.abs(r - r.T).max() > 1e-6:
+        i, j = np.unravel_index(np.abs(r - r.T).argmax(), s.shape)
+        raise ValueError(
+            f"The {name} is not symmetric: entries ({i}, {j}) and ({j}, {i}) are {s[i, j]:.6g} "
+            f"and {s[j, i]:.6g}."
+        )
+    values = np.linalg.eigvalsh((r + r.T) / 2)
+    largest = np.abs(values).max()
+    if values[0] < -1e-6 * largest:
+        raise ValueError(
+            f"The {name} is no covariance: its correlations have the negative eigenvalue "
+            f"{values[0]:.3g}."
+        )
+    return (s + s.T) / 2, bool(values[0] <= size * np.finfo(float).eps * largest)
