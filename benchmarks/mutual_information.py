@@ -75,6 +75,8 @@ def measure(protocol: str, task: Task, seed: int, estimator: str, n: int, steps:
             estimate = MutualInformation(estimator, seed=seed, **settings).fit(x, y)
     except ValueError:
         return {"nats": "", "method": "refused"}
+    except FloatingPointError:
+        return {"nats": "", "method": "diverged"}
     return {
         "method": estimate.method,
         "nats": f"{estimate.nats:.4f}",
