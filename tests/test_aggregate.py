@@ -7,7 +7,9 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.information import (
+    AggregatedPosterior,
     aggregated_mutual_information,
     dimension_wise_kl,
     fitted_marginal_bound,
@@ -42,6 +44,35 @@ def test_narrow_components_are_summed_one_by_one():
     loc = np.arange(50.0)
     log_prob = mixture_marginal_log_prob(loc, loc, np.full(50, 1e-9))
     np.testing.assert_allclose(log_prob, norm.logpdf(0, 0, 1e-9) - math.log(50), rtol=1e-12)
+
+
+def test_one_example_has_no_dependence_and_no_other_to_leave_out():
+    z, loc, scale = (np.full((1, 2), a) for a in (1.0, 0.5, 1.0))
+    assert total_correlation(z, loc, scale).nats == pytest.approx(0, abs=1e-12)
+    for estimate in dimension_wise_kl(z, loc, scale):  # log N(1; .5, 1) - log N(1; 0, 1)
+        assert estimate.nats == pytest.approx(0.375)
+    with pytest.raises(ValueError, match="at least 2 examples"):
+        AggregatedPosterior(z, loc, scale).upper_bound()
+    with pytest.raises(ValueError, match="at least 4 examples, got 3"):
+        fitted_marginal_bound(*encodings(3, 2, 0.5))
+    with pytest.raises(ValueError, match="at least 10 examples, got 9"):
+        fitted_marginal_bound(*encodings(9, 2, 0.5), components=5)
+
+
+def test_standard_errors_are_the_spread_over_new_examples():
+    """80 repeats: the spread itself is known to 8 %."""
+    prior = StandardNormal(2).distribution()
+    estimates = {}
+    for seed in range(80):
+        q = AggregatedPosterior(*encodings(200, 2, 0.5, seed))
+        estimates.setdefault("lower", []).append(q.lower_bound())
+        estimates.setdefault("upper", []).append(q.upper_bound())
+        estimates.setdefault("marginal KL", []).append(q.marginal_kl(prior))
+        estimates.setdefault("total correlation", []).append(q.total_correlation())
+        estimates.setdefault("dimension", []).append(q.dimension_wise_kl()[0])
+    for name, found in estimates.items():
+        spread = np.std([e.nats for e in found], ddof=1)
+        assert np.mean([e.standard_error for e in found]) == pytest.approx(spread, rel=0.25), name
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,18 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import export, models
+from keras_infomodels import export, models, networks
 from keras_infomodels.cli import main
-from keras_infomodels.distributions import GaussianMixture
-from keras_infomodels.evaluation import audit, audit_codes, audit_picture, information_plane
+from keras_infomodels.distributions import Categorical, Code, GaussianMixture, Latents, Uniform
+from keras_infomodels.evaluation import (
+    Audit,
+    audit,
+    audit_codes,
+    audit_picture,
+    information_plane,
+)
+from keras_infomodels.evaluation.auditing import _saved_encoder, encode
+from keras_infomodels.information import Estimate
 
 tfd = tfp.distributions
 N, S = 3000, 0.6
@@ -55,11 +63,40 @@ def test_calibration_is_the_error_where_the_answer_is_known():
     assert "capped" in result.rows["I_q lower"].note
 
 
-def linear_gaussian_pair():
-    """p(x|z) = N(W z, s^2 I) with orthogonal columns, and its exact posterior: q(x,z) = p(x,z)."""
+def test_calibration_has_the_closed_form_of_every_row():
+    """Codes that are off N(0, 1) and dependent, so that each row's answer is far from 0."""
+    (_, loc, _), _ = encodings(0.8, n=2000)
+    rng = np.random.default_rng(1)
+    c, s = 4 * (1 - S**2) * (0.2 * np.eye(3) + 0.8), np.array([0.5, 0.9, 1.3])
+    z = 2 * loc + s * rng.normal(size=loc.shape)
+    result = audit_codes(z, 2 * loc, np.tile(s, (len(z), 1)))
+    variances = 4 * (1 - S**2) + s**2
+    log_det = np.linalg.slogdet(c + np.diag(s**2))[1]
+    information = 0.5 * log_det - np.log(s).sum()
+    correlation = 0.5 * (np.log(variances).sum() - log_det)
+    dimension_wise = 0.5 * np.sum(variances - 1 - np.log(variances))
+    assert min(information, correlation, dimension_wise) > 0.5
+    truth = {
+        "rate": information + correlation + dimension_wise,
+        "I_q lower": information,
+        "I_q upper": information,
+        "marginal KL": correlation + dimension_wise,
+        "total correlation": correlation,
+        "dimension-wise KL": dimension_wise,
+    }
+    assert set(result.calibration) == set(truth) == set(result.rows)
+    for name, value in truth.items():
+        # Standard errors of up to .07.
+        assert result.rows[name].nats == pytest.approx(value, abs=0.25), name
+        assert result.calibration[name].nats == pytest.approx(0, abs=0.25), name
+
+
+def linear_gaussian_pair(stddev=1.0):
+    """p(x|z) = N(W z, s^2 I), z ~ N(0, stddev^2 I), with orthogonal columns, and its exact
+    posterior: q(x,z) = p(x,z). W shrinks as the prior widens, so I = 1.347 for any stddev."""
     w, s = np.zeros((4, 2), np.float32), 0.5
-    w[0, 0], w[1, 1] = 1.0, 0.7
-    variance = s**2 / (np.diag(w.T @ w) + s**2)
+    w[0, 0], w[1, 1] = 1.0 / stddev, 0.7 / stddev
+    variance = s**2 / (np.diag(w.T @ w) + s**2 / stddev**2)
     matrix = (w * variance / s**2).astype(np.float32)
     scale = np.sqrt(variance).astype(np.float32)
 
@@ -72,8 +109,8 @@ def linear_gaussian_pair():
         mean = tf.matmul(z, w, transpose_b=True)
         return mean + s * tf.random.stateless_normal(tf.shape(mean), seed)
 
-    z = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32)
-    return encoder, decoder, decoder(tf.constant(z)).numpy(), -np.log(scale).sum()
+    z = stddev * np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32)
+    return encoder, decoder, decoder(tf.constant(z)).numpy(), np.log(stddev / scale).sum()
 
 
 def test_the_two_informations_are_equal_where_the_joints_are():
@@ -88,6 +125,53 @@ def test_the_two_informations_are_equal_where_the_joints_are():
     assert deaf.rows["I_q lower"] == result.rows["I_q lower"]
 
 
+def test_the_two_informations_are_equal_for_a_wide_prior():
+    encoder, decoder, x, exact = linear_gaussian_pair(3.0)
+    assert exact == pytest.approx(0.5 * math.log(5) + 0.5 * math.log(2.96))
+    prior = tfd.Independent(tfd.Normal([0.0, 0.0], 3.0), 1)
+    result = audit(encoder, x, decoder=decoder, prior=prior, steps=600, calibrate=False)
+    assert result.rows["I_q lower"].nats == pytest.approx(exact, abs=0.06)
+    assert result.rows["I_p"].nats == pytest.approx(exact, abs=0.06)
+    assert result.rows["marginal KL"].nats == pytest.approx(0, abs=0.04)
+
+
+def test_a_correlated_prior_is_drawn_from():
+    encoder, decoder, x, exact = linear_gaussian_pair()
+    root = np.array([[1, 0], [2, 1]], np.float32)
+
+    def turned(z):
+        return decoder(tf.matmul(z - [5.0, 0.0], np.linalg.inv(root), transpose_b=True))
+
+    prior = tfd.MultivariateNormalTriL([5.0, 0.0], root)
+    result = audit(encoder, x[:50], decoder=turned, prior=prior, steps=600, calibrate=False)
+    assert result.rows["I_p"].nats == pytest.approx(exact, abs=0.06)
+    mixture = GaussianMixture(np.eye(2), 1.0)
+    with pytest.raises(ValueError, match="leave the decoder out"):
+        audit(encoder, x[:50], decoder=decoder, prior=mixture, calibrate=False)
+
+
+def test_what_a_model_with_another_prior_leaves_out(make_model, images):
+    model = make_model(models.InfoVAE, prior=GaussianMixture(np.eye(3), 1.0))
+    result = audit(model, images, steps=1, calibrate=False)
+    assert "I_p" not in result.rows
+    assert str(result).endswith("I_p is left out: it needs a normal prior, not GaussianMixture.")
+    assert not audit(model, images, steps=0, calibrate=False).note
+
+
+def test_a_category_is_measured_beside_z(make_categorical, images):
+    model = make_categorical()
+    result = audit(model, images, steps=1, calibrate=False)
+    _, loc, scale = model.encoding_table(images)
+    p = loc[:, :4]
+    mean = p.mean(axis=0)
+    expected = np.mean(np.sum(p * np.log(p / mean), axis=1))
+    assert result.rows["I_q(x;category)"].nats == pytest.approx(expected, abs=1e-5)
+    loc, scale = loc[:, 4:], scale[:, 4:]
+    rate = 0.5 * (loc**2 + scale**2 - 1 - 2 * np.log(scale)).sum(axis=1).mean()
+    assert result.rows["rate"].nats == pytest.approx(rate, rel=1e-4)
+    assert result.note.endswith("not CategoricalNormal.")
+
+
 def test_a_model_of_the_library_and_its_saved_model(make_model, images, tmp_path):
     model = make_model(models.VAE)
     result = audit(model, images, steps=0)
@@ -97,8 +181,15 @@ def test_a_model_of_the_library_and_its_saved_model(make_model, images, tmp_path
     assert result.rows["reconstruction"].nats == pytest.approx(logs["reconstruction"], abs=3)
     assert result.rows["I_q lower"].ceiling == pytest.approx(math.log(40))
     folder = export.to_saved_model(model, tmp_path / "saved")
-    saved = audit(str(folder), images, calibrate=False)
-    assert saved.rows["marginal KL"].nats == pytest.approx(result.rows["marginal KL"].nats, abs=1.0)
+    binary = np.round(images)  # which binarization leaves as they are
+    rows, saved = (audit(m, binary, steps=0, calibrate=False).rows for m in (model, str(folder)))
+    # The rate has no draws in it.
+    assert saved["rate"].nats == pytest.approx(rows["rate"].nats, rel=1e-4)
+    z, loc, scale = encode(_saved_encoder(folder), binary, 40)
+    _, own_loc, own_scale = model.encoding_table(binary)
+    np.testing.assert_allclose(loc, own_loc, atol=1e-4)
+    np.testing.assert_allclose(scale, own_scale, atol=1e-4)
+    assert np.std((z - loc) / scale) == pytest.approx(1, abs=0.2)
 
 
 def test_what_the_adversary_of_a_model_sees(make_model, images):
@@ -122,12 +213,21 @@ def test_priors_without_a_decomposition():
     result = audit_codes(*table, prior=GaussianMixture(np.eye(3), 1.0), calibrate=False)
     assert "dimension-wise KL" not in result.rows
     assert "total correlation" in result.rows
+    assert "active units: 3 of 3" in str(result)
+
+
+def test_a_unit_is_active_from_a_variance_of_one_hundredth():
+    loc = np.random.default_rng(0).normal(size=(400, 3)) * np.sqrt([0.1, 0.02, 0.005])
+    result = audit_codes(loc, loc, np.ones_like(loc), calibrate=False)
+    assert result.active_units == 2
+    assert "active units: 2 of 3" in str(result)
 
 
 def test_a_deterministic_encoder_tells_its_examples_apart():
     result = audit(lambda x: {"loc": x}, np.arange(30.0, dtype="f")[:, None])
     assert result.rows["I_q lower"].nats == pytest.approx(math.log(30))
     assert "infinite" in str(result)
+    assert "active units: 1 of 1" in str(result)
     json.dumps(result.as_dict(), allow_nan=False)
 
 
@@ -137,6 +237,111 @@ def test_an_infogan_code_by_code(make_gan):
     assert set(result.rows) == {"I_p(x;digit)", "I_p(x;slant)"}
     assert result.rows["I_p(x;digit)"].ceiling == pytest.approx(math.log(4))
     assert len(audit_picture(result).axes[0].patches) == 2
+
+
+def test_what_q_reads_of_a_generator_that_copies_its_code():
+    codes = [Code("digit", Categorical(4)), Code("slant", Uniform(), min_stddev=0.1)]
+    size = Latents(2, codes).dimension
+    z = keras.Input((size,))
+    copy = keras.layers.Lambda(lambda z: z[:, 2:] * [100.0, 100, 100, 100, 0])(z)  # no slant
+    image = keras.layers.Reshape((8, 8, 1))(keras.layers.ZeroPadding1D((0, 59))(copy[..., None]))
+    discriminator = networks.ConvDiscriminator((8, 8, 1), (3, 4), 8)
+    model = models.InfoGAN(keras.Model(z, image), discriminator, 2, codes)
+    x = keras.Input((8, 8, 1))
+    h = keras.layers.Flatten()(x)
+    sizes = {"digit": 4, "slant": 2}
+    outputs = {c: keras.layers.Dense(n, kernel_initializer="zeros")(h) for c, n in sizes.items()}
+    rows = audit(model, network=keras.Model(x, outputs), steps=400).rows
+    assert rows["I_p(x;digit)"].nats == pytest.approx(math.log(4), abs=0.03)
+    assert rows["I_p(x;slant)"].nats == pytest.approx(0, abs=0.03)
+    assert rows["I_p(x;digit)"].note == "at its ceiling"
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        lambda x: tfd.MultivariateNormalTriL(x, tf.constant([[0.3, 0.0], [0.2, 0.1]])),
+        lambda x: tfd.MixtureSameFamily(
+            tfd.Categorical(probs=[0.5, 0.5]),
+            tfd.MultivariateNormalDiag(tf.stack([x, x + 1], 1), [0.3, 0.3]),
+        ),
+        lambda x: tfd.OneHotCategorical(x),
+        lambda x: tfd.Independent(tfd.Laplace(x, 0.3), 1),
+        lambda x: tfd.Beta(1 + x**2, 1.0),
+    ],
+    ids=["full covariance", "mixture", "category", "laplace", "beta"],
+)
+def test_only_products_of_normals_are_audited(q):
+    with pytest.raises(ValueError, match="independent normals"):
+        audit(q, np.random.default_rng(0).normal(size=(50, 2)).astype("f"))
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        lambda x: tfd.Normal(x, 0.3),
+        lambda x: tfd.Independent(tfd.Normal(x, 0.3), 1),
+        lambda x: tfd.MultivariateNormalDiag(x, [0.3, 0.3]),
+        lambda x: tfd.MultivariateNormalTriL(x, 0.3 * tf.eye(2)),
+        lambda x: {"loc": x, "scale": tf.constant([0.3, 0.3])},
+    ],
+)
+def test_every_way_to_write_a_product_of_normals(q):
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype("f")
+    rate = audit(q, x, calibrate=False).rows["rate"].nats
+    expected = 0.5 * np.mean(np.sum(x**2 + 0.09 - 1 - math.log(0.09), axis=1))
+    assert rate == pytest.approx(expected, rel=1e-5)
+
+
+def test_mappings_and_saved_models_with_other_keys_are_refused(tmp_path):
+    x = np.zeros((8, 2), "f")
+    with pytest.raises(ValueError, match=r"\['loc', 'log_scale'\]"):
+        audit(lambda x: {"loc": x, "log_scale": x}, x)
+    with pytest.raises(ValueError, match=r"\['mean'\]"):
+        audit(lambda x: {"mean": x}, x)
+    with pytest.raises(ValueError, match="negative values"):
+        audit(lambda x: {"loc": x, "scale": x - 1}, x)
+    spec = tf.TensorSpec((None, 2))
+    module = tf.Module()
+    module.one = tf.function(lambda x: {"mean": x}, [spec])
+    module.two = tf.function(lambda x, y: {"loc": x + y}, [spec, spec])
+    for name, message in (("one", r"\['mean'\]"), ("two", "x, y")):
+        folder = str(tmp_path / name)
+        tf.saved_model.save(module, folder, {"encode": getattr(module, name)})
+        with pytest.raises(ValueError, match=message):
+            audit(folder, x)
+
+
+def test_what_is_too_little_or_does_not_fit_is_refused():
+    table, _ = encodings(n=50)
+    x = table[0].astype("f")
+
+    def encoder(x):
+        return {"loc": x, "scale": tf.ones_like(x)}
+
+    for limit in (-1, 0, 1, 3, 4.5):
+        with pytest.raises(ValueError, match="limit is an integer of at least 4"):
+            audit(encoder, x, limit=limit)
+    with pytest.raises(ValueError, match="empty"):
+        audit(encoder, x[:0])
+    for n in (1, 2, 3):
+        with pytest.raises(ValueError, match=f"at least 4 examples, got {n}"):
+            audit(encoder, x[:n])
+    rows = audit(encoder, x[:4]).rows
+    assert all(math.isfinite(e.nats + e.standard_error) for e in rows.values())
+    with pytest.raises(ValueError, match="one shape"):
+        audit(lambda x: {"loc": x[:, 0]}, x)
+    with pytest.raises(ValueError, match="one shape"):
+        audit_codes(*(a[:, 0] for a in table))
+    with pytest.raises(ValueError, match="NaN"):
+        audit_codes(table[0], table[1], table[2] * math.nan)
+    for prior, message in (
+        ("normal", "got 'normal'"),
+        (GaussianMixture(np.eye(2), 1.0), r"got \(2,\) and \(\)"),
+        (tfd.Normal(0.0, 1.0), "event shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            audit_codes(*table, prior=prior)
 
 
 def test_what_cannot_be_audited_is_refused(images):
@@ -159,12 +364,24 @@ def test_pictures_hold_the_numbers():
     points = [tuple(c.get_offsets()[0]) for c in plane.axes[0].collections]
     assert points[0] == pytest.approx((result.rows["marginal KL"].nats, lower))
     assert len(points) == 2
+    rates = [line.get_xydata() for line in plane.axes[0].lines if line.get_linestyle() == ":"]
+    assert len(rates) == 7
+    for line in rates:
+        total = line.sum(axis=1)
+        np.testing.assert_allclose(total, line[0, 1], atol=1e-9)
+        assert line[-1, 1] == pytest.approx(0, abs=1e-9)
+    with pytest.raises(ValueError, match="at least one audit"):
+        information_plane({})
+
+
+def test_bounds_that_have_met_are_one_number_in_the_picture():
+    rows = {"I_q lower": Estimate(1.54, ceiling=5.0), "I_q upper": Estimate(1.52)}
+    figure = audit_picture(Audit("mine", 150, rows))
+    assert " about 1.53: the bounds meet" in [t.get_text() for t in figure.axes[0].texts]
 
 
 @pytest.mark.slow
 def test_the_commands(tmp_path, capsys, monkeypatch):
-    from keras_infomodels import networks
-
     keras.utils.set_random_seed(0)
     model = models.VAE(
         networks.MLPEncoder((28, 28, 1), 2, widths=(8,)),

@@ -45,8 +45,11 @@ def audit_picture(audit: "Audit") -> Figure:
         if name == "I_q lower" and "I_q upper" in audit.rows:
             upper = audit.rows["I_q upper"].nats
             axes.plot([e.nats, upper], [place, place], color=_COLORS[1], linewidth=4, alpha=0.8)
-            text = f" between {e.nats:.2f} and {upper:.2f}"
-            axes.text(upper, place, text, va="center")
+            if round(upper, 2) <= round(e.nats, 2):  # draws may put the lower above the upper
+                text = f" about {(e.nats + upper) / 2:.2f}: the bounds meet"
+            else:
+                text = f" between {e.nats:.2f} and {upper:.2f}"
+            axes.text(max(e.nats, upper), place, text, va="center")
         else:
             axes.text(max(e.nats, 0) + e.standard_error, place, text, va="center")
         if math.isfinite(e.ceiling):
@@ -64,11 +67,14 @@ def audit_picture(audit: "Audit") -> Figure:
 def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
     """Models by KL(q(z) || p(z)) and I_q(x;z); each diagonal is one rate, their sum.
 
-    The bar of a model goes from the lower to the upper bound of I_q.
+    The bar of a model goes from the lower to the upper bound of I_q. Of a model with a category
+    only z is placed.
 
     Raises:
-        ValueError: an audit without these rows, such as that of a generator.
+        ValueError: no audit, or one without these rows, such as that of a generator.
     """
+    if not audits:
+        raise ValueError("The information plane needs at least one audit.")
     for name, audit in audits.items():
         if not {"I_q lower", "marginal KL"} <= set(audit.rows):
             raise ValueError(f"{name} has no encoder with a density to place in the plane.")
@@ -100,7 +106,7 @@ def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
             axes.text(right, ceiling, f"ln N = {ceiling:.2f}", ha="right", va="bottom", fontsize=8)
     axes.set(
         xlim=(min(0, 1.1 * x.min()), right),
-        ylim=(min(0, 1.1 * low.min()), max(top, 1.05 * max(ceilings) if ceilings else top)),
+        ylim=(min(0, 1.1 * low.min()), max(top, 1.05 * max(ceilings))),
         xlabel="KL(q(z) || p(z)), nats",
         ylabel="I_q(x;z), nats: lower bound, and up to the upper",
         title="Information plane",

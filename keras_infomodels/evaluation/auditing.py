@@ -25,12 +25,16 @@ from keras_infomodels.information import (
     gaussian_channel,
     mean_estimate,
 )
+from keras_infomodels.spec import whole
 
 tfd = tfp.distributions
 
 __all__ = ["Audit", "audit", "audit_codes"]
 
 Encoder = Callable[[tf.Tensor], tfd.Distribution | Mapping[str, tf.Tensor]]
+
+_LEAST = 4
+"""Examples: the fitted q(z) and its error need two codes each."""
 
 MEANINGS = {
     "reconstruction": "-E log p(x|z)",
@@ -59,6 +63,8 @@ class Audit:
         dimensions: KL(q(z_j) || N(0, 1)) of each latent variable.
         active_units: latent variables whose posterior mean has a variance above 0.01; None where
             there is no table of codes.
+        latent_dim: how many latent variables there are; 0 where there is no table of codes.
+        note: what was left out and why; empty for nothing.
     """
 
     title: str
@@ -67,6 +73,8 @@ class Audit:
     calibration: Mapping[str, Estimate] = field(default_factory=dict)
     dimensions: tuple[Estimate, ...] = ()
     active_units: int | None = None
+    latent_dim: int = 0
+    note: str = ""
 
     def __str__(self) -> str:
         lines = [
@@ -81,11 +89,13 @@ class Audit:
                 f"{e.kind}: {MEANINGS.get(name, name)}" + (f" ({e.note})" if e.note else "")
             )
         if self.active_units is not None:
-            lines.append(f"active units: {self.active_units} of {len(self.dimensions)}")
+            lines.append(f"active units: {self.active_units} of {self.latent_dim}")
         if self.calibration:
             lines.append(
                 "calibration: the same estimator's error on a Gaussian encoder of known answer."
             )
+        if self.note:
+            lines.append(self.note)
         return "\n".join(lines)
 
     def as_dict(self) -> dict:
@@ -97,6 +107,8 @@ class Audit:
             "calibration": {name: e.as_dict() for name, e in self.calibration.items()},
             "dimensions": [e.as_dict() for e in self.dimensions],
             "active_units": self.active_units,
+            "latent_dim": self.latent_dim,
+            "note": self.note,
         }
 
 
@@ -116,17 +128,24 @@ def audit(
 ) -> Audit:
     """Measures what latent variables carry, for any model.
 
+    An `InfoVAE` sees the data as in training; a SavedModel or a function gets them as they are. So
+    a model with the likelihood "bernoulli_stochastic" and its own SavedModel differ on grey images:
+    the one is measured on binarized pixels, the other on grey ones.
+
     Args:
         model: an `InfoVAE` or `InfoGAN`; a SavedModel's folder with a signature "encode" to loc
-            and scale; or a function or Keras model from a batch of data to q(z|x), a TFP
-            distribution with independent normal dimensions or {"loc", "scale"}.
+            and scale; or a function or Keras model from a batch of data to q(z|x): {"loc",
+            "scale"}, each (batch, d), {"loc"} if deterministic, or a TFP distribution whose
+            dimensions are independent normals.
         data: an array, a `tf.data.Dataset` or a `PyDataset`; an `InfoGAN` needs none.
         decoder: from z (n, d) to generated data, *drawn* from p(x|z), for I_p(x;z) of a function;
-            a model of this library has its own.
+            a model of this library has its own. The prior must then be a multivariate normal; of
+            a model with another one I_p is left out.
         prior: of the codes of a function, a spec or TFP distribution; None is N(0, I).
         network: of the fresh Q, as in `fit_posterior`; None is made for images and for vectors.
         steps: of its training; 0 leaves I_p(x;z) out.
-        limit: N, the most examples to encode: the cost grows with its square, the ceiling is ln N.
+        limit: N, the most examples to encode, at least 4: the cost grows with its square, the
+            ceiling is ln N.
         batch_size: for arrays.
         calibrate: whether to measure the estimators where the answer is known.
         seed: of all draws.
@@ -136,10 +155,14 @@ def audit(
         Bounds and estimates with errors, kinds, ceilings and calibration; print it.
 
     Raises:
-        ValueError: nothing that can be audited, or no data for an encoder.
+        ValueError: nothing that can be audited, no data or fewer than 4 examples for an encoder,
+            q(z|x) that is no product of normals, or a prior that does not fit.
     """
     from keras_infomodels.models import InfoGAN, InfoVAE
 
+    steps = whole("steps", steps, 0)
+    limit = whole("limit", limit, _LEAST)
+    batch_size = whole("batch_size", batch_size, 1)
     if isinstance(model, InfoGAN):
         return _audit_generator(model, network, steps, seed, title or "InfoGAN")
     if data is None:
@@ -155,11 +178,16 @@ def audit(
             f"{type(model).__name__}."
         )
     z, loc, scale = encode(model, data, limit, batch_size, seed)
-    prior = StandardNormal(z.shape[1]) if prior is None else prior
-    result = audit_codes(z, loc, scale, prior, calibrate, seed, title or "encoder")
+    prior = _prior(prior, z.shape[1])
     if decoder is None or not steps:
-        return result
-    return _with_decoder(result, decoder, z.shape[1], network, steps, seed)
+        return audit_codes(z, loc, scale, prior, calibrate, seed, title or "encoder")
+    if _affine(prior) is None:
+        raise ValueError(
+            "I_p(x;z) needs a prior that is a multivariate normal, got "
+            f"{type(prior).__name__}; leave the decoder out."
+        )
+    result = audit_codes(z, loc, scale, prior, calibrate, seed, title or "encoder")
+    return _with_decoder(result, decoder, prior, network, steps, seed)
 
 
 def audit_codes(
@@ -174,22 +202,57 @@ def audit_codes(
     """The audit of a table of encodings.
 
     Args:
-        z: one sample of each posterior, (N, d).
+        z: one sample of each posterior, (N, d), N at least 4.
         loc, scale: posterior means and standard deviations, (N, d); a scale of 0 everywhere is a
             deterministic encoder, whose information is that of N distinct codes.
         prior: a spec or a TFP distribution; None is N(0, I).
         calibrate, seed, title: as in `audit`.
+
+    Raises:
+        ValueError: arrays of other shapes or with NaN, or a prior that does not fit.
     """
-    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
-    prior = StandardNormal(z.shape[1]) if prior is None else prior
+    z, loc, scale = _table(z, loc, scale)
+    if len(z) < _LEAST:
+        raise ValueError(f"An audit needs at least {_LEAST} examples, got {len(z)}.")
+    d = z.shape[1]
+    prior = _prior(prior, d)
     active = int(np.sum(loc.var(0) > 0.01))
     if not scale.any():
         note = "a deterministic encoder: infinite for a continuous x, this is of N distinct codes"
         rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
-        return Audit(title, len(z), rows, active_units=active)
+        return Audit(title, len(z), rows, active_units=active, latent_dim=d)
     rows, dimensions = _measure(z, loc, scale, prior, seed)
     calibration = _calibrate(loc, scale, seed) if calibrate else {}
-    return Audit(title, len(z), rows, calibration, tuple(dimensions), active)
+    return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d)
+
+
+def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
+    if not (z.shape == loc.shape == scale.shape and z.ndim == 2 and z.shape[1]):
+        raise ValueError(
+            "Samples, means and standard deviations of q(z|x) have one shape (N, d), got "
+            f"{z.shape}, {loc.shape}, {scale.shape}."
+        )
+    if not all(np.isfinite(a).all() for a in (z, loc, scale)) or (scale < 0).any():
+        raise ValueError("Codes hold NaN, infinite values or a negative standard deviation.")
+    return z, loc, scale
+
+
+def _prior(prior, dimension: int):
+    if prior is None:
+        return StandardNormal(dimension)
+    if not isinstance(prior, tfd.Distribution) and not hasattr(prior, "distribution"):
+        raise ValueError(
+            "A prior is a spec of keras_infomodels.distributions or a TFP distribution, got "
+            f"{prior!r}."
+        )
+    p = distributions.prior_distribution(prior)
+    if tuple(p.event_shape) != (dimension,) or tuple(p.batch_shape):
+        raise ValueError(
+            f"The prior of {dimension} latent variables has the event shape ({dimension},) and the "
+            f"batch shape (), got {tuple(p.event_shape)} and {tuple(p.batch_shape)}."
+        )
+    return prior
 
 
 def encode(
@@ -199,19 +262,60 @@ def encode(
     parts, count = [], 0
     with order_of_epoch_0(data):
         for index, batch in enumerate(iterate_images(data, batch_size)):
-            q = encoder(batch)
-            q = posterior(q) if isinstance(q, Mapping) else q
-            if not isinstance(q, tfd.Distribution):
-                raise ValueError(
-                    'An encoder returns a TFP distribution or {"loc", "scale"}, got '
-                    f"{type(q).__name__}; wrap it in a function that does."
-                )
-            z = q.sample(seed=seeds.fold_seed(seed, seeds.TABLE, index))
-            parts.append([np.asarray(a) for a in (z, q.mean(), q.stddev())])
+            q_seed = seeds.fold_seed(seed, seeds.TABLE, index)
+            parts.append(_sample(encoder(batch), q_seed))
             count += len(batch)
             if count >= limit:
                 break
+    if not parts:
+        raise ValueError("There is nothing to encode: the data are empty.")
     return tuple(np.concatenate(columns)[:limit] for columns in zip(*parts, strict=True))
+
+
+def _sample(q, seed: tf.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A sample, the mean and the standard deviation of what an encoder returns."""
+    if isinstance(q, Mapping):
+        if set(q) not in ({"loc"}, {"loc", "scale"}):
+            raise ValueError(
+                'An encoder\'s mapping holds "loc" and "scale", or "loc" alone for a deterministic '
+                f"one, got {sorted(q)}; wrap it in a function that returns these."
+            )
+        if "scale" in q and np.any(np.asarray(q["scale"]) < 0):
+            raise ValueError("A scale is a standard deviation; the encoder's has negative values.")
+        q = posterior(q)
+        z = q.sample(seed=seed)
+        return _table(z, q.mean(), np.broadcast_to(q.stddev(), z.shape))
+    if not isinstance(q, tfd.Distribution):
+        raise ValueError(
+            'An encoder returns a TFP distribution or {"loc", "scale"}, got '
+            f"{type(q).__name__}; wrap it in a function that does."
+        )
+    z = q.sample(seed=seed)
+    try:
+        table = _table(z, q.mean(), q.stddev())
+    except NotImplementedError:
+        table = None
+    single = q.distribution if isinstance(q, tfd.Independent) else q
+    if table and isinstance(single, tfd.Deterministic | tfd.VectorDeterministic):
+        return table
+    if table is None or not _is_normal(np.asarray(q.log_prob(z)), *table):
+        raise ValueError(
+            "An audit needs q(z|x) whose dimensions are independent normals; this "
+            f"{type(q).__name__} is not the N(mean, diag(stddev^2)) of its own moments."
+        )
+    return table
+
+
+def _is_normal(log_q: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether log q(z|x) is that of N(loc, diag(scale^2)); moments alone would make false bounds of
+    a full covariance or of heavy tails."""
+    if not scale.all():
+        return False
+    q = AggregatedPosterior(z, loc, scale)
+    rounding = np.finfo(log_q.dtype).eps * np.abs(z / scale) * (1 + np.abs((z - loc) / scale))
+    allowed = 0.01 + 1e-3 * np.abs(q.own) + 4 * rounding.sum(axis=1)
+    log_q = log_q.astype(np.float64).reshape(len(z), -1).sum(axis=1)
+    return bool(np.all(np.abs(log_q - q.own) <= allowed))
 
 
 def _measure(z, loc, scale, prior, seed) -> tuple[dict[str, Estimate], list[Estimate]]:
@@ -279,16 +383,20 @@ def _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, 
     title = title or type(model).__name__
     z, loc, scale = model.encoding_table(data, batch_size, limit)
     reconstruction = _reconstruction(model, data, limit, batch_size, seed)
+    affine = _affine(model.prior)
+    note = ""
+    if steps and affine is None:
+        note = f"I_p is left out: it needs a normal prior, not {type(model.prior).__name__}."
     if model.categorical:
         k = model.prior.categories
         information = category_information(loc[:, :k])
         rows = {"reconstruction": reconstruction, "I_q(x;category)": information}
         inner = audit_codes(z[:, k:], loc[:, k:], scale[:, k:], None, calibrate, seed, title)
-        return replace(inner, rows=rows | dict(inner.rows))
+        return replace(inner, rows=rows | dict(inner.rows), note=note)
     result = audit_codes(z, loc, scale, model.prior, calibrate, seed, title)
     rows = {"reconstruction": reconstruction} | dict(result.rows) | _by_adversary(model, z, seed)
-    result = replace(result, rows=rows)
-    if not steps or not isinstance(model.prior, StandardNormal):
+    result = replace(result, rows=rows, note=note)
+    if not steps or affine is None:
         return result
 
     def decoder(z):
@@ -296,7 +404,7 @@ def _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, 
         p = model.likelihood.distribution(model.decoder(z, training=False))
         return p.sample(seed=tf.stack([noise, seed]))
 
-    return _with_decoder(result, decoder, model.latent_dim, network, steps, seed)
+    return _with_decoder(result, decoder, model.prior, network, steps, seed)
 
 
 def _by_adversary(model, z: np.ndarray, seed: int) -> dict[str, Estimate]:
@@ -328,12 +436,32 @@ def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Esti
     return mean_estimate(np.concatenate(values)[:limit].astype(np.float64))
 
 
-def _with_decoder(result: Audit, decoder, dimension: int, network, steps: int, seed: int) -> Audit:
+def _affine(prior) -> tuple[tf.Tensor, tf.Tensor] | None:
+    """loc (d,) and L (d, d) for which loc + L z' has this prior, z' ~ N(0, I); None if it has no
+    such form."""
+    p = distributions.prior_distribution(prior)
+    if isinstance(p, tfd.MultivariateNormalLinearOperator):
+        root = p.scale.to_dense()
+    elif isinstance(p, tfd.Independent) and isinstance(p.distribution, tfd.Normal):
+        root = tf.linalg.diag(p.stddev())
+    else:
+        return None
+    return tf.cast(p.mean(), tf.float32), tf.cast(root, tf.float32)
+
+
+def _with_decoder(result: Audit, decoder, prior, network, steps: int, seed: int) -> Audit:
+    """With I_p(x;z) = I_p(x;z'), z = loc + L z': Q infers z', whose dimensions are N(0, 1)."""
+    loc, root = _affine(prior)
+    dimension = len(loc)
     latents = Latents(0, [Code(f"z{j}", Normal(), min_stddev=1e-3) for j in range(dimension)])
     shape = tuple(decoder(tf.zeros((2, dimension))).shape[1:])
     if network is None and len(shape) == 1:
         network = _vector_network(shape[0], latents, seed)
-    parts = fit_posterior(decoder, latents, network, steps, seed=seed, verbose=0).values()
+
+    def generator(z):
+        return decoder(loc + tf.matmul(z, root, transpose_b=True))
+
+    parts = fit_posterior(generator, latents, network, steps, seed=seed, verbose=0).values()
     ignored = all(e.nats <= 0.1 for e in parts)
     rising = next((e.note for e in parts if e.note), "")
     information = Estimate(
@@ -381,10 +509,14 @@ def _saved_encoder(folder: str | Path) -> Encoder:
             "from a batch to loc and scale."
         )
     signature = loaded.signatures["encode"]
-    (name,) = signature.structured_input_signature[1]
+    names = list(signature.structured_input_signature[1])
+    if len(names) != 1:
+        raise ValueError(
+            f"{folder}: an audit needs 'encode' to take a batch alone, it takes {', '.join(names)}."
+        )
 
     def encoder(x):
-        outputs = signature(**{name: x})
-        return {key: outputs[key] for key in ("loc", "scale") if key in outputs}
+        outputs = signature(**{names[0]: x})
+        return {key: value for key, value in outputs.items() if key != "probabilities"}
 
     return encoder

@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
+from keras_infomodels.spec import whole
 
 __all__ = [
     "AggregatedPosterior",
@@ -152,7 +153,13 @@ class AggregatedPosterior:
         return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.z)))
 
     def upper_bound(self) -> Estimate:
-        """I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)], leave-one-out."""
+        """I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)], leave-one-out.
+
+        Raises:
+            ValueError: a single example.
+        """
+        if len(self.z) < 2:
+            raise ValueError("Leaving one out needs at least 2 examples, got 1.")
         terms = self.own - self.others + math.log(len(self.z) - 1)
         return mean_estimate(terms, "upper bound")
 
@@ -241,10 +248,19 @@ def fitted_marginal_bound(
 
     Returns:
         An upper bound in nats.
+
+    Raises:
+        ValueError: fewer than four examples, or than two a component.
     """
     from sklearn.mixture import GaussianMixture
 
     z, loc, scale = _table(z, loc, scale)
+    least = max(4, 2 * whole("components", components, 1))
+    if len(z) < least:
+        raise ValueError(
+            f"A fit to one half of the codes and a mean over the other need at least {least} "
+            f"examples, got {len(z)}."
+        )
     order = np.random.default_rng(seed).permutation(len(z))
     fitted, measured = np.array_split(order, 2)
     r = GaussianMixture(components, random_state=seed).fit(z[fitted])

@@ -10,9 +10,9 @@ __all__ = ["mixture_marginal_log_prob"]
 _STEPS = 5
 """Grid points within the narrowest component's standard deviation.
 
-The logarithm of a mixture bends on the scale of its narrowest component. With five points the
-cubic's error is below 1e-3 nats at any query and 1e-5 on average for 2 to 2,000 components, equal
-scales or scales that differ by ten times: `test_aggregate.py`.
+Where a mixture has samples its logarithm bends on the scale of its narrowest component. With five
+points the cubic's error at the mixture's own samples is below 1e-3 nats, and 1e-5 on average, for 2
+to 2,000 components, equal scales or scales that differ by ten times: `test_aggregate.py`.
 """
 
 _CELLS = 2**21
@@ -22,10 +22,12 @@ def mixture_marginal_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray)
     """log (1/N) sum_j N(z; loc_j, scale_j^2) in one dimension, in nats.
 
     By a cubic spline through a grid, where that has fewer points than there are queries; one by one
-    elsewhere, such as for narrow components far apart.
+    elsewhere, such as for narrow components far apart. The spline is for samples of the mixture: a
+    query where it has almost no mass, such as half-way between two narrow components, may be off by
+    nats.
 
     Args:
-        z: queries, shape (m,).
+        z: queries, samples of the mixture, shape (m,).
         loc, scale: of the components, shape (N,); scale above 0.
 
     Returns:
@@ -33,7 +35,7 @@ def mixture_marginal_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray)
     """
     low, high = z.min(), z.max()
     cells = (high - low) / scale.min() * _STEPS
-    if not cells < len(z) / 2:
+    if not 0 < cells < len(z) / 2:
         return _direct(z, loc, scale)
     grid = np.linspace(low, high, max(8, math.ceil(cells) + 1))
     return CubicSpline(grid, _direct(grid, loc, scale))(z)
