@@ -18,6 +18,7 @@ each other and from the truth.
 import argparse
 import csv
 import itertools
+import json
 import os
 import time
 import warnings
@@ -62,16 +63,18 @@ def gaussian_tasks() -> list[Task]:
     return tasks
 
 
-def measure(protocol: str, task: Task, seed: int, estimator: str, n: int, steps: int) -> dict:
+def measure(
+    protocol: str, task: Task, seed: int, estimator: str, n: int, steps: int, settings: dict
+) -> dict:
     start = time.perf_counter()
     try:
         if protocol == "fresh":
-            settings = {"warm_start": False, "steps": steps, "batch_size": 64}
+            settings = {"warm_start": False, "steps": steps, "batch_size": 64} | settings
             information = MutualInformation(estimator, seed=seed, **settings)
             estimate = information.fit(task.draw)
         else:
             x, y = task.draw(n, np.random.default_rng(seed))
-            settings = {"warm_start": False} if protocol == "cold" else {}
+            settings = ({"warm_start": False} if protocol == "cold" else {}) | settings
             estimate = MutualInformation(estimator, seed=seed, **settings).fit(x, y)
     except ValueError:
         return {"nats": "", "method": "refused"}
@@ -87,7 +90,7 @@ def measure(protocol: str, task: Task, seed: int, estimator: str, n: int, steps:
     }
 
 
-def run(protocol: str, path: Path, estimators, seeds: int, n: int, steps: int, part: str):
+def run(protocol: str, path: Path, estimators, seeds: int, part: str, *how):
     tasks = list(TASKS.values()) if protocol == "tasks" else gaussian_tasks()
     tasks = [task for task in tasks if part in task.name]
     done = set()
@@ -108,7 +111,7 @@ def run(protocol: str, path: Path, estimators, seeds: int, n: int, steps: int, p
                 "seed": seed,
                 "estimator": estimator,
             }
-            row |= measure(protocol, task, seed, estimator, n, steps)
+            row |= measure(protocol, task, seed, estimator, *how)
             writer.writerow(row)
             file.flush()
             print(*row.values(), flush=True)
@@ -130,7 +133,7 @@ def table(path: Path):
     print("| task | truth |", " | ".join(names), "|")
     print("|---" * (len(names) + 2) + "|")
     for task, truth in truths.items():
-        cells = [f"{np.mean(values[task, e]):.3f}" if (task, e) in values else "-" for e in names]
+        cells = [_short(np.mean(values[task, e])) if (task, e) in values else "-" for e in names]
         print(f"| {task} | {truth:.3f} |", " | ".join(cells), "|")
     errors = {
         e: [abs(v - truths[t]) for (t, f), vs in values.items() if f == e for v in vs]
@@ -141,9 +144,13 @@ def table(path: Path):
         ("largest error", lambda e: np.max(errors[e])),
         ("most seconds", lambda e: np.max(seconds[e])),
     ):
-        print(f"| {label} | |", " | ".join(f"{figure(e):.3f}" for e in names), "|")
+        print(f"| {label} | |", " | ".join(_short(figure(e)) for e in names), "|")
     cells = [f"{max(above[e]):.1f}" if e in above else "-" for e in names]
     print("| a lower bound's most above, in standard errors | |", " | ".join(cells), "|")
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.0e}"
 
 
 def spread(path: Path):
@@ -160,11 +167,11 @@ def spread(path: Path):
             np.array([float(row[name]) for row in found])
             for name in ("nats", "standard_error", "truth")
         )
-        deviation = f" ± {np.std(nats, ddof=1):.3f}" if len(found) > 1 else ""
+        deviation = f" ± {_short(np.std(nats, ddof=1))}" if len(found) > 1 else ""
         furthest = 100 * np.max(np.abs(nats / truths - 1))
         above = np.max((nats - truths) / errors)
         print(
-            f"| {estimator} | {task} | {len(found)} | {np.mean(nats):.3f}{deviation} | "
+            f"| {estimator} | {task} | {len(found)} | {_short(np.mean(nats))}{deviation} | "
             f"{furthest:.1f} | {above:.1f} |"
         )
 
@@ -178,6 +185,7 @@ def main():
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--settings", type=json.loads, default={}, help="of NeuralSettings, JSON")
     a = parser.parse_args()
     if a.protocol in ("table", "spread"):
         {"table": table, "spread": spread}[a.protocol](a.out)
@@ -191,9 +199,10 @@ def main():
         a.out,
         a.estimators or everyone,
         a.seeds or (3 if a.protocol == "tasks" else 5),
+        a.only,
         a.n,
         a.steps,
-        a.only,
+        a.settings,
     )
 
 
