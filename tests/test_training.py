@@ -149,7 +149,8 @@ def test_a_semi_supervised_run_with_pictures(folder, tmp_path):
     train(aae, out, pictures_every=2)
     assert {"classification", "val_accuracy", "val_information_category"} <= set(history_of(out)[0])
     names = {path.name for path in (out / "run" / "pictures").iterdir()}
-    assert names == {f"{n}_0002.png" for n in ("samples", "reconstructions", "categories")}
+    shown = ("samples", "reconstructions", "categories", "latent_map")
+    assert names == {f"{n}_0002.png" for n in shown}
     assert (out / "run" / "categories.png").exists()
     assert "information category" in (out / "README.md").read_text()
 
