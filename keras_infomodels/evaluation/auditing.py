@@ -12,8 +12,9 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import distributions, seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
-from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal, posterior
+from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal
 from keras_infomodels.divergences import Adversarial, TotalCorrelation
+from keras_infomodels.evaluation.encodings import check_table, encode, saved_encoder
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.information import (
     AggregatedPosterior,
@@ -30,8 +31,6 @@ from keras_infomodels.spec import whole
 tfd = tfp.distributions
 
 __all__ = ["Audit", "audit", "audit_codes"]
-
-Encoder = Callable[[tf.Tensor], tfd.Distribution | Mapping[str, tf.Tensor]]
 
 _LEAST = 4
 """Examples: the fitted q(z) and its error need two codes each."""
@@ -171,7 +170,7 @@ def audit(
         return _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, title)
     if isinstance(model, str | Path):
         title = title or str(model)
-        model = _saved_encoder(model)
+        model = saved_encoder(model)
     if not callable(model):
         raise ValueError(
             f"audit takes a model of this library, a SavedModel's folder or a function, got "
@@ -211,7 +210,7 @@ def audit_codes(
     Raises:
         ValueError: arrays of other shapes or with NaN, or a prior that does not fit.
     """
-    z, loc, scale = _table(z, loc, scale)
+    z, loc, scale = check_table(z, loc, scale)
     if len(z) < _LEAST:
         raise ValueError(f"An audit needs at least {_LEAST} examples, got {len(z)}.")
     d = z.shape[1]
@@ -224,18 +223,6 @@ def audit_codes(
     rows, dimensions = _measure(z, loc, scale, prior, seed)
     calibration = _calibrate(loc, scale, seed) if calibrate else {}
     return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d)
-
-
-def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
-    if not (z.shape == loc.shape == scale.shape and z.ndim == 2 and z.shape[1]):
-        raise ValueError(
-            "Samples, means and standard deviations of q(z|x) have one shape (N, d), got "
-            f"{z.shape}, {loc.shape}, {scale.shape}."
-        )
-    if not all(np.isfinite(a).all() for a in (z, loc, scale)) or (scale < 0).any():
-        raise ValueError("Codes hold NaN, infinite values or a negative standard deviation.")
-    return z, loc, scale
 
 
 def _prior(prior, dimension: int):
@@ -253,69 +240,6 @@ def _prior(prior, dimension: int):
             f"batch shape (), got {tuple(p.event_shape)} and {tuple(p.batch_shape)}."
         )
     return prior
-
-
-def encode(
-    encoder: Encoder, data, limit: int, batch_size: int = 128, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A sample, the mean and the standard deviation of q(z|x) of up to `limit` examples."""
-    parts, count = [], 0
-    with order_of_epoch_0(data):
-        for index, batch in enumerate(iterate_images(data, batch_size)):
-            q_seed = seeds.fold_seed(seed, seeds.TABLE, index)
-            parts.append(_sample(encoder(batch), q_seed))
-            count += len(batch)
-            if count >= limit:
-                break
-    if not parts:
-        raise ValueError("There is nothing to encode: the data are empty.")
-    return tuple(np.concatenate(columns)[:limit] for columns in zip(*parts, strict=True))
-
-
-def _sample(q, seed: tf.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A sample, the mean and the standard deviation of what an encoder returns."""
-    if isinstance(q, Mapping):
-        if set(q) not in ({"loc"}, {"loc", "scale"}):
-            raise ValueError(
-                'An encoder\'s mapping holds "loc" and "scale", or "loc" alone for a deterministic '
-                f"one, got {sorted(q)}; wrap it in a function that returns these."
-            )
-        if "scale" in q and np.any(np.asarray(q["scale"]) < 0):
-            raise ValueError("A scale is a standard deviation; the encoder's has negative values.")
-        q = posterior(q)
-        z = q.sample(seed=seed)
-        return _table(z, q.mean(), np.broadcast_to(q.stddev(), z.shape))
-    if not isinstance(q, tfd.Distribution):
-        raise ValueError(
-            'An encoder returns a TFP distribution or {"loc", "scale"}, got '
-            f"{type(q).__name__}; wrap it in a function that does."
-        )
-    z = q.sample(seed=seed)
-    try:
-        table = _table(z, q.mean(), q.stddev())
-    except NotImplementedError:
-        table = None
-    single = q.distribution if isinstance(q, tfd.Independent) else q
-    if table and isinstance(single, tfd.Deterministic | tfd.VectorDeterministic):
-        return table
-    if table is None or not _is_normal(np.asarray(q.log_prob(z)), *table):
-        raise ValueError(
-            "An audit needs q(z|x) whose dimensions are independent normals; this "
-            f"{type(q).__name__} is not the N(mean, diag(stddev^2)) of its own moments."
-        )
-    return table
-
-
-def _is_normal(log_q: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> bool:
-    """Whether log q(z|x) is that of N(loc, diag(scale^2)); moments alone would make false bounds of
-    a full covariance or of heavy tails."""
-    if not scale.all():
-        return False
-    q = AggregatedPosterior(z, loc, scale)
-    rounding = np.finfo(log_q.dtype).eps * np.abs(z / scale) * (1 + np.abs((z - loc) / scale))
-    allowed = 0.01 + 1e-3 * np.abs(q.own) + 4 * rounding.sum(axis=1)
-    log_q = log_q.astype(np.float64).reshape(len(z), -1).sum(axis=1)
-    return bool(np.all(np.abs(log_q - q.own) <= allowed))
 
 
 def _measure(z, loc, scale, prior, seed) -> tuple[dict[str, Estimate], list[Estimate]]:
@@ -499,24 +423,3 @@ def _audit_generator(model, network, steps: int, seed: int, title: str) -> Audit
 def _noted_code(estimate: Estimate) -> Estimate:
     near = estimate.near_ceiling(0.02)
     return replace(estimate, note="at its ceiling") if near else estimate
-
-
-def _saved_encoder(folder: str | Path) -> Encoder:
-    loaded = tf.saved_model.load(str(folder))
-    if "encode" not in loaded.signatures:
-        raise ValueError(
-            f"{folder} has the signatures {', '.join(loaded.signatures)}; an audit needs 'encode', "
-            "from a batch to loc and scale."
-        )
-    signature = loaded.signatures["encode"]
-    names = list(signature.structured_input_signature[1])
-    if len(names) != 1:
-        raise ValueError(
-            f"{folder}: an audit needs 'encode' to take a batch alone, it takes {', '.join(names)}."
-        )
-
-    def encoder(x):
-        outputs = signature(**{names[0]: x})
-        return {key: value for key, value in outputs.items() if key != "probabilities"}
-
-    return encoder

@@ -71,8 +71,7 @@ def gaussian_information(x: np.ndarray, y: np.ndarray) -> Estimate:
     n, dx, dy = len(x), x.shape[1], y.shape[1]
     if len(y) != n:
         raise ValueError(f"x and y have one row an example, got {n} and {len(y)} rows.")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("x or y holds NaN or infinite numbers; leave such rows out.")
+    _check_finite(x, y)
     if n <= dx + dy + 1:
         raise ValueError(
             f"A covariance of {dx + dy} columns needs more than {dx + dy + 1} rows, got {n}; take "
@@ -94,9 +93,13 @@ def copula_information(x: np.ndarray, y: np.ndarray) -> Estimate:
     information estimated via a Gaussian copula", 2017.
     """
     x, y = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (x, y))
+    _check_finite(x, y)
+    return gaussian_information(normal_scores(x), normal_scores(y))
+
+
+def _check_finite(x: np.ndarray, y: np.ndarray):
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("x or y holds NaN or infinite numbers; leave such rows out.")
-    return gaussian_information(normal_scores(x), normal_scores(y))
 
 
 def canonical_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:

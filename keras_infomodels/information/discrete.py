@@ -145,7 +145,7 @@ def shuffle_null(
     """
     if shuffles < 2:
         raise ValueError(f"A spread needs at least 2 shuffles, got {shuffles}.")
-    x, y = _without_missing(x, "x"), _without_missing(y, "y")
+    x, y = without_missing(x, "x"), without_missing(y, "y")
     rng = np.random.default_rng(seed)
     values = np.array([information(x, rng.permutation(y)).nats for _ in range(shuffles)])
     spread = float(values.std(ddof=1))
@@ -159,7 +159,7 @@ def shuffle_null(
 
 def _contingency(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts (K_x, K_y), and the row and the column of each example."""
-    x, y = _without_missing(x, "x"), _without_missing(y, "y")
+    x, y = without_missing(x, "x"), without_missing(y, "y")
     if len(x) != len(y) or not len(x):
         raise ValueError(f"x and y have one row an example, got {len(x)} and {len(y)} rows.")
     rows, columns = _codes(x), _codes(y)
@@ -168,15 +168,23 @@ def _contingency(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return counts, rows, columns
 
 
-def _without_missing(side, name: str) -> np.ndarray:
+def without_missing(side, name: str) -> np.ndarray:
+    """An array of anything, where none of it is NaN, NaT or None; else a ValueError."""
     side = np.asarray(side)
     missing = side != side  # NaN and NaT, which differ from themselves
     if side.dtype == object:
-        missing |= np.equal(side, None)
+        missing = np.array([_is_missing(value) for value in side.flat]).reshape(side.shape)
     if missing.any():
         row = np.argwhere(missing)[0][0]
         raise ValueError(f"{name} holds NaN or None, first in row {row}; leave such rows out.")
     return side
+
+
+def _is_missing(value) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA will not compare
+        return True
 
 
 def _codes(side: np.ndarray) -> np.ndarray:

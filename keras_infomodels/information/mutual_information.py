@@ -14,7 +14,7 @@ from keras_infomodels.information.copula import (
     gaussian_information,
     normal_scores,
 )
-from keras_infomodels.information.discrete import miller_madow
+from keras_infomodels.information.discrete import miller_madow, without_missing
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.read_out import READ_OUTS
@@ -291,28 +291,18 @@ def _list(side, name: str) -> list[np.ndarray]:
 
 def _column(values, name: str) -> np.ndarray:
     column = np.asarray(values)
-    if column.dtype.kind in "USO":
-        column = np.asarray(values, object).reshape(-1)
-        missing = any(_is_missing(value) for value in column)
-        try:
-            numbers = column.astype(np.float64)
-        except (TypeError, ValueError):
-            numbers = column.astype(str)
-    elif column.dtype.kind == "c":
+    if column.dtype.kind == "c":
         raise ValueError(f"{name} holds complex numbers; give real and imaginary parts as columns.")
-    else:
-        missing = column.dtype.kind in "mM" and np.isnat(column).any()
-        numbers = column.reshape(-1).astype(np.float64)
-    if missing or (numbers.dtype.kind == "f" and not np.isfinite(numbers).all()):
-        raise ValueError(f"{name} holds missing, NaN or infinite values; leave such rows out.")
-    return numbers
-
-
-def _is_missing(value) -> bool:
+    if column.dtype.kind in "USO":
+        column = np.asarray(values, object)
+    column = without_missing(column, name).reshape(-1)
     try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas' NA will not compare
-        return True
+        numbers = column.astype(np.float64)
+    except (TypeError, ValueError):
+        return column.astype(str)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} holds NaN or infinite numbers; leave such rows out.")
+    return numbers
 
 
 def _is_numeric(column: np.ndarray) -> bool:
