@@ -112,7 +112,7 @@ def saved_encoder(folder: str | Path) -> Encoder:
             "from a batch to loc and scale."
         )
     signature = loaded.signatures["encode"]
-    names = list(signature.structured_input_signature[1])
+    names = sorted(signature.structured_input_signature[1])
     if len(names) != 1:
         raise ValueError(
             f"{folder}: an audit needs 'encode' to take a batch alone, it takes {', '.join(names)}."
