@@ -104,6 +104,13 @@ def test_the_bounds_are_those_of_the_whole_table():
     assert lower.nats == pytest.approx(aggregated_mutual_information(*table).nats, abs=1e-12)
 
 
+def test_codes_far_from_zero_are_as_good():
+    z, loc, scale = encodings(400, 3, 0.1)
+    near, far = AggregatedPosterior(z, loc, scale), AggregatedPosterior(z + 1e6, loc + 1e6, scale)
+    np.testing.assert_allclose(far.log_prob, near.log_prob, atol=1e-6)
+    assert far.upper_bound().nats == pytest.approx(near.upper_bound().nats, abs=1e-6)
+
+
 def test_a_fitted_marginal_is_an_upper_bound():
     table = encodings(4000, 3, 0.4)
     bound = fitted_marginal_bound(*table)

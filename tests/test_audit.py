@@ -9,7 +9,14 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import export, models, networks
 from keras_infomodels.cli import main
-from keras_infomodels.distributions import Categorical, Code, GaussianMixture, Latents, Uniform
+from keras_infomodels.distributions import (
+    Categorical,
+    Code,
+    GaussianMixture,
+    Latents,
+    StandardNormal,
+    Uniform,
+)
 from keras_infomodels.evaluation import (
     Audit,
     audit,
@@ -353,6 +360,13 @@ def test_what_cannot_be_audited_is_refused(images):
         audit(lambda x: x, images)
     with pytest.raises(ValueError, match="got int"):
         audit(3, images)
+
+
+def test_a_model_of_the_library_has_its_own_prior_and_decoder(make_model, images):
+    model = make_model(models.VAE)
+    for other in ({"prior": StandardNormal(2)}, {"decoder": model.decoder}):
+        with pytest.raises(ValueError, match="are for functions"):
+            audit(model, images, **other)
 
 
 def test_pictures_hold_the_numbers():

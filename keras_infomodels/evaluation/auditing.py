@@ -155,13 +155,16 @@ def audit(
 
     Raises:
         ValueError: nothing that can be audited, no data or fewer than 4 examples for an encoder,
-            q(z|x) that is no product of normals, or a prior that does not fit.
+            a decoder or prior beside a model of this library, q(z|x) that is no product of
+            normals, or a prior that does not fit.
     """
     from keras_infomodels.models import InfoGAN, InfoVAE
 
     steps = whole("steps", steps, 0)
     limit = whole("limit", limit, _LEAST)
     batch_size = whole("batch_size", batch_size, 1)
+    if isinstance(model, InfoGAN | InfoVAE) and not (decoder is None and prior is None):
+        raise ValueError("decoder= and prior= are for functions; this model has its own of both.")
     if isinstance(model, InfoGAN):
         return _audit_generator(model, network, steps, seed, title or "InfoGAN")
     if data is None:

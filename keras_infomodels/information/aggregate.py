@@ -26,8 +26,8 @@ __all__ = [
     "total_correlation",
 ]
 
-_CELLS = 2**22
-"""Entries of the largest intermediate matrix: 32 MB of float64."""
+_CELLS = 2**20
+"""Entries of the largest intermediate matrix: 8 MB of float64."""
 
 
 def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
@@ -42,35 +42,32 @@ def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tenso
         Shape (m,), float64.
     """
     z, loc, scale = (tf.cast(a, tf.float64) for a in (z, loc, scale))
-    return _log_mean_exp(_joint(z, loc, scale))
+    return _log_mean_exp(_joint(z, *_coefficients(loc, scale)))
 
 
-def _joint(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    """log N(z_i; loc_j, diag(scale_j^2)), shape (m, N).
-
-    The exponent is quadratic in z, so that it is one matrix product of [z^2, z] with the mixture's
-    coefficients, never an (m, N, d) tensor. float64, as these terms cancel where scales are small.
-    """
-    precision = scale**-2
+def _coefficients(loc: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """log N(z; loc_j, diag(scale_j^2)) is quadratic in z: its factors of [z^2, z], (N, 2d), and its
+    constants, (N,)."""
+    precision = 1 / (scale * scale)
     weights = tf.concat([-0.5 * precision, loc * precision], axis=-1)
     constants = -0.5 * tf.reduce_sum(
         loc**2 * precision + 2 * tf.math.log(scale) + math.log(2 * math.pi), axis=-1
     )
+    return weights, constants
+
+
+def _joint(z: tf.Tensor, weights: tf.Tensor, constants: tf.Tensor) -> tf.Tensor:
+    """log N(z_i; loc_j, diag(scale_j^2)), shape (m, N).
+
+    One matrix product, never an (m, N, d) tensor. float64, as its terms cancel where scales are
+    small.
+    """
     return tf.matmul(tf.concat([z**2, z], axis=-1), weights, transpose_b=True) + constants
 
 
 def _log_mean_exp(joint: tf.Tensor) -> tf.Tensor:
     count = tf.cast(tf.shape(joint)[-1], joint.dtype)
     return tf.reduce_logsumexp(joint, axis=-1) - tf.math.log(count)
-
-
-@tf.function(reduce_retracing=True)
-def _chunk(z, loc, scale, start) -> tf.Tensor:
-    joint = _joint(z, loc, scale)
-    rows = tf.range(tf.shape(z)[0])
-    diagonal = tf.stack([rows, rows + start], axis=-1)
-    none = tf.fill(tf.shape(rows), tf.constant(-math.inf, joint.dtype))
-    return tf.reduce_logsumexp(tf.tensor_scatter_nd_update(joint, diagonal, none), axis=-1)
 
 
 def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -89,13 +86,26 @@ def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
 
 def _log_sum_of_others(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """ln sum over j != i of N(z_i; loc_j, diag(scale_j^2)), shape (N,)."""
+    if len(z) == 1:
+        return np.array([-math.inf])
     rows = max(1, _CELLS // len(loc))
-    means, deviations = tf.constant(loc), tf.constant(scale)
-    chunks = [
-        _chunk(z[start : start + rows], means, deviations, tf.constant(start))
-        for start in range(0, len(z), rows)
-    ]
-    return np.concatenate(chunks)
+    center = loc.mean(axis=0)  # squares of far codes would cancel
+    z = z - center
+    weights, constants = map(np.asarray, _coefficients(tf.constant(loc - center), scale))
+
+    def log_sum(part: np.ndarray) -> np.ndarray:
+        # In place, and not TensorFlow's, which makes a new matrix of each step: half the time.
+        points = z[part]
+        terms = np.concatenate([points**2, points], axis=-1) @ weights.T
+        terms += constants
+        terms[np.arange(len(part)), part] = -math.inf
+        top = terms.max(axis=1, keepdims=True)
+        terms -= top
+        return np.log(np.exp(terms, out=terms).sum(axis=1)) + top[:, 0]
+
+    return np.concatenate(
+        [log_sum(p) for p in np.split(np.arange(len(z)), range(rows, len(z), rows))]
+    )
 
 
 def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

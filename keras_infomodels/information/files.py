@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_infomodels.information.discrete import plug_in
+from keras_infomodels.information.discrete import miller_madow
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import MeasuredJoint
 from keras_infomodels.information.mutual_information import MutualInformation, prepare_columns
@@ -28,8 +28,8 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
 
     Raises:
         ValueError: no rows, a ragged row, a name that is no column or that several have; in a
-            column that is read, an empty field, or a field that is no number where at least half
-            are numbers.
+            column that is read, an empty field, NaN or an infinite number, or a field that is no
+            number where at least half are numbers.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if row]
@@ -78,8 +78,9 @@ def measured_joint(
 ) -> MeasuredJoint | None:
     """Entropies beside the information, for the diagram; None where there are none to be had.
 
-    Labels have the plug-in entropy, numbers a differential one by nearest neighbors, which may be
-    negative; a group of both, or of numbers that repeat, has neither.
+    Labels have the Miller-Madow entropy, as their information has, numbers a differential one by
+    nearest neighbors, which may be negative; a group of both, or of numbers that repeat, has
+    neither.
     """
     entropies = [_entropy([columns[name] for name in names]) for names in (x, y)]
     if None in entropies or not math.isfinite(information.nats):
@@ -119,8 +120,9 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     """Numbers or labels of fields with their row in the file, which messages name."""
     fields = [(number, field.strip()) for number, field in fields]
     for number, field in fields:
-        if not field:
-            raise ValueError(f"{place}, row {number}: an empty field; leave such rows out.")
+        if not field or (_is_number(field) and not math.isfinite(float(field))):
+            found = repr(field) if field else "an empty field"
+            raise ValueError(f"{place}, row {number}: {found}; leave such rows out.")
     texts = [(number, field) for number, field in fields if not _is_number(field)]
     if not texts:
         return np.array([float(field) for _, field in fields])
@@ -146,7 +148,7 @@ def _is_number(field: str) -> bool:
 def _entropy(columns: list[np.ndarray]) -> Estimate | None:
     prepared = prepare_columns(columns)
     if prepared.labels.shape[1] and not prepared.values.shape[1]:
-        return plug_in(prepared.labels, prepared.labels)
+        return miller_madow(prepared.labels, prepared.labels)
     if prepared.tied or prepared.labels.shape[1] or not prepared.width:
         return None
     return nearest_neighbor_entropy(prepared.values, min(3, len(prepared.values) - 1))
