@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import tensorflow_probability as tfp
 
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import Joint
@@ -45,9 +46,8 @@ class GaussianJoint(Joint):
         if not names:
             return 0.0
         columns = [i for name in self.names if name in names for i in self._columns[name]]
-        covariance = self.covariance[np.ix_(columns, columns)]
-        log_det = np.linalg.slogdet(covariance)[1]
-        return float(0.5 * (len(columns) * np.log(2 * np.pi * np.e) + log_det))
+        root = np.linalg.cholesky(self.covariance[np.ix_(columns, columns)])
+        return float(tfp.distributions.MultivariateNormalTriL(scale_tril=root).entropy())
 
 
 def gaussian_channel(
@@ -106,4 +106,4 @@ def _covariance(matrix: np.ndarray, size: int, name: str) -> tuple[np.ndarray, b
             f"The {name} is no covariance: its correlations have the negative eigenvalue "
             f"{values[0]:.3g}."
         )
-    return (s + s.T) / 2, bool(values[0] <= size * np.finfo(float).eps * largest)
+    return (s + s.T) / 2, bool(values[0] <= size**2 * np.finfo(float).eps * largest)
