@@ -54,17 +54,33 @@ class AtomicBackup(keras.callbacks.Callback):
     Args:
         directory: of the folder `after_epoch_N`.
         callbacks: Keras callbacks whose state goes along: `EarlyStopping`, `ReduceLROnPlateau`,
-            `WeightAverage` and what else keeps its state in the attributes of `STATE` and lists of
-            arrays in those of `ARRAYS`.
+            `SwapEMAWeights`, `WeightAverage` and what else keeps its state in the attributes of
+            `STATE` and lists of arrays in those of `ARRAYS`.
+
+    Raises:
+        ValueError: a callback that has none of these attributes.
     """
 
-    STATE = ("best", "wait", "best_epoch", "stopped_epoch", "cooldown_counter")
+    STATE = (
+        "best",
+        "wait",
+        "best_epoch",
+        "stopped_epoch",
+        "cooldown_counter",
+        "_ema_weights_in_model",  # of SwapEMAWeights
+    )
     ARRAYS = ("best_weights", "averages")
 
     def __init__(self, directory: str | Path, callbacks: Sequence[keras.callbacks.Callback] = ()):
         super().__init__()
         self.directory = Path(directory)
         self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not vars(callback).keys() & {*self.STATE, *self.ARRAYS}:
+                raise ValueError(
+                    f"A backup knows of no state that {type(callback).__name__} has; give it to "
+                    "fit alone."
+                )
         self._restored: Path | None = None
 
     def restore(self, model: keras.Model) -> tuple[int, bool]:
@@ -154,9 +170,11 @@ class StopOnNonFinite(keras.callbacks.Callback):
             what = "a gradient, a penalty or the weighted sum"
         else:
             what = " and ".join(name for name in broken if name != "loss")
+        labels = "labels that are no class (from 0) and not -1, for " * ("classification" in broken)
         raise FloatingPointError(
             f"Training stopped at {where}: {what} is not finite. The model holds the weights from "
-            "before it. Look for NaN in the data, lower the learning rate, or raise min_stddev."
+            f"before it. Look for {labels}NaN in the data, lower the learning rate, or raise "
+            "min_stddev."
         )
 
 
@@ -196,6 +214,10 @@ class WeightAverage(keras.callbacks.Callback):
     Of both players and of the statistics of batch normalization, which Keras' own average leaves
     out. It begins as a plain mean, so that the first weights do not linger. Source of its use with
     GANs: Yazici et al., "The unusual effectiveness of averaging in GAN training", 2019.
+
+    Not beside `EarlyStopping(restore_best_weights=True)`: it chooses an epoch by the average's
+    figures and then puts that epoch's own weights back, without the average; `fit` of the models
+    here refuses the pair.
 
     Args:
         momentum: of a training step; 0.999 averages over about the last 1,000.
@@ -267,6 +289,9 @@ class Pictures(keras.callbacks.Callback):
         self.images = np.asarray(images, np.float32)
         self.every = every
         self.log_dir = log_dir
+
+    def on_train_begin(self, logs=None):
+        self.model.check_data(self.images)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:

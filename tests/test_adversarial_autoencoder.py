@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,6 +85,60 @@ def test_unlabeled_examples_have_no_part_in_the_cross_entropy(make_categorical, 
     assert np.all(gradient[5:] == 0)
     probabilities = tf.nn.softmax(parameters["logits"]).numpy()
     np.testing.assert_allclose(gradient[:5], (probabilities[:5] - np.eye(K)[1]) / 5, atol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("label", [K, -2])
+def test_a_label_that_is_no_class_ends_the_training(make_categorical, images, label, jit_compile):
+    model = make_categorical(classification_weight=1.0)
+    model.compile(model.optimizer, jit_compile=jit_compile)
+    with pytest.raises(FloatingPointError, match=r"classification is not finite.* no class"):
+        model.fit(images, np.full(40, label), verbose=0)
+
+
+def test_the_categorys_noise_is_seen_by_its_discriminator_alone(make_categorical, images):
+    with_noise, without = (
+        make_categorical(category_noise=noise).evaluate(images, verbose=0, return_dict=True)
+        for noise in (0.5, 0.0)
+    )
+    assert abs(with_noise["divergence_category"] - without["divergence_category"]) > 1e-4
+    assert with_noise["divergence_z"] == without["divergence_z"]
+
+
+def test_penalties_of_both_discriminators_count(make_categorical, images):
+    def discriminator(size, weight):
+        keras.utils.set_random_seed(size)
+        layers = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(weight))
+        return keras.Sequential([keras.Input((size,)), layers])
+
+    losses = []
+    for weight in (0.0, 3.0):
+        pair = {"category": discriminator(K, weight), "z": discriminator(D, weight)}
+        model = make_categorical(discriminator=pair)
+        logs = model.evaluate(images, batch_size=40, verbose=0, return_dict=True)
+        losses.append(logs["discriminator_loss"])
+    squares = sum(np.sum(network.get_weights()[0] ** 2) for network in pair.values())
+    assert losses[1] - losses[0] == pytest.approx(3 * squares, rel=1e-5)
+
+
+def test_the_slack_and_the_warm_up_of_the_consistency(make_categorical, images):
+    def terms(iterations=6, **kwargs):
+        model = make_categorical(
+            consistency_weight=5.0, consistency="adversarial", consistency_warmup_steps=6, **kwargs
+        )
+        model.optimizer.iterations.assign(iterations)
+        loss, own = model.encoder_terms(model.encoder(images), images, None, [0, 1], True)
+        return float(loss), float(own["consistency"])
+
+    loss, consistency = terms()
+    assert loss == pytest.approx(5 * consistency)
+    for iterations in (0, 3):
+        assert terms(iterations)[0] == pytest.approx(5 * consistency * iterations / 6)
+    mean = tf.reduce_mean(tf.nn.softmax(make_categorical().encoder(images)["logits"]), 0).numpy()
+    lack = math.log(K) + np.sum(mean * np.log(mean))
+    slack = lack / 2
+    assert consistency - terms(evenness_slack=slack)[1] == pytest.approx(slack, rel=1e-3)
+    assert consistency - terms(evenness_slack=9.0)[1] == pytest.approx(lack, rel=1e-3)
 
 
 def test_few_labels_name_the_categories(make_categorical):

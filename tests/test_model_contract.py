@@ -236,5 +236,7 @@ def test_mixed_precision_trains(any_model, images, policy, tmp_path):
     ).history
     assert all(np.isfinite(values).all() for values in history.values())
     assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
-    assert scaled == (policy == "mixed_float16")
+    for player in model.players():
+        optimizer = getattr(model, player.optimizer_name)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        assert scaled == (policy == "mixed_float16"), player.optimizer_name

@@ -65,6 +65,11 @@ def check_range(x: np.ndarray, what: str):
         )
 
 
+def _float32(parameter: tf.Tensor) -> tf.Tensor:
+    """A network under mixed precision may end in half of it, which sums over pixels cannot."""
+    return tf.cast(parameter, tf.float32)
+
+
 @register
 class Bernoulli(Spec):
     """Bernoulli pixels; the decoder returns {"logits"}.
@@ -93,10 +98,10 @@ class Bernoulli(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        return _pixels(tfd.Bernoulli(logits=parameters["logits"], dtype=tf.float32))
+        return _pixels(tfd.Bernoulli(logits=_float32(parameters["logits"]), dtype=tf.float32))
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return tf.sigmoid(parameters["logits"])
+        return tf.sigmoid(_float32(parameters["logits"]))
 
     def check(self, x: np.ndarray) -> None:
         check_range(x, "Bernoulli")
@@ -125,12 +130,12 @@ class ContinuousBernoulli(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        return _pixels(tfd.ContinuousBernoulli(logits=parameters["logits"]))
+        return _pixels(tfd.ContinuousBernoulli(logits=_float32(parameters["logits"])))
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         # TFP's mean uses atanh, which TFLite lacks. In terms of the logit l it is
         # 1/2 + coth(l/2)/2 - 1/l, with the series 1/2 + l/12 - l^3/720 where that cancels.
-        logits = parameters["logits"]
+        logits = _float32(parameters["logits"])
         small = tf.abs(logits) < 0.1
         safe = tf.where(small, tf.ones_like(logits), logits)
         closed = 0.5 + 0.5 / tf.tanh(safe / 2) - 1 / safe
@@ -162,11 +167,11 @@ class Gaussian(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        scale = parameters["scale"] if self.sigma is None else self.sigma
-        return _pixels(tfd.Normal(parameters["loc"], scale))
+        scale = _float32(parameters["scale"]) if self.sigma is None else self.sigma
+        return _pixels(tfd.Normal(_float32(parameters["loc"]), scale))
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return parameters["loc"]
+        return _float32(parameters["loc"])
 
     def check(self, x: np.ndarray) -> None:
         if not np.isfinite(x).all():

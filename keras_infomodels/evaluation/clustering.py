@@ -47,11 +47,13 @@ def clustering_error(
         confidence: for "most_confident": how surely each *naming* example belongs to its cluster.
 
     Source: Makhzani et al., "Adversarial autoencoders", 2015, section 6.
+
+    Raises:
+        ValueError: lengths that differ, none, negative numbers such as -1 for "unlabeled" or for
+            "noise", a matching of another name, or no confidence where it is needed.
     """
-    labels, clusters = np.asarray(labels, int), np.asarray(clusters, int)
-    named_labels, named_clusters = (labels, clusters) if naming is None else map(np.asarray, naming)
-    if len(labels) != len(clusters) or len(named_labels) != len(named_clusters):
-        raise ValueError("There is one cluster for each label.")
+    labels, clusters = _pairs(labels, clusters)
+    named_labels, named_clusters = (labels, clusters) if naming is None else _pairs(*naming)
     kinds = 1 + max(labels.max(), named_labels.max())
     heads = 1 + max(clusters.max(), named_clusters.max())
     if matching == "most_confident":
@@ -79,11 +81,27 @@ def contingency_table(
     Args:
         labels, clusters: (n,), integers from 0.
         heads, kinds: numbers of rows and columns; kinds is the largest label and 1 if None.
+
+    Raises:
+        ValueError: as `clustering_error`.
     """
-    labels = np.asarray(labels, int)
+    labels, clusters = _pairs(labels, clusters)
     counts = np.zeros((heads, labels.max() + 1 if kinds is None else kinds), int)
-    np.add.at(counts, (np.asarray(clusters, int), labels), 1)
+    np.add.at(counts, (clusters, labels), 1)
     return counts
+
+
+def _pairs(labels, clusters) -> tuple[np.ndarray, np.ndarray]:
+    labels, clusters = np.asarray(labels), np.asarray(clusters)
+    if labels.ndim != 1 or labels.shape != clusters.shape or not len(labels):
+        raise ValueError("There is one cluster for each label.")
+    for name, numbers in (("Labels", labels), ("Clusters", clusters)):
+        if numbers.dtype.kind not in "iu" or numbers.min() < 0:
+            raise ValueError(
+                f"{name} are integers from 0, got {numbers.dtype.name} from {numbers.min()}; leave "
+                "unlabeled examples and noise out."
+            )
+    return labels, clusters
 
 
 def _one_to_one(counts: np.ndarray) -> np.ndarray:

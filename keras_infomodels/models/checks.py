@@ -6,6 +6,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_infomodels.callbacks import WeightAverage
 from keras_infomodels.datasets.batches import check_images
 from keras_infomodels.distributions import CategoricalNormal, check_range, prior_distribution
 from keras_infomodels.divergences import Partwise
@@ -101,6 +102,16 @@ def check_objective(model):
                 'deterministic encoder lacks; take the MMD, or return "scale" too.'
             )
         model.divergence.check(prior, model.latent_dim)
+
+
+def check_callbacks(callbacks: list[keras.callbacks.Callback]):
+    """That the weights a training ends with are those that its figures chose."""
+    averages = any(isinstance(each, WeightAverage) for each in callbacks)
+    if averages and any(getattr(each, "restore_best_weights", False) for each in callbacks):
+        raise ValueError(
+            "EarlyStopping(restore_best_weights=True) would put back an epoch's own weights, which "
+            "WeightAverage has not averaged; leave one of the two out."
+        )
 
 
 def check_gan(model):

@@ -1,5 +1,6 @@
 """Labels of a few examples, -1 for the others."""
 
+import numpy as np
 import tensorflow as tf
 
 __all__ = ["classification_terms"]
@@ -8,11 +9,12 @@ __all__ = ["classification_terms"]
 def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
     """`classification` (the cross-entropy, nats) and `accuracy`, means over the labeled examples.
 
-    Both are 0 where a batch has none.
+    Both are 0 where a batch has none. A label that is no class makes `classification` NaN, which
+    ends the training.
 
     Args:
         logits: of the category, shape (batch, K).
-        labels: integers of shape (batch,) or (batch, 1), -1 for unlabeled.
+        labels: integers from 0 to K - 1 of shape (batch,) or (batch, 1), -1 for unlabeled.
     """
     if labels is None:
         raise ValueError(
@@ -24,10 +26,12 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
             "Turn one-hot labels into integers with an argmax."
         )
     labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
-    labeled = tf.cast(labels >= 0, tf.float32)
+    labeled = tf.cast(labels != -1, tf.float32)
     count = tf.maximum(tf.reduce_sum(labeled), 1)
     logits = tf.cast(logits, tf.float32)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
+    classes = tf.clip_by_value(labels, 0, logits.shape[-1] - 1)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
+    losses = tf.where((labels == classes) | (labels == -1), losses, np.nan)
     hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
     return {
         "classification": tf.reduce_sum(labeled * losses) / count,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
 from keras_infomodels.datasets.batches import epoch_variable, is_repeatable, order_of_epoch_0
+from keras_infomodels.models.checks import check_callbacks
 from keras_infomodels.models.gradients import gradient, sums_kept
 
 __all__ = ["LedgerModel", "Player"]
@@ -175,6 +176,7 @@ class LedgerModel(keras.Model):
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             own = [StopOnNonFinite()] + ([] if epoch_variable(x) is None else [FollowEpoch(x)])
             callbacks = [*own, *keras.tree.flatten(callbacks or [])]
+            check_callbacks(callbacks)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
@@ -300,7 +302,7 @@ class LedgerModel(keras.Model):
         """Adds the terms of a batch to the metrics and returns these."""
         for name, metric in self._metrics_by_name.items():
             if name in self.of_labeled:
-                count = tf.math.count_nonzero(labels >= 0)
+                count = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
             else:
                 count = tf.shape(x)[0]
             metric.update_state(terms[name], sample_weight=count)

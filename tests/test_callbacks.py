@@ -1,0 +1,90 @@
+"""What callbacks keep across a resume, and what they refuse at once."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_infomodels import datasets, models
+from keras_infomodels.callbacks import AtomicBackup, Pictures, StopOnNonFinite, WeightAverage
+
+
+def resumed_and_straight(make, images, tmp_path, epochs, broken_after):
+    """Two models: one broken off and resumed, one trained at a stretch.
+
+    `make` gives a compiled model and its callbacks.
+    """
+
+    def run(directory, *more):
+        model, callbacks = make()
+        backup = AtomicBackup(directory, callbacks)
+        first, _ = backup.restore(model)
+        model.fit(
+            datasets.from_arrays(images, batch_size=10),
+            validation_data=images,
+            initial_epoch=first,
+            epochs=epochs,
+            callbacks=[*callbacks, backup, *more],
+            verbose=0,
+        )
+        return model
+
+    class BreakOff(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch + 1 == broken_after:
+                raise KeyboardInterrupt
+
+    straight = run(tmp_path / "straight")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", BreakOff())
+    return run(tmp_path / "broken"), straight
+
+
+def test_weights_swapped_for_their_averages_resume(make_model, images, tmp_path):
+    def make():
+        model = make_model()
+        model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
+        return model, [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+
+    resumed, straight = resumed_and_straight(make, images, tmp_path, 3, 1)
+    for a, b in zip(resumed.get_weights(), straight.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_rest_of_a_rate_that_was_just_lowered_resumes(make_model, images, tmp_path):
+    """Halved after epoch 2, then two epochs of rest: without them it would be halved after 3."""
+
+    def make():
+        rate = keras.callbacks.ReduceLROnPlateau(
+            "val_loss", factor=0.5, patience=1, cooldown=2, min_delta=1e9
+        )
+        return make_model(), [rate]
+
+    resumed, straight = resumed_and_straight(make, images, tmp_path, 3, 2)
+    rates = [float(model.optimizer.learning_rate) for model in (resumed, straight)]
+    assert rates == [pytest.approx(0.5e-2)] * 2
+
+
+def test_a_backup_refuses_callbacks_that_it_cannot_bring_back(tmp_path):
+    with pytest.raises(ValueError, match="no state that StopOnNonFinite has"):
+        AtomicBackup(tmp_path, [StopOnNonFinite()])
+
+
+def test_an_average_and_the_best_epochs_own_weights_exclude_each_other(make_model, images):
+    best = keras.callbacks.EarlyStopping(restore_best_weights=True)
+    with pytest.raises(ValueError, match="has not averaged"):
+        make_model().fit(images, verbose=0, callbacks=[WeightAverage(), best])
+    stop = keras.callbacks.EarlyStopping(patience=3)
+    make_model().fit(
+        images, validation_data=images, verbose=0, callbacks=[WeightAverage(0.5), stop]
+    )
+
+
+def test_pictures_of_images_that_the_model_refuses_fail_before_training(
+    make_model, images, tmp_path
+):
+    model = make_model(models.VAE, likelihood="bernoulli")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="binary pixels"):
+        model.fit(np.round(images), verbose=0, callbacks=[Pictures(tmp_path, images)])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from keras_infomodels.evaluation import clustering_error, contingency_table
+
+
+@pytest.mark.parametrize(
+    ("labels", "clusters"),
+    [
+        ([0, 1, -1], [0, 1, 2]),
+        ([0, 1, 2], [0, 1, -1]),
+        ([0.0, 1.0], [0, 1]),
+        ([0, 1], [0]),
+        ([], []),
+        ([[0], [1]], [[0], [1]]),
+    ],
+)
+def test_numbers_that_are_no_kinds_are_refused(labels, clusters):
+    labels, clusters = np.array(labels), np.array(clusters)
+    for matching in ("one_to_one", "majority"):
+        with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
+            clustering_error(labels, clusters, matching)
+        with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
+            clustering_error([0, 1], [0, 1], matching, naming=(labels, clusters))
+    with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
+        contingency_table(labels, clusters, 3)
+
+
+def test_a_cluster_without_a_name_is_never_right():
+    # Cluster 2 has no naming example.
+    score = clustering_error([0, 1, 1], [0, 1, 2], "majority", naming=([0, 1], [0, 1]))
+    assert score.names.tolist() == [0, 1, -1]
+    assert score.error == pytest.approx(1 / 3)
