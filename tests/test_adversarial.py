@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels.distributions import StandardNormal
-from keras_infomodels.divergences import Adversarial, TotalCorrelation
+from keras_infomodels.distributions import CategoricalNormal, StandardNormal
+from keras_infomodels.divergences import Adversarial, Partwise, TotalCorrelation
 from keras_infomodels.networks import MLPDiscriminator
 
 tfd = tfp.distributions
@@ -67,6 +67,8 @@ def test_noise_blurs_both_distributions():
     assert estimates["log_ratio"].nats == pytest.approx(2, rel=0.02)
     loss = divergence(z, None, prior, tf.constant([3, 4]))
     assert float(loss) == pytest.approx(2, rel=0.02)
+    trained = divergence.discriminator_loss(z, prior, tf.constant([3, 4]))
+    assert float(trained) == pytest.approx(2 * np.log(2) - 2 * 0.3368, abs=0.01)
     with pytest.raises(ValueError, match="noise is a finite number of at least 0"):
         Adversarial(network, noise=-1.0)
 
@@ -136,8 +138,32 @@ def test_total_correlation_of_a_gaussian():
 
     divergence = trained(TotalCorrelation(MLPDiscriminator(2, widths=(64, 64))), draw, None)
     z = draw(tf.constant([9, 9]), 50_000)
-    surrogate = float(divergence(z, None, None, None))
-    assert surrogate == pytest.approx(-0.5 * np.log(1 - rho**2), abs=0.05)
+    truth = pytest.approx(-0.5 * np.log(1 - rho**2), abs=0.05)
+    assert float(divergence(z, None, None, None)) == truth
+    assert divergence.estimates(z, None, tf.constant([7, 8]))["log_ratio"].nats == truth
+
+
+def test_a_partwise_divergence_reads_each_part_by_its_own_discriminator():
+    prior = CategoricalNormal(3, 2).distribution()
+    parts = {
+        "category": Adversarial(MLPDiscriminator(3, widths=(8,)), noise=0.3),
+        "z": Adversarial(MLPDiscriminator(2, widths=(8,))),
+    }
+    z, seed = tf.random.stateless_normal((50, 5), [1, 2]), tf.constant([3, 4])
+    estimates = Partwise(**parts).estimates(z, prior, seed)
+    columns = {"category": z[:, :3], "z": z[:, 3:]}
+    expected = {
+        f"{quantity}_{name}": estimate
+        for (name, part), block in zip(parts.items(), prior.distributions, strict=True)
+        for quantity, estimate in part.estimates(columns[name], block, seed).items()
+    }
+    assert set(estimates) == {
+        "jensen_shannon_category",
+        "log_ratio_category",
+        "jensen_shannon_z",
+        "log_ratio_z",
+    }
+    assert estimates == expected
 
 
 def test_settings_that_make_no_sense_are_refused():

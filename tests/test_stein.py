@@ -6,22 +6,23 @@ from keras_infomodels.distributions import GaussianMixture, StandardNormal
 from keras_infomodels.divergences import MarginalKL, Stein
 
 D = 4
-L2 = float(D)  # the kernel's l^2
 
 
-def draws(n, mean=0.0, variance=1.0, seed=1):
-    return mean + np.sqrt(variance).astype("f") * tf.random.stateless_normal((n, D), [seed, 0])
+def draws(n, mean=0.0, variance=1.0, seed=1, d=D):
+    return mean + np.sqrt(variance).astype("f") * tf.random.stateless_normal((n, d), [seed, 0])
 
 
+# The kernel's l^2 is d, so that one dimension alone would not tell it from a constant.
+@pytest.mark.parametrize("d", [2, 9])
 @pytest.mark.parametrize(("mean", "variance"), [(0.7, 1.0), (0.0, 0.4), (0.0, 2.0), (0.0, 1.0)])
-def test_the_discrepancy_is_the_closed_form(mean, variance):
-    shifted = D * mean**2 * (1 + 2 / L2) ** (-D / 2)
-    a = 1 + 2 * variance / L2
-    scaled = (1 / variance - 1) ** 2 * (D * variance / 2) * (1 - 1 / a) * a ** (-D / 2)
+def test_the_discrepancy_is_the_closed_form(mean, variance, d):
+    shifted = d * mean**2 * (1 + 2 / d) ** (-d / 2)
+    a = 1 + 2 * variance / d
+    scaled = (1 / variance - 1) ** 2 * (d * variance / 2) * (1 - 1 / a) * a ** (-d / 2)
     # E_q of the Stein kernel for N(0, vI) has the score difference (1/v - 1) z.
-    prior = StandardNormal(D).distribution()
+    prior = StandardNormal(d).distribution()
     estimates = [
-        float(Stein().discrepancy(draws(400, mean, variance, seed), prior)) for seed in range(20)
+        float(Stein().discrepancy(draws(400, mean, variance, seed, d), prior)) for seed in range(20)
     ]
     expected = shifted if mean else scaled
     error = np.std(estimates, ddof=1) / np.sqrt(20)
@@ -30,14 +31,15 @@ def test_the_discrepancy_is_the_closed_form(mean, variance):
         assert error < 0.1 * expected
 
 
-def test_the_direction_is_the_closed_form():
+@pytest.mark.parametrize("d", [2, 9])
+def test_the_direction_is_the_closed_form(d):
     """phi(z) = -m E_q k(., z) for q = N(m, I), by Stein's identity."""
     m = 0.6
-    z = draws(5000, m)
-    phi = Stein().direction(z, StandardNormal(D).distribution()).numpy()[:200]
+    z = draws(5000, m, d=d)
+    phi = Stein().direction(z, StandardNormal(d).distribution()).numpy()[:200]
     squared = np.sum((z.numpy()[:200] - m) ** 2, axis=1)
-    expected = -m * (1 + 1 / L2) ** (-D / 2) * np.exp(-squared / (2 * (1 + L2)))
-    np.testing.assert_allclose(phi, np.tile(expected[:, None], D), atol=0.05)
+    expected = -m * (1 + 1 / d) ** (-d / 2) * np.exp(-squared / (2 * (1 + d)))
+    np.testing.assert_allclose(phi, np.tile(expected[:, None], d), atol=0.05)
 
 
 def test_the_gradient_is_the_direction_and_the_value_is_the_discrepancy():

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from scipy.special import roots_laguerre
 
 __all__ = [
     "KERNELS",
@@ -81,8 +80,10 @@ def gaussian_mixture(
     """A kernel of `KERNELS` as sum_i w_i exp(-a_i r^2): the weights w and the rates a.
 
     Exact for "gaussian" and "paper". The inverse multiquadric is an integral of Gaussians,
-    C / (C + r^2) = int e^-t exp(-t r^2 / C) dt, for which 48 Gauss-Laguerre nodes leave an error
-    below 1e-5 in expectations over N(0, I), d from 1 to 128.
+    C / (C + r^2) = int C e^-aC exp(-a r^2) da, here by the trapezoidal rule in log a: 48 rates for
+    its own scales together, 39 for a single one. Expectations over N(0, I) are off by less than
+    1e-6, their gradients by less than 0.1 %: d from 1 to 128, scales from .01 to 10, points up to
+    10 sqrt(d) from the origin.
     """
     if kernel == "paper":
         return np.ones(1), np.array([1 / dimension**2])
@@ -90,10 +91,13 @@ def gaussian_mixture(
         rates = 0.5 / (dimension * np.array(scales or (1.0,)))
         return np.full(len(rates), 1 / len(rates)), rates
     bandwidths = 2 * dimension * np.array(scales or _SCALES)
-    nodes, weights = roots_laguerre(48)
-    return np.tile(weights, len(bandwidths)) / len(bandwidths), np.concatenate(
-        [nodes / bandwidth for bandwidth in bandwidths]
-    )
+    # Gauss-Laguerre's smallest rates, .03 / C at 48 nodes, end the heavy tail, and every scale
+    # needs nodes of its own. Here the error is 5e-8 of the kernel at any distance, 2 |Gamma(1 +
+    # 2 pi i / step)|, and the ends leave out e^-20 and 1e-7.
+    step = 0.5
+    rates = np.exp(np.arange(np.log(1e-7 / max(bandwidths)), np.log(20 / min(bandwidths)), step))
+    densities = bandwidths * np.exp(-rates[:, None] * bandwidths)
+    return step * rates * densities.mean(axis=1), rates
 
 
 def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.Tensor:

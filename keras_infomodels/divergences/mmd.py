@@ -36,8 +36,8 @@ class MMD(Divergence):
     Args:
         kernel: "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2 d)),
             "gaussian_median" (exp(-r^2 / m), m the median of r^2 among both samples), "paper"
-            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels` or a sum of them, which trains
-            but cannot be saved.
+            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels` of batch shape () or a sum of
+            them, which trains but cannot be saved.
         estimator: "unbiased" leaves out the pairs (i, i) and may be negative; "biased" keeps them,
             which adds ((1 - E_q k) + (1 - E_p k)) / n; "semi_analytic" is unbiased and takes the
             two expectations over the prior N(0, I) from their closed forms instead of draws.
@@ -55,6 +55,11 @@ class MMD(Divergence):
             raise ValueError(
                 f"kernel is one of {', '.join(_NAMES)} or a kernel of tfp.math.psd_kernels; "
                 f"got {kernel!r}."
+            )
+        if not isinstance(kernel, str) and kernel.batch_shape != ():
+            raise ValueError(
+                f"The kernel {kernel.name!r} has the batch shape {kernel.batch_shape}: MMD takes "
+                "one kernel, so add kernels (k1 + k2) instead."
             )
         if estimator not in ("unbiased", "biased", "semi_analytic"):
             raise ValueError(
@@ -113,11 +118,11 @@ class MMD(Divergence):
         # E exp(-a r^2) = (1 + 2a)^(-d/2) exp(-a |x|^2 / (1 + 2a))
         d = z.shape[-1]
         weights, rates = gaussian_mixture(self.kernel, d, **self._scales())
-        rates, weights = tf.constant(rates, z.dtype), tf.constant(weights, z.dtype)
+        within_prior = np.sum(weights * (1 + 4 * rates) ** (-d / 2))
+        weights = tf.constant(weights * (1 + 2 * rates) ** (-d / 2), z.dtype)
+        rates = tf.constant(rates / (1 + 2 * rates), z.dtype)
         norms = tf.reduce_sum(z**2, axis=-1)[:, None]
-        with_prior = tf.exp(-norms * (rates / (1 + 2 * rates))) * (1 + 2 * rates) ** (-d / 2)
-        within_prior = tf.reduce_sum(weights * (1 + 4 * rates) ** (-d / 2))
-        cross = tf.reduce_mean(tf.linalg.matvec(with_prior, weights))
+        cross = tf.reduce_mean(tf.linalg.matvec(tf.exp(-norms * rates), weights))
         return self._within(self._gram(z, z), z) + within_prior - 2 * cross
 
     def _within(self, gram, x: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.divergences.adversarial import Adversarial
 from keras_infomodels.divergences.divergence import Divergence
+from keras_infomodels.information.estimate import Estimate
 
 __all__ = ["Partwise"]
 
@@ -71,6 +72,25 @@ class Partwise(Divergence):
             for _, part, columns, block in self._blocks(z, prior)
         ]
         return tf.add_n(losses)
+
+    def estimates(
+        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
+    ) -> dict[str, Estimate]:
+        """What each part's discriminator says as it stands, in nats, see `Adversarial.estimates`.
+
+        Args:
+            z: codes (n, d) that the discriminators were not trained on, the category first.
+            prior: p(category, z), of batch shape () and event shape (d,).
+            seed: integers (2,), of the draws from the prior.
+
+        Returns:
+            "jensen_shannon_category", "log_ratio_category", "jensen_shannon_z", "log_ratio_z".
+        """
+        return {
+            f"{quantity}_{name}": estimate
+            for name, part, columns, block in self._blocks(z, prior)
+            for quantity, estimate in part.estimates(columns, block, seed).items()
+        }
 
     def _blocks(self, z: tf.Tensor, prior: tfd.Distribution):
         blocks = prior.distributions
