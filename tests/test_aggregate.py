@@ -13,6 +13,7 @@ from keras_infomodels.information import (
     aggregated_mutual_information,
     dimension_wise_kl,
     fitted_marginal_bound,
+    marginal_kl,
     mixture_marginal_log_prob,
     mutual_information_bounds,
     total_correlation,
@@ -57,6 +58,22 @@ def test_one_example_has_no_dependence_and_no_other_to_leave_out():
         fitted_marginal_bound(*encodings(3, 2, 0.5))
     with pytest.raises(ValueError, match="at least 10 examples, got 9"):
         fitted_marginal_bound(*encodings(9, 2, 0.5), components=5)
+
+
+def test_a_deterministic_table_has_no_divergence_from_a_density():
+    """q(z) is N points: its KL from a density, and from its marginals' product, is infinite."""
+    z = encodings(50, 2, 0.5)[1]
+    for scale in (np.zeros((50, 2)), np.full((50, 2), 1e-13)):
+        for measure in (
+            total_correlation,
+            dimension_wise_kl,
+            lambda *table: marginal_kl(*table, StandardNormal(2).distribution()),
+        ):
+            with pytest.raises(ValueError, match=r"deterministic.*infinite"):
+                measure(z, z, scale)
+    # Which of the 50 it was is still what a code tells.
+    information = aggregated_mutual_information(z, z, np.zeros((50, 2)))
+    assert information.nats == pytest.approx(math.log(50))
 
 
 def test_standard_errors_are_the_spread_over_new_examples():

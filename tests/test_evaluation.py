@@ -2,19 +2,22 @@ import keras
 import numpy as np
 import oracles
 import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_infomodels import datasets, models
-from keras_infomodels.distributions import Gaussian
+from keras_infomodels.distributions import Gaussian, GaussianMixture
 from keras_infomodels.evaluation import clustering_error, latent_statistics, log_likelihood
 
+tfd = tfp.distributions
 rng = np.random.default_rng(0)
 D, K, SIGMA = 5, 2, 0.6
 W, C = rng.normal(size=(D, K)), rng.normal(size=D)
 X = (rng.normal(size=(60, D)) @ rng.normal(size=(D, D))).astype(np.float32)
 
 
-def linear_vae(posterior_scale=1.0):
+def linear_vae(posterior_scale=1.0, likelihood=None, **kwargs):
     """p(z) = N(0, I), p(x|z) = N(Wz + c, s^2 I), with the exact posterior times a scale."""
     m = W.T @ W + SIGMA**2 * np.eye(K)
     covariance = SIGMA**2 * np.linalg.inv(m)
@@ -29,7 +32,7 @@ def linear_vae(posterior_scale=1.0):
     loc.set_weights([a.T, -a @ C])
     scale.set_weights([np.zeros((D, K)), posterior_scale * np.sqrt(values)])
     mean.set_weights([w.T, C])
-    return models.VAE(encoder, decoder, likelihood=Gaussian(SIGMA))
+    return models.VAE(encoder, decoder, likelihood=likelihood or Gaussian(SIGMA), **kwargs)
 
 
 def exact():
@@ -61,26 +64,121 @@ def test_with_another_posterior_it_rises_to_the_truth():
 def test_a_broken_off_evaluation_goes_on(tmp_path):
     model, path = linear_vae(posterior_scale=1.6), tmp_path / "values.npz"
     whole = log_likelihood(model, X, samples=3, batch_size=8)
-    log_likelihood(model, X[:24], samples=3, batch_size=8, path=path)
-    kept = np.load(path)
-    np.savez(
-        path, values=kept["values"] - 100, key=kept["key"]
-    )  # to see that finished images are not evaluated again
+    log_likelihood(model, X[:28], samples=3, batch_size=8, path=path)
+    kept = dict(np.load(path))
+    # To see that the images of finished batches are not evaluated again; the last had 4 of 8.
+    np.savez(path, **kept | {"values": kept["values"] - 100})
     resumed = log_likelihood(model, X, samples=3, batch_size=8, path=path)
     assert resumed.nats == pytest.approx(whole.nats - 100 * 24 / 60, abs=1e-3)
     assert len(np.load(path)["values"]) == 60
+    # Fewer images than the file has leave it as it is.
+    log_likelihood(model, X[:10], samples=3, batch_size=8, path=path)
+    assert len(np.load(path)["values"]) == 60
 
 
-def test_values_of_another_model_or_setting_are_not_taken_for_its_own(tmp_path):
+def raw_prior(second):
+    """Two components, their means nested two distributions deep."""
+    means = np.array([[0, 0], [1, second]], np.float32)
+    components = tfd.MultivariateNormalDiag(means, np.ones((2, 2), np.float32))
+    return tfd.MixtureSameFamily(tfd.Categorical(tf.zeros(2)), components)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"posterior_scale": 1.6}),
+        ({}, {"samples": 3}),
+        ({}, {"seed": 1}),
+        ({}, {"batch_size": 20}),
+        ({}, {"likelihood": Gaussian(2 * SIGMA)}),
+        ({}, {"prior": GaussianMixture([[0.0, 0.0]], 1.0)}),
+        (
+            {"prior": GaussianMixture([[0.0, 0.0]], 1.0)},
+            {"prior": GaussianMixture([[0.0, 0.0]], 2.0)},
+        ),
+        ({"prior": raw_prior(1.0)}, {"prior": raw_prior(1.0001)}),
+        ({}, {"dtype": "mixed_bfloat16"}),
+    ],
+    ids=lambda settings: "-".join(settings) or "plain",
+)
+def test_values_of_another_model_or_setting_are_not_taken_for_its_own(first, second, tmp_path):
     path = tmp_path / "values.npz"
-    log_likelihood(linear_vae(), X, samples=2, path=path)
-    for model, settings in (
-        (linear_vae(posterior_scale=1.6), {"samples": 2}),
-        (linear_vae(), {"samples": 3}),
-        (linear_vae(), {"samples": 2, "seed": 1}),
+
+    def evaluate(settings):
+        own = {k: v for k, v in settings.items() if k in ("samples", "seed", "batch_size")}
+        model = linear_vae(**{k: v for k, v in settings.items() if k not in own})
+        return log_likelihood(model, X, path=path, **{"samples": 2, "batch_size": 30} | own)
+
+    assert evaluate(first) == evaluate(first)  # a model of its own each time
+    with pytest.raises(ValueError, match="of another model, or of other samples"):
+        evaluate(second)
+
+
+def test_values_of_other_images_are_not_taken_for_these(tmp_path):
+    model, path = linear_vae(), tmp_path / "values.npz"
+    first = log_likelihood(model, X, samples=2, batch_size=8, path=path)
+    before = path.read_bytes()
+    other = X.copy()
+    other[40, 2] += 1e-3
+    for images in (other, X[::-1], X + 1):
+        with pytest.raises(ValueError, match=r"other images.*remove it or take another path"):
+            log_likelihood(model, images, samples=2, batch_size=8, path=path)
+    assert path.read_bytes() == before
+    assert log_likelihood(model, X, samples=2, batch_size=8, path=path) == first
+
+
+def test_a_prior_that_holds_a_function_keeps_no_values(tmp_path):
+    # It holds one that splits the arguments of log_prob.
+    prior = tfd.TransformedDistribution(raw_prior(1.0), tfp.bijectors.Shift([1.0, 0.0]))
+    model = linear_vae(prior=prior)
+    assert np.isfinite(log_likelihood(model, X, samples=2).nats)
+    with pytest.raises(ValueError, match=r"holds a function.*path=None"):
+        log_likelihood(model, X, samples=2, path=tmp_path / "values.npz")
+
+
+def test_a_shuffled_dataset_repeats_and_goes_on(make_model, images, tmp_path):
+    model, path = make_model(models.VAE), tmp_path / "values.npz"
+    dataset = datasets.from_arrays(images, batch_size=10, seed=2)
+    first = log_likelihood(model, dataset, samples=2, path=path)
+    dataset.epoch.assign(7)
+    assert log_likelihood(model, dataset, samples=2) == first
+    assert log_likelihood(model, dataset, samples=2, path=path) == first
+    assert int(dataset.epoch) == 7
+
+
+def test_what_was_computed_is_said(make_model, images):
+    estimate = log_likelihood(make_model(models.VAE), images, samples=3)
+    assert estimate.kind == "lower bound"
+    assert estimate.method == "importance sampling, 3 samples"
+    assert estimate.note == "p(x|z) is Bernoulli(binarization='stochastic')"
+
+
+def test_data_that_the_model_cannot_explain_are_refused(make_model, images):
+    model = make_model(models.VAE, likelihood="bernoulli")
+    binary = (images > 0.5).astype(np.float32)
+    assert np.isfinite(log_likelihood(model, binary, samples=2).nats)
+    wrong = binary.copy()
+    wrong[35, 0, 0, 0] = np.nan
+    for data, message in (
+        (images, "needs binary pixels"),
+        (255 * binary, r"in \[0, 1\]"),
+        (wrong, "NaN"),
+        (binary[:0], "no images"),
+        (binary[..., 0], "channel axis"),
+        (list(binary), "an array, a tf.data.Dataset"),
     ):
-        with pytest.raises(ValueError, match="of another model, or of other samples"):
-            log_likelihood(model, X, path=path, **settings)
+        with pytest.raises(ValueError, match=message):
+            log_likelihood(model, data, samples=2)
+        if len(data) and isinstance(data, np.ndarray):
+            dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
+            with pytest.raises(ValueError, match=message):  # also where a late batch is wrong
+                log_likelihood(model, dataset, samples=2)
+    with pytest.raises(ValueError, match="no images"):
+        log_likelihood(model, tf.data.Dataset.from_tensor_slices(binary).batch(10).take(0))
+    for name in ("samples", "batch_size"):
+        for value in (0, 2.5):
+            with pytest.raises(ValueError, match=f"{name} is an integer of at least 1"):
+                log_likelihood(model, binary, **{name: value})
 
 
 def test_stochastic_binarization_is_one_draw_a_seed(make_model, images):
@@ -117,6 +215,13 @@ def test_latent_statistics_of_a_known_gaussian():
     assert result.active_units == 1
     with pytest.raises(ValueError, match="more than 2 draws"):
         latent_statistics(z[:2], loc[:2])
+
+
+def test_a_unit_is_active_whose_mean_varies_by_more_than_a_hundredth():
+    z = rng.normal(size=(1000, 4))
+    deviations = np.sqrt([0.009, 0.011, 0.09, 1.0])
+    loc = (z - z.mean(0)) / z.std(0) * deviations
+    assert latent_statistics(z, loc).active_units == 3
 
 
 def test_one_to_one_matching_is_hungarian():

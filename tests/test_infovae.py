@@ -96,15 +96,16 @@ def test_the_adversarys_ledger_is_its_losses(make_model, images):
         make_model(VAE).compile("adam", discriminator_optimizer="adam")
 
 
-def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model, images):
-    def deterministic(cls, **kwargs):
-        model = make_model(cls, **kwargs)
-        keras.utils.set_random_seed(0)
-        encoder = MLPEncoder(image_shape=(8, 8, 1), latent_dim=3, widths=(16,), min_stddev=None)
-        return cls(encoder, model.decoder, likelihood="bernoulli_threshold", **kwargs)
+def deterministic(make_model, cls, likelihood="bernoulli_threshold", **kwargs):
+    model = make_model(cls, **kwargs)
+    keras.utils.set_random_seed(0)
+    encoder = MLPEncoder(image_shape=(8, 8, 1), latent_dim=3, widths=(16,), min_stddev=None)
+    return cls(encoder, model.decoder, likelihood=likelihood, **kwargs)
 
+
+def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model, images):
     for cls in (AdversarialAutoencoder, MMDVAE):
-        model = deterministic(cls)
+        model = deterministic(make_model, cls)
         assert model.deterministic
         model.compile("adam")
         logs = model.fit(images, validation_data=images, verbose=0).history
@@ -112,14 +113,26 @@ def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model,
         assert np.isfinite([v for values in logs.values() for v in values]).all()
         information = model.mutual_information(images)
         assert (information.nats, information.kind) == (pytest.approx(np.log(40)), "exact")
+        assert "infinite for a continuous x" in information.note
         np.testing.assert_array_equal(
             model.reconstruct(images, sample=True), model.reconstruct(images)
         )
         assert not make_model(cls).deterministic
     with pytest.raises(ValueError, match="alpha=1"):
-        deterministic(VAE)
+        deterministic(make_model, VAE)
     with pytest.raises(ValueError, match="needs the density"):
-        deterministic(MMDVAE, divergence="marginal_kl")
+        deterministic(make_model, MMDVAE, divergence="marginal_kl")
+
+
+def test_draws_of_one_image_are_not_said_to_be_its_information_exactly(make_model, images):
+    copies = np.tile(images[:1], (40, 1, 1, 1))
+    threshold = deterministic(make_model, MMDVAE).mutual_information(copies)
+    assert (threshold.nats, threshold.kind) == (0, "exact")
+    model = deterministic(make_model, MMDVAE, "bernoulli_stochastic")
+    drawn = model.mutual_information(copies)
+    assert (drawn.nats, drawn.kind) == (pytest.approx(np.log(40)), "lower bound")
+    assert "infinite for a continuous x" in drawn.note
+    assert "random binarization" in drawn.note
 
 
 @pytest.mark.parametrize("prior", [GaussianMixture.ring(), SwissRoll()], ids=["mixture", "roll"])

@@ -26,6 +26,8 @@ __all__ = [
     "total_correlation",
 ]
 
+_FLOOR = 1e-12
+"""Of standard deviations, whose logarithms are taken."""
 _CELLS = 2**20
 """Entries of the largest intermediate matrix: 8 MB of float64."""
 
@@ -114,7 +116,7 @@ def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise ValueError(
             f"z, loc and scale have one shape (N, d), got {z.shape}, {loc.shape}, {scale.shape}."
         )
-    return z, loc, np.maximum(scale, 1e-12)
+    return z, loc, np.maximum(scale, _FLOOR)
 
 
 def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -130,7 +132,7 @@ class AggregatedPosterior:
 
     Args:
         z: one sample of each posterior, shape (N, d).
-        loc, scale: means and standard deviations, shape (N, d).
+        loc, scale: means and standard deviations, shape (N, d); below 1e-12 these count as 1e-12.
     """
 
     def __init__(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
@@ -175,17 +177,28 @@ class AggregatedPosterior:
 
     def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
         """`marginal_kl`."""
+        self._need_density()
         log_p = np.asarray(prior.log_prob(tf.cast(self.z, prior.dtype)), np.float64)
         return mean_estimate(self.log_prob - log_p, "upper bound")
 
     def total_correlation(self) -> Estimate:
         """`total_correlation`."""
+        self._need_density()
         return mean_estimate(self.log_prob - self.marginals.sum(axis=-1), "estimate")
 
     def dimension_wise_kl(self) -> list[Estimate]:
         """`dimension_wise_kl`."""
+        self._need_density()
         log_p = -0.5 * (self.z**2 + math.log(2 * math.pi))
         return [mean_estimate(terms, "estimate") for terms in (self.marginals - log_p).T]
+
+    def _need_density(self):
+        # The answer would be that of the floor: larger by d ln 10 for each digit it is lowered.
+        if (self.scale <= _FLOOR).all():
+            raise ValueError(
+                "The standard deviations are 0, those of a deterministic encoder: its q(z) has no "
+                "density, and this divergence is infinite."
+            )
 
 
 def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
@@ -290,6 +303,10 @@ def marginal_kl(
         z: one sample of each posterior, shape (N, d).
         loc, scale: means and standard deviations, shape (N, d).
         prior: p(z), batch shape ().
+
+    Raises:
+        ValueError: arrays of other shapes, or a scale of 0 everywhere: the divergence of a
+            deterministic encoder is infinite.
     """
     return AggregatedPosterior(z, loc, scale).marginal_kl(prior)
 
@@ -305,6 +322,10 @@ def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Esti
     Args:
         z: one sample of each posterior, shape (N, d).
         loc, scale: means and standard deviations, shape (N, d).
+
+    Raises:
+        ValueError: arrays of other shapes, or a scale of 0 everywhere: the divergence of a
+            deterministic encoder is infinite.
     """
     return AggregatedPosterior(z, loc, scale).total_correlation()
 
@@ -313,5 +334,9 @@ def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list
     """KL(q(z_j) || N(0, 1)) of each dimension over a table of N encodings, in nats.
 
     With the prior N(0, I) the rate is mutual information + total correlation + their sum.
+
+    Raises:
+        ValueError: arrays of other shapes, or a scale of 0 everywhere: the divergence of a
+            deterministic encoder is infinite.
     """
     return AggregatedPosterior(z, loc, scale).dimension_wise_kl()

@@ -1,6 +1,7 @@
 """InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -207,9 +208,11 @@ class InfoVAE(LedgerModel):
 
         Returns:
             A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
-            information for a continuous x; what is returned is that of the N examples, exactly:
-            ln N if their codes differ. With a category it is I_q(x;category) = H(mean q) - mean
-            H(q) of the N examples, exactly, and at most ln K.
+            information for a continuous x, as the `note` says; what is returned is that of the N
+            examples, exactly: ln N if their codes differ. Under `Bernoulli("stochastic")` x is one
+            binarized draw of each example, so that copies of an image differ too, and the kind is
+            a lower bound. With a category it is I_q(x;category) = H(mean q) - mean H(q) of the N
+            examples, exactly, and at most ln K.
 
         Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
         """
@@ -336,8 +339,15 @@ class InfoVAE(LedgerModel):
         if self.categorical:
             return category_information(loc[:, : self.prior.categories])
         if self.deterministic:
-            return discrete_entropy(loc)
+            return self._information_of_points(loc)
         return aggregated_mutual_information(z, loc, scale)
+
+    def _information_of_points(self, loc: np.ndarray) -> Estimate:
+        note = "a deterministic encoder: infinite for a continuous x, this is of N examples"
+        if getattr(self.likelihood, "binarization", None) != "stochastic":
+            return replace(discrete_entropy(loc), note=note)
+        note += " after random binarization, which makes copies of one image differ"
+        return replace(discrete_entropy(loc), kind="lower bound", note=note)
 
     def check_data(self, data):
         examples = check_images(data, self.data_shape, self.likelihood.check)
