@@ -44,32 +44,25 @@ def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tenso
         Shape (m,), float64.
     """
     z, loc, scale = (tf.cast(a, tf.float64) for a in (z, loc, scale))
-    return _log_mean_exp(_joint(z, *_coefficients(loc, scale)))
+    weights, constants = _coefficients(loc, scale)
+    joint = tf.matmul(tf.concat([z**2, z], axis=-1), weights, transpose_b=True) + constants
+    count = tf.cast(tf.shape(joint)[-1], joint.dtype)
+    return tf.reduce_logsumexp(joint, axis=-1) - tf.math.log(count)
 
 
 def _coefficients(loc: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """log N(z; loc_j, diag(scale_j^2)) is quadratic in z: its factors of [z^2, z], (N, 2d), and its
-    constants, (N,)."""
+    constants, (N,).
+
+    So all pairs take one matrix product, never an (m, N, d) tensor; in float64, as its terms cancel
+    where scales are small.
+    """
     precision = 1 / (scale * scale)
     weights = tf.concat([-0.5 * precision, loc * precision], axis=-1)
     constants = -0.5 * tf.reduce_sum(
         loc**2 * precision + 2 * tf.math.log(scale) + math.log(2 * math.pi), axis=-1
     )
     return weights, constants
-
-
-def _joint(z: tf.Tensor, weights: tf.Tensor, constants: tf.Tensor) -> tf.Tensor:
-    """log N(z_i; loc_j, diag(scale_j^2)), shape (m, N).
-
-    One matrix product, never an (m, N, d) tensor. float64, as its terms cancel where scales are
-    small.
-    """
-    return tf.matmul(tf.concat([z**2, z], axis=-1), weights, transpose_b=True) + constants
-
-
-def _log_mean_exp(joint: tf.Tensor) -> tf.Tensor:
-    count = tf.cast(tf.shape(joint)[-1], joint.dtype)
-    return tf.reduce_logsumexp(joint, axis=-1) - tf.math.log(count)
 
 
 def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
