@@ -78,11 +78,15 @@ def from_arrays(
             return x if labels is None else (x, tf.gather(labels, rows))
 
         starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
-        return starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+        return starts.map(batch, num_parallel_calls=2)
 
     dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    # There is nothing to tune, and `fit` of a repeated dataset would end only when the thread that
+    # tunes next wakes up, after as much as the time that training took.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    dataset = dataset.prefetch(2).with_options(options)
     dataset.epoch = epoch
     return dataset
 
