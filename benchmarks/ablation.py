@@ -23,6 +23,8 @@ WITHOUT = {
     "consistency on real images from the first step": {"consistency_warmup_epochs": 0},
     "real images moved affinely alone": {"consistency": "affine"},
     "continuous codes from 0 over two epochs": {"continuous_warmup_epochs": 2},
+    "alternating updates": {"update": "alternating"},
+    "bfloat16 and FusedAdam": {"dtype": "mixed_bfloat16"},
     "constant learning rates": {"schedule": "constant"},
     "with averaged weights": {"weight_average": 0.999},
     "with the best of three starts": {"starts": 3},

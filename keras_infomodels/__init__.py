@@ -34,6 +34,7 @@ _MODULES = (
     "information",
     "models",
     "networks",
+    "optimizers",
     "plots",
     "presets",
     "zoo",

@@ -1,8 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_infomodels import networks
+from keras_infomodels.networks.normalization import BatchNormalization
 
 ENCODERS = [networks.MLPEncoder, networks.ConvEncoder]
 DECODERS = [networks.MLPDecoder, networks.ConvDecoder]
@@ -81,3 +83,47 @@ def test_unknown_parameters_and_widths_are_refused():
         networks.MLPDecoder(parameters=("probs",))
     with pytest.raises(ValueError, match="filters"):
         networks.ConvEncoder(filters=())
+
+
+def normalized(cls, x, dtype, training=True, trainable=True):
+    """Outputs, gradients of x, gamma and beta, and averages of batch normalization."""
+    layer = cls(dtype=dtype)
+    layer.build(x.shape)
+    for value, weight in zip((1.5, -0.5, 0.3, 2.0), layer.weights, strict=True):
+        weight.assign(tf.fill(weight.shape, value))
+    layer.trainable = trainable
+    watched = [tf.constant(x), layer.gamma.value, layer.beta.value]
+
+    @tf.function
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=training)
+            loss = tf.reduce_sum(
+                tf.sin(tf.range(1.0, x.shape[-1] + 1)) * tf.cast(outputs, "float32") ** 3
+            )
+        return outputs, *tape.gradient(loss, [x, *watched[1:]])
+
+    results = run(watched[0])
+    kernels = {node.op for node in run.get_concrete_function(watched[0]).graph.as_graph_def().node}
+    return kernels, [np.array(tf.cast(v, tf.float32)) for v in (*results, *layer.weights[2:])]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 2, 5), (16, 5)])
+@pytest.mark.parametrize(("training", "trainable"), [(True, True), (True, False), (False, True)])
+def test_batch_normalization_in_bfloat16_is_that_of_keras(shape, training, trainable):
+    x = np.random.default_rng(0).normal(0.4, 1.3, size=shape).astype(np.float32)
+    x = np.array(tf.cast(tf.cast(x, tf.bfloat16), tf.float32))
+    keras_layer = keras.layers.BatchNormalization
+    _, exact = normalized(keras_layer, x, "float32", training, trainable)
+    kernels, ours = normalized(BatchNormalization, x, "mixed_bfloat16", training, trainable)
+    assert ("FusedBatchNormV3" in kernels) == (len(shape) == 4 and training and trainable)
+    *activations, mean, variance = zip(ours, exact, strict=True)
+    for own, other in activations:
+        np.testing.assert_allclose(own, other, atol=0.02 * np.abs(other).max())
+    # The averages stay float32 and without Bessel's correction, as Keras has them.
+    for own, other in (mean, variance):
+        np.testing.assert_allclose(own, other, rtol=1e-5)
+    _, float32 = normalized(BatchNormalization, x, "float32", training, trainable)
+    for own, other in zip(float32, exact, strict=True):
+        np.testing.assert_array_equal(own, other)

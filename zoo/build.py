@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels import datasets, distributions, divergences, models, networks
+from keras_infomodels.optimizers import FusedAdam
 from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["PRIORS", "build_model", "load_split", "resolve_splits"]
@@ -166,7 +167,8 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
             rate = keras.optimizers.schedules.CosineDecay(
                 rate, steps - half, warmup_target=rate, warmup_steps=half
             )
-        return keras.optimizers.Adam(rate, beta_1=recipe.beta_1)
+        kind = keras.optimizers.Adam if recipe.dtype is None else FusedAdam
+        return kind(rate, beta_1=recipe.beta_1)
 
     adversary = None
     if len(model.players()) > 1:

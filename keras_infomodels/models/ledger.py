@@ -290,7 +290,8 @@ class LedgerModel(keras.Model):
     def _are_finite(gradients, optimizers) -> tf.Tensor:
         checked = []
         for own, optimizer in zip(gradients, optimizers, strict=True):
-            finite = [tf.reduce_all(tf.math.is_finite(g)) for g in own if g is not None]
+            # A sum is finite where all of it is, and takes one pass.
+            finite = [tf.math.is_finite(tf.reduce_sum(g)) for g in own if g is not None]
             if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
                 # Scaled gradients overflow now and then, and this optimizer then lowers its scale.
                 checked.append(tf.reduce_all(finite) | (optimizer.dynamic_scale > 1.0))

@@ -6,6 +6,7 @@ import keras
 
 from keras_infomodels.networks.heads import check_shape, check_widths
 from keras_infomodels.networks.network import Network
+from keras_infomodels.networks.normalization import BatchNormalization
 
 __all__ = ["ConvClassifier"]
 
@@ -40,7 +41,7 @@ class ConvClassifier(Network):
         dtype = keras.dtype_policies.get(dtype).name
 
         def normalize(x, name):
-            x = keras.layers.BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+            x = BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
             return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
         inputs = x = keras.Input(image_shape, name="image")

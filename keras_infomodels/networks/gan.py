@@ -7,6 +7,7 @@ import keras
 
 from keras_infomodels.networks.heads import check_shape, check_widths, crop
 from keras_infomodels.networks.network import Network
+from keras_infomodels.networks.normalization import BatchNormalization
 
 __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
@@ -42,7 +43,7 @@ class ConvGenerator(Network):
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
 
         def normalize(x, name):
-            x = keras.layers.BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+            x = BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
             return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
         def double(count, name, dtype):
@@ -112,7 +113,7 @@ class ConvDiscriminator(Network):
 
         def activate(x, name, normalized):
             if normalized:
-                x = keras.layers.BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
+                x = BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
             return keras.layers.LeakyReLU(0.1, dtype=dtype, name=f"{name}_relu")(x)
 
         inputs = x = keras.Input(image_shape, name="image")
@@ -166,7 +167,7 @@ class RecognitionHead(Network):
         batch = normalization == "batch"
         x = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")(inputs)
         if batch:
-            x = keras.layers.BatchNormalization(dtype=dtype, name="hidden_norm")(x)
+            x = BatchNormalization(dtype=dtype, name="hidden_norm")(x)
         x = keras.layers.LeakyReLU(0.1, dtype=dtype, name="hidden_relu")(x)
         outputs = {
             name: keras.layers.Dense(size, dtype="float32", name=name)(x)

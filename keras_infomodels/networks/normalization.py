@@ -1,0 +1,32 @@
+"""Batch normalization of images in bfloat16."""
+
+import keras
+import tensorflow as tf
+
+__all__ = ["BatchNormalization"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, which trains on images in bfloat16 by TensorFlow's one kernel.
+
+    The statistics are float32 in both; Keras' layer also holds the images in float32, in a dozen
+    passes over them. Of all other data, and outside of training, it is Keras' layer.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        images = len(inputs.shape) == 4 and self.compute_dtype == "bfloat16"
+        if not (images and training and self.trainable) or mask is not None:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            tf.convert_to_tensor(self.gamma),
+            tf.convert_to_tensor(self.beta),
+            epsilon=self.epsilon,
+            is_training=True,
+        )[:3]
+        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
+        biased = variance * (count - 1) / count  # as Keras keeps it
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, biased)):
+            average.assign(average * self.momentum + value * (1 - self.momentum))
+        return outputs
