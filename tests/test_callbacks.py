@@ -50,6 +50,36 @@ def test_weights_swapped_for_their_averages_resume(make_model, images, tmp_path)
         np.testing.assert_array_equal(a, b)
 
 
+def test_validation_is_of_the_average_and_training_goes_on_from_the_weights(make_model, images):
+    model = make_model()
+    model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
+    kernel = model.encoder.get_layer("loc").kernel
+    own, served = [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            own.append(np.array(kernel))
+
+        def on_test_begin(self, logs=None):
+            served.append(np.array(kernel))
+
+    callbacks = [keras.callbacks.SwapEMAWeights(), Watch()]
+    model.fit(
+        images, batch_size=10, epochs=2, validation_data=images, callbacks=callbacks, verbose=0
+    )
+    plain = make_model()
+    plain.fit(images, batch_size=10, epochs=2, verbose=0)
+    other = plain.encoder.get_layer("loc").kernel
+    np.testing.assert_allclose(own[-1], other, rtol=1e-4, atol=1e-6)
+    average = own[0]
+    for step, weights in enumerate(own[1:], start=2):
+        average = 0.5 * average + 0.5 * weights
+        if step in (4, 8):
+            np.testing.assert_allclose(served[step // 4 - 1], average, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(kernel, average, rtol=1e-4, atol=1e-6)
+    assert np.abs(average - own[-1]).max() > 1e-3
+
+
 def test_the_rest_of_a_rate_that_was_just_lowered_resumes(make_model, images, tmp_path):
     """Halved after epoch 2, then two epochs of rest: without them it would be halved after 3."""
 

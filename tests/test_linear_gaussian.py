@@ -75,10 +75,17 @@ def test_train_and_test_steps_give_the_closed_forms(data, alpha, lambda_):
         loss = ledger["reconstruction"] + (1 - alpha) * ledger["rate"]
         loss += (alpha + lambda_ - 1) * ledger["divergence"]
         assert ledger["loss"] == pytest.approx(loss, rel=1e-5)
-    # q(z) from 10,000 of the examples; KL(q(z) || p(z)) is what the rate has above it.
-    information = model.mutual_information(data, batch_size=1000)
+
+
+def test_elbo_plus_information_is_reconstruction_minus_the_kl_of_the_marginal(data):
+    expected = oracles.linear_gaussian(**CASE)
+    model = linear_model(0.0, 1.0)
+    logs = model.evaluate(data, batch_size=500, verbose=0, return_dict=True)
+    elbo = -logs["loss"]
+    information = model.mutual_information(data, batch_size=1000)  # q(z) of 10,000 examples
     assert information.nats == pytest.approx(expected["mutual_information"], abs=0.05)
-    assert logs["rate"] - information.nats == pytest.approx(expected["marginal_kl"], abs=0.05)
+    right = -logs["reconstruction"] - expected["marginal_kl"]
+    assert elbo + information.nats == pytest.approx(right, abs=0.05)
 
 
 class _GaussianKL(divergences.MMD):

@@ -178,9 +178,10 @@ main(["train", *sys.argv[3:], "--out", sys.argv[1]])
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_again_and_again_ends_on_the_same_bits(tmp_path):
+@pytest.mark.parametrize("model", ["beta_vae", "aae"])
+def test_a_run_that_is_killed_again_and_again_ends_on_the_same_bits(tmp_path, model):
     """By SIGKILL at ten accesses to history and backups, most of them while saving."""
-    settings = ["beta_vae", "--dataset", "fashion_mnist_mini", "--epochs", "8"]
+    settings = [model, "--dataset", "fashion_mnist_mini", "--epochs", "8"]
     settings += ["--schedule", "plateau", "--patience", "7", "--batch-size", "500"]
 
     def run(out, last, *words):
