@@ -145,12 +145,10 @@ def main():
 
     import tensorflow as tf
 
+    from keras_infomodels.datasets.batches import untuned
+
     images = np.random.default_rng(0).uniform(size=(BATCH, 28, 28, 1)).astype(np.float32)
-    # With tf.data's autotuning on, `fit` of an endless dataset ends only when a thread wakes up
-    # that sleeps for .01, .02, ..., .64, 1.28, ... s: figures would be up to twice too high.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    dataset = tf.data.Dataset.from_tensors(images).repeat().with_options(options)
+    dataset = untuned(tf.data.Dataset.from_tensors(images).repeat())
     models = {name: make() for name, make in WAYS.items()}
     for model in models.values():
         model.fit(dataset, steps_per_epoch=10, shuffle=False, verbose=0)

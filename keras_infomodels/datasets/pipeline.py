@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.batches import untuned
+
 __all__ = ["from_arrays", "keep_labels"]
 
 
@@ -82,11 +84,7 @@ def from_arrays(
 
     dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    # There is nothing to tune, and `fit` of a repeated dataset would end only when the thread that
-    # tunes next wakes up, after as much as the time that training took.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    dataset = dataset.prefetch(2).with_options(options)
+    dataset = untuned(dataset.prefetch(2))
     dataset.epoch = epoch
     return dataset
 

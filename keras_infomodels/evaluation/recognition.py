@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.batches import untuned
 from keras_infomodels.distributions import Latents
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
@@ -78,7 +79,7 @@ def fit_posterior(
         loss={name: _surprise(code) for name, code in prior.codes.items()},
         steps_per_execution=min(10, each),
     )
-    draws = tf.data.Dataset.range(10 * each).map(lambda i: draw(0, i))
+    draws = untuned(tf.data.Dataset.range(10 * each).map(lambda i: draw(0, i)))
     losses = network.fit(
         draws, epochs=10, steps_per_epoch=each, shuffle=False, verbose=verbose
     ).history

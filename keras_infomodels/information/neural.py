@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.batches import untuned
 from keras_infomodels.information import bounds
 from keras_infomodels.information.copula import GaussianRatio, NormalScores
 from keras_infomodels.information.critics import SeparableCritic
@@ -204,7 +205,7 @@ def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
         ),
     )
     history = model.fit(
-        batches.prefetch(2),
+        untuned(batches.prefetch(2)),
         epochs=epochs,
         steps_per_epoch=calls,
         shuffle=False,
