@@ -377,3 +377,10 @@ def test_prepare_takes_canonical_files_and_knows_what_is_at_hand(raw_mnist, tmp_
     assert datasets.split_names("mnist") == ["train", "test"]
     with pytest.raises(ValueError, match="at hand already"):
         datasets.prepare("fashion_mnist_mini")
+
+
+def test_nothing_is_tuned_so_that_fits_of_repeated_data_end_at_once():
+    """tf.data's thread, which `fit` waits for, wakes up after as long as it has run."""
+    dataset = datasets.from_arrays(np.zeros((8, 2, 2, 1), np.uint8), batch_size=2)
+    assert dataset.options().autotune.enabled is False
+    assert dataset.repeat().options().autotune.enabled is False

@@ -58,10 +58,10 @@ class Shift(keras.layers.Layer):
         return z + self.moved
 
 
-def two_gaussians(layers, **kwargs):
+def two_gaussians(make_layers, **kwargs):
     keras.utils.set_random_seed(0)
     generator = keras.Sequential([keras.Input((1,)), Shift()])
-    discriminator = keras.Sequential([keras.Input((1,)), *layers])
+    discriminator = keras.Sequential([keras.Input((1,)), *make_layers()])
     model = GAN(generator, discriminator, 1, **kwargs)
     model.compile("sgd", keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 300)))
     return model
@@ -69,11 +69,11 @@ def two_gaussians(layers, **kwargs):
 
 @pytest.mark.parametrize("name", [name for name in CLOSED_FORMS if name != "hinge"])
 def test_a_trained_discriminator_reaches_the_divergence(name):
-    layers, mean, loss = [keras.layers.Dense(1)], MEAN, CLOSED_FORMS[name][1]
+    before, mean, loss = [], MEAN, CLOSED_FORMS[name][1]
     if name == "pearson":  # the others' best T is linear in x, this one in p/q
         mean, loss = 0.5, 1 - math.exp(0.25)
-        layers = [keras.layers.Lambda(lambda x: tf.exp(mean * x - mean**2 / 2)), *layers]
-    model = two_gaussians(layers, objective=name)
+        before = [keras.layers.Lambda(lambda x: tf.exp(mean * x - mean**2 / 2))]
+    model = two_gaussians(lambda: [*before, keras.layers.Dense(1)], objective=name)
     data = np.random.default_rng(0).normal(mean, 1, (30_000, 1)).astype(np.float32)
     model.fit(data, batch_size=500, epochs=5, verbose=0)
     logs = model.evaluate(data, batch_size=30_000, verbose=0, return_dict=True)
@@ -83,7 +83,9 @@ def test_a_trained_discriminator_reaches_the_divergence(name):
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0, 4.0])
 def test_wasserstein_gap_with_its_penalty(shift):
     """The gap is D (1 + D / (2 mu)); over the mean gradient norm it is the distance D."""
-    model = two_gaussians([keras.layers.Dense(1)], objective="wasserstein", gradient_penalty=10.0)
+    model = two_gaussians(
+        lambda: [keras.layers.Dense(1)], objective="wasserstein", gradient_penalty=10.0
+    )
     data = np.random.default_rng(0).normal(shift, 1, (20_000, 1)).astype(np.float32)
     model.fit(data, batch_size=500, epochs=8, verbose=0)
     logs = model.evaluate(data, batch_size=20_000, verbose=0, return_dict=True)
@@ -216,7 +218,7 @@ def test_alternating_updates_see_the_new_discriminator():
     ],
 )
 def test_a_discriminator_that_is_always_right_stops_training(settings):
-    model = two_gaussians([keras.layers.Dense(1)], **settings)
+    model = two_gaussians(lambda: [keras.layers.Dense(1)], **settings)
     model.compile("sgd", keras.optimizers.Adam(0.1))
     far = np.full((1000, 1), 60.0, np.float32)
     with pytest.raises(FloatingPointError, match="learns nothing"):

@@ -158,7 +158,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     make = {"gan": _gan, "infogan": _gan, "classifier": _classifier}.get(recipe.model, _autoencoder)
     model = make(recipe, image_shape, steps)
 
-    def adam(rate):
+    def adam(rate, steps):
         if recipe.schedule == "cosine":
             rate = keras.optimizers.schedules.CosineDecay(rate, steps)
         if recipe.schedule == "late_cosine":
@@ -172,11 +172,12 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
 
     adversary = None
     if len(model.players()) > 1:
-        adversary = adam(recipe.discriminator_learning_rate)
+        moves = recipe.discriminator_steps or 1
+        adversary = adam(recipe.discriminator_learning_rate, moves * steps)
     # Keras' own work between steps costs about a third of a step of these networks; with fewer
     # steps in an epoch its progress bar would count to ten of them.
     together = max(1, min(10, steps // recipe.epochs))
-    model.compile(adam(recipe.learning_rate), adversary, steps_per_execution=together)
+    model.compile(adam(recipe.learning_rate, steps), adversary, steps_per_execution=together)
     return model
 
 

@@ -27,7 +27,7 @@ def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Re
             schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000, ...
         data_dir: see `datasets.load`.
         table: a JSON file of every start's seed and score, H(mean Q) - mean H(Q) in nats of the
-            validation images.
+            validation images; 0 of a start that stopped with an error.
     """
     if recipe.starts == 1:
         return recipe
@@ -48,7 +48,11 @@ def _score(recipe: Recipe, data_dir) -> float:
     training = load_split(recipe, recipe.train_split, data_dir)
     image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
     model = build_model(recipe, image_shape, recipe.epochs * len(training))
-    model.fit(training, epochs=recipe.start_epochs)
+    try:
+        model.fit(training, epochs=recipe.start_epochs)
+    except FloatingPointError as error:  # it diverged, or its discriminator is always right
+        print(error)
+        return 0.0
     validation = load_split(recipe, recipe.validation_split, data_dir)
     logs = model.evaluate(validation, return_dict=True, verbose=0)
     return logs[f"information_real_{model.categories[0].name}"]

@@ -310,6 +310,8 @@ class Latents:
             raise ValueError(f"The codes are {', '.join(self.codes) or 'none'}; got {name!r}.")
         prior = self.codes[name].prior
         values = np.asarray(value)
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"{name} is a number or {n} of them, got {value!r}.")
         if values.shape not in ((), (n,)):
             raise ValueError(f"{name} is one value or {n} of them, got shape {values.shape}.")
         values = np.broadcast_to(values, (n,))

@@ -54,13 +54,13 @@ def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
 
 
 def check_range(x: np.ndarray, what: str):
-    """Raises ValueError for pixels outside [0, 1], which `what` likelihood needs."""
+    """Raises ValueError for pixels outside [0, 1], which `what` needs."""
     if not np.isfinite(x).all():
         raise ValueError("The images hold NaN or infinite pixels; remove those images first.")
     low, high = float(x.min()), float(x.max())
     if low < 0 or high > 1:
         raise ValueError(
-            f"A {what} likelihood explains pixels in [0, 1], got values from {low:g} to {high:g}. "
+            f"A {what} takes pixels in [0, 1], got values from {low:g} to {high:g}. "
             "Scale the images first, for example x / 255 for bytes or (x + 1) / 2 for [-1, 1]."
         )
 
@@ -104,7 +104,7 @@ class Bernoulli(Spec):
         return tf.sigmoid(_float32(parameters["logits"]))
 
     def check(self, x: np.ndarray) -> None:
-        check_range(x, "Bernoulli")
+        check_range(x, "Bernoulli likelihood")
         if self.binarization is None and not np.isin(x, (0, 1)).all():
             raise ValueError(
                 "A Bernoulli likelihood needs binary pixels, got grey ones. Choose how to make "
@@ -142,7 +142,7 @@ class ContinuousBernoulli(Spec):
         return tf.where(small, 0.5 + logits / 12 - logits**3 / 720, closed)
 
     def check(self, x: np.ndarray) -> None:
-        check_range(x, "continuous Bernoulli")
+        check_range(x, "continuous Bernoulli likelihood")
 
     def get_config(self) -> dict:
         return {}

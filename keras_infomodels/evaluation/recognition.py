@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_infomodels.datasets.batches import untuned
 from keras_infomodels.distributions import Latents
 from keras_infomodels.information import Estimate, mean_estimate
+from keras_infomodels.models.checks import check_recognition
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
 from keras_infomodels.seeds import fold_seed
 from keras_infomodels.spec import whole
@@ -56,12 +57,13 @@ def fit_posterior(
         bound of each epoch's draws, and a note says where it rose after the first half of them.
 
     Raises:
-        ValueError: the prior has no code, or steps is no integer above 0.
+        ValueError: the prior has no code, the network has not its numbers, or steps or held_out is
+            no integer above 0.
     """
     if not prior.codes:
         raise ValueError("There is no code to infer: the prior is noise alone.")
 
-    each = -(-whole("steps", steps, 1) // 10)
+    each, held_out = -(-whole("steps", steps, 1) // 10), whole("held_out", held_out, 1)
 
     @tf.function
     def draw(stream, index):
@@ -73,6 +75,7 @@ def fit_posterior(
     if network is None:
         keras.utils.set_random_seed(seed)
         network = _network(tuple(images.shape[1:]), prior)
+    check_recognition(network, tuple(images.shape[1:]), list(prior.codes.values()))
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, 10 * each)
     network.compile(
         keras.optimizers.Adam(rate),

@@ -2,13 +2,19 @@
 
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
 from keras_infomodels.callbacks import WeightAverage
 from keras_infomodels.datasets.batches import check_images
-from keras_infomodels.distributions import CategoricalNormal, check_range, prior_distribution
+from keras_infomodels.distributions import (
+    CategoricalNormal,
+    Code,
+    check_range,
+    prior_distribution,
+)
 from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.networks import Network
@@ -20,8 +26,23 @@ __all__ = [
     "check_networks",
     "check_objective",
     "check_pixels",
+    "check_recognition",
     "check_weights",
 ]
+
+
+def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Sequence[Code]):
+    """That Q's network, of inputs (batch, *shape), gives each code as many numbers as it needs."""
+    outputs = network.compute_output_spec(keras.KerasTensor((2, *shape)))
+    outputs = outputs if isinstance(outputs, Mapping) else {}
+    for code in codes:
+        found = tuple(outputs[code.name].shape) if code.name in outputs else None
+        if found != (2, code.parameters):
+            got = "none" if found is None else f"{found[1:]} an example"
+            raise ValueError(
+                f"Q's network returns a dict with {code.parameters} numbers {code.name!r} an "
+                f"example (Code.parameters); got {got}."
+            )
 
 
 def check_weights(alpha: float, lambda_: float):

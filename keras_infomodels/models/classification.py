@@ -20,18 +20,20 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
         raise ValueError(
             "A model with a classification_weight takes pairs (x, y), y = -1 for unlabeled."
         )
-    if len(labels.shape) > 1 and labels.shape[-1] != 1:
+    if labels.shape.rank is not None and labels.shape.rank > 1 and labels.shape[-1] != 1:
         raise ValueError(
             f"Labels are integers of shape (batch,), -1 for unlabeled; got {labels.shape}. "
             "Turn one-hot labels into integers with an argmax."
         )
-    labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
+    given = tf.reshape(labels, [-1])
+    labels = tf.cast(given, tf.int32)
     labeled = tf.cast(labels != -1, tf.float32)
     count = tf.maximum(tf.reduce_sum(labeled), 1)
     logits = tf.cast(logits, tf.float32)
     classes = tf.clip_by_value(labels, 0, logits.shape[-1] - 1)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
-    losses = tf.where((labels == classes) | (labels == -1), losses, np.nan)
+    known = (tf.cast(labels, given.dtype) == given) & ((labels == classes) | (labels == -1))
+    losses = tf.where(known, losses, np.nan)
     hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
     return {
         "classification": tf.reduce_sum(labeled * losses) / count,

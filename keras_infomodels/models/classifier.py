@@ -94,7 +94,7 @@ class Classifier(LedgerModel):
         return {"loss": loss, "accuracy": terms["accuracy"]}
 
     def check_data(self, data):
-        check_pixels(data, self.data_shape, self.network, "network of this library with a")
+        check_pixels(data, self.data_shape, self.network, "network of this library")
 
     def get_config(self) -> dict:
         return {

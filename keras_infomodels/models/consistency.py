@@ -66,7 +66,7 @@ def adversarial_shift(
     by Hu et al., 2017.
 
     Args:
-        images: (batch, height, width, channels).
+        images: (batch, height, width, channels), or data of any shape.
         logits: classify(images), shape (batch, K).
         classify: from images to logits.
         seed: int32 of shape (2,).
@@ -132,4 +132,4 @@ def _divergence(logits: tf.Tensor, moved_logits: tf.Tensor) -> tf.Tensor:
 
 def _unit(x: tf.Tensor) -> tf.Tensor:
     norm = tf.norm(tf.reshape(x, (tf.shape(x)[0], -1)), axis=1)
-    return x / tf.reshape(norm + 1e-12, (-1, 1, 1, 1))
+    return x / tf.reshape(norm + 1e-12, [-1] + [1] * (len(x.shape) - 1))

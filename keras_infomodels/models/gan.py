@@ -109,6 +109,7 @@ class GAN(LedgerModel):
         Returns:
             Shape (n, *data_shape).
         """
+        n = whole("n", n, 1)
         parts = self.latents.sample(n, self.drawing_seed(seed))
         for name, value in (codes or {}).items():
             parts[name] = self.latents.code_values(name, value, n)
@@ -150,7 +151,7 @@ class GAN(LedgerModel):
         for step in range(self.discriminator_steps):
             own = fold_in(seed, seeds.TURN + step)
             first = self.turn([judging], self._judges_terms, x, labels, own, earlier)
-            earlier = (first["loss"],)
+            earlier += (first["loss"],)
         second = self.turn([generating], self._generators_terms, x, labels, seed, earlier)
         terms = first | second | {"loss": first["loss"] + second["loss"]}
         return self.log(terms, x, labels)
@@ -191,15 +192,17 @@ class GAN(LedgerModel):
         return self.latents.sample(n, seed)
 
     def judge(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """The discriminator's outputs as a dict."""
+        """The discriminator's outputs as a dict, "logits" in float32."""
         outputs = self.discriminator(images, training=training)
-        return outputs if isinstance(outputs, Mapping) else {"logits": outputs}
+        outputs = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
+        return {**outputs, "logits": tf.cast(outputs["logits"], tf.float32)}
 
     def generators_terms(self, fake: dict, training: bool) -> dict[str, tf.Tensor]:
         """`generator_loss` and `loss`, which the generator lowers."""
         logits = fake["outputs"]["logits"]
         own = tf.reduce_mean(OBJECTIVES[self.objective].generator(logits))
-        return {"loss": tf.add_n([own, *self.generator.losses]), "generator_loss": own}
+        penalties = _penalties(self.generator)
+        return {"loss": tf.add_n([own, *penalties]), "generator_loss": own}
 
     def judges_terms(
         self, real: dict, fake: dict, labels, seed: tf.Tensor, training: bool
@@ -212,7 +215,7 @@ class GAN(LedgerModel):
             losses = (1 - smoothing) * losses + smoothing * objective.fake(logits)
         own = tf.reduce_mean(losses) + tf.reduce_mean(objective.fake(fake["outputs"]["logits"]))
         terms = {"discriminator_loss": own}
-        penalties = list(self.discriminator.losses)
+        penalties = _penalties(*self.judges())
         if self.r1:
             penalties.append(self.r1 / 2 * tf.reduce_mean(real["slope"] ** 2))
         if self.gradient_penalty:
@@ -243,7 +246,7 @@ class GAN(LedgerModel):
     # Helpers
 
     def check_data(self, data):
-        words = "generator that ends in a sigmoid, as this library's, with a"
+        words = "generator that ends in a sigmoid, as this library's,"
         check_pixels(data, self.data_shape, self.generator, words)
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
@@ -256,6 +259,10 @@ class GAN(LedgerModel):
             tape.watch(points)
             logits = self.judge(points, training)["logits"]
         return _norm(gradient(tape, logits, points))
+
+
+def _penalties(*networks: keras.Model) -> list[tf.Tensor]:
+    return [tf.cast(loss, tf.float32) for network in networks for loss in network.losses]
 
 
 def _norm(slope: tf.Tensor) -> tf.Tensor:

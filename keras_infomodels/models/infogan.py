@@ -11,6 +11,7 @@ from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.information import category_information
+from keras_infomodels.models.checks import check_recognition
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved, random_affine
 from keras_infomodels.models.gan import GAN
@@ -47,7 +48,8 @@ class InfoGAN(GAN):
     | "stop_gradient" | the discriminator's features | Q's head; the trunk by the GAN loss alone |
     | "separate"      | features of its own trunk    | Q's head and its own trunk                |
 
-    The discriminator's last layer is moved by the GAN loss alone in all three. A trunk of Q's own
+    With "stop_gradient" the terms of real images too reach Q's head alone. The discriminator's
+    last layer is moved by the GAN loss alone in all three. A trunk of Q's own
     is a second network of the discriminator's kind.
 
     The options from `stratified` on are not in the paper and off by default; the recipe
@@ -120,12 +122,14 @@ class InfoGAN(GAN):
         if self.latents.codes:
             if posterior == "separate":
                 self.recognition_trunk = recognition_trunk or _trunk_like(discriminator)
+            features = self._features()
             self.recognition = recognition or RecognitionHead(
-                self._features(),
+                features,
                 {code.name: code.parameters for code in codes},
                 **_like(discriminator),
                 name="recognition",
             )
+            check_recognition(self.recognition, (features,), codes)
         self._infer = tf.function(
             lambda x: self._numbers_of(x, training=False), reduce_retracing=True
         )
@@ -144,6 +148,10 @@ class InfoGAN(GAN):
 
         A category's distribution is one-hot; its `.probs_parameter()` has shape (batch, K).
         """
+        if not self.latents.codes:
+            raise ValueError("There is no code to infer: the model has noise alone.")
+        if tf.executing_eagerly():
+            self.check_data(np.asarray(x))
         x = tf.cast(x, tf.float32)
         numbers = self._numbers_of(x, training=False)
         return {name: code.infer(numbers[name]) for name, code in self.latents.codes.items()}
@@ -233,7 +241,9 @@ class InfoGAN(GAN):
             features = self.recognition_trunk(images, training=training)["features"]
         else:
             features = outputs["features"]
-        return self.recognition(tf.stop_gradient(features) if stop else features, training=training)
+        features = tf.stop_gradient(features) if stop else features
+        numbers = self.recognition(features, training=training)
+        return {name: tf.cast(value, tf.float32) for name, value in numbers.items()}
 
     def sample_latents(self, n, seed, training):
         return self.latents.sample(n, seed, self.stratified and training)
@@ -354,13 +364,14 @@ class InfoGAN(GAN):
         return self.numbers(images, outputs, training, stop)
 
     def _features(self) -> int:
-        outputs = self.discriminator.compute_output_spec(
-            keras.KerasTensor((2, *self.discriminator.input_shape[1:]))
-        )
-        if not isinstance(outputs, dict) or "features" not in outputs:
+        trunk = self.recognition_trunk or self.discriminator
+        outputs = trunk.compute_output_spec(keras.KerasTensor((2, *self.data_shape)))
+        features = outputs.get("features") if isinstance(outputs, dict) else None
+        if features is None or len(features.shape) != 2:
             raise ValueError(
                 'With codes the discriminator returns {"logits", "features"}, the features being '
-                f"what Q reads; this one returns {outputs}."
+                "what Q reads, of shape (batch, f), and so does a trunk of Q's own; this one "
+                f"returns {outputs}."
             )
         return outputs["features"].shape[-1]
 
@@ -383,6 +394,14 @@ class InfoGAN(GAN):
             **of_a_category,
         }.items():
             check_not_negative(name, weight)
+        affine = self.fake_consistency_weight or (
+            self.real_consistency_weight and self.consistency != "adversarial"
+        )
+        if affine and len(self.data_shape) != 3:
+            raise ValueError(
+                f"Data of shape {self.data_shape} are no images, which affine moves need: leave "
+                'fake_consistency_weight out and take consistency="adversarial".'
+            )
         if any(of_a_category.values()) and not self.categories:
             wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
             raise ValueError(f"{wanted} needs a categorical code; there is none.")

@@ -354,7 +354,7 @@ class InfoVAE(LedgerModel):
         if examples is None:
             return
         if isinstance(self.decoder, Network):
-            check_range(np.asarray(examples), "network of this library with a")
+            check_range(np.asarray(examples), "network of this library")
         scale = self.encoder(self.likelihood.observe(examples, None), training=False).get("scale")
         if scale is not None and float(tf.reduce_min(scale)) < 0:
             raise ValueError(

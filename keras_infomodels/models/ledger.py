@@ -138,6 +138,8 @@ class LedgerModel(keras.Model):
             )
         if len(self.players()) > 1:
             self.discriminator_optimizer = self._second_optimizer(discriminator_optimizer)
+            if self.discriminator_optimizer is self.optimizer:
+                raise ValueError("Each player has an optimizer of its own; give two instances.")
         elif discriminator_optimizer is not None:
             raise ValueError(
                 f"This {type(self).__name__} has no discriminator to optimize; leave "
@@ -169,7 +171,7 @@ class LedgerModel(keras.Model):
 
         A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
         a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
-        One seed gives the same bits again on the same machine.
+        One seed gives the same bits again on the same machine; XLA draws other noise of it.
         """
         for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
             self.check_data(data)
@@ -203,7 +205,9 @@ class LedgerModel(keras.Model):
         Where a term, a gradient or one of the `earlier` losses of this step is not finite nobody
         moves, nor do the statistics of batch normalization, and "loss" becomes NaN.
         """
-        kept = [(variable, tf.identity(variable)) for variable in self.non_trainable_weights]
+        # What a forward pass assigns.
+        assigned = [*self.non_trainable_weights, *self._spectral_kernels()]
+        kept = [(variable, tf.identity(variable)) for variable in assigned]
         optimizers = [getattr(self, player.optimizer_name) for player in players]
         with tf.GradientTape(persistent=True) as tape:
             terms = terms(x, labels, seed, training=True)
@@ -217,6 +221,7 @@ class LedgerModel(keras.Model):
             for loss, player in zip(losses, players, strict=True)
         ]
         finite = self._are_finite(gradients, optimizers)
+        finite &= tf.reduce_all(tf.math.is_finite([*terms.values(), *earlier]))
         terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
         def update():
@@ -229,7 +234,7 @@ class LedgerModel(keras.Model):
 
         # The metrics are means over the epoch: what is not finite stays so until it is noticed.
         so_far = [metric.result() for metric in self._metrics_by_name.values()]
-        values = [*terms.values(), *earlier, *so_far]
+        values = [*terms.values(), *so_far]
         tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, restore)
         return terms
 
@@ -251,15 +256,22 @@ class LedgerModel(keras.Model):
         `keras_infomodels.datasets` is read in the order of its epoch 0, so that results repeat.
         """
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
-        if not within_fit:
+        show = callbacks.params.get("verbose", 1) if within_fit else verbose
+        reader = _Reader(lambda: self.read_out(x, batch_size, steps, bool(show)))
+        if within_fit:
+            callbacks.callbacks.insert(0, reader)
+        else:
             self.check_data(x)
-        with order_of_epoch_0(x):
-            logs = super().evaluate(
-                x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
-            )
+        try:
+            with order_of_epoch_0(x):
+                logs = super().evaluate(
+                    x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
+                )
+        finally:
+            if within_fit:
+                callbacks.callbacks.remove(reader)
         if is_repeatable(x):
-            show = callbacks.params.get("verbose", 1) if within_fit else verbose
-            logs |= self.read_out(x, batch_size, steps, bool(show))
+            logs |= reader.found if within_fit else reader.read()
         return logs if return_dict else list(logs.values())
 
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
@@ -285,6 +297,12 @@ class LedgerModel(keras.Model):
                 "sample_weight is not supported; repeat or leave out examples instead."
             )
         return tf.cast(x, tf.float32), y
+
+    def _spectral_kernels(self) -> list[keras.Variable]:
+        networks = [network for player in self.players() for network in player.networks]
+        layers = [layer for network in networks for layer in getattr(network, "layers", [])]
+        spectral = keras.layers.SpectralNormalization
+        return [layer.kernel for layer in layers if isinstance(layer, spectral)]
 
     @staticmethod
     def _are_finite(gradients, optimizers) -> tf.Tensor:
@@ -333,3 +351,15 @@ class LedgerModel(keras.Model):
         if self.dtype_policy.name == "mixed_float16" and not wrapped:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         return optimizer
+
+
+class _Reader(keras.callbacks.Callback):
+    """Reads before the callbacks after it put other weights back than those that were evaluated."""
+
+    def __init__(self, read: Callable[[], dict]):
+        super().__init__()
+        self.read = read
+        self.found: dict = {}
+
+    def on_test_end(self, logs=None):
+        self.found = self.read()

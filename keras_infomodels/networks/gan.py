@@ -108,8 +108,9 @@ class ConvDiscriminator(Network):
         def weigh(layer):
             if normalization != "spectral":
                 return layer
+            # In float32 whatever the layer has: it rounds the kernel itself to its own dtype.
             name = f"{layer.name}_spectral"
-            return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy, name=name)
+            return keras.layers.SpectralNormalization(layer, dtype="float32", name=name)
 
         def activate(x, name, normalized):
             if normalized:
@@ -163,6 +164,8 @@ class RecognitionHead(Network):
         if normalization not in ("batch", None):
             raise ValueError(f'normalization is "batch" or None, got {normalization!r}.')
         dtype = keras.dtype_policies.get(dtype).name
+        if taken := sizes.keys() & {"features", "hidden", "hidden_norm", "hidden_relu"}:
+            raise ValueError(f"A layer of the head has the name {taken.pop()!r}; rename the code.")
         inputs = keras.Input((features,), name="features")
         batch = normalization == "batch"
         x = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")(inputs)
