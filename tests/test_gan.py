@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import integrate, stats
 
-from keras_infomodels import networks
+from keras_infomodels import networks, seeds
 from keras_infomodels.distributions import Categorical, Code, Normal, Uniform
 from keras_infomodels.models import GAN, InfoGAN
 from keras_infomodels.models.objectives import OBJECTIVES
@@ -324,3 +324,79 @@ def test_spectral_normalization_bounds_each_kernel():
         kernel = np.asarray(net.get_layer(f"{name}_spectral").kernel)
         matrix = kernel.reshape(-1, kernel.shape[-1])
         assert np.linalg.norm(matrix, 2) == pytest.approx(1, rel=0.02), name
+
+
+def test_the_penalty_is_at_points_between_real_and_generated_data():
+    """With T(x) = x^2 / 2 the slope at x is |x|, and x is uniform between 0 and 3."""
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda z: 0 * z + 3)])
+    critic = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: x**2 / 2)])
+    model = GAN(generator, critic, 1, objective="wasserstein")
+    model.compile()
+    logs = model.evaluate(np.zeros((50_000, 1), np.float32), batch_size=50_000, return_dict=True)
+    assert logs["gradient_norm"] == pytest.approx(1.5, abs=0.02)
+    assert logs["gradient_penalty"] == pytest.approx(1.0, abs=0.02)  # 3^2 / 3 - 3 + 1
+    found = model.terms(tf.zeros((50_000, 1)), None, tf.constant([1, 2]), training=False)
+    extra = found["discriminator_objective"] - found["discriminator_loss"]
+    assert float(extra) == pytest.approx(10 * float(found["gradient_penalty"]), rel=1e-5)
+
+
+def test_every_turn_of_the_discriminator_has_noise_of_its_own(make_gan, images):
+    losses = []
+    for turns in (1, 2):
+        model = make_gan(GAN, update="alternating", discriminator_steps=turns)
+        model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+        logs = model.train_on_batch(images, return_dict=True)
+        losses.append(float(logs["discriminator_loss"]))  # the last turn's
+    seed = seeds.fold_seed(model.seed, seeds.TRAIN, 0)
+    generators = model.terms(tf.constant(images), None, seed, training=True)
+    assert len({*losses, float(generators["discriminator_loss"])}) == 3
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_a_turn_that_is_not_finite_stops_the_step(bad):
+    """The discriminator's loss overflows in one of two turns; nobody moves from there on."""
+    turn = tf.Variable(0)
+
+    class Overflowing(keras.layers.Layer):
+        def call(self, x):
+            count = turn.assign_add(1)
+            # Of each turn's two looks, at generated and at real data.
+            return tf.where((count - 1) // 2 == bad, np.inf, 1.0) * x
+
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    discriminator = keras.Sequential([keras.Input((1,)), Overflowing(), keras.layers.Dense(1)])
+    turn.assign(0)
+    model = GAN(generator, discriminator, 1, update="alternating", discriminator_steps=2)
+    model.compile()
+    before = generator.get_weights()
+    with pytest.raises(FloatingPointError):
+        model.fit(np.ones((8, 1), np.float32), batch_size=8, verbose=0)
+    assert int(model.optimizer.iterations) == 0
+    assert int(model.discriminator_optimizer.iterations) == bad
+    for a, b in zip(before, generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_spectral_kernels_stay_float32_and_come_back_after_nan(images, dtype):
+    keras.utils.set_random_seed(0)
+    generator = networks.ConvGenerator((8, 8, 1), 5, (4, 3), 8, dtype=dtype)
+    discriminator = networks.ConvDiscriminator((8, 8, 1), (3, 4), 8, "spectral", dtype=dtype)
+    model = GAN(generator, discriminator, 5, dtype=dtype)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    model.fit(images, batch_size=20, verbose=0)
+    kernel = discriminator.get_layer("hidden_spectral").layer.kernel
+    after = np.array(kernel)
+    rounded = tf.cast(tf.cast(after, tf.bfloat16), tf.float32)
+    assert np.abs(after - rounded).max() > 0
+    batches = np.stack([images[:20]] * 2)
+    batches[1, 3] = np.nan
+    seen = []
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: seen.append(np.array(kernel))
+    )
+    data = tf.data.Dataset.from_tensor_slices(batches)
+    with pytest.raises(FloatingPointError):
+        model.fit(data, callbacks=[watch], verbose=0)
+    assert np.abs(seen[1] - seen[0]).max() > 0
+    np.testing.assert_array_equal(kernel, seen[1])
