@@ -115,8 +115,7 @@ class InfoGAN(GAN):
         self.continuous_warmup_steps = whole("continuous_warmup_steps", continuous_warmup_steps, 0)
         self.classification_weight = float(classification_weight)
         self._check()
-        affine = self.real_consistency_weight and self.consistency != "adversarial"
-        if affine or self.fake_consistency_weight:
+        if self._moves_affinely:
             self.supports_jit = False  # XLA has no affine transform of images
         self.recognition = self.recognition_trunk = None
         if self.latents.codes:
@@ -140,6 +139,11 @@ class InfoGAN(GAN):
         """The categorical codes."""
         codes = self.latents.codes.values()
         return [code for code in codes if isinstance(code.prior, Categorical)]
+
+    @property
+    def _moves_affinely(self) -> bool:
+        affine = self.real_consistency_weight and self.consistency != "adversarial"
+        return bool(affine or self.fake_consistency_weight)
 
     # What the model computes
 
@@ -394,10 +398,7 @@ class InfoGAN(GAN):
             **of_a_category,
         }.items():
             check_not_negative(name, weight)
-        affine = self.fake_consistency_weight or (
-            self.real_consistency_weight and self.consistency != "adversarial"
-        )
-        if affine and len(self.data_shape) != 3:
+        if self._moves_affinely and len(self.data_shape) != 3:
             raise ValueError(
                 f"Data of shape {self.data_shape} are no images, which affine moves need: leave "
                 'fake_consistency_weight out and take consistency="adversarial".'
