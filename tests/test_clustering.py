@@ -31,3 +31,12 @@ def test_a_cluster_without_a_name_is_never_right():
     score = clustering_error([0, 1, 1], [0, 1, 2], "majority", naming=([0, 1], [0, 1]))
     assert score.names.tolist() == [0, 1, -1]
     assert score.error == pytest.approx(1 / 3)
+
+
+def test_nmi_and_ari_of_a_table_by_hand():
+    """Counts [[2, 1, 0], [0, 1, 2]]: of 15 pairs 6 share a label, 3 a cluster, 2 both."""
+    score = clustering_error([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 2])
+    assert score.error == pytest.approx(2 / 6)
+    assert score.ari == pytest.approx((2 - 6 * 3 / 15) / ((6 + 3) / 2 - 6 * 3 / 15))
+    information = 2 / 3 * np.log(2)
+    assert score.nmi == pytest.approx(information / ((np.log(2) + np.log(3)) / 2))

@@ -48,6 +48,32 @@ def test_with_the_exact_posterior_it_is_exact_and_without_variance(samples):
         assert estimate.standard_error == pytest.approx(error, rel=1e-4)
 
 
+class Chained(models.VAE):
+    """Pixels that depend on the earlier ones: x = Wz + c + Bx + noise, B strictly triangular."""
+
+    chain = np.tril(np.random.default_rng(4).normal(size=(D, D)), -1).astype(np.float32)
+
+    def observation(self, z, x, training):
+        loc = self.decoder(z, training=training)["loc"] + x @ self.chain.T
+        return tfd.Independent(tfd.Normal(loc, SIGMA), 1)
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_an_observation_that_looks_at_x_is_paired_with_its_own_z(samples):
+    """(I - B) x is what the linear model is of, and the change of variables has determinant 1."""
+    plain = linear_vae()
+    apart = np.eye(D, dtype=np.float32) - Chained.chain
+    x = keras.Input((D,))
+    # A layer with weights: the encoder reads (I - B) x.
+    first = keras.layers.Dense(D, use_bias=False)
+    encoder = keras.Model(x, plain.encoder(first(x)))
+    first.set_weights([apart.T])
+    model = Chained(encoder, plain.decoder, likelihood=Gaussian(SIGMA))
+    data = np.linalg.solve(apart, X.T).T.astype(np.float32)
+    estimate = log_likelihood(model, data, samples=samples, batch_size=8)
+    assert estimate.nats == pytest.approx(exact().mean(), rel=1e-4)
+
+
 def test_with_another_posterior_it_rises_to_the_truth():
     model = linear_vae(posterior_scale=1.6)
     truth = exact().mean()

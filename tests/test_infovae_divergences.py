@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from keras_infomodels import divergences
+from keras_infomodels import divergences, seeds
 from keras_infomodels.networks import MLPDiscriminator
+
+kernels = tfp.math.psd_kernels
 
 
 @pytest.mark.parametrize(
@@ -16,8 +19,9 @@ from keras_infomodels.networks import MLPDiscriminator
         divergences.MMD("gaussian_median"),
         divergences.MarginalKL(),
         divergences.Stein(),
+        divergences.MMD(kernels.MaternThreeHalves(2.0, 3.0) + kernels.RationalQuadratic(2.0, 3.0)),
     ],
-    ids=lambda divergence: f"{type(divergence).__name__}-{list(divergence.get_config().values())}",
+    ids=["semi_analytic", "gaussian_median", "marginal_kl", "stein", "sum_of_tfp_kernels"],
 )
 def test_every_divergence_trains_in_a_graph(make_model, images, divergence):
     """Encodings that start far from the prior come much nearer than by reconstruction alone."""
@@ -49,3 +53,25 @@ def test_total_correlation_in_the_loss_and_its_gradient(make_model, images):
         correlation = np.corrcoef(z.T)
         spreads.append(-0.5 * np.linalg.slogdet(correlation)[1])
     assert spreads[1] < 0.5 * spreads[0]
+
+
+def test_evaluation_leaves_the_discriminator_as_it_is(make_model, images):
+    """Its layers are in the mode of inference, where a batch has no part in another's figures."""
+    z = keras.Input((3,))
+    h = keras.layers.Dropout(0.5)(keras.layers.BatchNormalization()(z))
+    discriminator = keras.Model(z, keras.layers.Dense(1)(h))
+    model = make_model(
+        alpha=1.0, lambda_=2.0, divergence=divergences.Adversarial(discriminator, "log_ratio")
+    )
+    model.fit(images, epochs=2, verbose=0)
+    before = model.get_weights()
+    logs = model.evaluate(images, batch_size=len(images), verbose=0, return_dict=True)
+    assert model.evaluate(images, batch_size=len(images), verbose=0, return_dict=True) == logs
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    # One batch: the test step's z is that of `terms`, whose discriminator is asked again.
+    seed = seeds.fold_seed(model.seed, seeds.TEST, 0)
+    terms = model.terms(tf.constant(images), None, seed, False)
+    assert logs["divergence"] == pytest.approx(float(terms["divergence"]), rel=1e-5)
+    learned = model.terms(tf.constant(images), None, seed, True)
+    assert abs(float(learned["divergence"]) - logs["divergence"]) > 1e-3

@@ -28,18 +28,18 @@ CASE = {
 EXAMPLES = 20_000
 
 
-def linear_model(alpha, lambda_, divergence=None):
-    """The case as Keras networks, with a learning rate of 0."""
+def linear_model(alpha, lambda_, divergence=None, case=CASE):
+    """A case as Keras networks, with a learning rate of 0."""
     x, z = keras.Input((4,)), keras.Input((2,))
     loc, scale = keras.layers.Dense(2), keras.layers.Dense(2)
     encoder = keras.Model(x, {"loc": loc(x), "scale": scale(x)})
     mean = keras.layers.Dense(4)
     decoder = keras.Model(z, {"loc": mean(z)})
-    loc.set_weights([CASE["a"].T, CASE["b"]])
-    scale.set_weights([np.zeros((4, 2)), np.sqrt(np.diag(CASE["s"]))])
-    mean.set_weights([CASE["w"].T, CASE["c"]])
+    loc.set_weights([case["a"].T, case["b"]])
+    scale.set_weights([np.zeros((4, 2)), np.sqrt(np.diag(case["s"]))])
+    mean.set_weights([case["w"].T, case["c"]])
     model = InfoVAE(
-        encoder, decoder, None, Gaussian(CASE["sigma"]), alpha, lambda_, divergence, seed=5
+        encoder, decoder, None, Gaussian(case["sigma"]), alpha, lambda_, divergence, seed=5
     )
     model.compile(keras.optimizers.SGD(0.0))
     return model
@@ -113,3 +113,36 @@ def test_the_objective_with_the_kl_itself_is_the_closed_form(data, alpha, lambda
     # The reconstruction's noise, and float32.
     error = 0.1 + (alpha + lambda_ - 1) * 1e-4
     assert logs["loss"] == pytest.approx(expected, abs=error)
+
+
+# The same with encodings whose two variables go together.
+CORRELATED = CASE | {"a": CASE["a"] + np.array([[0.0], [1.5]]) * CASE["a"][:1]}
+SZ = CORRELATED["a"] @ CASE["sx"] @ CORRELATED["a"].T + CASE["s"]
+
+
+class ExactRatio(keras.layers.Layer):
+    """T = log prod_j q(z_j) / q(z), of the correlated case's Gaussian q(z)."""
+
+    def call(self, z):
+        b, covariance = CASE["b"].astype(np.float32), SZ.astype(np.float32)
+        q = tfd.MultivariateNormalTriL(b, np.linalg.cholesky(covariance))
+        marginals = tfd.Independent(tfd.Normal(b, np.sqrt(np.diag(covariance))), 1)
+        return (marginals.log_prob(z) - q.log_prob(z))[:, None]
+
+
+@pytest.mark.parametrize("beta", [1.0, 6.0])
+def test_total_correlation_weighs_the_terms_as_beta_tcvae(data, beta):
+    """With alpha = 0, lambda = beta the rate becomes I_q + beta TC + sum_j KL(q(z_j) || p(z_j))."""
+    variances = np.diag(SZ)
+    correlation = 0.5 * (np.log(variances).sum() - np.linalg.slogdet(SZ)[1])
+    by_dimension = 0.5 * np.sum(variances + CASE["b"] ** 2 - 1 - np.log(variances))
+    assert correlation > 0.1
+    z = keras.Input((2,))
+    ratio = divergences.TotalCorrelation(keras.Model(z, ExactRatio()(z)))
+    model = linear_model(0.0, beta, ratio, CORRELATED)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    logs = model.evaluate(data, batch_size=500, verbose=0, return_dict=True)
+    assert logs["divergence"] == pytest.approx(correlation, abs=0.01)
+    information = oracles.linear_gaussian(**CORRELATED)["mutual_information"]
+    terms = information + beta * correlation + by_dimension
+    assert logs["loss"] - logs["reconstruction"] == pytest.approx(terms, abs=0.01 * beta)

@@ -66,25 +66,28 @@ class Adversarial(Divergence):
             )
 
     def __call__(self, z, posterior, prior, seed):
-        logits = self._logits(self._blur(z, seed, 0), training=True)
-        terms = {
+        return self.terms(z, posterior, prior, seed)["divergence"]
+
+    def terms(self, z, posterior, prior, seed, training=True):
+        logits = self._logits(self._blur(z, seed, 0), training)
+        losses = {
             "saturating": -tf.nn.softplus(logits),
             "non_saturating": tf.nn.softplus(-logits),
             "log_ratio": -logits,
         }
-        return tf.reduce_mean(terms[self.loss])
+        return {"divergence": tf.reduce_mean(losses[self.loss])}
 
     def reference(self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor) -> tf.Tensor:
         """What the discriminator holds against z: as many draws of the prior."""
         return tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype)
 
     def discriminator_loss(
-        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
+        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
         """The discriminator's loss, a scalar in nats; z is taken as data."""
         reference = self._blur(self.reference(z, prior, seed), seed, 1)
-        real = self._logits(reference, training=True)
-        fake = self._logits(self._blur(tf.stop_gradient(z), seed, 0), training=True)
+        real = self._logits(reference, training)
+        fake = self._logits(self._blur(tf.stop_gradient(z), seed, 0), training)
         return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
 
     def estimates(

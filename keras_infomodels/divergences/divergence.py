@@ -44,8 +44,13 @@ class Divergence(Spec):
         """
         raise NotImplementedError
 
-    def terms(self, z, posterior, prior, seed) -> dict[str, tf.Tensor]:
-        """What a model's ledger shows: "divergence", which the encoder descends, and its parts."""
+    def terms(self, z, posterior, prior, seed, training: bool = True) -> dict[str, tf.Tensor]:
+        """What a model's ledger shows: "divergence", which the encoder descends, and its parts.
+
+        Args:
+            z, posterior, prior, seed: see `__call__`.
+            training: of the layers of `discriminators`.
+        """
         return {"divergence": self(z, posterior, prior, seed)}
 
     def term_names(self) -> list[str]:

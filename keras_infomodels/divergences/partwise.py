@@ -50,9 +50,11 @@ class Partwise(Divergence):
         for part, block in zip(self.parts.values(), prior.distributions, strict=True):
             part.check(block, block.event_shape[0])
 
-    def terms(self, z, posterior, prior, seed):
+    def terms(self, z, posterior, prior, seed, training=True):
         terms = {
-            f"divergence_{name}": part(columns, posterior, block, seed)
+            f"divergence_{name}": part.terms(columns, posterior, block, seed, training)[
+                "divergence"
+            ]
             for name, part, columns, block in self._blocks(z, prior)
         }
         return {"divergence": tf.add_n(list(terms.values())), **terms}
@@ -64,11 +66,11 @@ class Partwise(Divergence):
         return self.terms(z, posterior, prior, seed)["divergence"]
 
     def discriminator_loss(
-        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
+        self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
         """The sum of the discriminators' losses, a scalar in nats; z is taken as data."""
         losses = [
-            part.discriminator_loss(columns, block, seed)
+            part.discriminator_loss(columns, block, seed, training)
             for _, part, columns, block in self._blocks(z, prior)
         ]
         return tf.add_n(losses)

@@ -297,10 +297,10 @@ class InfoVAE(LedgerModel):
             if self.rate_weight:
                 loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
-            terms |= self.divergence.terms(z, q, prior, prior_seed)
+            terms |= self.divergence.terms(z, q, prior, prior_seed, training)
             loss += self.divergence_weight * terms["divergence"]
         if adversaries := self._discriminators().values():
-            own = self.divergence.discriminator_loss(z, prior, prior_seed)
+            own = self.divergence.discriminator_loss(z, prior, prior_seed, training)
             penalties = [penalty for network in adversaries for penalty in network.losses]
             terms["discriminator_loss"] = tf.add_n([own, *penalties])
         more, more_terms = self.encoder_terms(parameters, x, labels, seed, training)
