@@ -240,3 +240,16 @@ def test_the_seed_sets_the_initial_weights():
 def test_settings_that_the_model_does_not_have_are_refused(settings, what):
     with pytest.raises(ValueError, match=what):
         build_model(Recipe(**{"dataset": "any", **settings}), SHAPE, 1)
+
+
+def test_the_papers_objective_has_the_additions_off():
+    recipe = Recipe.load(zoo.PRESETS / "infogan_paper_mnist" / "recipe.toml")
+    model = build_model(recipe, (28, 28, 1), 10)
+    off = ("real_consistency_weight", "fake_consistency_weight", "classification_weight")
+    off += ("consistency_warmup_steps", "continuous_warmup_steps", "stratified", "r1")
+    assert {name: getattr(model, name) for name in off if getattr(model, name)} == {}
+    assert (recipe.starts, recipe.weight_average, recipe.label_smoothing) == (1, None, None)
+    codes = model.latents.codes.values()
+    assert [type(code.prior).__name__ for code in codes] == ["Categorical", "Uniform", "Uniform"]
+    assert model.latents.noise_dim == 62
+    assert (model.objective, model.posterior) == ("non_saturating", "shared")

@@ -110,6 +110,32 @@ def look_at_the_run(out):
     assert "2 noise variables and codes" in card
 
 
+def test_seeds_go_on_where_they_were_broken_off(folder, tmp_path, monkeypatch, capsys):
+    """In the second of two runs of a GAN, after its first epoch."""
+    settings = {"widths": (3, 4, 8), "noise_dim": 2, "batch_size": 6, "epochs": 2}
+    path = tmp_path / "recipe.toml"
+    path.write_text(Recipe.of("gan", dataset=str(folder), **settings).to_toml())
+    words = ["train", "--recipe", str(path), "--seeds", "0,1", "--out", str(tmp_path / "runs")]
+    finish = AtomicBackup.on_epoch_end
+
+    def break_off(self, epoch, logs=None):
+        finish(self, epoch, logs)
+        if "seed_1" in str(self.directory):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AtomicBackup, "on_epoch_end", break_off)
+        assert cli.main(words) == 130
+    assert cli.main(words) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert cli.main([*words, "--resume"]) == 0
+    rows = json.loads((tmp_path / "runs" / "summary.json").read_text())
+    assert [row["seed"] for row in rows] == [0, 1]
+    facts = json.loads((tmp_path / "runs" / "seed_1" / "metadata.json").read_text())
+    assert facts["training"]["epochs"] == 2
+    assert facts["training"]["epochs_in_these_seconds"] == 1
+
+
 def test_pictures_while_an_infogan_trains(make_gan, images, tmp_path):
     make_gan().fit(images, epochs=2, callbacks=[Pictures(tmp_path, images, every=2)], verbose=0)
     names = {path.name for path in tmp_path.iterdir()}

@@ -65,7 +65,9 @@ class InfoGAN(GAN):
         recognition: Q's head; None is a `RecognitionHead` of width 128.
         recognition_trunk: for "separate": from images to {"features"}; None is made with the
             config of a `ConvDiscriminator`.
-        stratified: each batch holds every category equally often.
+        stratified: each training batch holds every category equally often. Its codes then depend
+            on each other, which a generator with batch normalization can use: the bound on I(c; x)
+            is the ledger's `val_information_<code>`, of free draws.
         fake_consistency_weight: of -E log Q(c|T(x)) for the categories, T being
             `consistency.random_affine`, in the objectives of both: L_I of images that were moved a
             little, which bounds I(c; T(x)) <= I(c; x), so that a category is nothing that a small
