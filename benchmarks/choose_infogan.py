@@ -23,6 +23,7 @@ CANDIDATES = {
     "5 epochs, real consistency 2": {"real_consistency_weight": 2.0},
     "5 epochs, fake consistency 0.5": {"fake_consistency_weight": 0.5},
     "5 epochs, fake consistency 2": {"fake_consistency_weight": 2.0},
+    "5 epochs, continuous codes from the first step": {"continuous_warmup_epochs": 0},
     "5 epochs, half the rates": {"learning_rate": 5e-4, "discriminator_learning_rate": 2e-4},
 }
 
