@@ -89,6 +89,22 @@ def test_samples_repeat(make_model):
     np.testing.assert_array_equal(a, b)
 
 
+def test_real_images_stand_beside_generated_ones_of_their_category(make_gan, images):
+    model = make_gan()
+    found = model.infer_codes(images)["digit"].mode().numpy().argmax(1)
+    picture = pixels(plots.inferred_categories(model, "digit", images, columns=3))
+    assert picture.shape == (4 * 9, 7 * 9)
+    for category in range(4):
+        row = picture[9 * category : 9 * category + 8]
+        generated = model.generate(3, {"digit": category}, seed=0).numpy()
+        np.testing.assert_allclose(row[:, 54:62], generated[2, ..., 0], atol=1e-6)
+        members = images[found == category][:3, ..., 0]
+        for i in range(3):
+            expected = members[i] if i < len(members) else np.ones((8, 8))
+            np.testing.assert_array_equal(row[:, 9 * i : 9 * i + 8], expected)
+    assert len(set(found)) > 1
+
+
 def test_learning_curves_have_a_panel_a_term_and_the_ceiling():
     rows = [
         {"epoch": e, "loss": 2.0, "rate": e, "val_rate": e + 1, "val_mutual_information": 3.0}
@@ -99,6 +115,7 @@ def test_learning_curves_have_a_panel_a_term_and_the_ceiling():
     assert titles == ["loss", "mutual information (nats)", "rate (nats)"]
     assert [len(axes.lines) for axes in figure.axes] == [1, 2, 2]
     np.testing.assert_array_equal(figure.axes[2].lines[1].get_ydata(), [2, 3])
+    np.testing.assert_array_equal(figure.axes[1].lines[1].get_ydata(), [3.7, 3.7])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
