@@ -103,7 +103,7 @@ def deterministic(make_model, cls, likelihood="bernoulli_threshold", **kwargs):
     return cls(encoder, model.decoder, likelihood=likelihood, **kwargs)
 
 
-def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model, images):
+def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model, images, capsys):
     for cls in (AdversarialAutoencoder, MMDVAE):
         model = deterministic(make_model, cls)
         assert model.deterministic
@@ -114,6 +114,8 @@ def test_a_deterministic_encoder_has_no_rate_and_all_the_information(make_model,
         information = model.mutual_information(images)
         assert (information.nats, information.kind) == (pytest.approx(np.log(40)), "exact")
         assert "infinite for a continuous x" in information.note
+        model.evaluate(images)
+        assert "the truth is infinite for a continuous x" in capsys.readouterr().out
         np.testing.assert_array_equal(
             model.reconstruct(images, sample=True), model.reconstruct(images)
         )

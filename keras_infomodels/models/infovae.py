@@ -397,10 +397,11 @@ class InfoVAE(LedgerModel):
     def _show_ceiling(self, information: Estimate):
         near = information.near_ceiling() and not self.categorical
         if near and self._ceiling_shown != "near":
+            truth = "is infinite for a continuous x" if self.deterministic else "may lie above"
             print(
                 f"\n{self.information_name} = {information.nats:.3f} nats is at its ceiling ln N = "
                 f"{information.ceiling:.3f}: the encodings tell every example apart, and the truth "
-                "may lie above.",
+                f"{truth}.",
             )
         elif not self._ceiling_shown:
             symbol = "ln K" if self.categorical else "ln N"
