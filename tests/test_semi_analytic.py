@@ -106,6 +106,22 @@ def test_any_prior_but_the_standard_normal_is_refused(prior):
         mmd.check(prior, 2)
     with pytest.raises(ValueError, match="standard normal"):
         mmd(tf.zeros((4, 2)), None, prior, None)
+    with pytest.raises(ValueError, match="standard normal"):
+        tf.function(lambda z: mmd(z, None, prior, None))(tf.zeros((4, 2)))
+
+
+def test_the_standard_normal_is_known_however_it_is_written():
+    z = tf.random.stateless_normal((40, 2), [0, 1])
+    mmd = MMD(estimator="semi_analytic")
+    value = mmd(z, None, None, None)
+    for make in (
+        lambda: tfd.MultivariateNormalDiag(scale_diag=[1.0, 1.0]),
+        lambda: tfd.MultivariateNormalDiag(tf.zeros(2), tf.ones(2)),
+        lambda: StandardNormal(2).distribution(),
+    ):
+        assert mmd(z, None, make(), None) == value
+        traced = tf.function(lambda z, make=make: mmd(z, None, make(), None))
+        assert float(traced(z)) == pytest.approx(float(value), abs=1e-7)
 
 
 def test_any_kernel_but_the_three_is_refused():

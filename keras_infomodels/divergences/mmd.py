@@ -85,8 +85,10 @@ class MMD(Divergence):
             return
         # Other distributions with these moments, such as mixtures, must not pass.
         standard = isinstance(prior, tfd.MultivariateNormalDiag)
-        if standard and tf.executing_eagerly():  # a graph has no values to compare
-            standard = np.all(prior.mean() == 0) and np.all(prior.stddev() == 1)
+        if standard:  # by what is known while a graph is traced, in eager mode everything
+            loc = 0.0 if prior.loc is None else tf.get_static_value(prior.loc)
+            scale = tf.get_static_value(prior.scale.diag_part())
+            standard = (loc is None or np.all(loc == 0)) and (scale is None or np.all(scale == 1))
         if not standard:
             raise ValueError(
                 "The semi-analytic estimator knows the standard normal prior alone; take "
