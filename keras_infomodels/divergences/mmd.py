@@ -40,7 +40,8 @@ class MMD(Divergence):
             them, which trains but cannot be saved.
         estimator: "unbiased" leaves out the pairs (i, i) and may be negative; "biased" keeps them,
             which adds ((1 - E_q k) + (1 - E_p k)) / n; "semi_analytic" is unbiased and takes the
-            two expectations over the prior N(0, I) from their closed forms instead of draws.
+            two expectations over the prior N(0, I) without draws: of a Gaussian kernel from their
+            closed forms, of the inverse multiquadric as a sum of Gaussians by quadrature, to 1e-6.
         scales: multiples of the bandwidth 2 d, None for the kernel's own; only for
             "inverse_multiquadric" and "gaussian".
     """
