@@ -19,7 +19,12 @@ kernels = tfp.math.psd_kernels
         divergences.MMD("gaussian_median"),
         divergences.MarginalKL(),
         divergences.Stein(),
-        divergences.MMD(kernels.MaternThreeHalves(2.0, 3.0) + kernels.RationalQuadratic(2.0, 3.0)),
+        pytest.param(
+            divergences.MMD(
+                kernels.MaternThreeHalves(2.0, 3.0) + kernels.RationalQuadratic(2.0, 3.0)
+            ),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["semi_analytic", "gaussian_median", "marginal_kl", "stein", "sum_of_tfp_kernels"],
 )

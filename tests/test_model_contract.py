@@ -242,10 +242,10 @@ def test_mixed_precision_trains(any_model, images, policy, tmp_path):
         assert scaled == (policy == "mixed_float16"), player.optimizer_name
 
 
-def test_evaluating_twice_gives_the_same_and_changes_nothing(model, images):
-    before = model.get_weights()
-    data = given(model, images)
-    logs = [model.evaluate(*data, verbose=0, return_dict=True) for _ in range(2)]
+def test_evaluating_twice_gives_the_same_and_changes_nothing(any_model, images):
+    before = any_model.get_weights()
+    data = given(any_model, images)
+    logs = [any_model.evaluate(*data, verbose=0, return_dict=True) for _ in range(2)]
     assert logs[0] == logs[1]
-    for a, b in zip(before, model.get_weights(), strict=True):
+    for a, b in zip(before, any_model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -110,6 +110,7 @@ def look_at_the_run(out):
     assert "2 noise variables and codes" in card
 
 
+@pytest.mark.slow
 def test_seeds_go_on_where_they_were_broken_off(folder, tmp_path, monkeypatch, capsys):
     """In the second of two runs of a GAN, after its first epoch."""
     settings = {"widths": (3, 4, 8), "noise_dim": 2, "batch_size": 6, "epochs": 2}
