@@ -213,15 +213,27 @@ def test_who_moves_what(make_gan, images, posterior, update):
     assert moved_by(model, images, 1) == {"trunk", "logits", "recognition"} | own
 
 
-@pytest.mark.parametrize("posterior", ["shared", "stop_gradient", "separate"])
-def test_what_the_information_moves(make_gan, posterior):
-    """Gradients of the discriminator's objective with lambda at 1 less those at 0."""
+@pytest.mark.parametrize(
+    ("term", "posterior", "expected"),
+    [
+        ("information", "shared", {"generator", "recognition", "trunk"}),
+        ("information", "stop_gradient", {"generator", "recognition"}),
+        ("information", "separate", {"generator", "recognition", "own trunk"}),
+        ("real_consistency", "shared", {"recognition", "trunk"}),
+        ("real_consistency", "stop_gradient", {"recognition"}),
+        ("real_consistency", "separate", {"recognition", "own trunk"}),
+        ("fake_consistency", "shared", {"generator", "recognition", "trunk"}),
+        ("fake_consistency", "stop_gradient", {"generator", "recognition", "trunk"}),
+        ("fake_consistency", "separate", {"generator", "recognition", "own trunk"}),
+    ],
+)
+def test_what_each_term_moves(make_gan, images, term, posterior, expected):
+    """Gradients of the objectives with the term's weight at 1 less those at 0."""
     gradients = {}
     for weight in (0.0, 1.0):
-        model = make_gan(posterior=posterior, information_weight=weight)
-        x, seed = tf.ones((12, 8, 8, 1)), tf.constant([0, 1])
+        model = make_gan(posterior=posterior, **{f"{term}_weight": weight})
         with tf.GradientTape(persistent=True) as tape:
-            terms = model.terms(x, None, seed, True)
+            terms = model.terms(tf.constant(images), None, tf.constant([0, 1]), True)
         gradients[weight] = {
             name: tape.gradient(
                 terms["loss" if name == "generator" else "discriminator_objective"],
@@ -237,12 +249,7 @@ def test_what_the_information_moves(make_gan, posterior):
             for a, b in zip(without, gradients[1.0][name], strict=True)
         )
     }
-    expected = {
-        "shared": {"generator", "recognition", "trunk"},
-        "stop_gradient": {"generator", "recognition"},
-        "separate": {"generator", "recognition", "own trunk"},
-    }
-    assert moved == expected[posterior]
+    assert moved == expected
 
 
 def test_a_step_is_the_objective_written_out(make_gan):
