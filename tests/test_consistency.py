@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_infomodels.models.consistency import (
     adversarial_shift,
     category_consistency,
+    moved,
     random_affine,
 )
 
@@ -34,8 +35,8 @@ def centers(images):
 
 def test_no_movement_is_the_identity():
     images = np.random.default_rng(0).uniform(size=(3, 9, 12, 2)).astype(np.float32)
-    moved = random_affine(images, tf.constant([0, 1]), **STILL)
-    np.testing.assert_allclose(moved, images, atol=1e-5)
+    still = random_affine(images, tf.constant([0, 1]), **STILL)
+    np.testing.assert_allclose(still, images, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,28 @@ def test_the_adversarial_shift_finds_the_direction_that_counts():
     images = tf.constant(np.full((50, 2, 2, 1), 0.1, np.float32))
     with tf.GradientTape() as tape:
         tape.watch(images)
-        moved = adversarial_shift(images, classify(images), classify, tf.constant([0, 1]), 0.5)
-    shift = (moved - images).numpy().reshape(50, 4)
+        shifted = adversarial_shift(images, classify(images), classify, tf.constant([0, 1]), 0.5)
+    shift = (shifted - images).numpy().reshape(50, 4)
     np.testing.assert_allclose(np.abs(shift[:, 0]), 0.5, rtol=1e-5)
     np.testing.assert_allclose(shift[:, 1:], 0, atol=1e-6)
     start = tf.random.stateless_normal(images.shape, [0, 1]).numpy()[:, 0, 0, 0]
     np.testing.assert_array_equal(np.sign(shift[:, 0]), np.sign(start))  # uphill from there
-    np.testing.assert_array_equal(tape.gradient(moved, images), 1)  # the direction is a constant
+    np.testing.assert_array_equal(tape.gradient(shifted, images), 1)  # the direction is a constant
+
+
+@pytest.mark.parametrize("kind", ["affine", "adversarial", "both"])
+def test_both_is_the_shift_of_what_was_moved(kind):
+    """The category reads one corner; only a shift, of length 1, can be seen beside the affine."""
+
+    def classify(x):
+        return tf.stack([5 * x[:, 0, 0, 0], 0 * x[:, 0, 0, 0]], axis=1)
+
+    images, seed = tf.constant(np.repeat(blob(2, 2), 3, axis=0)), tf.constant([0, 1])
+    affine = images if kind == "adversarial" else random_affine(images, seed)
+    difference = moved(images, classify(images), classify, seed, kind) - affine
+    length = 0.0 if kind == "affine" else 1.0
+    np.testing.assert_allclose(np.abs(difference[:, 0, 0, 0]), length, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(difference, axis=(1, 2)).ravel(), length, rtol=1e-5)
 
 
 def test_the_consistency_of_a_perfect_and_of_a_useless_category():
@@ -113,10 +129,10 @@ def test_the_consistency_is_what_it_says():
     mean = p.mean(0)
     expected = kl + math.log(3) + np.sum(mean * np.log(mean))
     with tf.GradientTape() as tape:
-        logits, moved = tf.constant(a), tf.constant(b)
-        tape.watch([logits, moved])
-        value = category_consistency(logits, moved)
-    gradients = tape.gradient(value, [logits, moved])
+        logits, others = tf.constant(a), tf.constant(b)
+        tape.watch([logits, others])
+        value = category_consistency(logits, others)
+    gradients = tape.gradient(value, [logits, others])
     assert float(value) == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(gradients[1], (q - p) / 6, atol=1e-6)
     # Of the images' own logits only the evenness is a function: d/dp is ln(mean) + 1.

@@ -171,6 +171,23 @@ def test_r1_and_label_smoothing_written_out():
     assert penalty == pytest.approx(1.5 * np.sum(kernel**2), rel=1e-4)
 
 
+def test_r1_flattens_the_discriminator():
+    """One step of T = w'x + b by hand: R1 alone adds -lr r1 w to what the loss does."""
+    data = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    start = [np.float32([[2.0], [-1.0]]), np.zeros(1, np.float32)]
+    kernels = {}
+    for r1 in (0.0, 3.0):
+        keras.utils.set_random_seed(0)
+        generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+        discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        discriminator.set_weights(start)
+        model = GAN(generator, discriminator, 1, r1=r1, seed=0)
+        model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.1))
+        model.fit(data, batch_size=50, shuffle=False, verbose=0)
+        kernels[r1] = discriminator.get_weights()[0]
+    np.testing.assert_allclose(kernels[3.0] - kernels[0.0], -0.1 * 3 * start[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
 def test_each_player_moves_its_own_network(make_gan, images, update):
     for moving in ("generator", "discriminator"):
@@ -268,6 +285,14 @@ def test_no_objective_pushes_the_generator_from_the_data():
             tape.watch(t)
             loss = objective.generator(t)
         assert (tape.gradient(loss, t).numpy() <= 0).all(), name
+
+
+def test_generate_changes_the_codes_that_are_set_and_no_others(make_gan):
+    model = make_gan(codes=[Code("digit", Categorical(4)), Code("a", Uniform())])
+    parts = model.latents.sample(5, model.drawing_seed(7))
+    parts["digit"] = tf.one_hot([2] * 5, 4)
+    expected = model.generator(model.latents.join(parts))
+    np.testing.assert_allclose(model.generate(5, {"digit": 2}, seed=7), expected, atol=1e-6)
 
 
 def test_generate_takes_codes(make_gan):

@@ -225,15 +225,19 @@ def test_who_moves_what(make_gan, images, posterior, update):
         ("fake_consistency", "shared", {"generator", "recognition", "trunk"}),
         ("fake_consistency", "stop_gradient", {"generator", "recognition", "trunk"}),
         ("fake_consistency", "separate", {"generator", "recognition", "own trunk"}),
+        ("classification", "shared", {"recognition", "trunk"}),
+        ("classification", "stop_gradient", {"recognition"}),
+        ("classification", "separate", {"recognition", "own trunk"}),
     ],
 )
 def test_what_each_term_moves(make_gan, images, term, posterior, expected):
     """Gradients of the objectives with the term's weight at 1 less those at 0."""
     gradients = {}
+    labels = tf.zeros(len(images), tf.int32)
     for weight in (0.0, 1.0):
         model = make_gan(posterior=posterior, **{f"{term}_weight": weight})
         with tf.GradientTape(persistent=True) as tape:
-            terms = model.terms(tf.constant(images), None, tf.constant([0, 1]), True)
+            terms = model.terms(tf.constant(images), labels, tf.constant([0, 1]), True)
         gradients[weight] = {
             name: tape.gradient(
                 terms["loss" if name == "generator" else "discriminator_objective"],
