@@ -7,6 +7,7 @@ folders, which it links. It loads no TensorFlow.
 """
 
 import os
+import statistics
 from pathlib import Path
 
 from keras_infomodels import zoo
@@ -73,14 +74,24 @@ def _section(folder: Path) -> str:
 
 {facts["description"]}
 
-**{facts["headline"]}**: {kind} trained on {facts["training"]["dataset"]}, {facts["parameters"]:,}
-parameters. [Card]({link}/README.md)
+**{facts["headline"]}**{_spread(facts)}: {kind} trained on
+{facts["training"]["dataset"]}, {facts["parameters"]:,} parameters. [Card]({link}/README.md)
 
 ```python
 model = ki.from_preset("{folder.name}")
 ```
 
 {_pictures(folder, link)}"""
+
+
+def _spread(facts: dict) -> str:
+    """What all seeds reached, where several were run and the rows hold the headline's error."""
+    seeds = facts.get("seeds", {"rows": []})
+    errors = {row["seed"]: 100 * row.get("one_to_one_error", -1) for row in seeds["rows"]}
+    if len(errors) < 2 or not facts["headline"].startswith(f"{errors[seeds['chosen']]:.2f} %"):
+        return ""
+    mean, spread = statistics.mean(errors.values()), statistics.stdev(errors.values())
+    return f" (seed {seeds['chosen']}; {len(errors)} seeds: {mean:.2f} ± {spread:.2f} %)"
 
 
 def _nearness(folders: list[Path]) -> str:

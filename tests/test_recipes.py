@@ -253,3 +253,4 @@ def test_the_papers_objective_has_the_additions_off():
     assert [type(code.prior).__name__ for code in codes] == ["Categorical", "Uniform", "Uniform"]
     assert model.latents.noise_dim == 62
     assert (model.objective, model.posterior) == ("non_saturating", "shared")
+    assert recipe.schedule == "late_cosine"  # the one addition that it has, as its section says

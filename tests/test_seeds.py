@@ -1,6 +1,7 @@
 """`infomodels train --seeds`, and an InfoGAN's run."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from keras_infomodels import cli, datasets
 from keras_infomodels.callbacks import AtomicBackup, Pictures
 from keras_infomodels.evaluation import clustering_error
 from keras_infomodels.zoo.recipes import Recipe, parse_seeds
-from keras_infomodels.zoo.training import train
+from keras_infomodels.zoo.training import ceilings, train
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,9 @@ def test_runs_of_several_seeds_and_their_summary(recipe, tmp_path, capsys):
     mean, spread = np.mean(errors), np.std(errors, ddof=1)
     line = f"| one to one error | {mean:.4f} ± {spread:.4f} | {errors[0]:.4f} | {errors[1]:.4f} |"
     assert line in (out / "summary.md").read_text()
-    assert line in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert line in printed
+    assert printed.count("one row for each category, one column for each label.\n[[") == 2
     assert rows[0]["loss"] != rows[1]["loss"]
 
     # Finished runs are not run again, and are not taken for those of other settings.
@@ -108,6 +111,9 @@ def look_at_the_run(out):
     card = (out / "README.md").read_text()
     assert f"One-to-one error {100 * clusters['one_to_one_error']:.2f} %" in card
     assert "2 noise variables and codes" in card
+    of_codes = {"category": math.log(2), "c1": model.latents.codes["c1"].ceiling}
+    known = ceilings(model, 12)
+    assert {name: known[f"information_{name}"] for name in of_codes} == pytest.approx(of_codes)
 
 
 @pytest.mark.slow

@@ -174,8 +174,8 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     if len(model.players()) > 1:
         moves = recipe.discriminator_steps or 1
         adversary = adam(recipe.discriminator_learning_rate, moves * steps)
-    # Keras' own work between steps costs about a third of a step of these networks; with fewer
-    # steps in an epoch its progress bar would count to ten of them.
+    # Keras' own work between steps costs up to a twentieth of a step of a GAN and more of a smaller
+    # network's; with fewer steps in an epoch its progress bar would count to ten of them.
     together = max(1, min(10, steps // recipe.epochs))
     model.compile(adam(recipe.learning_rate, steps), adversary, steps_per_execution=together)
     return model

@@ -106,7 +106,7 @@ def train(
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
-    curves = plots.learning_curves(history.rows, _ceilings(model, examples))
+    curves = plots.learning_curves(history.rows, ceilings(model, examples))
     images, labels = load_images(recipe, recipe.test_split, data_dir)
     labels = None if labels is None else labels[:5000]
     shown = plots.model_pictures(model, images[:5000], labels)
@@ -132,7 +132,7 @@ def _kept_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     return callbacks
 
 
-def _ceilings(model: keras.Model, examples: int) -> dict[str, float]:
+def ceilings(model: keras.Model, examples: int) -> dict[str, float]:
     """The largest value of each information in the ledger, in nats."""
     if isinstance(model, GAN):
         codes = model.latents.codes

@@ -136,7 +136,11 @@ class GAN(LedgerModel):
         return names + (["gradient_penalty", "gradient_norm"] if self.gradient_penalty else [])
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
-        """As `LedgerModel.fit`; stops too where the discriminator leaves nothing to learn from."""
+        """As `LedgerModel.fit`; stops too where the discriminator leaves nothing to learn from.
+
+        That is seen by its loss over an epoch, for the objectives whose loss has a least value: not
+        for "wasserstein", "kl", "reverse_kl" and "pearson", whose loss then falls without end.
+        """
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [StopOnSaturation(), *keras.tree.flatten(callbacks or [])]
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
