@@ -158,7 +158,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
     """Ends training with the step and the term that broke; `fit` of the models here adds it.
 
     Their steps leave the weights as they were once a term is not finite, so what the model holds
-    are the last good ones.
+    are the last good ones. Validation ends it too: `EarlyStopping` and its like would wait for a
+    NaN to improve.
     """
 
     def on_train_batch_end(self, batch, logs=None):
@@ -176,6 +177,16 @@ class StopOnNonFinite(keras.callbacks.Callback):
             f"before it. Look for {labels}NaN in the data, lower the learning rate, or raise "
             "min_stddev."
         )
+
+    def on_test_end(self, logs=None):
+        broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if broken:
+            step = int(self.model.optimizer.iterations)
+            raise FloatingPointError(
+                f"Training stopped in the validation after step {step}: "
+                f"{' and '.join(broken)} is not finite, though training was until then. The model "
+                "holds the weights of that step. Look for NaN in the validation data."
+            )
 
 
 class StopOnSaturation(keras.callbacks.Callback):

@@ -1,5 +1,6 @@
 """What every model class keeps: each test runs for each class."""
 
+import csv
 import json
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 import keras_infomodels
 from keras_infomodels import models, presets
+from keras_infomodels.callbacks import AtomicBackup
 
 # What the others are thin points of: no divergence, the MMD, an adversary.
 MACHINERY = {models.VAE, models.MMDVAE, models.AdversarialAutoencoder, models.InfoGAN}
@@ -152,22 +154,41 @@ def test_data_in_the_forms_that_keras_takes(any_model, images):
         assert bool(read_out) == (type(model) not in (models.GAN, models.Classifier))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"run_eagerly": True}, {"steps_per_execution": 2}, {"jit_compile": True}],
-    ids=lambda settings: next(iter(settings)),
-)
-def test_ways_to_compile(any_model, images, settings):
-    model = any_model
-    model.compile("adam", **settings)
-    history = model.fit(
-        *given(model, images),
-        batch_size=10,
-        epochs=1,
-        validation_data=given(model, images),
-        verbose=0,
-    ).history
-    assert all(np.isfinite(values).all() for values in history.values())
+def moves(model, images, dtype=None, **settings):
+    """How far each of four steps' sum moves the trainable weights, by plain SGD, from a copy."""
+    config = model.get_config() | ({} if dtype is None else {"dtype": dtype})
+    copy = type(model).from_config(config)
+    copy.set_weights(model.get_weights())
+    copy.compile(*(keras.optimizers.SGD(1e-3) for _ in model.players()), **settings)
+    copy.fit(*given(copy, images), batch_size=10, shuffle=False, verbose=0)
+    logs = copy.evaluate(*given(copy, images), batch_size=10, verbose=0, return_dict=True)
+    assert np.isfinite(list(logs.values())).all()
+    return {
+        player.optimizer_name: np.concatenate(
+            [
+                (np.array(new) - np.array(old)).ravel()
+                for new, old in zip(player.variables(), earlier.variables(), strict=True)
+            ]
+        )
+        for player, earlier in zip(copy.players(), model.players(), strict=True)
+    }
+
+
+@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"steps_per_execution": 2}], ids=str)
+def test_ways_to_compile_take_the_same_steps(any_model, images, settings):
+    for name, move in moves(any_model, images, **settings).items():
+        expected = moves(any_model, images)[name]
+        assert np.linalg.norm(expected) > 1e-4
+        assert np.linalg.norm(move - expected) < 1e-3 * np.linalg.norm(expected)
+
+
+def test_xla_moves_every_player(any_model, images):
+    """It draws other noise, so that moves are alike and not the same."""
+    for name, move in moves(any_model, images, jit_compile=True).items():
+        expected = moves(any_model, images)[name]
+        lengths = np.linalg.norm(move), np.linalg.norm(expected)
+        assert 1 / 3 < lengths[0] / lengths[1] < 3, name
+        assert move @ expected > 0, name
 
 
 def test_runs_with_one_seed_repeat(any_model, images):
@@ -192,32 +213,82 @@ def test_runs_with_one_seed_repeat(any_model, images):
 def test_callbacks_of_keras(any_model, images, tmp_path):
     """Each does its work, all of them in one run."""
     model = any_model
-    model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
-    best = tmp_path / "best.weights.h5"
-    callbacks = [
-        keras.callbacks.SwapEMAWeights(),
-        keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True),
-        keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=1, min_delta=1e9),
-        keras.callbacks.EarlyStopping(patience=3, min_delta=1e9),
-        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
-        keras.callbacks.TensorBoard(tmp_path / "board"),
-        keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
-    ]
+    model.compile(keras.optimizers.Adam(1e-2))
+    best, log, board = (tmp_path / name for name in ("best.weights.h5", "log.csv", "board"))
     history = model.fit(
         *given(model, images),
         batch_size=20,
         epochs=6,
         validation_data=given(model, images),
-        callbacks=callbacks,
+        callbacks=[
+            keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True),
+            keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=1, min_delta=1e9),
+            keras.callbacks.EarlyStopping(patience=3, min_delta=1e9),
+            keras.callbacks.CSVLogger(log),
+            keras.callbacks.TensorBoard(board),
+        ],
         verbose=0,
     ).history
     assert len(history["loss"]) == 4  # stopped after three epochs of waiting
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-5)
-    header = (tmp_path / "log.csv").read_text().splitlines()[0].split(",")
-    assert {"loss", "val_loss", *model.ledger_names()} <= set(header)
-    assert list((tmp_path / "board").rglob("events.*"))
-    assert list((tmp_path / "backup").iterdir())
+    with log.open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"loss", "val_loss", *model.ledger_names()} <= set(rows[0])
+    for name in history.keys() - {"learning_rate"}:
+        np.testing.assert_allclose([float(row[name]) for row in rows], history[name], rtol=1e-6)
+    losses = {
+        part: [
+            float(tf.make_ndarray(value.tensor))
+            for path in (board / part).iterdir()
+            for event in tf.compat.v1.train.summary_iterator(str(path))
+            for value in event.summary.value
+            if value.tag == "epoch_loss"
+        ]
+        for part in ("train", "validation")
+    }
+    np.testing.assert_allclose(losses["train"], history["loss"], rtol=1e-6)
+    np.testing.assert_allclose(losses["validation"], history["val_loss"], rtol=1e-6)
     model.load_weights(best)
+    logs = model.evaluate(*given(model, images), batch_size=20, verbose=0, return_dict=True)
+    assert logs["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-6)
+
+
+@ONE_OF_THEM
+def test_validation_is_of_the_averages_that_are_swapped_in(any_model, images):
+    model = any_model
+    model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
+    swap = keras.callbacks.SwapEMAWeights()
+    data = {"validation_data": given(model, images), "batch_size": 20, "verbose": 0}
+    history = model.fit(*given(model, images), epochs=2, callbacks=[swap], **data).history
+    logs = model.evaluate(*given(model, images), batch_size=20, verbose=0, return_dict=True)
+    assert {f"val_{name}" for name in logs} <= set(history)
+    for name, value in logs.items():
+        assert history[f"val_{name}"][-1] == pytest.approx(value, rel=1e-5, abs=1e-6), name
+
+
+@ONE_OF_THEM
+@pytest.mark.parametrize("backup", [AtomicBackup, keras.callbacks.BackupAndRestore])
+def test_a_broken_off_run_goes_on_to_the_same_bits(any_model, images, tmp_path, backup):
+    def run(directory, *more):
+        model = type(any_model).from_config(any_model.get_config())
+        model.set_weights(any_model.get_weights())
+        model.compile()
+        kept = backup(directory)
+        first = kept.restore(model)[0] if backup is AtomicBackup else 0
+        x = tf.data.Dataset.from_tensor_slices(given(model, images)).batch(10)
+        model.fit(x, initial_epoch=first, epochs=4, callbacks=[kept, *more], verbose=0)
+        optimizers = [getattr(model, player.optimizer_name) for player in model.players()]
+        assert [int(optimizer.iterations) for optimizer in optimizers] == [16] * len(optimizers)
+        return [*model.get_weights(), *(np.array(v) for o in optimizers for v in o.variables)]
+
+    def break_off(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", keras.callbacks.LambdaCallback(on_epoch_end=break_off))
+    for a, b in zip(run(tmp_path / "broken"), run(tmp_path / "straight"), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @ONE_OF_THEM
@@ -226,7 +297,7 @@ def test_mixed_precision_trains(any_model, images, policy, tmp_path):
     any_model.save_to_preset(tmp_path)
     model = presets.from_preset(tmp_path, dtype=policy)
     model.compile(keras.optimizers.Adam(1e-2))
-    before = model.get_weights()
+    before = {p.optimizer_name: [np.array(v) for v in p.variables()] for p in model.players()}
     history = model.fit(
         *given(model, images),
         batch_size=10,
@@ -235,8 +306,9 @@ def test_mixed_precision_trains(any_model, images, policy, tmp_path):
         verbose=0,
     ).history
     assert all(np.isfinite(values).all() for values in history.values())
-    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     for player in model.players():
+        pairs = zip(before[player.optimizer_name], player.variables(), strict=True)
+        assert any(not np.array_equal(a, b) for a, b in pairs), player.optimizer_name
         optimizer = getattr(model, player.optimizer_name)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         assert scaled == (policy == "mixed_float16"), player.optimizer_name

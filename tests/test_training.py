@@ -355,6 +355,32 @@ def test_a_non_finite_loss_ends_training(make_model, images, steps_per_execution
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # the information of NaN encodings
+def test_a_non_finite_validation_ends_training(make_model, images):
+    broken = images.copy()
+    broken[35] = np.nan
+    batches = tf.data.Dataset.from_tensor_slices(broken).batch(10)  # arrays are checked before
+    model = make_model()
+    with pytest.raises(FloatingPointError, match=r"validation after step 4: .*reconstruction"):
+        model.fit(images, batch_size=10, epochs=3, validation_data=batches, verbose=0)
+    assert int(model.optimizer.iterations) == 4
+
+
+def test_a_scale_of_losses_that_has_no_room_left_ends_training(make_model, images):
+    """At a scale above 1 an infinite gradient is a step left out, at 1 it is the model's own."""
+    for scale, stops in ((4.0, False), (1.0, True)):
+        model = make_model()
+        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), scale)
+        model.compile(optimizer)
+        model.encoder_terms = lambda *arguments: (tf.sqrt(0.0 * arguments[0]["loc"][0, 0]), {})
+        if stops:
+            with pytest.raises(FloatingPointError, match="step 1: a gradient, a penalty"):
+                model.fit(images, batch_size=40, verbose=0)
+        else:
+            model.fit(images, batch_size=40, verbose=0)
+            assert float(model.optimizer.dynamic_scale) == scale / 2
+
+
 def test_a_run_that_breaks_leaves_its_last_good_weights(folder, tmp_path):
     broken = recipe(folder, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match=r"good weights are in .*last_good\.weights\.h5"):
@@ -383,14 +409,19 @@ def test_pictures_while_training(make_model, images, tmp_path):
         f"{n}_{e:04}.png" for n in ("reconstructions", "samples", "traversals") for e in (2, 4)
     }
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
-    tags = [
-        (event.step, value.tag)
+    shown = {
+        (event.step, value.tag): tf.make_ndarray(value.tensor)[2]
         for path in (tmp_path / "board").iterdir()
         for event in tf.compat.v1.train.summary_iterator(str(path))
         for value in event.summary.value
-    ]
-    assert (2, "samples") in tags
-    assert (4, "traversals") in tags
+    }
+    for epoch in (2, 4):
+        for tag in ("reconstructions", "samples", "traversals"):
+            file = tf.io.read_file(str(tmp_path / "pictures" / f"{tag}_{epoch:04}.png"))
+            kept = tf.io.decode_png(file, 3).numpy().astype(int)
+            found = tf.io.decode_png(shown[epoch, tag], 3).numpy().astype(int)
+            assert kept.std() > 10
+            assert found.std() == pytest.approx(kept.std(), rel=0.3)
     with pytest.raises(ValueError, match="at least 1"):
         Pictures(tmp_path, images, every=0)
 
