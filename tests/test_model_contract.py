@@ -154,12 +154,14 @@ def test_data_in_the_forms_that_keras_takes(any_model, images):
         assert bool(read_out) == (type(model) not in (models.GAN, models.Classifier))
 
 
-def moves(model, images, dtype=None, **settings):
-    """How far each of four steps' sum moves the trainable weights, by plain SGD, from a copy."""
-    config = model.get_config() | ({} if dtype is None else {"dtype": dtype})
-    copy = type(model).from_config(config)
+def moves(model, images, scale=None, **settings):
+    """By player: how four steps of plain SGD move what is trained, in a copy of the model."""
+    copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
-    copy.compile(*(keras.optimizers.SGD(1e-3) for _ in model.players()), **settings)
+    optimizers = [keras.optimizers.SGD(1e-3) for _ in model.players()]
+    if scale is not None:
+        optimizers = [keras.optimizers.LossScaleOptimizer(each, scale) for each in optimizers]
+    copy.compile(*optimizers, **settings)
     copy.fit(*given(copy, images), batch_size=10, shuffle=False, verbose=0)
     logs = copy.evaluate(*given(copy, images), batch_size=10, verbose=0, return_dict=True)
     assert np.isfinite(list(logs.values())).all()
@@ -174,7 +176,9 @@ def moves(model, images, dtype=None, **settings):
     }
 
 
-@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"steps_per_execution": 2}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"run_eagerly": True}, {"steps_per_execution": 2}, {"scale": 64.0}], ids=str
+)
 def test_ways_to_compile_take_the_same_steps(any_model, images, settings):
     for name, move in moves(any_model, images, **settings).items():
         expected = moves(any_model, images)[name]
