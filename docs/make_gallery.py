@@ -87,7 +87,8 @@ model = ki.from_preset("{folder.name}")
 def _spread(facts: dict) -> str:
     """What all seeds reached, where several were run and the rows hold the headline's error."""
     seeds = facts.get("seeds", {"rows": []})
-    errors = {row["seed"]: 100 * row.get("one_to_one_error", -1) for row in seeds["rows"]}
+    key = "one_to_one_error"
+    errors = {row["seed"]: 100 * row[key] for row in seeds["rows"] if key in row}
     if len(errors) < 2 or not facts["headline"].startswith(f"{errors[seeds['chosen']]:.2f} %"):
         return ""
     mean, spread = statistics.mean(errors.values()), statistics.stdev(errors.values())

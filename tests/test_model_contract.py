@@ -156,14 +156,15 @@ def test_data_in_the_forms_that_keras_takes(any_model, images):
 
 def moves(model, images, scale=None, **settings):
     """By player: how four steps of plain SGD move what is trained, in a copy of the model."""
+    size = len(images) // 4
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     optimizers = [keras.optimizers.SGD(1e-3) for _ in model.players()]
     if scale is not None:
         optimizers = [keras.optimizers.LossScaleOptimizer(each, scale) for each in optimizers]
     copy.compile(*optimizers, **settings)
-    copy.fit(*given(copy, images), batch_size=10, shuffle=False, verbose=0)
-    logs = copy.evaluate(*given(copy, images), batch_size=10, verbose=0, return_dict=True)
+    copy.fit(*given(copy, images), batch_size=size, shuffle=False, verbose=0)
+    logs = copy.evaluate(*given(copy, images), batch_size=size, verbose=0, return_dict=True)
     assert np.isfinite(list(logs.values())).all()
     return {
         player.optimizer_name: np.concatenate(
@@ -180,18 +181,18 @@ def moves(model, images, scale=None, **settings):
     "settings", [{"run_eagerly": True}, {"steps_per_execution": 2}, {"scale": 64.0}], ids=str
 )
 def test_ways_to_compile_take_the_same_steps(any_model, images, settings):
-    for name, move in moves(any_model, images, **settings).items():
-        expected = moves(any_model, images)[name]
+    found = moves(any_model, images, **settings)
+    for name, expected in moves(any_model, images).items():
         assert np.linalg.norm(expected) > 1e-4
-        assert np.linalg.norm(move - expected) < 1e-3 * np.linalg.norm(expected)
+        assert np.linalg.norm(found[name] - expected) < 1e-3 * np.linalg.norm(expected)
 
 
-def test_xla_moves_every_player(any_model, images):
-    """It draws other noise, on which a GAN's direction depends, so that lengths are compared."""
-    for name, move in moves(any_model, images, jit_compile=True).items():
-        expected = moves(any_model, images)[name]
-        lengths = np.linalg.norm(move), np.linalg.norm(expected)
-        assert 1 / 3 < lengths[0] / lengths[1] < 3, name
+def test_xla_takes_like_steps(any_model, images):
+    """It draws other noise, which averages out in batches of 3,000."""
+    images = np.repeat(images, 300, axis=0)
+    found = moves(any_model, images, jit_compile=True)
+    for name, expected in moves(any_model, images).items():
+        assert np.linalg.norm(found[name] - expected) < 0.4 * np.linalg.norm(expected), name
 
 
 def test_runs_with_one_seed_repeat(any_model, images):
