@@ -39,7 +39,6 @@ CANDIDATES = {
     "infogan_paper_mnist": {
         "12 epochs": {"epochs": 12},
         "30 epochs": {"epochs": 30},
-        "22 epochs": {"epochs": 22},
     },
 }
 
