@@ -50,10 +50,10 @@ class InfoGAN(GAN):
 
     With "stop_gradient" the terms of real images too reach Q's head alone. The discriminator's
     last layer is moved by the GAN loss alone in all three. A trunk of Q's own
-    is a second network of the discriminator's kind. "shared" is the paper's; without the additions
-    below, strongly weighted continuous codes can bend the common trunk so that the discriminator
-    wins and images decay: watch `discriminator_loss`, or take "stop_gradient" (measured in
-    docs/results.md, "Speed of InfoGAN's step").
+    is a second network of the discriminator's kind. "shared" is the paper's. With strong continuous
+    codes and without the additions below its game can tip: the discriminator wins and images decay,
+    which `discriminator_loss` shows; in bfloat16 with `FusedAdam` it did in each run that was made
+    (docs/results.md, "Speed of InfoGAN's step"). "stop_gradient" did not.
 
     The options from `stratified` on are not in the paper and off by default; the recipe
     `infogan_mnist` turns some on, and docs/results.md says what each is worth.
