@@ -1,6 +1,6 @@
 """Why InfoVAE: a decoder that can model pixels by itself, VAE against MMD-VAE, binarized MNIST.
 
-    python benchmarks/autoregressive.py [--data-dir D] [--out runs/autoregressive]
+    python benchmarks/autoregressive.py [--seeds 0] [--data-dir D] [--out runs/autoregressive]
 
 p(x|z) = prod_i p(x_i | x_<i, z): masked convolutions over the image, and z. The decoder first
 learns the images alone, two epochs with z drawn from the prior; from these weights it goes on for
@@ -8,13 +8,15 @@ an epoch as that of a VAE and that of an MMD-VAE (alpha 1, lambda 100, semi-anal
 without z: from there the VAE, which pays for what z tells, leaves z empty (trained with its
 encoder from the first step it does not); the MMD-VAE does not pay. The same encoder, data, seed
 and optimizer for both. Per model it prints I_q(x;z) of the test images, the rate, and the NLL
-(importance weighted), and draws samples that share a z by the row. A run is saved as it ends and
-not run again.
+(importance weighted), and draws samples that share a z by the row. A seed is of the weights,
+the order and the noise, those of the decoder's first two epochs included; a run is saved as it
+ends and not run again.
 
 The NLL of the MMD-VAE is that of its joint model p(z) p(x|z), with its encoder as the proposal.
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -22,7 +24,6 @@ import numpy as np
 
 WIDTH, DILATIONS, LATENT_DIM, BATCH, LAMBDA = 32, (1, 2, 4), 10, 32, 100.0
 PIXEL_EPOCHS, EPOCHS = 2, 1
-PIXELS = "pixels.weights.h5"
 NAMES = ("vae", "mmd_vae")
 
 
@@ -69,11 +70,11 @@ def pixel_network():
     return keras.Model([image, z], layers.Dense(1, name="logits")(x))
 
 
-def learn_pixels(training: np.ndarray, path: Path):
+def learn_pixels(training: np.ndarray, path: Path, seed: int):
     """Trains the decoder on its own, z drawn from the prior, and saves its weights."""
     import keras
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     pixels = pixel_network()
     steps = PIXEL_EPOCHS * (len(training) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps, alpha=0.25)
@@ -83,12 +84,12 @@ def learn_pixels(training: np.ndarray, path: Path):
         return keras.ops.sum(loss, axis=(1, 2, 3))
 
     pixels.compile(keras.optimizers.Adam(rate), nats, steps_per_execution=10)
-    z = np.random.default_rng(0).normal(size=(len(training), LATENT_DIM)).astype(np.float32)
+    z = np.random.default_rng(seed).normal(size=(len(training), LATENT_DIM)).astype(np.float32)
     pixels.fit([training, z], training, BATCH, PIXEL_EPOCHS, verbose=2)
     pixels.save_weights(path)
 
 
-def build(name: str, pixel_weights: Path):
+def build(name: str, pixel_weights: Path, seed: int):
     import keras
     import tensorflow as tf
 
@@ -128,18 +129,18 @@ def build(name: str, pixel_weights: Path):
             "divergence": MMD(estimator="semi_analytic"),
         },
     }
-    return AutoregressiveVAE(encoder, decoder, likelihood="bernoulli", **objective[name])
+    return AutoregressiveVAE(encoder, decoder, likelihood="bernoulli", seed=seed, **objective[name])
 
 
-def run(name: str, data: dict[str, np.ndarray], out: Path, epochs: int) -> dict:
+def run(name: str, data: dict[str, np.ndarray], out: Path, seed: int, epochs: int) -> dict:
     import keras
 
     from keras_infomodels import datasets, plots
     from keras_infomodels.evaluation import log_likelihood
 
-    keras.utils.set_random_seed(0)
-    model = build(name, out / PIXELS)
-    training = datasets.from_arrays(data["train"], batch_size=BATCH)
+    keras.utils.set_random_seed(seed)
+    model = build(name, out / f"pixels_{seed}.weights.h5", seed)
+    training = datasets.from_arrays(data["train"], batch_size=BATCH, seed=seed)
     rate = keras.optimizers.schedules.CosineDecay(5e-4, epochs * len(training))
     model.compile(keras.optimizers.Adam(rate), steps_per_execution=10)
     model.fit(training, epochs=epochs, validation_data=data["validation"], verbose=2)
@@ -148,8 +149,10 @@ def run(name: str, data: dict[str, np.ndarray], out: Path, epochs: int) -> dict:
     rows = np.random.default_rng(0).normal(size=(8, 1, LATENT_DIM)).astype(np.float32)
     z = np.repeat(rows, 8, axis=1).reshape(64, LATENT_DIM)
     figure = plots.image_grid(model.draw(z, 1), 8, f"{name}: each row shares one z")
-    plots.save(figure, out / f"{name}.png")
+    plots.save(figure, out / f"{name}_{seed}.png")
     return {
+        "model": name,
+        "seed": seed,
         "epochs": epochs,
         "parameters": model.count_params(),
         "reconstruction": logs["reconstruction"],
@@ -160,9 +163,30 @@ def run(name: str, data: dict[str, np.ndarray], out: Path, epochs: int) -> dict:
     }
 
 
+def table(rows: list[dict]) -> str:
+    """Markdown: mean and spread over seeds; the NLL with the mean of its standard errors."""
+    columns = {
+        "I_q(x;z), nats": "mutual_information",
+        "rate": "rate",
+        "NLL, 100 samples, 1,000 test images": "nll",
+        "its standard error over images": "nll_standard_error",
+        "reconstruction": "reconstruction",
+    }
+    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for name in NAMES:
+        cells = []
+        for key in columns.values():
+            values = [row[key] for row in rows if row["model"] == name]
+            spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.2f}{spread}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, default=Path("runs/autoregressive"))
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     arguments = parser.parse_args()
@@ -176,20 +200,16 @@ def main():
     data = {split: x.astype(np.float32) / (x.max() or 1) for split, x in data.items()}
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "results.json"
-    if not (arguments.out / PIXELS).exists():
-        learn_pixels(data["train"], arguments.out / PIXELS)
-    results = json.loads(path.read_text()) if path.exists() else {}
-    for name in NAMES:
-        if results.get(name, {}).get("epochs") != arguments.epochs:
-            results[name] = run(name, data, arguments.out, arguments.epochs)
-            path.write_text(json.dumps(results, indent=1) + "\n")
-    print("| | I_q(x;z), nats | rate | NLL, 100 samples, 1,000 test images | reconstruction |")
-    print("|---|---|---|---|---|")
-    for name, r in results.items():
-        print(
-            f"| {name} | {r['mutual_information']:.3f} | {r['rate']:.2f} "
-            f"| {r['nll']:.2f} ± {r['nll_standard_error']:.2f} | {r['reconstruction']:.2f} |"
-        )
+    rows = json.loads(path.read_text()) if path.exists() else []
+    for seed, name in itertools.product(arguments.seeds, NAMES):
+        pixels = arguments.out / f"pixels_{seed}.weights.h5"
+        if not pixels.exists():
+            learn_pixels(data["train"], pixels, seed)
+        wanted = (name, seed, arguments.epochs)
+        if wanted not in {(row["model"], row["seed"], row["epochs"]) for row in rows}:
+            rows.append(run(name, data, arguments.out, seed, arguments.epochs))
+            path.write_text(json.dumps(rows, indent=1) + "\n")
+    print(table(rows))
 
 
 if __name__ == "__main__":
