@@ -41,6 +41,7 @@ the classes' shares. Training images show what real ones score, though the class
 _CALLS = {
     "categories": "categories(model)",
     "latent_map": "latent_map(model, images, labels)",
+    "latent_plane": "latent_plane(model)",
     "reconstructions": "reconstructions(model, images)",
     "samples": "samples(model)",
     "traversals": "traversals(model, images[0])",

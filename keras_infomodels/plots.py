@@ -16,6 +16,7 @@ __all__ = [
     "image_grid",
     "inferred_categories",
     "latent_map",
+    "latent_plane",
     "learning_curves",
     "mistakes",
     "model_pictures",
@@ -137,6 +138,23 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
     return figure
 
 
+def latent_plane(model: keras.Model, steps: int = 15) -> Figure:
+    """What a z of two decodes to over the plane of `latent_map`: z_1 grows to the right, z_2 up.
+
+    Args:
+        model: of the VAE family, with a z of two.
+        steps: images along each axis, from the 1st to the 99th percentile of the prior's draws.
+    """
+    draws = prior_distribution(model.prior).sample(100_000, seed=[0, 0]).numpy()
+    low, high = np.percentile(draws, (1, 99), axis=0)
+    right, up = np.linspace(low, high, steps).T
+    z = np.stack(np.meshgrid(right, up[::-1]), axis=-1).reshape(-1, 2)
+    images = model.decode(z.astype(np.float32)).mean().numpy()
+    ranges = [f"{name} from {a:.1f} to {b:.1f}" for name, a, b in zip("12", low, high, strict=True)]
+    title = f"z_{ranges[0]}, left to right; z_{ranges[1]}, bottom to top"
+    return image_grid(images, steps, title)
+
+
 def _spread_colors(count: int) -> np.ndarray:
     return matplotlib.colormaps["viridis"](np.linspace(0, 1, count))
 
@@ -240,6 +258,7 @@ def model_pictures(
             figures["latent_map"] = latent_map(model, images, labels)
     elif model.latent_dim == 2:
         figures["latent_map"] = latent_map(model, images, labels)
+        figures["latent_plane"] = latent_plane(model)
     else:
         figures["traversals"] = traversals(model, images[0])
     return figures

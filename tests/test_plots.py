@@ -84,6 +84,22 @@ def test_latent_map_of_a_categorical_prior_has_a_panel_a_category(images):
     assert "latent_map" in plots.model_pictures(model, images, labels)
 
 
+def test_the_plane_of_a_z_of_two_is_the_decoders(images):
+    """z_1 grows to the right, z_2 upwards; the prior's 1st and 99th percentiles at the edges."""
+    shared = {"image_shape": (8, 8, 1), "widths": (16,), "latent_dim": 2}
+    pair = networks.MLPEncoder(**shared), networks.MLPDecoder(**shared)
+    model = models.VAE(*pair, likelihood="bernoulli_threshold")
+    picture = pixels(plots.latent_plane(model, steps=3))
+    assert picture.shape == (3 * 9, 3 * 9)
+    corners = np.float32([[-1, 1], [1, 1], [-1, -1], [1, -1]]) * 2.326  # of a standard normal
+    expected = model.decode(corners).mean()[..., 0].numpy()
+    places = [picture[r : r + 8, c : c + 8] for r in (0, 18) for c in (0, 18)]
+    np.testing.assert_allclose(places, expected, atol=0.02)
+    distances = np.abs(expected[:, None] - expected).max(axis=(2, 3))
+    assert distances[~np.eye(4, dtype=bool)].min() > 0.1  # another order would be seen
+    assert "latent_plane" in plots.model_pictures(model, images)
+
+
 def test_samples_repeat(make_model):
     a, b = (pixels(plots.samples(make_model(), 9, seed=1)) for _ in range(2))
     np.testing.assert_array_equal(a, b)

@@ -18,7 +18,8 @@ from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.training import train
 
-PICTURES = {"learning_curves.png", "reconstructions.png", "samples.png", "latent_map.png"}
+PICTURES = {f"{n}.png" for n in ("learning_curves", "reconstructions", "samples")}
+PICTURES |= {"latent_map.png", "latent_plane.png"}
 
 
 @pytest.fixture(scope="module")
