@@ -166,6 +166,28 @@ def test_a_partwise_divergence_reads_each_part_by_its_own_discriminator():
     assert estimates == expected
 
 
+def test_each_seed_has_its_own_draws_of_the_prior():
+    divergence = Adversarial(exact_discriminator(1.0))
+    z, prior = tf.zeros((1000, 1)), StandardNormal(1).distribution()
+    a, b = (divergence.reference(z, prior, tf.constant([0, s])).numpy()[:, 0] for s in (1, 2))
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.15
+
+
+def test_estimates_take_the_discriminator_as_it_serves():
+    """Its dropout is for training."""
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dropout(0.5)])
+    z, prior = tf.ones((1000, 1)), StandardNormal(1).distribution()
+    found = Adversarial(network).estimates(z, prior, tf.constant([0, 1]))
+    assert found["log_ratio"].nats == pytest.approx(-1.0)
+    assert found["log_ratio"].standard_error == pytest.approx(0.0, abs=1e-7)
+
+
+def test_config_keeps_the_loss_and_the_noise():
+    config = Adversarial(MLPDiscriminator(latent_dim=2), "log_ratio", noise=0.5).get_config()
+    again = Adversarial.from_config(config)
+    assert (again.loss, again.noise) == ("log_ratio", 0.5)
+
+
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="log_ratio"):
         Adversarial(MLPDiscriminator(1), "wasserstein")

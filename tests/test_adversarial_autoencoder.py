@@ -122,18 +122,19 @@ def test_penalties_of_both_discriminators_count(make_categorical, images):
 
 
 def test_the_slack_and_the_warm_up_of_the_consistency(make_categorical, images):
-    def terms(iterations=6, **kwargs):
+    def terms(iterations=6, training=True, **kwargs):
         model = make_categorical(
             consistency_weight=5.0, consistency="adversarial", consistency_warmup_steps=6, **kwargs
         )
         model.optimizer.iterations.assign(iterations)
-        loss, own = model.encoder_terms(model.encoder(images), images, None, [0, 1], True)
+        loss, own = model.encoder_terms(model.encoder(images), images, None, [0, 1], training)
         return float(loss), float(own["consistency"])
 
     loss, consistency = terms()
     assert loss == pytest.approx(5 * consistency)
     for iterations in (0, 3):
         assert terms(iterations)[0] == pytest.approx(5 * consistency * iterations / 6)
+    assert terms(0, training=False)[0] == pytest.approx(5 * consistency)
     mean = tf.reduce_mean(tf.nn.softmax(make_categorical().encoder(images)["logits"]), 0).numpy()
     lack = math.log(K) + np.sum(mean * np.log(mean))
     slack = lack / 2
