@@ -50,6 +50,8 @@ class AtomicBackup(keras.callbacks.Callback):
     rename, so that at any instant of a kill the newest folder is whole. (Keras'
     `BackupAndRestore` writes weights and epoch as two files, neither atomically, and forgets how
     long `EarlyStopping` has waited.) It comes last among the callbacks, to see what they decided.
+    The generators of Keras' own random layers, such as `Dropout` in a network of yours, are not
+    kept: with these a resumed run is another draw of the same training.
 
     Args:
         directory: of the folder `after_epoch_N`.

@@ -150,9 +150,10 @@ def latent_plane(model: keras.Model, steps: int = 15) -> Figure:
     right, up = np.linspace(low, high, steps).T
     z = np.stack(np.meshgrid(right, up[::-1]), axis=-1).reshape(-1, 2)
     images = model.decode(z.astype(np.float32)).mean().numpy()
-    ranges = [f"{name} from {a:.1f} to {b:.1f}" for name, a, b in zip("12", low, high, strict=True)]
-    title = f"z_{ranges[0]}, left to right; z_{ranges[1]}, bottom to top"
-    return image_grid(images, steps, title)
+    across = f"z_1 from {low[0]:.1f} to {high[0]:.1f}, left to right"
+    return image_grid(
+        images, steps, f"{across}; z_2 from {low[1]:.1f} to {high[1]:.1f}, bottom to top"
+    )
 
 
 def _spread_colors(count: int) -> np.ndarray:

@@ -200,8 +200,9 @@ def test_a_run_that_is_killed_again_and_again_ends_on_the_same_bits(tmp_path, mo
     kills = [path.read_text() for path in killed.glob("killed_at_*")]
     for what in ("open", "os.rename", "os.rmdir", "callbacks.json", "history.tmp"):
         assert any(what in kill for kill in kills), kills
-    last = "run/checkpoints/after_epoch_0008"  # with the optimizers and what the callbacks wait for
-    for kept in ("model.weights.h5", f"{last}/model.weights.h5", f"{last}/callbacks.json"):
+    # The backup has the optimizers and what the callbacks wait for.
+    backup = "run/checkpoints/after_epoch_0008"
+    for kept in ("model.weights.h5", f"{backup}/model.weights.h5", f"{backup}/callbacks.json"):
         assert (straight / kept).read_bytes() == (killed / kept).read_bytes()
     assert history_of(killed) == history_of(straight)
     assert len(history_of(killed)) == 8
