@@ -44,14 +44,13 @@ class FollowEpoch(keras.callbacks.Callback):
 
 
 class AtomicBackup(keras.callbacks.Callback):
-    """Keeps the last finished epoch: weights, optimizers and the state of other callbacks.
+    """Keeps the last finished epoch: weights, optimizers, random layers, state of other callbacks.
 
     They are in one folder whose name carries the number of epochs done and which appears by one
     rename, so that at any instant of a kill the newest folder is whole. (Keras'
     `BackupAndRestore` writes weights and epoch as two files, neither atomically, and forgets how
-    long `EarlyStopping` has waited.) It comes last among the callbacks, to see what they decided.
-    The generators of Keras' own random layers, such as `Dropout` in a network of yours, are not
-    kept: with these a resumed run is another draw of the same training.
+    long `EarlyStopping` has waited and what `Dropout` draws next.) It comes last among the
+    callbacks, to see what they decided.
 
     Args:
         directory: of the folder `after_epoch_N`.
@@ -105,6 +104,9 @@ class AtomicBackup(keras.callbacks.Callback):
                 f"{document['classes']}, not {self._classes()}; go on with the same."
             )
         model.load_weights(self._restored / "model.weights.h5")
+        with np.load(self._restored / "random_layers.npz", allow_pickle=False) as states:
+            for variable, name in zip(_random_states(model), states.files, strict=True):
+                variable.assign(states[name])
         return done, document["stopped"]
 
     def on_train_begin(self, logs=None):
@@ -124,6 +126,7 @@ class AtomicBackup(keras.callbacks.Callback):
         self.directory.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=self.directory, prefix="unfinished-"))
         self.model.save_weights(unfinished / "model.weights.h5")
+        np.savez(unfinished / "random_layers.npz", *map(np.asarray, _random_states(self.model)))
         states = [
             {name: value for name, value in vars(each).items() if name in self.STATE}
             for each in self.callbacks
@@ -154,6 +157,12 @@ class AtomicBackup(keras.callbacks.Callback):
     def _backups(self) -> dict[int, Path]:
         paths = self.directory.glob("after_epoch_*")
         return {int(path.name.rsplit("_", 1)[1]): path for path in paths}
+
+
+def _random_states(model: keras.Model) -> list[keras.Variable]:
+    """Of the generators of layers such as `Dropout`, which a weights file leaves out."""
+    weights = {id(weight) for weight in model.weights}
+    return [state for state in model.non_trainable_variables if id(state) not in weights]
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -204,6 +213,10 @@ class StopOnSaturation(keras.callbacks.Callback):
     def __init__(self, margin: float = 0.01):
         super().__init__()
         self.margin = margin
+
+    def on_train_begin(self, logs=None):
+        if not hasattr(self.model, "objective"):
+            raise ValueError(f"A {type(self.model).__name__} has no GAN's objective to saturate.")
 
     def on_epoch_end(self, epoch, logs=None):
         from keras_infomodels.models.objectives import OBJECTIVES
@@ -304,6 +317,8 @@ class Pictures(keras.callbacks.Callback):
         self.log_dir = log_dir
 
     def on_train_begin(self, logs=None):
+        if len(self.model.data_shape) != 3:
+            raise ValueError(f"Data of shape {self.model.data_shape} are no images to draw.")
         self.model.check_data(self.images)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from keras_infomodels import datasets, models
-from keras_infomodels.callbacks import AtomicBackup, Pictures, StopOnNonFinite, WeightAverage
+from keras_infomodels.callbacks import (
+    AtomicBackup,
+    Pictures,
+    StopOnNonFinite,
+    StopOnSaturation,
+    WeightAverage,
+)
 
 
 def resumed_and_straight(make, images, tmp_path, epochs, broken_after):
@@ -94,6 +100,26 @@ def test_the_rest_of_a_rate_that_was_just_lowered_resumes(make_model, images, tm
     assert rates == [pytest.approx(0.5e-2)] * 2
 
 
+def test_the_draws_of_random_layers_resume(images, tmp_path):
+    def make():
+        keras.utils.set_random_seed(0)
+        x, z = keras.Input((8, 8, 1)), keras.Input((2,))
+        h = keras.layers.Dropout(0.5)(keras.layers.Flatten()(x))
+        encoder = keras.Model(
+            x, {"loc": keras.layers.Dense(2)(h), "scale": keras.layers.Dense(2, "softplus")(h)}
+        )
+        h = keras.layers.Dropout(0.3)(keras.layers.GaussianNoise(0.2)(keras.layers.Dense(8)(z)))
+        logits = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(h))
+        decoder = keras.Model(z, {"logits": logits})
+        model = models.VAE(encoder, decoder, likelihood="bernoulli_threshold")
+        model.compile(keras.optimizers.Adam(1e-2))
+        return model, []
+
+    resumed, straight = resumed_and_straight(make, images, tmp_path, 3, 2)
+    for a, b in zip(resumed.get_weights(), straight.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_backup_refuses_callbacks_that_it_cannot_bring_back(tmp_path):
     with pytest.raises(ValueError, match="no state that StopOnNonFinite has"):
         AtomicBackup(tmp_path, [StopOnNonFinite()])
@@ -107,6 +133,21 @@ def test_an_average_and_the_best_epochs_own_weights_exclude_each_other(make_mode
     make_model().fit(
         images, validation_data=images, verbose=0, callbacks=[WeightAverage(0.5), stop]
     )
+
+
+def test_callbacks_of_another_kind_of_model_fail_before_training(tmp_path):
+    x, z = keras.Input((4,)), keras.Input((2,))
+    encoder = keras.Model(
+        x, {"loc": keras.layers.Dense(2)(x), "scale": keras.layers.Dense(2, "softplus")(x)}
+    )
+    model = models.VAE(encoder, keras.Model(z, {"logits": keras.layers.Dense(4)(z)}))
+    model.compile("adam")
+    vectors = np.zeros((8, 4), np.float32)
+    with pytest.raises(ValueError, match="no images to draw"):
+        model.fit(vectors, verbose=0, callbacks=[Pictures(tmp_path, vectors)])
+    with pytest.raises(ValueError, match="no GAN's objective"):
+        model.fit(vectors, verbose=0, callbacks=[StopOnSaturation()])
+    assert int(model.optimizer.iterations) == 0
 
 
 def test_pictures_of_images_that_the_model_refuses_fail_before_training(
