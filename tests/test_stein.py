@@ -67,6 +67,26 @@ def test_a_graph_has_the_value_and_gradient_of_eager(jit):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+def test_a_single_encoding_is_not_moved():
+    """Without others to keep it off it would fall to the prior's mode."""
+    z = tf.Variable(draws(1, 0.5))
+    with tf.GradientTape() as tape:
+        value = Stein()(z, None, StandardNormal(D).distribution(), None)
+    assert float(value) == 0
+    np.testing.assert_array_equal(tape.gradient(value, z), np.zeros((1, D)))
+
+
+@pytest.mark.parametrize("divergence", [Stein(), MarginalKL()])
+def test_encodings_of_float64_have_the_value_of_float32(divergence):
+    from keras_infomodels.distributions import posterior
+
+    prior, z = StandardNormal(D).distribution(), draws(20, 0.5)
+    q = posterior({"loc": z + 0.1, "scale": tf.fill((20, D), 0.7)})
+    wide = divergence(tf.cast(z, tf.float64), q, prior, None)
+    assert wide.dtype == tf.float64
+    assert float(wide) == pytest.approx(float(divergence(z, q, prior, None)), rel=1e-4)
+
+
 def test_following_it_reaches_the_prior():
     z = tf.Variable(draws(200, 1.5, 0.2))
     prior = StandardNormal(D).distribution()

@@ -22,8 +22,10 @@ class MarginalKL(Divergence):
     needs_density = True
 
     def __call__(self, z, posterior, prior, seed):
-        log_q = mixture_log_prob(z, posterior.mean(), posterior.stddev())
-        return tf.reduce_mean(tf.cast(log_q, z.dtype) - tf.cast(prior.log_prob(z), z.dtype))
+        loc, scale = (tf.cast(each, z.dtype) for each in (posterior.mean(), posterior.stddev()))
+        log_q = mixture_log_prob(z, loc, scale)
+        log_p = prior.log_prob(tf.cast(z, prior.dtype))
+        return tf.reduce_mean(tf.cast(log_q, z.dtype) - tf.cast(log_p, z.dtype))
 
     def get_config(self) -> dict:
         return {}

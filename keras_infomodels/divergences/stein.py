@@ -21,7 +21,8 @@ class Stein(Divergence):
 
     for k = exp(-r^2 / (2 l^2)) with l^2 = d. Along phi KL(q(z) || p(z)) falls fastest among the
     kernel's functions. The value is the squared discrepancy, unbiased and in its own unit; the
-    *gradient* with respect to z is -phi / n, which is not the gradient of that value.
+    *gradient* with respect to z is -phi / n, which is not the gradient of that value. A single
+    encoding has the value 0 and no gradient.
     Source: Liu and Wang, "Stein variational gradient descent", 2016, equation 8; Liu, Lee and
     Jordan, "A kernelized Stein discrepancy", 2016, theorem 3.6.
 
@@ -32,6 +33,8 @@ class Stein(Divergence):
         points = tf.stop_gradient(z)
         phi = self.direction(points, prior)
         descent = -tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(phi) * z, axis=-1))
+        # Without pairs only the pull towards the prior's mode is left, a collapse.
+        descent *= tf.cast(tf.shape(z)[0] > 1, z.dtype)
         value = self.discrepancy(points, prior)
         return tf.stop_gradient(value) + descent - tf.stop_gradient(descent)
 
@@ -70,5 +73,5 @@ def _score(z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
     z = tf.identity(z)  # TFP remembers what it computed of a tensor, outside of this tape too
     with tf.GradientTape() as tape:
         tape.watch(z)
-        log_prob = prior.log_prob(z)
+        log_prob = prior.log_prob(tf.cast(z, prior.dtype))
     return tape.gradient(log_prob, z)
