@@ -234,7 +234,12 @@ def test_squared_distances_are_those_of_numpy_and_never_negative():
         ({"kernel": "rbf"}, "inverse_multiquadric"),
         ({"estimator": "v"}, "biased"),
         ({"kernel": "paper", "scales": [1.0]}, "no scales"),
+        ({"kernel": None}, "inverse_multiquadric"),
+        ({"kernel": lambda x, y: x}, "psd_kernels"),
         ({"scales": [0.0]}, "positive"),
+        ({"scales": [1.0, np.nan]}, "positive"),
+        ({"scales": np.array([1.0, np.inf])}, "positive"),
+        ({"scales": ()}, "positive"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(arguments, what):
@@ -244,8 +249,29 @@ def test_settings_that_make_no_sense_are_refused(arguments, what):
 
 def test_divergence_by_name():
     assert isinstance(divergences.divergence("mmd"), MMD)
-    with pytest.raises(ValueError, match="mmd"):
-        divergences.divergence("kl")
+    for other in ("kl", 3, MMD):
+        with pytest.raises(ValueError, match="one of mmd"):
+            divergences.divergence(other)
+
+
+def test_tfp_kernels_that_cannot_be_trained_with_are_refused():
+    kernels, prior = tfp.math.psd_kernels, StandardNormal(2).distribution()
+    with pytest.raises(ValueError, match="holds variables"):
+        MMD(kernels.ExponentiatedQuadratic(tf.Variable(1.0))).check(prior, 2)
+    with pytest.raises(ValueError, match="float64"):
+        MMD(kernels.ExponentiatedQuadratic(np.float64(1.0))).check(prior, 2)
+    MMD(kernels.ExponentiatedQuadratic(np.float32(1.0))).check(prior, 2)
+
+
+def test_samples_of_different_sizes():
+    x, y = rng.normal(size=(7, 2)), rng.normal(size=(4, 2))
+
+    def gram(a, b):
+        return np.exp(-((a[:, None] - b[None]) ** 2).sum(-1) / 4)
+
+    within = [(gram(a, a).sum() - len(a)) / (len(a) * (len(a) - 1)) for a in (x, y)]
+    expected = sum(within) - 2 * gram(x, y).mean()
+    assert float(MMD("gaussian").between(x, y)) == pytest.approx(expected)
 
 
 def test_a_tfp_kernel_trains_but_is_not_saved():

@@ -29,9 +29,9 @@ def divergence(
     """The divergence of that name (a key of `DIVERGENCES`), or of a dict by part; else as it is."""
     if isinstance(name_or_object, Mapping):
         return Partwise.from_mapping(name_or_object)
-    if not isinstance(name_or_object, str):
+    if name_or_object is None or isinstance(name_or_object, Divergence):
         return name_or_object
-    if name_or_object not in DIVERGENCES:
+    if not isinstance(name_or_object, str) or name_or_object not in DIVERGENCES:
         raise ValueError(
             f"divergence is None, an object or one of {', '.join(DIVERGENCES)}; got "
             f"{name_or_object!r}."

@@ -1,5 +1,6 @@
 """Maximum mean discrepancy."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -19,6 +20,7 @@ from keras_infomodels.divergences.kernels import (
 __all__ = ["MMD"]
 
 tfd = tfp.distributions
+_Kernel = tfp.math.psd_kernels.PositiveSemidefiniteKernel
 _NAMES = (*KERNELS, "gaussian_median")
 
 
@@ -48,11 +50,12 @@ class MMD(Divergence):
 
     def __init__(
         self,
-        kernel: str | tfp.math.psd_kernels.PositiveSemidefiniteKernel = "inverse_multiquadric",
+        kernel: str | _Kernel = "inverse_multiquadric",
         estimator: str = "unbiased",
         scales: Sequence[float] | None = None,
     ):
-        if isinstance(kernel, str) and kernel not in _NAMES:
+        known = kernel in _NAMES if isinstance(kernel, str) else isinstance(kernel, _Kernel)
+        if not known:
             raise ValueError(
                 f"kernel is one of {', '.join(_NAMES)} or a kernel of tfp.math.psd_kernels; "
                 f"got {kernel!r}."
@@ -74,14 +77,16 @@ class MMD(Divergence):
         if scales is not None:
             if kernel not in ("inverse_multiquadric", "gaussian"):
                 raise ValueError(f"The kernel {kernel!r} has no scales; leave scales=None.")
-            if not scales or min(scales) <= 0:
-                raise ValueError(f"scales are positive numbers, got {scales!r}.")
             scales = tuple(float(scale) for scale in scales)
+            if not scales or not all(0 < scale < math.inf for scale in scales):
+                raise ValueError(f"scales are positive numbers, got {scales!r}.")
         self.kernel = kernel
         self.estimator = estimator
         self.scales = scales
 
     def check(self, prior: tfd.Distribution, latent_dim: int):
+        if not isinstance(self.kernel, str):
+            self._check_kernel()
         if self.estimator != "semi_analytic":
             return
         # Other distributions with these moments, such as mixtures, must not pass.
@@ -94,6 +99,18 @@ class MMD(Divergence):
             raise ValueError(
                 "The semi-analytic estimator knows the standard normal prior alone; take "
                 'estimator="unbiased" for any other.'
+            )
+
+    def _check_kernel(self):
+        if self.kernel.variables:
+            raise ValueError(
+                f"The kernel {self.kernel.name!r} holds variables, which Keras would neither train "
+                "nor save; give it constants."
+            )
+        if self.kernel.dtype not in (None, tf.float32):
+            raise ValueError(
+                f"The kernel {self.kernel.name!r} is of {self.kernel.dtype.name}, and z of "
+                "float32; give it float32 constants."
             )
 
     def __call__(self, z, posterior, prior, seed):
