@@ -289,3 +289,40 @@ def test_mistakes_are_named():
         clustering_error(labels, labels, "most_confident")
     with pytest.raises(ValueError, match="one cluster for each"):
         clustering_error(labels, labels[:1])
+
+
+def test_batches_of_a_likelihood_have_draws_of_their_own(make_model, images):
+    model = make_model(models.VAE, likelihood="bernoulli_threshold")
+    same = np.repeat(images[:1], 4, axis=0)
+    one, both = (log_likelihood(model, x, samples=1, batch_size=2) for x in (same[:2], same))
+    assert both.nats != pytest.approx(one.nats, abs=1e-3)
+
+
+def test_values_are_kept_in_a_new_folder_and_not_read_from_another_file(tmp_path):
+    model, path = linear_vae(), tmp_path / "new" / "values.npz"
+    first = log_likelihood(model, X[:4], samples=2, path=path)
+    assert log_likelihood(model, X[:4], samples=2, path=path) == first
+    for broken in (b"not an archive", b"", path.read_bytes()[:50]):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match="no values of log_likelihood"):
+            log_likelihood(model, X[:4], samples=2, path=path)
+
+
+def test_codes_in_a_plane_have_no_volume():
+    """A category's probabilities add to 1, as far as float32 goes."""
+    logits = rng.normal(size=(1000, 10))
+    probabilities = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
+    result = latent_statistics(probabilities, probabilities)
+    assert (result.log_det, result.gaussian_kl) == (-np.inf, np.inf)
+    assert np.isfinite(latent_statistics(probabilities[:, :9], probabilities[:, :9]).log_det)
+    narrow = rng.normal(size=(1000, 2)) * [1.0, 1e-4]
+    expected = np.linalg.slogdet(np.cov(narrow.T))[1]
+    assert latent_statistics(narrow, narrow).log_det == pytest.approx(expected, abs=1e-6)
+
+
+def test_encodings_that_are_none_are_refused():
+    z = rng.normal(size=(20, 2))
+    with pytest.raises(ValueError, match="one shape"):
+        latent_statistics(z, z[:, :1])
+    with pytest.raises(ValueError, match="NaN"):
+        latent_statistics(z, np.where(z > 0, np.nan, z))

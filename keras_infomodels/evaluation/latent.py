@@ -15,7 +15,8 @@ class LatentStatistics:
     """Statistics of sampled z.
 
     Attributes:
-        log_det: ln det Cov[z]; 0 for N(0, I), but variances of 4 and 1/4 give 0 too.
+        log_det: ln det Cov[z]; 0 for N(0, I), but variances of 4 and 1/4 give 0 too. -inf where z
+            fills a plane, as the probabilities of a category do: leave these columns out.
         gaussian_kl: KL(N(m, S) || N(0, I)) of the sample's mean and covariance, in nats; 0 only
             where both match.
         mmd: MMD^2 to N(0, I) with one fixed kernel, `MMD("gaussian", "semi_analytic")`, so that
@@ -40,11 +41,17 @@ def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
     Source of the active units: Burda et al., "Importance weighted autoencoders", 2016, section 5.
     """
     z, loc = np.asarray(z, np.float64), np.asarray(loc, np.float64)
+    if z.ndim != 2 or z.shape != loc.shape:
+        raise ValueError(f"z and loc have one shape (n, d), got {z.shape} and {loc.shape}.")
+    if not (np.isfinite(z).all() and np.isfinite(loc).all()):
+        raise ValueError("The encodings hold NaN or infinite values; remove them first.")
     if len(z) <= z.shape[1]:
         raise ValueError(f"A covariance of {z.shape[1]} dimensions needs more than {len(z)} draws.")
     mean, covariance = z.mean(0), np.atleast_2d(np.cov(z.T))
-    sign, log_det = np.linalg.slogdet(covariance)
-    log_det = float(log_det) if sign > 0 else -np.inf
+    eigenvalues = np.linalg.eigvalsh(covariance)
+    # Encodings are of float32, whose rounding alone would leave some number above -inf.
+    singular = eigenvalues[0] <= 1e-12 * eigenvalues[-1]
+    log_det = -np.inf if singular else float(np.log(eigenvalues).sum())
     trace = np.trace(covariance) + mean @ mean
     mmd = tf.function(MMD("gaussian", "semi_analytic"))
     return LatentStatistics(

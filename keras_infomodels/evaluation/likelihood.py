@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -139,15 +140,19 @@ class _Kept:
     def __init__(self, path: Path, key: str):
         self.path, self.key, self.seen = path, key, 0
         self.values, self.digests = np.empty(0, np.float32), np.empty(0, "U64")
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             return
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["key"]) != key:
-                raise ValueError(
-                    f"{path} holds values of another model, or of other samples, batch_size or "
-                    "seed; remove it or take another path."
-                )
-            self.values, self.digests = file["values"], file["digests"]
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                kept, self.values, self.digests = (file[n] for n in ("key", "values", "digests"))
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} holds no values of log_likelihood; remove it.") from error
+        if str(kept) != key:
+            raise ValueError(
+                f"{path} holds values of another model, or of other samples, batch_size or seed; "
+                "remove it or take another path."
+            )
 
     def values_of(self, images: tf.Tensor, compute: Callable[[], tf.Tensor]) -> np.ndarray:
         """Those of the next images, shape (batch,): as they are kept, else computed and kept."""
