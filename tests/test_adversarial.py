@@ -195,3 +195,11 @@ def test_settings_that_make_no_sense_are_refused():
     two = keras.Model(z, keras.layers.Dense(2)(z))
     with pytest.raises(ValueError, match="one logit"):
         Adversarial(two).check(StandardNormal(2).distribution(), 2)
+
+
+def test_every_step_shuffles_anew():
+    divergence = TotalCorrelation(MLPDiscriminator(2))
+    z = tf.random.stateless_normal((50, 2), [0, 1])
+    first, second = (divergence.reference(z, None, tf.constant([0, step])) for step in (1, 2))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(second, axis=0))

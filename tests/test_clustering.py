@@ -40,3 +40,10 @@ def test_nmi_and_ari_of_a_table_by_hand():
     assert score.ari == pytest.approx((2 - 6 * 3 / 15) / ((6 + 3) / 2 - 6 * 3 / 15))
     information = 2 / 3 * np.log(2)
     assert score.nmi == pytest.approx(information / ((np.log(2) + np.log(3)) / 2))
+
+
+def test_agreement_is_of_the_scored_examples_and_not_of_those_that_name():
+    score = clustering_error([0, 0, 1, 1], [0, 1, 0, 1], "majority", naming=([0, 1], [0, 1]))
+    assert score.nmi == pytest.approx(0, abs=1e-12)
+    # One pair in six of each kind alone: (0 - 2 * 2 / 6) / (2 - 2 * 2 / 6)
+    assert score.ari == pytest.approx(-0.5)

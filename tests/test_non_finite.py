@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_infomodels.models import VAE
+
 
 @pytest.mark.parametrize("steps_per_execution", [1, 2])
 def test_a_non_finite_loss_ends_training(make_model, images, steps_per_execution):
@@ -56,3 +58,19 @@ def test_a_non_finite_gradient_ends_training(make_model, images):
         model.fit(images, verbose=0)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_statistics_of_batch_normalization_are_not_of_a_broken_batch():
+    x, z = keras.Input((4,)), keras.Input((2,))
+    normalization = keras.layers.BatchNormalization(momentum=0.9)
+    h = normalization(x)
+    encoder = keras.Model(
+        x, {"loc": keras.layers.Dense(2)(h), "scale": keras.layers.Dense(2, "softplus")(h)}
+    )
+    model = VAE(encoder, keras.Model(z, {"logits": keras.layers.Dense(4)(z)}))
+    model.compile("adam")
+    data = np.ones((8, 4), np.float32)
+    data[5] = np.nan
+    with pytest.raises(FloatingPointError, match="step 2"):
+        model.fit(tf.data.Dataset.from_tensor_slices(data).batch(4), verbose=0)
+    np.testing.assert_allclose(normalization.moving_mean, 0.1, rtol=1e-5)
