@@ -157,6 +157,18 @@ def test_few_labels_name_the_categories(make_categorical):
     assert np.mean(guesses == kinds) > 0.95
 
 
+def test_settings_that_make_no_sense_are_refused(make_model):
+    with pytest.raises(ValueError, match="category_noise"):
+        make_model(AdversarialAutoencoder, category_noise=-1.0)
+    x, z = keras.Input((6,)), keras.Input((K + D,))
+    dense = keras.layers.Dense
+    encoder = keras.Model(x, {"logits": dense(K)(x), "loc": dense(D)(x)})
+    networks = (encoder, keras.Model(z, {"logits": dense(6)(z)}), CategoricalNormal(K, D))
+    with pytest.raises(ValueError, match="moves images"):
+        AdversarialAutoencoder(*networks, consistency_weight=1.0, consistency="affine")
+    AdversarialAutoencoder(*networks, consistency_weight=1.0, consistency="adversarial")
+
+
 @pytest.mark.parametrize("kind", ["affine", "adversarial", "both"])
 def test_consistency_makes_the_category_withstand_moves(make_categorical, images, kind):
     model = make_categorical(consistency_weight=30.0, consistency=kind)

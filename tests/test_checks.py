@@ -24,12 +24,21 @@ tfd = tfp.distributions
         ({"alpha": float("nan")}, "finite"),
         ({"likelihood": "gaussian"}, "parameters="),
         ({"prior": tfd.Normal(0.0, 1.0)}, "event shape"),
+        ({"prior": "standard_normal"}, r"StandardNormal\(3\)"),
         ({"divergence": "hellinger"}, "mmd"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make_model, arguments, what):
     with pytest.raises(ValueError, match=what):
         make_model(InfoVAE, **arguments)
+
+
+@pytest.mark.parametrize(("alpha", "lambda_"), [(-0.13, 1.13), (-7.97, 8.97), (-0.1, 1.1)])
+def test_a_weight_of_rounding_alone_is_none(make_model, alpha, lambda_):
+    model = make_model(InfoVAE, alpha=alpha, lambda_=lambda_)
+    assert model.divergence_weight == 0
+    assert model.divergence is None
+    assert make_model(InfoVAE, alpha=alpha, lambda_=lambda_ + 1e-9).divergence is not None
 
 
 def test_rewarded_information_is_warned_about(make_model):
@@ -76,12 +85,27 @@ def test_sample_weights_are_refused(make_model, images):
 
 def test_bytes_are_refused_wherever_images_go_in(make_model, images):
     model = make_model(VAE)
-    for use in (model.encode, model.reconstruct, model.mutual_information):
-        with pytest.raises(ValueError, match="x / 255"):
-            use((255 * images).astype(np.uint8))
     grey = make_model(VAE, parameters=("loc", "scale"), likelihood="gaussian")
-    with pytest.raises(ValueError, match="x / 255"):
-        grey.fit(255 * images, verbose=0)
+    pixels = (255 * images).astype(np.uint8)
+    before = grey.get_weights()
+    for each in (model, grey):
+        uses = [each, each.encode, each.reconstruct, each.mutual_information]
+        uses += [each.fit, each.evaluate, each.predict]
+        uses += [each.train_on_batch, each.test_on_batch, each.predict_on_batch]
+        uses += [lambda x, model=each: model.interpolate(x[0], x[1], 3)]
+        for use in uses:
+            with pytest.raises(ValueError, match="x / 255"):
+                use(pixels)
+    for a, b in zip(before, grey.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_binary_bytes_are_images(make_model, images):
+    model = make_model(VAE, likelihood="bernoulli_threshold")
+    binary = (images > 0.5).astype(np.uint8)
+    expected = model(binary.astype(np.float32))
+    for use in (model, model.reconstruct, model.predict, model.predict_on_batch):
+        np.testing.assert_allclose(use(binary), expected, atol=1e-6)
 
 
 def test_data_that_hold_no_images_are_named(make_model, images):
@@ -89,6 +113,9 @@ def test_data_that_hold_no_images_are_named(make_model, images):
     dicts = tf.data.Dataset.from_tensor_slices({"image": images}).batch(4)
     with pytest.raises(ValueError, match="map it to images"):
         model.fit(dicts, verbose=0)
+    for several in ({"x": images}, [images], (images, images)):
+        with pytest.raises(ValueError, match=r"an array.*fit\(x, y\)"):
+            model.fit(several, verbose=0)
     with pytest.raises(ValueError, match="got generator"):
         model.mutual_information(batch for batch in images)
     with pytest.raises(ValueError, match="data are empty"):
@@ -113,6 +140,14 @@ def test_compile_refuses_what_it_would_not_honor(make_model):
         make_model().compile("adam", metrics=["mse"])
     with pytest.raises(ValueError, match="Gradient accumulation"):
         make_model().compile(keras.optimizers.Adam(gradient_accumulation_steps=4))
+
+
+def test_an_encoder_of_float64_is_refused():
+    x, z = keras.Input((4,)), keras.Input((2,))
+    loc = keras.layers.Dense(2, dtype="float64")(x)
+    decoder = keras.Model(z, {"logits": keras.layers.Dense(4)(z)})
+    with pytest.raises(ValueError, match="float64"):
+        VAE(keras.Model(x, {"loc": loc, "scale": keras.ops.softplus(loc)}), decoder)
 
 
 def test_a_negative_scale_is_refused(images):

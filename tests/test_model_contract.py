@@ -109,6 +109,17 @@ def test_keras_file_brings_back_weights_and_optimizer(any_model, images, tmp_pat
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_keras_exports_is_what_a_call_gives(model, images, tmp_path):
+    model.export(tmp_path / "model", verbose=False)
+    inputs = images
+    if isinstance(model, models.GAN):
+        inputs = model.latents.join(model.latents.sample(8, [0, 1]))
+    exported = tf.saved_model.load(str(tmp_path / "model"))
+    served = exported.serve(inputs)
+    np.testing.assert_allclose(served, model(inputs), atol=1e-5)
+    np.testing.assert_allclose(served, model.predict(inputs, verbose=0), atol=1e-5)
+
+
 def test_preset_round_trip(model, images, tmp_path):
     model.fit(*given(model, images), verbose=0)
     model.save_to_preset(tmp_path / "preset")

@@ -90,6 +90,11 @@ def check_images(data, shape: tuple[int, ...], check: Callable) -> tf.Tensor | N
     Returns:
         Up to 32 of the images in float32, None for generators.
     """
+    if isinstance(data, dict | list | tuple):
+        raise ValueError(
+            "Images come as an array, a tf.data.Dataset or a PyDataset, got a "
+            f"{type(data).__name__}; labels come after them, such as fit(x, y)."
+        )
     if not is_repeatable(data):
         return None
     with order_of_epoch_0(data):

@@ -7,6 +7,7 @@ from keras_infomodels.distributions.likelihoods import (
     ContinuousBernoulli,
     Gaussian,
     Likelihood,
+    check_finite,
     check_range,
     likelihood,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "StandardNormal",
     "SwissRoll",
     "Uniform",
+    "check_finite",
     "check_range",
     "code_distribution",
     "likelihood",

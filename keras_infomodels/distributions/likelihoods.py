@@ -23,6 +23,7 @@ __all__ = [
     "ContinuousBernoulli",
     "Gaussian",
     "Likelihood",
+    "check_finite",
     "check_range",
     "likelihood",
 ]
@@ -51,6 +52,12 @@ class Likelihood(Protocol):
 
 def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
     return tfd.Independent(distribution, len(distribution.batch_shape) - 1)
+
+
+def check_finite(x: np.ndarray):
+    """Raises ValueError for NaN and infinite values."""
+    if not np.isfinite(x).all():
+        raise ValueError("The data hold NaN or infinite values; remove those examples first.")
 
 
 def check_range(x: np.ndarray, what: str):
@@ -174,8 +181,7 @@ class Gaussian(Spec):
         return _float32(parameters["loc"])
 
     def check(self, x: np.ndarray) -> None:
-        if not np.isfinite(x).all():
-            raise ValueError("The data hold NaN or infinite values; remove those examples first.")
+        check_finite(x)
 
     def get_config(self) -> dict:
         return {"sigma": self.sigma}

@@ -70,6 +70,7 @@ class AdversarialAutoencoder(InfoVAE):
     ):
         consistency_warmup_steps = whole("consistency_warmup_steps", consistency_warmup_steps, 0)
         check_not_negative("evenness_slack", evenness_slack)
+        check_not_negative("category_noise", category_noise)
         if consistency not in MOVES:
             raise ValueError(f"consistency is one of {MOVES}, got {consistency!r}.")
         weights = {
@@ -97,8 +98,14 @@ class AdversarialAutoencoder(InfoVAE):
         self.classification_weight = weights["classification_weight"]
         self.consistency_weight = weights["consistency_weight"]
         self.consistency = consistency
+        moves_images = bool(self.consistency_weight) and consistency != "adversarial"
+        if moves_images and len(self.data_shape) != 3:
+            raise ValueError(
+                f"consistency={consistency!r} moves images, and the data have shape "
+                f'{self.data_shape}; take "adversarial".'
+            )
         self.evenness_slack = float(evenness_slack)
-        if self.consistency_weight and consistency != "adversarial":
+        if moves_images:
             self.supports_jit = False  # XLA has no affine transform of images
         self.consistency_warmup_steps = int(consistency_warmup_steps)
 

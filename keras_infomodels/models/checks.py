@@ -5,13 +5,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import keras
-import numpy as np
+import tensorflow_probability as tfp
 
 from keras_infomodels.callbacks import WeightAverage
 from keras_infomodels.datasets.batches import check_images
 from keras_infomodels.distributions import (
     CategoricalNormal,
     Code,
+    check_finite,
     check_range,
     prior_distribution,
 )
@@ -19,6 +20,8 @@ from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.objectives import OBJECTIVES
 from keras_infomodels.networks import Network
 from keras_infomodels.spec import check_not_negative
+
+tfd = tfp.distributions
 
 __all__ = [
     "check_classifier",
@@ -28,6 +31,7 @@ __all__ = [
     "check_pixels",
     "check_recognition",
     "check_weights",
+    "divergence_weight",
 ]
 
 
@@ -45,6 +49,12 @@ def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Seque
             )
 
 
+def divergence_weight(alpha: float, lambda_: float) -> float:
+    """alpha + lambda - 1; 0 where that differs from 0 by rounding alone."""
+    weight = alpha + lambda_ - 1
+    return 0.0 if abs(weight) < 1e-12 * max(1, abs(alpha), lambda_) else weight
+
+
 def check_weights(alpha: float, lambda_: float):
     """lambda > 0 and alpha + lambda - 1 >= 0; a warning where the loss is unbounded below."""
     if not (math.isfinite(alpha) and math.isfinite(lambda_)):
@@ -54,9 +64,10 @@ def check_weights(alpha: float, lambda_: float):
             f"lambda_, the weight of KL(q(z) || p(z)), is above 0; got {lambda_!r}. For an "
             "autoencoder that is almost free of its prior use a small one, such as 1e-3."
         )
-    if alpha + lambda_ - 1 < 0:
+    weight = divergence_weight(alpha, lambda_)
+    if weight < 0:
         raise ValueError(
-            f"alpha + lambda_ - 1 = {alpha + lambda_ - 1:g} would reward a divergence from the "
+            f"alpha + lambda_ - 1 = {weight:g} would reward a divergence from the "
             f"prior; with alpha={alpha:g} choose lambda_ of at least {1 - alpha:g}."
         )
     if alpha > 1:
@@ -76,14 +87,19 @@ def check_pixels(data, shape: tuple[int, ...], network: keras.Model, words: str)
     def check(images):
         if isinstance(network, Network):
             check_range(images, words)
-        elif not np.isfinite(images).all():
-            raise ValueError("The data hold NaN or infinite values; remove them first.")
+        else:
+            check_finite(images)
 
     check_images(data, shape, check)
 
 
 def check_objective(model):
     """That prior, posterior and divergence fit together."""
+    if not (isinstance(model.prior, tfd.Distribution) or hasattr(model.prior, "distribution")):
+        raise ValueError(
+            "prior is a spec of keras_infomodels.distributions, such as StandardNormal"
+            f"({model.latent_dim}), a TFP distribution, or None; got {model.prior!r}."
+        )
     prior = prior_distribution(model.prior)
     if prior.trainable_variables:
         raise ValueError(
@@ -192,6 +208,9 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
             'The encoder returns a dict with "loc" and "scale", or with "loc" alone if it is '
             f"deterministic; this one returns {_names(posterior)}."
         )
+    specs = encoder.compute_output_spec(keras.KerasTensor((1, *data_shape)))
+    if any(spec.dtype == "float64" for spec in specs.values()):
+        raise ValueError("The encoder ends in float64; make it end in float32, as the prior.")
     shapes = {posterior[name] for name in ("loc", "scale") if name in posterior}
     categories = posterior["logits"][-1] if "logits" in posterior else 0
     if len(shapes) != 1 or len(posterior["loc"]) != 2:

@@ -53,11 +53,11 @@ class Classifier(LedgerModel):
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
         """Probabilities of the classes, (batch, K), for images (batch, *data_shape)."""
-        return self(tf.cast(x, tf.float32))
+        return self(self._images(x))
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
         """What the last layer sees of images (batch, *data_shape), (batch, width)."""
-        return self.network(tf.cast(x, tf.float32), training=False)["features"]
+        return self.network(self._images(x), training=False)["features"]
 
     def export_signatures(self) -> dict:
         """`classify`: "logits" and "probabilities" of an image; `features`: its "features"."""
@@ -95,6 +95,11 @@ class Classifier(LedgerModel):
 
     def check_data(self, data):
         check_pixels(data, self.data_shape, self.network, "network of this library")
+
+    def _images(self, x) -> tf.Tensor:
+        if tf.executing_eagerly():
+            self.check_data(tf.convert_to_tensor(x))
+        return tf.cast(x, tf.float32)
 
     def get_config(self) -> dict:
         return {

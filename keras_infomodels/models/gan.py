@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import StopOnSaturation
-from keras_infomodels.distributions import Code, Latents
+from keras_infomodels.datasets.batches import check_images
+from keras_infomodels.distributions import Code, Latents, check_finite
 from keras_infomodels.models.checks import check_gan, check_pixels
 from keras_infomodels.models.gradients import gradient
 from keras_infomodels.models.ledger import LedgerModel, Player
@@ -252,6 +253,15 @@ class GAN(LedgerModel):
     def check_data(self, data):
         words = "generator that ends in a sigmoid, as this library's,"
         check_pixels(data, self.data_shape, self.generator, words)
+
+    @property
+    def call_shape(self) -> tuple[int, ...]:
+        """Of the latents of one image."""
+        return (self.latents.dimension,)
+
+    def check_inputs(self, x):
+        """Raises ValueError for latents of another shape, or of no finite numbers."""
+        check_images(x, self.call_shape, check_finite)
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""

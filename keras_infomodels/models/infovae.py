@@ -28,7 +28,12 @@ from keras_infomodels.information import (
     category_information,
     discrete_entropy,
 )
-from keras_infomodels.models.checks import check_networks, check_objective, check_weights
+from keras_infomodels.models.checks import (
+    check_networks,
+    check_objective,
+    check_weights,
+    divergence_weight,
+)
 from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.models.signatures import vae_signatures
 from keras_infomodels.networks import Network
@@ -126,8 +131,8 @@ class InfoVAE(LedgerModel):
 
     @property
     def divergence_weight(self) -> float:
-        """alpha + lambda - 1."""
-        return self.alpha + self.lambda_ - 1
+        """alpha + lambda - 1, to rounding."""
+        return divergence_weight(self.alpha, self.lambda_)
 
     @property
     def has_density(self) -> bool:
@@ -195,7 +200,7 @@ class InfoVAE(LedgerModel):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of the reconstruction at the mean of q(z|x)."""
-        q = self._code(x, training)
+        q = self._code(self._images(x), training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
     def mutual_information(self, x, batch_size: int | None = None, limit: int = 10_000) -> Estimate:
@@ -350,17 +355,20 @@ class InfoVAE(LedgerModel):
         return replace(discrete_entropy(loc), kind="lower bound", note=note)
 
     def check_data(self, data):
-        examples = check_images(data, self.data_shape, self.likelihood.check)
+        examples = check_images(data, self.data_shape, self._check_pixels)
         if examples is None:
             return
-        if isinstance(self.decoder, Network):
-            check_range(np.asarray(examples), "network of this library")
         scale = self.encoder(self.likelihood.observe(examples, None), training=False).get("scale")
         if scale is not None and float(tf.reduce_min(scale)) < 0:
             raise ValueError(
                 'The encoder returns a negative "scale"; end it in a positive activation such as '
                 "softplus."
             )
+
+    def _check_pixels(self, images: np.ndarray):
+        self.likelihood.check(images)
+        if isinstance(self.decoder, Network):
+            check_range(images, "network of this library")
 
     def _discriminators(self) -> dict[str, keras.Model]:
         return {} if self.divergence is None else self.divergence.discriminators
@@ -391,7 +399,7 @@ class InfoVAE(LedgerModel):
             )
         x = tf.cast(x, tf.float32)
         if tf.executing_eagerly() and len(x):
-            self.likelihood.check(x.numpy())
+            self._check_pixels(x.numpy())
         return x
 
     def _show_ceiling(self, information: Estimate):

@@ -49,8 +49,8 @@ class _Presets:
 class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
-    A subclass has an integer `seed` and defines `players`, `ledger_names`, `terms` and
-    `check_data`.
+    A subclass has an integer `seed` and a `data_shape`, and defines `players`, `ledger_names`,
+    `terms` and `check_data`; one whose `call` takes no data, `call_shape` and `check_inputs` too.
 
     Attributes:
         of_labeled: names of terms that are means over the batch's labeled examples alone.
@@ -77,6 +77,15 @@ class LedgerModel(keras.Model):
     def check_data(self, data):
         """Raises ValueError for images that the model cannot take."""
         raise NotImplementedError
+
+    @property
+    def call_shape(self) -> tuple[int, ...]:
+        """Of one example of what the model is called with."""
+        return self.data_shape
+
+    def check_inputs(self, x):
+        """Raises ValueError for what `predict` cannot take."""
+        self.check_data(x)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
@@ -273,6 +282,33 @@ class LedgerModel(keras.Model):
         if is_repeatable(x):
             logs |= reader.found if within_fit else reader.read()
         return logs if return_dict else list(logs.values())
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`: what the model returns when it is called."""
+        self.check_inputs(x)
+        return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        self.check_inputs(x)
+        return super().predict_on_batch(x)
+
+    def train_on_batch(self, x, *args, **kwargs):
+        self.check_data(x)
+        return super().train_on_batch(x, *args, **kwargs)
+
+    def test_on_batch(self, x, *args, **kwargs):
+        self.check_data(x)
+        return super().test_on_batch(x, *args, **kwargs)
+
+    def export(self, filepath, *args, input_signature=None, **kwargs):
+        """As `keras.Model.export`: what the model returns when it is called, and no more.
+
+        `keras_infomodels.export` writes every signature of the model, its pixels' range and how
+        far the file is from the model.
+        """
+        if input_signature is None:
+            input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
+        super().export(filepath, *args, input_signature=input_signature, **kwargs)
 
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
         """Figures of the data as a whole, by name; `show` allows a printed line."""
