@@ -121,7 +121,7 @@ def test_penalties_of_both_discriminators_count(make_categorical, images):
     assert losses[1] - losses[0] == pytest.approx(3 * squares, rel=1e-5)
 
 
-def test_the_slack_and_the_warm_up_of_the_consistency(make_categorical, images):
+def test_the_slack_the_radius_and_the_warm_up_of_the_consistency(make_categorical, images):
     def terms(iterations=6, training=True, **kwargs):
         model = make_categorical(
             consistency_weight=5.0, consistency="adversarial", consistency_warmup_steps=6, **kwargs
@@ -140,6 +140,9 @@ def test_the_slack_and_the_warm_up_of_the_consistency(make_categorical, images):
     slack = lack / 2
     assert consistency - terms(evenness_slack=slack)[1] == pytest.approx(slack, rel=1e-3)
     assert consistency - terms(evenness_slack=9.0)[1] == pytest.approx(lack, rel=1e-3)
+    # Of a short shift the divergence is the square.
+    near, far = (terms(evenness_slack=9.0, consistency_radius=r)[1] for r in (0.1, 0.2))
+    assert far == pytest.approx(4 * near, rel=0.1)
 
 
 def test_few_labels_name_the_categories(make_categorical):
@@ -160,6 +163,8 @@ def test_few_labels_name_the_categories(make_categorical):
 def test_settings_that_make_no_sense_are_refused(make_model):
     with pytest.raises(ValueError, match="category_noise"):
         make_model(AdversarialAutoencoder, category_noise=-1.0)
+    with pytest.raises(ValueError, match="consistency_radius"):
+        make_model(AdversarialAutoencoder, consistency_radius=0.0)
     x, z = keras.Input((6,)), keras.Input((K + D,))
     dense = keras.layers.Dense
     encoder = keras.Model(x, {"logits": dense(K)(x), "loc": dense(D)(x)})

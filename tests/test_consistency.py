@@ -92,15 +92,15 @@ def test_the_adversarial_shift_finds_the_direction_that_counts():
 
 @pytest.mark.parametrize("kind", ["affine", "adversarial", "both"])
 def test_both_is_the_shift_of_what_was_moved(kind):
-    """The category reads one corner; only a shift, of length 1, can be seen beside the affine."""
+    """The category reads one corner; only a shift, of length 2, can be seen beside the affine."""
 
     def classify(x):
         return tf.stack([5 * x[:, 0, 0, 0], 0 * x[:, 0, 0, 0]], axis=1)
 
     images, seed = tf.constant(np.repeat(blob(2, 2), 3, axis=0)), tf.constant([0, 1])
     affine = images if kind == "adversarial" else random_affine(images, seed)
-    difference = moved(images, classify(images), classify, seed, kind) - affine
-    length = 0.0 if kind == "affine" else 1.0
+    difference = moved(images, classify(images), classify, seed, kind, 2.0) - affine
+    length = 0.0 if kind == "affine" else 2.0
     np.testing.assert_allclose(np.abs(difference[:, 0, 0, 0]), length, rtol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(difference, axis=(1, 2)).ravel(), length, rtol=1e-5)
 

@@ -17,6 +17,7 @@ _OF_A_CATEGORY = {
     "classification_weight",
     "consistency_weight",
     "consistency",
+    "consistency_radius",
     "evenness_slack",
 }
 _OF_A_GAN = {
@@ -303,6 +304,7 @@ def _objective(recipe: Recipe, steps: int) -> dict:
         "classification_weight": recipe.classification_weight,
         "consistency_weight": recipe.consistency_weight,
         "consistency": recipe.consistency,
+        "consistency_radius": recipe.consistency_radius,
         "evenness_slack": recipe.evenness_slack,
         "consistency_warmup_steps": of_epochs(recipe.consistency_warmup_epochs),
         "continuous_warmup_steps": of_epochs(recipe.continuous_warmup_epochs),

@@ -77,7 +77,8 @@ class Recipe:
         divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
         kernel, estimator: of the MMD, see `divergences.MMD`; None are its defaults.
         warmup_epochs: of a beta_vae: the rate's weight rises over them.
-        adversarial_loss, category_noise, consistency_weight, evenness_slack: of an aae.
+        adversarial_loss, category_noise, consistency_weight, consistency_radius, evenness_slack:
+            of an aae.
         classification_weight, consistency: of an aae or infogan.
         augment: of a classifier.
         labeled: how many training images, equally many of each class, keep their label; the
@@ -144,6 +145,7 @@ class Recipe:
     classification_weight: float | None = None
     consistency_weight: float | None = None
     consistency: str | None = None
+    consistency_radius: float | None = None
     evenness_slack: float | None = None
     augment: bool | None = None
     labeled: int | None = None

@@ -1,5 +1,6 @@
 """The adversarial autoencoder: InfoVAE at alpha = 1, lambda = 1 with an adversary."""
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -43,6 +44,7 @@ class AdversarialAutoencoder(InfoVAE):
             one; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
         consistency: how it is moved: "adversarial" (`consistency.adversarial_shift`, which knows
             nothing of images), "affine" (`consistency.random_affine`, an augmentation) or "both".
+        consistency_radius: of the adversarial shift, a distance between images.
         evenness_slack: of `consistency.category_consistency`, in nats; for a number of categories
             that is no multiple of the number of kinds.
         consistency_warmup_steps: training steps over which its weight rises from 0 in a line. At
@@ -63,6 +65,7 @@ class AdversarialAutoencoder(InfoVAE):
         classification_weight: float = 0.0,
         consistency_weight: float = 0.0,
         consistency: str = "adversarial",
+        consistency_radius: float = 1.0,
         evenness_slack: float = 0.0,
         consistency_warmup_steps: int = 0,
         seed: int = 0,
@@ -71,6 +74,8 @@ class AdversarialAutoencoder(InfoVAE):
         consistency_warmup_steps = whole("consistency_warmup_steps", consistency_warmup_steps, 0)
         check_not_negative("evenness_slack", evenness_slack)
         check_not_negative("category_noise", category_noise)
+        if not 0 < consistency_radius < math.inf:
+            raise ValueError(f"consistency_radius is above 0, got {consistency_radius!r}.")
         if consistency not in MOVES:
             raise ValueError(f"consistency is one of {MOVES}, got {consistency!r}.")
         weights = {
@@ -98,6 +103,7 @@ class AdversarialAutoencoder(InfoVAE):
         self.classification_weight = weights["classification_weight"]
         self.consistency_weight = weights["consistency_weight"]
         self.consistency = consistency
+        self.consistency_radius = float(consistency_radius)
         moves_images = bool(self.consistency_weight) and consistency != "adversarial"
         if moves_images and len(self.data_shape) != 3:
             raise ValueError(
@@ -122,7 +128,8 @@ class AdversarialAutoencoder(InfoVAE):
             def classify(images):
                 return self.encoder(images, training=training)["logits"]
 
-            moved_logits = classify(moved(x, logits, classify, seed, self.consistency))
+            radius = self.consistency_radius
+            moved_logits = classify(moved(x, logits, classify, seed, self.consistency, radius))
             consistency = category_consistency(logits, moved_logits, self.evenness_slack)
             weight = self.consistency_weight
             if training and self.consistency_warmup_steps:
@@ -151,6 +158,7 @@ class AdversarialAutoencoder(InfoVAE):
             "classification_weight": self.classification_weight,
             "consistency_weight": self.consistency_weight,
             "consistency": self.consistency,
+            "consistency_radius": self.consistency_radius,
             "evenness_slack": self.evenness_slack,
             "consistency_warmup_steps": self.consistency_warmup_steps,
         }

@@ -90,14 +90,18 @@ def moved(
     classify: Callable[[tf.Tensor], tf.Tensor],
     seed: tf.Tensor,
     kind: str,
+    radius: float = 1.0,
 ) -> tf.Tensor:
-    """`adversarial_shift`, `random_affine`, or "both": the shift of what was moved affinely."""
+    """`adversarial_shift`, `random_affine`, or "both": the shift of what was moved affinely.
+
+    `radius` is of the shift.
+    """
     if kind == "adversarial":
-        return adversarial_shift(images, logits, classify, seed)
+        return adversarial_shift(images, logits, classify, seed, radius)
     images = random_affine(images, seed)
     if kind == "affine":
         return images
-    return adversarial_shift(images, classify(images), classify, seed)
+    return adversarial_shift(images, classify(images), classify, seed, radius)
 
 
 def category_consistency(
