@@ -1,6 +1,7 @@
 """What every model class keeps: each test runs for each class."""
 
 import csv
+import inspect
 import json
 
 import keras
@@ -86,6 +87,47 @@ def test_config_survives_json(model):
     config = json.loads(json.dumps(model.get_config()))
     copy = type(model).from_config(config)
     assert copy.get_config() == model.get_config()
+
+
+OTHERS = {
+    "seed": 5,
+    "alpha": -0.5,
+    "lambda_": 2.5,
+    "beta": 3.0,
+    "warmup_steps": 7,
+    "loss": "log_ratio",
+    "category_noise": 0.7,
+    "classification_weight": 2.0,
+    "consistency_weight": 3.0,
+    "consistency": "both",
+    "consistency_radius": 1.5,
+    "evenness_slack": 0.2,
+    "consistency_warmup_steps": 4,
+    "continuous_warmup_steps": 6,
+    "objective": "hinge",
+    "gradient_penalty": 0.5,
+    "r1": 0.25,
+    "update": "alternating",
+    "discriminator_steps": 2,
+    "posterior": "separate",
+    "information_weight": 0.8,
+    "stratified": True,
+    "real_consistency_weight": 1.5,
+    "augment": True,
+}
+"""Settings that are no default; `label_smoothing` and `fake_consistency_weight` exclude others."""
+
+
+def test_a_config_brings_back_every_setting(model):
+    config = json.loads(json.dumps(model.get_config()))
+    assert set(inspect.signature(type(model)).parameters) - {"kwargs"} <= set(config)
+    no_category = not getattr(model, "categorical", True)
+    unfit = {"classification_weight", "consistency_weight"} if no_category else set()
+    changes = {name: OTHERS[name] for name in OTHERS.keys() & config.keys() - unfit}
+    assert all(config[name] != value for name, value in changes.items())
+    again = json.loads(json.dumps(type(model).from_config(config | changes).get_config()))
+    assert {name: again[name] for name in changes} == changes
+    assert set(again) == set(config)
 
 
 def test_a_model_has_no_attribute_that_keras_owns(model):
