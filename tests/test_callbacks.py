@@ -120,6 +120,24 @@ def test_the_draws_of_random_layers_resume(images, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_the_epoch_that_was_best_resumes(make_model, images, tmp_path):
+    kept = []
+
+    class Scored(keras.callbacks.EarlyStopping):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, {"score": (1.0, 3.0, 2.0, 0.0)[epoch]})
+
+    def make():
+        kept.append(Scored("score", mode="max", patience=9))
+        return make_model(), [kept[-1]]
+
+    resumed_and_straight(make, images, tmp_path, 4, 3)
+    straight, _, resumed = (vars(callback) for callback in kept)
+    names = ("best_epoch", "best", "wait", "stopped_epoch")
+    assert [resumed[name] for name in names] == [straight[name] for name in names]
+    assert (straight["best_epoch"], straight["wait"]) == (1, 2)
+
+
 def test_a_backup_refuses_callbacks_that_it_cannot_bring_back(tmp_path):
     with pytest.raises(ValueError, match="no state that StopOnNonFinite has"):
         AtomicBackup(tmp_path, [StopOnNonFinite()])

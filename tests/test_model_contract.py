@@ -130,6 +130,19 @@ def test_a_config_brings_back_every_setting(model):
     assert set(again) == set(config)
 
 
+def test_the_discriminators_optimizer_is_what_it_says(model):
+    if len(model.players()) == 1:
+        with pytest.raises(ValueError, match="no discriminator"):
+            model.compile(discriminator_optimizer="adam")
+        return
+    model.compile()
+    optimizer = model.discriminator_optimizer
+    assert type(optimizer) is keras.optimizers.Adam
+    assert (float(optimizer.learning_rate), optimizer.beta_1) == (pytest.approx(1e-3), 0.5)
+    model.compile(discriminator_optimizer=keras.optimizers.SGD(0.3))
+    assert float(model.discriminator_optimizer.learning_rate) == pytest.approx(0.3)
+
+
 def test_a_model_has_no_attribute_that_keras_owns(model):
     """An attribute of Keras' own that is overwritten breaks saving or training."""
     own = set(vars(model)) - set(vars(keras.Model()))
