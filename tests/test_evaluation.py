@@ -302,7 +302,9 @@ def test_values_are_kept_in_a_new_folder_and_not_read_from_another_file(tmp_path
     model, path = linear_vae(), tmp_path / "new" / "values.npz"
     first = log_likelihood(model, X[:4], samples=2, path=path)
     assert log_likelihood(model, X[:4], samples=2, path=path) == first
-    for broken in (b"not an archive", b"", path.read_bytes()[:50]):
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    array = (tmp_path / "array.npy").read_bytes()
+    for broken in (b"not an archive", b"", path.read_bytes()[:50], array):
         path.write_bytes(broken)
         with pytest.raises(ValueError, match="no values of log_likelihood"):
             log_likelihood(model, X[:4], samples=2, path=path)
@@ -310,14 +312,19 @@ def test_values_are_kept_in_a_new_folder_and_not_read_from_another_file(tmp_path
 
 def test_codes_in_a_plane_have_no_volume():
     """A category's probabilities add to 1, as far as float32 goes."""
-    logits = rng.normal(size=(1000, 10))
-    probabilities = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
-    result = latent_statistics(probabilities, probabilities)
-    assert (result.log_det, result.gaussian_kl) == (-np.inf, np.inf)
-    assert np.isfinite(latent_statistics(probabilities[:, :9], probabilities[:, :9]).log_det)
-    narrow = rng.normal(size=(1000, 2)) * [1.0, 1e-4]
-    expected = np.linalg.slogdet(np.cov(narrow.T))[1]
-    assert latent_statistics(narrow, narrow).log_det == pytest.approx(expected, abs=1e-6)
+    for categories in (2, 10, 50):
+        for spread in (0.01, 1.0):
+            p = np.exp(spread * rng.normal(size=(1000, categories)))
+            p = (p / p.sum(1, keepdims=True)).astype(np.float32)
+            result = latent_statistics(p, p)
+            assert (result.log_det, result.gaussian_kl) == (-np.inf, np.inf)
+            assert np.isfinite(latent_statistics(p[:, 1:], p[:, 1:]).log_det)
+    for scales in ([1.0, 1e-4], [1e3, 1e-4]):
+        narrow = rng.normal(size=(1000, 2)) * scales
+        expected = np.linalg.slogdet(np.cov(narrow.T))[1]
+        assert latent_statistics(narrow, narrow).log_det == pytest.approx(expected, abs=1e-6)
+    still = np.stack([rng.normal(size=1000), np.zeros(1000)], axis=1)
+    assert latent_statistics(still, still).log_det == -np.inf
 
 
 def test_encodings_that_are_none_are_refused():

@@ -44,7 +44,7 @@ _SETTINGS = {
     "beta_vae": {"beta", "warmup_steps"},
     "infovae": {"alpha", "lambda_", "divergence"},
     "mmd_vae": {"lambda_", "divergence"},
-    "aae": {"lambda_", "loss", *_OF_A_CATEGORY},
+    "aae": {"lambda_", "loss", "consistency_warmup_steps", *_OF_A_CATEGORY},
     "gan": _OF_A_GAN,
     "infogan": _OF_A_GAN | _OF_CODES,
     "classifier": {"augment"},

@@ -65,7 +65,8 @@ class Recipe:
             two uniform codes, c1 and c2.
         posterior, information_weight, stratified, fake_consistency_weight,
             real_consistency_weight: of an infogan.
-        consistency_warmup_epochs, continuous_warmup_epochs: of an infogan: epochs for its steps.
+        consistency_warmup_epochs: of an aae or infogan, continuous_warmup_epochs: of an infogan:
+            epochs for its steps.
         objective, gradient_penalty, r1, label_smoothing, update, discriminator_steps: of a gan or
             infogan.
         normalization: of its discriminator.

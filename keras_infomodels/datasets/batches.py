@@ -11,6 +11,7 @@ import tensorflow as tf
 __all__ = [
     "check_images",
     "epoch_variable",
+    "is_array",
     "is_repeatable",
     "iterate_images",
     "order_of_epoch_0",
@@ -20,7 +21,7 @@ __all__ = [
 
 def is_repeatable(data) -> bool:
     """Whether the data can be read again: all but Python generators."""
-    return isinstance(data, tf.data.Dataset | keras.utils.PyDataset) or _is_array(data)
+    return isinstance(data, tf.data.Dataset | keras.utils.PyDataset) or is_array(data)
 
 
 def iterate_images(data, batch_size: int, steps: int | None = None) -> Iterator[tf.Tensor]:
@@ -35,7 +36,7 @@ def iterate_images(data, batch_size: int, steps: int | None = None) -> Iterator[
         raise ValueError(
             f"Images come as an array, a tf.data.Dataset or a PyDataset, got {type(data).__name__}."
         )
-    if _is_array(data):
+    if is_array(data):
         batches = (data[start : start + batch_size] for start in range(0, len(data), batch_size))
     elif isinstance(data, tf.data.Dataset):
         batches = iter(data)
@@ -47,7 +48,7 @@ def iterate_images(data, batch_size: int, steps: int | None = None) -> Iterator[
                 f"The dataset yields dicts of {sorted(batch)}; map it to images or to pairs of "
                 "images and labels, such as dataset.map(lambda example: example['image'])."
             )
-        images = batch if _is_array(data) else keras.utils.unpack_x_y_sample_weight(batch)[0]
+        images = batch if is_array(data) else keras.utils.unpack_x_y_sample_weight(batch)[0]
         yield tf.cast(images, tf.float32)
 
 
@@ -98,7 +99,7 @@ def check_images(data, shape: tuple[int, ...], check: Callable) -> tf.Tensor | N
     if not is_repeatable(data):
         return None
     with order_of_epoch_0(data):
-        images = data if _is_array(data) else next(iterate_images(data, 1), None)
+        images = data if is_array(data) else next(iterate_images(data, 1), None)
     if images is None or len(images) == 0:
         raise ValueError("There are no images: the data are empty.")
     images = np.asarray(images)
@@ -114,5 +115,6 @@ def check_images(data, shape: tuple[int, ...], check: Callable) -> tf.Tensor | N
     return tf.cast(images[:32], tf.float32)
 
 
-def _is_array(data) -> bool:
+def is_array(data) -> bool:
+    """Whether the data are one NumPy array or tensor."""
     return isinstance(data, np.ndarray | tf.Tensor)

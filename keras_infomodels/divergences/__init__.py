@@ -26,7 +26,7 @@ DIVERGENCES = {"mmd": MMD, "marginal_kl": MarginalKL, "stein": Stein}
 def divergence(
     name_or_object: str | Mapping[str, Divergence] | Divergence | None,
 ) -> Divergence | None:
-    """The divergence of that name (a key of `DIVERGENCES`), or of a dict by part; else as it is."""
+    """The divergence of a key of `DIVERGENCES` or of a dict by part; other objects as they are."""
     if isinstance(name_or_object, Mapping):
         return Partwise.from_mapping(name_or_object)
     if name_or_object is None or isinstance(name_or_object, Divergence):

@@ -48,10 +48,7 @@ def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
     if len(z) <= z.shape[1]:
         raise ValueError(f"A covariance of {z.shape[1]} dimensions needs more than {len(z)} draws.")
     mean, covariance = z.mean(0), np.atleast_2d(np.cov(z.T))
-    eigenvalues = np.linalg.eigvalsh(covariance)
-    # Encodings are of float32, whose rounding alone would leave some number above -inf.
-    singular = eigenvalues[0] <= 1e-12 * eigenvalues[-1]
-    log_det = -np.inf if singular else float(np.log(eigenvalues).sum())
+    log_det = _log_det(covariance, np.sqrt(np.mean(z**2, axis=0)))
     trace = np.trace(covariance) + mean @ mean
     mmd = tf.function(MMD("gaussian", "semi_analytic"))
     return LatentStatistics(
@@ -60,3 +57,17 @@ def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
         mmd=float(mmd(tf.constant(z, tf.float32), None, None, None)),
         active_units=int(np.sum(loc.var(0) > 0.01)),
     )
+
+
+def _log_det(covariance: np.ndarray, sizes: np.ndarray) -> float:
+    """ln det of the covariance of columns of those sizes; -inf of what float32 rounds to a plane.
+
+    Encodings are of float32: rounding alone would leave some number above -inf.
+    """
+    if not sizes.all():
+        return -np.inf
+    eigenvalues = np.linalg.eigvalsh(covariance / np.outer(sizes, sizes))
+    rounding = 4 * len(sizes) * np.finfo(np.float32).eps ** 2
+    if eigenvalues[0] <= rounding:
+        return -np.inf
+    return float(np.log(eigenvalues).sum() + 2 * np.log(sizes).sum())

@@ -146,7 +146,7 @@ class _Kept:
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 kept, self.values, self.digests = (file[n] for n in ("key", "values", "digests"))
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} holds no values of log_likelihood; remove it.") from error
         if str(kept) != key:
             raise ValueError(

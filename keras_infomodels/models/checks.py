@@ -1,6 +1,7 @@
 """Settings that make no sense, refused at construction."""
 
 import math
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -52,7 +53,8 @@ def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Seque
 def divergence_weight(alpha: float, lambda_: float) -> float:
     """alpha + lambda - 1; 0 where that differs from 0 by rounding alone."""
     weight = alpha + lambda_ - 1
-    return 0.0 if abs(weight) < 1e-12 * max(1, abs(alpha), lambda_) else weight
+    rounding = 4 * sys.float_info.epsilon * max(1, abs(alpha), lambda_)
+    return 0.0 if abs(weight) <= rounding else weight
 
 
 def check_weights(alpha: float, lambda_: float):
@@ -209,7 +211,7 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
             f"deterministic; this one returns {_names(posterior)}."
         )
     specs = encoder.compute_output_spec(keras.KerasTensor((1, *data_shape)))
-    if any(spec.dtype == "float64" for spec in specs.values()):
+    if any(specs[name].dtype == "float64" for name in {"loc", "scale", "logits"} & set(specs)):
         raise ValueError("The encoder ends in float64; make it end in float32, as the prior.")
     shapes = {posterior[name] for name in ("loc", "scale") if name in posterior}
     categories = posterior["logits"][-1] if "logits" in posterior else 0

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.models.checks import check_classifier, check_pixels
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import random_affine
@@ -27,7 +28,8 @@ class Classifier(LedgerModel):
         seed: of all the randomness in training.
 
     Raises:
-        ValueError: a network with other outputs, at construction.
+        ValueError: a network with other outputs, at construction; pixels outside [0, 1] for a
+            network of this library, in an array or in a dataset's first batch.
     """
 
     of_labeled = ("loss", "accuracy")
@@ -49,11 +51,11 @@ class Classifier(LedgerModel):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Probabilities of the classes, (batch, K)."""
-        return tf.nn.softmax(self.network(x, training=training)["logits"])
+        return tf.nn.softmax(self.network(self._images(x), training=training)["logits"])
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
         """Probabilities of the classes, (batch, K), for images (batch, *data_shape)."""
-        return self(self._images(x))
+        return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
         """What the last layer sees of images (batch, *data_shape), (batch, width)."""
@@ -96,9 +98,13 @@ class Classifier(LedgerModel):
     def check_data(self, data):
         check_pixels(data, self.data_shape, self.network, "network of this library")
 
+    def check_array(self, x):
+        if is_array(x) and len(x):
+            self.check_data(x)
+
     def _images(self, x) -> tf.Tensor:
         if tf.executing_eagerly():
-            self.check_data(tf.convert_to_tensor(x))
+            self.check_array(tf.convert_to_tensor(x))
         return tf.cast(x, tf.float32)
 
     def get_config(self) -> dict:

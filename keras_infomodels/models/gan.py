@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import StopOnSaturation
-from keras_infomodels.datasets.batches import check_images
+from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.distributions import Code, Latents, check_finite
 from keras_infomodels.models.checks import check_gan, check_pixels
 from keras_infomodels.models.gradients import gradient
@@ -259,9 +260,20 @@ class GAN(LedgerModel):
         """Of the latents of one image."""
         return (self.latents.dimension,)
 
+    def check_array(self, x):
+        if is_array(x) and len(x):
+            self.check_data(x)
+
     def check_inputs(self, x):
         """Raises ValueError for latents of another shape, or of no finite numbers."""
-        check_images(x, self.call_shape, check_finite)
+        if not is_array(x):
+            return
+        if tuple(x.shape[1:]) != self.call_shape:
+            raise ValueError(
+                f"The generator takes latents of shape (batch, {self.latents.dimension}), got "
+                f"{tuple(x.shape)}; latents.sample and latents.join make them."
+            )
+        check_finite(np.asarray(x))
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""

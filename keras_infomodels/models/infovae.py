@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions, seeds
 from keras_infomodels.datasets.batches import (
     check_images,
+    is_array,
     iterate_images,
     order_of_epoch_0,
 )
@@ -78,7 +79,8 @@ class InfoVAE(LedgerModel):
 
     Raises:
         ValueError: settings or shapes that make no sense, at construction; pixels outside the
-            likelihood's support, wherever images go in.
+            likelihood's support, in arrays and tensors or in the first batch of a dataset that
+            `fit` and `evaluate` take.
     """
 
     def __init__(
@@ -355,7 +357,7 @@ class InfoVAE(LedgerModel):
         return replace(discrete_entropy(loc), kind="lower bound", note=note)
 
     def check_data(self, data):
-        examples = check_images(data, self.data_shape, self._check_pixels)
+        examples = self._check_images(data)
         if examples is None:
             return
         scale = self.encoder(self.likelihood.observe(examples, None), training=False).get("scale")
@@ -364,6 +366,13 @@ class InfoVAE(LedgerModel):
                 'The encoder returns a negative "scale"; end it in a positive activation such as '
                 "softplus."
             )
+
+    def check_array(self, x):
+        if is_array(x) and len(x):
+            self._check_images(x)
+
+    def _check_images(self, data) -> tf.Tensor | None:
+        return check_images(data, self.data_shape, self._check_pixels)
 
     def _check_pixels(self, images: np.ndarray):
         self.likelihood.check(images)
@@ -392,7 +401,7 @@ class InfoVAE(LedgerModel):
 
     def _images(self, x) -> tf.Tensor:
         x = tf.convert_to_tensor(x)
-        if x.shape[1:] != self.data_shape:
+        if not x.shape[1:].is_compatible_with(self.data_shape):
             raise ValueError(
                 f"Expected data of shape (batch, {', '.join(map(str, self.data_shape))}), got "
                 f"{tuple(x.shape)}."

@@ -50,7 +50,8 @@ class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
     A subclass has an integer `seed` and a `data_shape`, and defines `players`, `ledger_names`,
-    `terms` and `check_data`; one whose `call` takes no data, `call_shape` and `check_inputs` too.
+    `terms`, `check_data` and `check_array`; one whose `call` takes no data, `call_shape` and
+    `check_inputs` too.
 
     Attributes:
         of_labeled: names of terms that are means over the batch's labeled examples alone.
@@ -83,9 +84,16 @@ class LedgerModel(keras.Model):
         """Of one example of what the model is called with."""
         return self.data_shape
 
+    def check_array(self, x):
+        """Raises ValueError for an array or tensor of images that the model cannot take.
+
+        Other data pass: of a dataset even one look takes a batch, which `predict` would miss.
+        """
+        raise NotImplementedError
+
     def check_inputs(self, x):
-        """Raises ValueError for what `predict` cannot take."""
-        self.check_data(x)
+        """Raises ValueError for an array or tensor that the model cannot be called with."""
+        self.check_array(x)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
@@ -293,14 +301,16 @@ class LedgerModel(keras.Model):
         return super().predict_on_batch(x)
 
     def train_on_batch(self, x, *args, **kwargs):
-        self.check_data(x)
+        self.check_array(x)
         return super().train_on_batch(x, *args, **kwargs)
 
     def test_on_batch(self, x, *args, **kwargs):
-        self.check_data(x)
+        self.check_array(x)
         return super().test_on_batch(x, *args, **kwargs)
 
-    def export(self, filepath, *args, input_signature=None, **kwargs):
+    def export(
+        self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
+    ):
         """As `keras.Model.export`: what the model returns when it is called, and no more.
 
         `keras_infomodels.export` writes every signature of the model, its pixels' range and how
@@ -308,7 +318,7 @@ class LedgerModel(keras.Model):
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
-        super().export(filepath, *args, input_signature=input_signature, **kwargs)
+        super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
         """Figures of the data as a whole, by name; `show` allows a printed line."""
