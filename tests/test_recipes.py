@@ -185,6 +185,32 @@ def test_what_a_recipe_says_of_an_infogan_is_in_it(tmp_path):
     assert rates == pytest.approx([1e-3, 2e-4])
 
 
+def test_a_recipe_sets_all_of_an_aae():
+    settings = {
+        "category_noise": 0.7,
+        "classification_weight": 2.0,
+        "consistency_weight": 3.0,
+        "consistency": "both",
+        "consistency_radius": 1.5,
+        "evenness_slack": 0.2,
+        "lambda_": 4.0,
+    }
+    recipe = Recipe(
+        "aae",
+        "any",
+        prior="categorical_normal",
+        categories=5,
+        labeled=100,
+        adversarial_loss="log_ratio",
+        consistency_warmup_epochs=2,
+        epochs=10,
+        **settings,
+    )
+    config = build_model(recipe, SHAPE, steps=100).get_config()
+    expected = settings | {"loss": "log_ratio", "consistency_warmup_steps": 20}
+    assert {name: config[name] for name in expected} == expected
+
+
 def test_the_late_cosine_holds_the_rate_for_half_of_the_run():
     recipe = Recipe("vae", "any", schedule="late_cosine", learning_rate=0.5)
     rate = build_model(recipe, SHAPE, steps=101).optimizer._learning_rate
