@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.models.checks import check_classifier, check_pixels
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import random_affine
@@ -97,10 +96,6 @@ class Classifier(LedgerModel):
 
     def check_data(self, data):
         check_pixels(data, self.data_shape, self.network, "network of this library")
-
-    def check_array(self, x):
-        if is_array(x) and len(x):
-            self.check_data(x)
 
     def _images(self, x) -> tf.Tensor:
         if tf.executing_eagerly():

@@ -260,10 +260,6 @@ class GAN(LedgerModel):
         """Of the latents of one image."""
         return (self.latents.dimension,)
 
-    def check_array(self, x):
-        if is_array(x) and len(x):
-            self.check_data(x)
-
     def check_inputs(self, x):
         """Raises ValueError for latents of another shape, or of no finite numbers."""
         if not is_array(x):

@@ -368,7 +368,7 @@ class InfoVAE(LedgerModel):
             )
 
     def check_array(self, x):
-        if is_array(x) and len(x):
+        if is_array(x) and len(x):  # without the encoder's pass of `check_data`
             self._check_images(x)
 
     def _check_images(self, data) -> tf.Tensor | None:

@@ -10,7 +10,12 @@ import tensorflow as tf
 
 from keras_infomodels import seeds
 from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
-from keras_infomodels.datasets.batches import epoch_variable, is_repeatable, order_of_epoch_0
+from keras_infomodels.datasets.batches import (
+    epoch_variable,
+    is_array,
+    is_repeatable,
+    order_of_epoch_0,
+)
 from keras_infomodels.models.checks import check_callbacks
 from keras_infomodels.models.gradients import gradient, sums_kept
 
@@ -50,8 +55,7 @@ class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
     A subclass has an integer `seed` and a `data_shape`, and defines `players`, `ledger_names`,
-    `terms`, `check_data` and `check_array`; one whose `call` takes no data, `call_shape` and
-    `check_inputs` too.
+    `terms` and `check_data`; one whose `call` takes no data, `call_shape` and `check_inputs` too.
 
     Attributes:
         of_labeled: names of terms that are means over the batch's labeled examples alone.
@@ -89,7 +93,8 @@ class LedgerModel(keras.Model):
 
         Other data pass: of a dataset even one look takes a batch, which `predict` would miss.
         """
-        raise NotImplementedError
+        if is_array(x) and len(x):
+            self.check_data(x)
 
     def check_inputs(self, x):
         """Raises ValueError for an array or tensor that the model cannot be called with."""
