@@ -89,7 +89,7 @@ def test_config_survives_json(model):
     assert copy.get_config() == model.get_config()
 
 
-OTHERS = {
+OTHER_SETTINGS = {
     "seed": 5,
     "alpha": -0.5,
     "lambda_": 2.5,
@@ -123,7 +123,7 @@ def test_a_config_brings_back_every_setting(model):
     assert set(inspect.signature(type(model)).parameters) - {"kwargs"} <= set(config)
     no_category = not getattr(model, "categorical", True)
     unfit = {"classification_weight", "consistency_weight"} if no_category else set()
-    changes = {name: OTHERS[name] for name in OTHERS.keys() & config.keys() - unfit}
+    changes = {name: OTHER_SETTINGS[name] for name in OTHER_SETTINGS.keys() & config.keys() - unfit}
     assert all(config[name] != value for name, value in changes.items())
     again = json.loads(json.dumps(type(model).from_config(config | changes).get_config()))
     assert {name: again[name] for name in changes} == changes

@@ -204,14 +204,15 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
         encoder's parameters.
     """
     data_shape = _input_shape(encoder, "encoder")
-    posterior = _output_shapes(encoder, (1, *data_shape))
+    specs = encoder.compute_output_spec(keras.KerasTensor((1, *data_shape)))
+    posterior = _shapes(specs)
     if not isinstance(posterior, dict) or "loc" not in posterior:
         raise ValueError(
             'The encoder returns a dict with "loc" and "scale", or with "loc" alone if it is '
             f"deterministic; this one returns {_names(posterior)}."
         )
-    specs = encoder.compute_output_spec(keras.KerasTensor((1, *data_shape)))
-    if any(specs[name].dtype == "float64" for name in {"loc", "scale", "logits"} & set(specs)):
+    used = {"loc", "scale", "logits"} & set(specs)
+    if any(specs[name].dtype == "float64" for name in used):
         raise ValueError("The encoder ends in float64; make it end in float32, as the prior.")
     shapes = {posterior[name] for name in ("loc", "scale") if name in posterior}
     categories = posterior["logits"][-1] if "logits" in posterior else 0
@@ -266,7 +267,10 @@ def _input_shape(network: keras.Model, role: str) -> tuple[int, ...]:
 
 
 def _output_shapes(network: keras.Model, shape: tuple[int, ...]) -> dict[str, tuple] | tuple:
-    outputs = network.compute_output_spec(keras.KerasTensor(shape))
+    return _shapes(network.compute_output_spec(keras.KerasTensor(shape)))
+
+
+def _shapes(outputs) -> dict[str, tuple] | tuple:
     return keras.tree.map_structure(lambda spec: tuple(spec.shape), outputs)
 
 
