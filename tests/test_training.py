@@ -192,8 +192,8 @@ def test_a_run_that_is_killed_again_and_again_ends_on_the_same_bits(tmp_path, mo
 
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     assert run(straight, -1, *settings) == 0
-    assert run(killed, 8, *settings) == -signal.SIGKILL
-    for last in range(9, 19):
+    assert run(killed, 9, *settings) == -signal.SIGKILL
+    for last in range(10, 20):
         assert run(killed, last, "--resume") == -signal.SIGKILL
     assert not (killed / "model.weights.h5").exists()
     assert run(killed, -1, "--resume") == 0
