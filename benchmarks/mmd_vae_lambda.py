@@ -1,4 +1,4 @@
-"""What lambda does in the MMD-VAE on MNIST: the sweep behind `models.mmd_vae.DEFAULT_LAMBDA`.
+"""What lambda does in the MMD-VAE on MNIST: the sweep behind `mmd_vae.DEFAULT_LAMBDA`.
 
     python benchmarks/mmd_vae_lambda.py [--data-dir D] [--epochs 8]
 

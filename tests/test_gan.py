@@ -9,7 +9,7 @@ from scipy import integrate, stats
 from keras_infomodels import networks, seeds
 from keras_infomodels.distributions import Categorical, Code, Normal, Uniform
 from keras_infomodels.models import GAN, InfoGAN
-from keras_infomodels.models.objectives import OBJECTIVES
+from keras_infomodels.models.gan.objectives import OBJECTIVES
 
 LN2 = math.log(2)
 MEAN = 1.0  # of the data N(MEAN, 1); the generator is N(0, 1)

@@ -1,13 +1,14 @@
-"""The models: one file a model."""
+"""The models: one folder a family, with all that is known of it."""
 
-from keras_infomodels.models.adversarial_autoencoder import AdversarialAutoencoder
-from keras_infomodels.models.beta_vae import BetaVAE
+from keras_infomodels.models.autoencoder import (
+    MMDVAE,
+    VAE,
+    AdversarialAutoencoder,
+    BetaVAE,
+    InfoVAE,
+)
 from keras_infomodels.models.classifier import Classifier
-from keras_infomodels.models.gan import GAN
-from keras_infomodels.models.infogan import InfoGAN
-from keras_infomodels.models.infovae import InfoVAE
-from keras_infomodels.models.mmd_vae import MMDVAE
-from keras_infomodels.models.vae import VAE
+from keras_infomodels.models.gan import GAN, InfoGAN
 
 MODELS = {
     "vae": VAE,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from keras_infomodels.models.gradients import gradient
+from keras_infomodels.training.gradients import gradient
 
 __all__ = ["MOVES", "adversarial_shift", "category_consistency", "moved", "random_affine"]
 

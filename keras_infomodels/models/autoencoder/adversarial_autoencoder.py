@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
+from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved
-from keras_infomodels.models.infovae import InfoVAE
 from keras_infomodels.networks import MLPDiscriminator
 from keras_infomodels.spec import check_not_negative, whole
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_infomodels.models.infovae import InfoVAE
+from keras_infomodels.models.autoencoder.infovae import InfoVAE
 
 __all__ = ["DEFAULT_LAMBDA", "MMDVAE"]
 

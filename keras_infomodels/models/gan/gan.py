@@ -1,5 +1,6 @@
 """The GAN, with its objectives by name."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -7,15 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels import seeds
-from keras_infomodels.callbacks import StopOnSaturation
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.distributions import Code, Latents, check_finite
-from keras_infomodels.models.checks import check_gan, check_pixels
-from keras_infomodels.models.gradients import gradient
-from keras_infomodels.models.ledger import LedgerModel, Player
-from keras_infomodels.models.objectives import OBJECTIVES
-from keras_infomodels.models.signatures import gan_signatures
+from keras_infomodels.models.base import LedgerModel, Player
+from keras_infomodels.models.checks import check_pixels
+from keras_infomodels.models.gan.checks import check_gan
+from keras_infomodels.models.gan.objectives import OBJECTIVES
+from keras_infomodels.models.gan.signatures import gan_signatures
 from keras_infomodels.spec import whole
+from keras_infomodels.training.gradients import gradient
+from keras_infomodels.training.guards import StopOnSaturation
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -29,7 +31,7 @@ class GAN(LedgerModel):
         discriminator's loss = E_p real(T(x)) + E_z fake(T(G(z))) + penalties
         generator's loss     = E_z generator(T(G(z)))
 
-    with T the discriminator's logit and the three functions of `models.objectives.OBJECTIVES`.
+    with T the discriminator's logit and the three functions of `models.gan.objectives.OBJECTIVES`.
     Metrics: `loss` (the generator's, with all that it has), `generator_loss`,
     `discriminator_loss` (without penalties), and `gradient_penalty`, `gradient_norm` where there
     is a penalty. With "non_saturating" the discriminator's loss is 2 ln 2 = 1.386 nats where it
@@ -118,7 +120,7 @@ class GAN(LedgerModel):
         return self(self.latents.join(parts))
 
     def export_signatures(self) -> dict:
-        """What an exported file offers; see `models.signatures.gan_signatures`."""
+        """What an exported file offers; see `models.gan.signatures.gan_signatures`."""
         return gan_signatures(self)
 
     # What Keras calls
@@ -132,6 +134,14 @@ class GAN(LedgerModel):
     def judges(self) -> tuple[keras.Model, ...]:
         """The networks that `discriminator_optimizer` moves."""
         return (self.discriminator,)
+
+    @property
+    def saturated_loss(self) -> float | None:
+        """The loss of a discriminator that is always right; None where no loss is the least."""
+        s = self.label_smoothing
+        if s:  # a perfect discriminator's loss is then the entropy of Bernoulli(s)
+            return -s * math.log(s) - (1 - s) * math.log1p(-s)
+        return OBJECTIVES[self.objective].saturation
 
     def ledger_names(self) -> list[str]:
         names = ["loss", "generator_loss", "discriminator_loss"]

@@ -11,10 +11,11 @@ from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.information import category_information
-from keras_infomodels.models.checks import check_recognition
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved, random_affine
-from keras_infomodels.models.gan import GAN
+from keras_infomodels.models.gan.checks import check_recognition
+from keras_infomodels.models.gan.gan import GAN
+from keras_infomodels.models.gan.signatures import infogan_signatures
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
 from keras_infomodels.spec import check_not_negative, whole
 
@@ -191,6 +192,10 @@ class InfoGAN(GAN):
         parts[name] = self.latents.code_values(name, np.tile(values, rows), rows * len(values))
         images = self(self.latents.join(parts))
         return tf.reshape(images, (rows, len(values), *self.data_shape))
+
+    def export_signatures(self) -> dict:
+        """What an exported file offers; see `models.gan.signatures.infogan_signatures`."""
+        return infogan_signatures(self)
 
     # What Keras calls
 

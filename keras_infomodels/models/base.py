@@ -9,15 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels import seeds
-from keras_infomodels.callbacks import FollowEpoch, StopOnNonFinite
 from keras_infomodels.datasets.batches import (
     epoch_variable,
     is_array,
     is_repeatable,
     order_of_epoch_0,
 )
-from keras_infomodels.models.checks import check_callbacks
-from keras_infomodels.models.gradients import gradient, sums_kept
+from keras_infomodels.training.averages import check_callbacks
+from keras_infomodels.training.gradients import gradient, sums_kept
+from keras_infomodels.training.guards import StopOnNonFinite
+from keras_infomodels.training.order import FollowEpoch
 
 __all__ = ["LedgerModel", "Player"]
 

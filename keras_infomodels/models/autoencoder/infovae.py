@@ -29,14 +29,14 @@ from keras_infomodels.information import (
     category_information,
     discrete_entropy,
 )
-from keras_infomodels.models.checks import (
+from keras_infomodels.models.autoencoder.checks import (
     check_networks,
     check_objective,
     check_weights,
     divergence_weight,
 )
-from keras_infomodels.models.ledger import LedgerModel, Player
-from keras_infomodels.models.signatures import vae_signatures
+from keras_infomodels.models.autoencoder.signatures import vae_signatures
+from keras_infomodels.models.base import LedgerModel, Player
 from keras_infomodels.networks import Network
 
 tfd = tfp.distributions
@@ -237,7 +237,7 @@ class InfoVAE(LedgerModel):
         return self._encodings(x, batch_size, limit)
 
     def export_signatures(self) -> dict:
-        """What an exported file offers; see `models.signatures.vae_signatures`."""
+        """What an exported file offers; see `models.autoencoder.signatures.vae_signatures`."""
         return vae_signatures(self)
 
     # What Keras calls

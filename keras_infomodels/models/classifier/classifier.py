@@ -3,10 +3,11 @@
 import keras
 import tensorflow as tf
 
-from keras_infomodels.models.checks import check_classifier, check_pixels
+from keras_infomodels.models.base import LedgerModel, Player
+from keras_infomodels.models.checks import check_pixels
 from keras_infomodels.models.classification import classification_terms
+from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.consistency import random_affine
-from keras_infomodels.models.ledger import LedgerModel, Player
 from keras_infomodels.models.signatures import Input, Signature
 
 __all__ = ["Classifier"]

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from keras_infomodels.models.infovae import InfoVAE
+from keras_infomodels.models.autoencoder.infovae import InfoVAE
 
 __all__ = ["BetaVAE"]
 

@@ -1,0 +1,129 @@
+"""What an exported autoencoder offers."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_infomodels.distributions import (
+    CategoricalNormal,
+    ContinuousBernoulli,
+    GaussianMixture,
+    StandardNormal,
+    SwissRoll,
+    code_distribution,
+    prior_distribution,
+    rate,
+)
+from keras_infomodels.models.signatures import Input, Signature, seeded
+
+__all__ = ["vae_signatures"]
+
+ATANH = "the normalizer of the continuous Bernoulli needs atanh, which TFLite lacks"
+
+
+def vae_signatures(model) -> dict[str, Signature]:
+    """The signatures of an `InfoVAE`, by name.
+
+        encode           loc and scale of q(z|x), probabilities of a category
+        decode           E[x|z], and what else p(x|z) is made of: logits, or the scale of each pixel
+        reconstruct      E[x|z] at the mean of q(z|x)
+        generate         E[x|z] of noise; of a category, or of one component of a mixture, and noise
+        encode_sample    z = loc + scale * noise
+        score            -log p(x|z) and KL(q(z|x) || p(z)) of each example, in nats, at that z
+        generate_seeded  E[x|z] of prior draws, from a count and a seed
+
+    `encode_sample` and the rate are left out where q(z|x) has no density, `generate` where the
+    prior is a raw TFP distribution. `score` takes grey images of a Bernoulli likelihood as they
+    are, and gives the mean over all their binarizations: the log-likelihood is linear in x.
+
+    Args:
+        model: an `InfoVAE`.
+    """
+    image, z = Input("image", model.data_shape, "image"), Input("z", (model.latent_dim,), "latent")
+
+    def parameters_of(image):
+        return model.encoder(model.likelihood.observe(image, None), training=False)
+
+    def encode(image):
+        parameters = parameters_of(image)
+        outputs = {name: parameters[name] for name in ("loc", "scale") if name in parameters}
+        if model.categorical:
+            outputs["probabilities"] = tf.nn.softmax(parameters["logits"])
+        return outputs
+
+    def decode(z):
+        parameters = model.decoder(z, training=False)
+        others = {n: parameters[n] for n in model.likelihood.parameters if n != "loc"}
+        return {"image": model.likelihood.mean(parameters), **others}
+
+    signatures = {
+        "encode": Signature(encode, (image,)),
+        "decode": Signature(decode, (z,)),
+        "reconstruct": Signature(lambda image: {"image": model(image, training=False)}, (image,)),
+    }
+    if drawn := _prior_inputs(model):
+        inputs, join = drawn
+        signatures["generate"] = Signature(
+            lambda **parts: {"image": model.mean_image(join(**parts))}, inputs
+        )
+    return signatures | _sampled(model, image, parameters_of)
+
+
+def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signature]:
+    """The signatures that take a sample of q(z|x) or draw from the prior."""
+
+    def sample(parameters, noise):
+        z = parameters["loc"]
+        z = z if noise is None else z + parameters["scale"] * noise
+        if model.categorical:
+            z = tf.concat([tf.nn.softmax(parameters["logits"]), z], axis=1)
+        return z
+
+    def encode_sample(image, noise):
+        return {"z": sample(parameters_of(image), noise)}
+
+    def score(image, noise=None):
+        parameters = parameters_of(image)
+        z, x = sample(parameters, noise), model.likelihood.observe(image, None)
+        terms = {"reconstruction": -model.observation(z, x, False).log_prob(x)}
+        if model.has_density:
+            q = code_distribution(parameters)
+            terms["rate"] = rate(q, prior_distribution(model.prior), z)
+        return terms
+
+    def generate_seeded(count, seed):
+        prior = prior_distribution(model.prior)
+        return {"image": model.mean_image(prior.sample(count, seed=seed))}
+
+    signatures, inputs = {}, (image,)
+    if not model.deterministic:
+        categories = model.prior.categories if model.categorical else 0
+        inputs = (image, Input("noise", (model.latent_dim - categories,), "normal"))
+        signatures["encode_sample"] = Signature(encode_sample, inputs)
+    reason = ATANH if isinstance(model.likelihood, ContinuousBernoulli) else ""
+    return signatures | {
+        "score": Signature(score, inputs, reason),
+        "generate_seeded": seeded(generate_seeded),
+    }
+
+
+def _prior_inputs(model) -> tuple[tuple[Input, ...], Callable] | None:
+    """What is drawn to draw from the prior, and how z is made of it."""
+    prior = model.prior
+    if isinstance(prior, StandardNormal):
+        return (Input("noise", (prior.dimension,), "normal"),), lambda noise: noise
+    if isinstance(prior, CategoricalNormal):
+        inputs = (
+            Input("category", (prior.categories,), "category"),
+            Input("noise", (prior.dimension,), "normal"),
+        )
+        return inputs, lambda category, noise: tf.concat([category, noise], axis=1)
+    if isinstance(prior, GaussianMixture | SwissRoll):
+        components = prior.distribution().components_distribution
+        means, stddevs = components.mean().numpy(), components.stddev().numpy()
+        inputs = (
+            Input("component", (len(means),), "category"),
+            Input("noise", (model.latent_dim,), "normal"),
+        )
+        return inputs, lambda component, noise: component @ means + (component @ stddevs) * noise
+    return None

@@ -1,0 +1,69 @@
+"""Checks that a GAN's networks, codes and settings fit together."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from keras_infomodels.distributions import Code
+from keras_infomodels.models.checks import input_shape, output_names, output_shapes
+from keras_infomodels.models.gan.objectives import OBJECTIVES
+from keras_infomodels.spec import check_not_negative
+
+__all__ = ["check_gan", "check_recognition"]
+
+
+def check_gan(model):
+    """That the networks of a GAN fit together and its settings make sense."""
+    if model.objective not in OBJECTIVES:
+        raise ValueError(f"objective is one of {', '.join(OBJECTIVES)}; got {model.objective!r}.")
+    if model.update not in ("simultaneous", "alternating"):
+        raise ValueError(f'update is "simultaneous" or "alternating", got {model.update!r}.')
+    if model.discriminator_steps > 1 and model.update != "alternating":
+        raise ValueError(
+            "discriminator_steps is 1, or above with update='alternating'; got "
+            f"{model.discriminator_steps!r} with {model.update!r}."
+        )
+    for name in ("gradient_penalty", "r1"):
+        check_not_negative(name, getattr(model, name))
+    smoothing = model.label_smoothing
+    if not 0 <= smoothing < 0.5 or (smoothing and model.objective != "non_saturating"):
+        raise ValueError(
+            f'label_smoothing is in [0, 0.5) and of "non_saturating" alone; got {smoothing!r} '
+            f"with {model.objective!r}."
+        )
+    latents = input_shape(model.generator, "generator")
+    if latents != (model.latents.dimension,):
+        raise ValueError(
+            f"The generator takes latents of shape {latents}, but noise_dim and the codes make "
+            f"({model.latents.dimension},): {model.latents.noise_dim} of noise"
+            + "".join(f", {c.prior.dimension} of {n}" for n, c in model.latents.codes.items())
+            + "."
+        )
+    images = output_shapes(model.generator, (2, *latents))
+    wanted = input_shape(model.discriminator, "discriminator")
+    if isinstance(images, dict) or images[1:] != wanted:
+        made = output_names(images) if isinstance(images, dict) else images[1:]
+        raise ValueError(
+            f"The generator makes {made}, but the discriminator takes data of shape {wanted}."
+        )
+    outputs = output_shapes(model.discriminator, (2, *wanted))
+    logits = outputs.get("logits") if isinstance(outputs, dict) else outputs
+    if logits != (2, 1):
+        raise ValueError(
+            'The discriminator returns one logit for each image, "logits" of shape (batch, 1) or '
+            f"this alone; got {outputs}."
+        )
+
+
+def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Sequence[Code]):
+    """That Q's network, of inputs (batch, *shape), gives each code as many numbers as it needs."""
+    outputs = network.compute_output_spec(keras.KerasTensor((2, *shape)))
+    outputs = outputs if isinstance(outputs, Mapping) else {}
+    for code in codes:
+        found = tuple(outputs[code.name].shape) if code.name in outputs else None
+        if found != (2, code.parameters):
+            got = "none" if found is None else f"{found[1:]} an example"
+            raise ValueError(
+                f"Q's network returns a dict with {code.parameters} numbers {code.name!r} an "
+                f"example (Code.parameters); got {got}."
+            )

@@ -1,0 +1,77 @@
+"""What an exported GAN or InfoGAN offers."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from keras_infomodels.distributions import Categorical, Uniform
+from keras_infomodels.models.signatures import Input, Signature, seeded
+
+__all__ = ["gan_signatures", "infogan_signatures"]
+
+
+def gan_signatures(
+    model, recognition: Mapping[str, Signature] | None = None
+) -> dict[str, Signature]:
+    """The signatures of a `GAN`, by name.
+
+    `generate` takes "noise" and each code by its name (a category as one of K);
+    `generate_seeded` draws them from a count and a seed; `discriminate` gives the logit of an
+    image, before any sigmoid.
+
+    Args:
+        model: a `GAN`.
+        recognition: signatures of a recognition head, which come after `generate`.
+    """
+    latents = model.latents
+    kinds = {Categorical: "category", Uniform: "uniform"}
+    inputs = [Input("noise", (latents.noise_dim,), "normal")] if latents.noise_dim else []
+    inputs += [
+        Input(name, (code.prior.dimension,), kinds.get(type(code.prior), "normal"))
+        for name, code in latents.codes.items()
+    ]
+
+    def generate(**parts):
+        return {"image": model(latents.join(parts))}
+
+    def generate_seeded(count, seed):
+        return generate(**latents.sample(count, seed))
+
+    def discriminate(image):
+        return {"logits": model.judge(image, False)["logits"]}
+
+    return {
+        "generate": Signature(generate, tuple(inputs)),
+        **(recognition or {}),
+        "discriminate": Signature(discriminate, (_image(model),)),
+        "generate_seeded": seeded(generate_seeded),
+    }
+
+
+def infogan_signatures(model) -> dict[str, Signature]:
+    """Those of the `GAN`, and with codes `infer_codes`.
+
+    It gives NAME_probabilities of a category, NAME_mean and NAME_stddev of a continuous code.
+
+    Args:
+        model: an `InfoGAN`.
+    """
+    if not model.latents.codes:
+        return gan_signatures(model)
+
+    def infer_codes(image):
+        numbers = model.numbers(image, model.judge(image, False), training=False)
+        outputs = {}
+        for name, code in model.latents.codes.items():
+            if isinstance(code.prior, Categorical):
+                outputs[f"{name}_probabilities"] = tf.nn.softmax(code.infer(numbers[name]).logits)
+            else:
+                mean, stddev = code.mean_and_stddev(numbers[name])
+                outputs |= {f"{name}_mean": mean, f"{name}_stddev": stddev}
+        return outputs
+
+    return gan_signatures(model, {"infer_codes": Signature(infer_codes, (_image(model),))})
+
+
+def _image(model) -> Input:
+    return Input("image", model.data_shape, "image")

@@ -1,0 +1,72 @@
+"""Stops of a training that cannot go on."""
+
+import math
+
+import keras
+
+__all__ = ["StopOnNonFinite", "StopOnSaturation"]
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends training with the step and the term that broke; `fit` of the models here adds it.
+
+    Their steps leave the weights as they were once a term is not finite, so what the model holds
+    are the last good ones. Validation ends it too: `EarlyStopping` and its like would wait for a
+    NaN to improve.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if not broken:
+            return
+        where = f"step {int(self.model.optimizer.iterations) + 1}"
+        if broken == ["loss"]:
+            what = "a gradient, a penalty or the weighted sum"
+        else:
+            what = " and ".join(name for name in broken if name != "loss")
+        labels = "labels that are no class (from 0) and not -1, for " * ("classification" in broken)
+        raise FloatingPointError(
+            f"Training stopped at {where}: {what} is not finite. The model holds the weights from "
+            f"before it. Look for {labels}NaN in the data, lower the learning rate, or raise "
+            "min_stddev."
+        )
+
+    def on_test_end(self, logs=None):
+        broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if broken:
+            step = int(self.model.optimizer.iterations)
+            raise FloatingPointError(
+                f"Training stopped in the validation after step {step}: "
+                f"{' and '.join(broken)} is not finite, though training was until then. The model "
+                "holds the weights of that step. Look for NaN in the validation data."
+            )
+
+
+class StopOnSaturation(keras.callbacks.Callback):
+    """Ends the training of a GAN whose discriminator is always right; `fit` of a GAN adds it.
+
+    Its loss, a mean over an epoch, is then within `margin` of the objective's smallest value, and
+    what it tells the generator has vanished or says nothing about the data.
+
+    Args:
+        margin: in the unit of the discriminator's loss.
+    """
+
+    def __init__(self, margin: float = 0.01):
+        super().__init__()
+        self.margin = margin
+
+    def on_train_begin(self, logs=None):
+        if not hasattr(self.model, "saturated_loss"):
+            raise ValueError(f"A {type(self.model).__name__} has no GAN's objective to saturate.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        smallest = self.model.saturated_loss
+        loss = (logs or {}).get("discriminator_loss", math.inf)
+        if smallest is None or loss > smallest + self.margin:
+            return
+        raise FloatingPointError(
+            f"Training stopped after epoch {epoch + 1}: the discriminator tells every generated "
+            f"image from the real ones (its loss is {loss:.2g}), so the generator learns nothing. "
+            "Lower the discriminator's learning rate, smooth its labels, or add r1=1.0."
+        )
