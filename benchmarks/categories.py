@@ -40,11 +40,11 @@ FIELDS = ("row", "seed", "most_confident", "majority", "one_to_one", "nmi", "err
 def scores(model, recipe, data_dir) -> dict:
     """Clustering figures, or the error where the categories are classes."""
     from keras_infomodels.evaluation import clustering_error
-    from keras_infomodels.zoo.figures import category_logits, load_images, log_odds
+    from keras_infomodels.zoo.figures import load_images, log_odds
 
     def logits_of(split):
         images, labels = load_images(recipe, split, data_dir)
-        return category_logits(model, images), labels
+        return model.category_logits(images), labels
 
     logits, labels = logits_of(recipe.test_split)
     if recipe.labeled is not None:

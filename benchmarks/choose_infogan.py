@@ -89,7 +89,7 @@ def main():
 def categories(recipe, data_dir) -> dict[str, np.ndarray]:
     """Trains a recipe; the category of each training and validation image, without their labels."""
     from keras_infomodels.zoo.build import build_model, load_split
-    from keras_infomodels.zoo.figures import category_logits, load_images
+    from keras_infomodels.zoo.figures import load_images
 
     training = load_split(recipe, recipe.train_split, data_dir)
     validation = load_split(recipe, recipe.validation_split, data_dir)
@@ -101,7 +101,7 @@ def categories(recipe, data_dir) -> dict[str, np.ndarray]:
         for split in (recipe.train_split, recipe.validation_split)
     ]
     return {
-        "category": category_logits(model, np.concatenate(images)).argmax(axis=-1),
+        "category": model.category_logits(np.concatenate(images)).argmax(axis=-1),
         "information_real": logs["information_real_digit"],
     }
 

@@ -63,7 +63,8 @@ def _class(name: str, cls: type, public: list) -> str:
     for method, value in _methods(cls, public).items():
         what = "A property."
         if not isinstance(value, property):
-            what = _signature(method, getattr(value, "__func__", value)) + "\n"
+            # Functions of a family's folder are methods too, and call the model by its name.
+            what = _signature(method, getattr(value, "__func__", value), "model") + "\n"
         parts.append(f"### {name}.{method}\n\n{what}\n{_text(value)}\n")
     return "\n".join(parts)
 
@@ -83,7 +84,7 @@ def _methods(cls: type, public: list) -> dict:
     }
 
 
-def _signature(name: str, value) -> str:
+def _signature(name: str, value, *hidden: str) -> str:
     """Names and defaults, as keras.io shows them; the docstrings say what they are."""
     function, parameters = value, []
     if inspect.isclass(value):
@@ -91,8 +92,10 @@ def _signature(name: str, value) -> str:
         # Keras changes its own constructors while models are made.
         function = owner.__init__ if owner.__module__.startswith(PACKAGE) else None
     if function:
-        parameters = inspect.signature(function).parameters.values()
-    shown = [_shown(p) for p in parameters if p.name not in ("self", "cls")]
+        parameters = list(inspect.signature(function).parameters.values())
+    if parameters and parameters[0].name in ("self", "cls", *hidden):
+        parameters = parameters[1:]
+    shown = [_shown(p) for p in parameters]
     line = f"{name}{inspect.Signature(shown)}"
     text = textwrap.fill(line, 92, subsequent_indent="    ", break_long_words=False)
     return f"```python\n{text}\n```"

@@ -11,12 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 import keras_infomodels
-from keras_infomodels.distributions import Gaussian
-from keras_infomodels.models import GAN, Classifier
+from keras_infomodels import hooks
 from keras_infomodels.models.signatures import Signature
-from keras_infomodels.networks import Network
 
-__all__ = ["Contents", "float32_copy", "pixel_range"]
+__all__ = ["Contents", "float32_copy"]
 
 FORMAT = 1
 _HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -57,7 +55,7 @@ class Contents:
         self.batch_size = batch_size
         self.signatures = self.model.export_signatures()
         if uint8:
-            if pixel_range(model) is None:
+            if model.pixel_range is None:
                 raise ValueError(
                     "uint8 is for images with pixels in [0, 1], and this model's data have no "
                     "range; leave uint8 out."
@@ -93,7 +91,6 @@ class Contents:
         """JSON values that describe the signatures `names` (all if None), and `facts` beside."""
         names = self.signatures if names is None else names
         model = self.model
-        codes = model.latents.codes.values() if isinstance(model, GAN) else ()
         return {
             "format": FORMAT,
             "library": f"keras-infomodels {keras_infomodels.__version__}",
@@ -102,7 +99,7 @@ class Contents:
             "batch_size": self.batch_size,
             "codes": {
                 code.name: {"prior": type(code.prior).__name__, **code.prior.get_config()}
-                for code in codes
+                for code in model.codes.values()
             },
             "signatures": {name: self._describe(name) for name in names},
             **facts,
@@ -127,7 +124,7 @@ class Contents:
 
     def _range(self, name: str, kind: str) -> dict:
         if kind == "image":
-            limits = pixel_range(self.model)
+            limits = self.model.pixel_range
             limits = [0, 255] if self.uint8 else limits
             return {} if limits is None else {"range": list(limits)}
         if kind == "uniform":
@@ -135,16 +132,6 @@ class Contents:
         if kind == "category" or name.endswith("probabilities"):
             return {"range": [0, 1]}
         return {"unit": "nats"} if name in ("reconstruction", "rate") else {}
-
-
-def pixel_range(model: keras.Model) -> tuple[int, int] | None:
-    """(0, 1), or None where the model's data may be any number."""
-    if isinstance(model, GAN):
-        return (0, 1) if isinstance(model.generator, Network) else None
-    if isinstance(model, Classifier):
-        return (0, 1) if isinstance(model.network, Network) else None
-    unbounded = isinstance(model.likelihood, Gaussian) and not isinstance(model.decoder, Network)
-    return None if unbounded else (0, 1)
 
 
 def float32_copy(model: keras.Model) -> keras.Model:
@@ -197,9 +184,7 @@ def _tensor(spec: tf.TensorSpec, batched: bool = True) -> dict:
 def _preset(preset: str | Path | None) -> tuple[dict, str | None]:
     if preset is None:
         return {"preset": None, "license": None}, None
-    from keras_infomodels import zoo
-
-    folder = zoo.locate(preset)
+    folder = hooks.zoo().locate(preset)
     facts = json.loads((folder / "metadata.json").read_text())
     card = folder / "README.md"
     facts = facts if isinstance(facts, Mapping) else {}

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from keras_infomodels.distributions import code_distribution, prior_distribution
-from keras_infomodels.export.contents import Contents, pixel_range
+from keras_infomodels.export.contents import Contents
 
 __all__ = ["as_bytes", "draw_inputs", "noise_images"]
 
@@ -28,7 +27,7 @@ def draw_inputs(
         if each.kind == "image":
             array = as_bytes(images) if contents.uint8 else np.asarray(images, np.float32)
         elif each.kind == "latent":
-            array = _latents(contents.model, images, seed)
+            array = contents.model.latent_inputs(images, seed)
         elif each.kind == "category":
             (count,) = each.shape
             array = np.eye(count)[draws.integers(count, size=len(images))]
@@ -47,18 +46,10 @@ def noise_images(model, count: int) -> np.ndarray:
     """Images of random pixels, for a look at numbers where there is no data."""
     random = np.random.default_rng(0)
     shape = (count, *model.data_shape)
-    draw = random.normal if pixel_range(model) is None else random.uniform
+    draw = random.normal if model.pixel_range is None else random.uniform
     return draw(size=shape).astype(np.float32)
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
     """Images in [0, 1] as bytes."""
     return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
-
-
-def _latents(model, images: np.ndarray, seed: int) -> np.ndarray:
-    z = prior_distribution(model.prior).sample(len(images), seed=[seed, 2]).numpy()
-    x = model.likelihood.observe(np.asarray(images, np.float32), None)
-    q = code_distribution(model.encoder(x, training=False))
-    z[1::2] = q.sample(seed=[seed, 3]).numpy()[1::2]
-    return z

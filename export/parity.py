@@ -10,15 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.export.contents import Contents
-from keras_infomodels.export.costs import Cost, measure_costs
+from keras_infomodels.export.costs import measure_costs
 from keras_infomodels.export.inputs import as_bytes, draw_inputs, noise_images
 from keras_infomodels.export.runtime import Runtime
+from keras_infomodels.models.costs import Cost
 
 __all__ = ["TOLERANCES", "Parity", "Report", "check_parity"]
 
 TOLERANCES = {None: 1e-4, "float16": 1e-2, "dynamic": np.inf, "int8": np.inf}
 """Largest difference allowed, relative to max(1, |value|), by quantization; what int8 may cost is
-in the model's own terms, `costs.LIMITS`."""
+in the model's own terms, `models.costs.LIMITS`."""
 
 _CALLS = 20
 
@@ -100,8 +101,8 @@ def check_parity(
         force: whether a `Report` with failures is returned instead of an error.
 
     Raises:
-        ValueError: a difference beyond `TOLERANCES`, a cost beyond `costs.LIMITS`, a number that is
-            not finite, a missing signature, or a file that cannot run.
+        ValueError: a difference beyond `TOLERANCES`, a cost beyond `models.costs.LIMITS`, a number
+            that is not finite, a missing signature, or a file that cannot run.
     """
     runtime = Runtime(path, isolated=isolated)
     contents = Contents(model, _takes_bytes(runtime))

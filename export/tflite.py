@@ -14,7 +14,6 @@ from keras_infomodels.export.flatbuffer import Flatbuffer
 from keras_infomodels.export.inputs import draw_inputs
 from keras_infomodels.export.parity import check_parity
 from keras_infomodels.export.saved_model import write_saved_model
-from keras_infomodels.models import GAN
 
 __all__ = ["QUANTIZATIONS", "to_tflite"]
 
@@ -150,8 +149,7 @@ def _calibration(contents: Contents, names, images: np.ndarray) -> dict[str, lis
     """Signature -> its samples, each the tensors of one call."""
     size = contents.batch_size or 1
     images = np.asarray(images[:_CALIBRATION], np.float32)
-    if isinstance(contents.model, GAN):  # whose discriminator sees both
-        images = np.concatenate([images, contents.model.generate(len(images), seed=0)])
+    images = contents.model.calibration_images(images)
     # A fixed batch may take some twice.
     images = np.resize(images, (-(-len(images) // size) * size, *images.shape[1:]))
     samples = {}

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from keras_infomodels import hooks
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -61,6 +63,12 @@ if _keras_backend() != "tensorflow":
         "Set the environment variable KERAS_BACKEND=tensorflow (or `backend` in keras.json) "
         "before Keras is imported."
     )
+
+
+hooks.connect(
+    presets=lambda: importlib.import_module(f"{__name__}.presets"),
+    zoo=lambda: importlib.import_module(f"{__name__}.zoo"),
+)
 
 
 def __getattr__(name: str):

@@ -8,11 +8,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_infomodels import models
-from keras_infomodels.distributions import prior_distribution
+from keras_infomodels.pictures import Grid, Scatter
 
 __all__ = [
     "categories",
+    "draw",
     "image_grid",
     "inferred_categories",
     "latent_map",
@@ -52,24 +52,25 @@ def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
     return figure
 
 
+def draw(picture: Grid | Scatter) -> Figure:
+    """Draws one of `model.pictures(images)`.
+
+    Args:
+        picture: a grid of images or points in the plane.
+    """
+    if isinstance(picture, Grid):
+        return image_grid(picture.images, picture.columns, picture.title)
+    return _scatter(picture)
+
+
 def samples(model: keras.Model, n: int = 64, seed: int = 0) -> Figure:
     """Images that the model draws from its prior."""
-    images = model.generate(n, seed=seed).numpy()
-    return image_grid(images, columns=8, title="Samples: z drawn from the prior")
+    return draw(model.picture("samples", n, seed))
 
 
 def reconstructions(model: keras.Model, images: np.ndarray) -> Figure:
     """Up to 32 images, each with its reconstruction below it."""
-    images = np.asarray(images[:32], np.float32)
-    columns = min(16, len(images))
-    images = images[: len(images) // columns * columns]
-    pairs = np.stack([images, model.reconstruct(images).numpy()])
-    pairs = pairs.reshape(2, -1, columns, *images.shape[1:]).swapaxes(0, 1)
-    return image_grid(
-        pairs.reshape(-1, *images.shape[1:]),
-        columns,
-        title="Images, and below them reconstructions",
-    )
+    return draw(model.picture("reconstructions", images))
 
 
 def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure:
@@ -80,12 +81,7 @@ def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure
         image: (height, width, channels), whose posterior mean the rows pass near.
         steps: images in a row.
     """
-    mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
-    z = np.tile(mean, (len(mean), steps, 1))
-    z[np.arange(len(mean)), :, np.arange(len(mean))] = np.linspace(-2.5, 2.5, steps)
-    images = model.decode(z.reshape(-1, len(mean))).mean().numpy()
-    title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"
-    return image_grid(images, columns=steps, title=title)
+    return draw(model.picture("traversals", image, steps))
 
 
 def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
@@ -96,11 +92,7 @@ def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
         columns: draws of z.
         seed: of the draws.
     """
-    count = model.prior.categories
-    z = prior_distribution(model.prior).sample(columns, seed=[seed, 0]).numpy()[:, count:]
-    codes = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
-    images = model.decode(codes.astype(np.float32)).mean().numpy()
-    return image_grid(images, columns, f"One row for each of the {count} categories")
+    return draw(model.picture("categories", columns, seed))
 
 
 def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
@@ -108,14 +100,21 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
 
     Of a `CategoricalNormal` there is a panel for each category, of the images that fall into it.
     """
-    q = model.encode(np.asarray(images, np.float32))
-    if model.categorical:
-        found = q["category"].logits.numpy().argmax(axis=1)
-        panels = {f"category {k}": found == k for k in range(model.prior.categories)}
-        q = q["z"]
-    else:
-        panels = {"Posterior means of test images": np.full(len(images), True)}
-    mean = q.mean().numpy()
+    return draw(model.picture("latent_map", images, labels))
+
+
+def latent_plane(model: keras.Model, steps: int = 15) -> Figure:
+    """What a z of two decodes to over the plane of `latent_map`: z_1 grows to the right, z_2 up.
+
+    Args:
+        model: of the VAE family, with a z of two.
+        steps: images along each axis, from the 1st to the 99th percentile of the prior's draws.
+    """
+    return draw(model.picture("latent_plane", steps))
+
+
+def _scatter(picture: Scatter) -> Figure:
+    panels, labels = picture.panels, picture.labels
     columns = min(5, len(panels))
     rows = -(-len(panels) // columns)
     size = (7, 6) if len(panels) == 1 else (2.4 * columns + 1, 2.4 * rows)
@@ -125,7 +124,7 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
     colors = _TEN if len(kinds) <= len(_TEN) else _spread_colors(len(kinds))
     for axes, (title, shown) in zip(grid, panels.items(), strict=False):
         for kind, color in zip(kinds, colors, strict=False):
-            points = mean[shown if labels is None else shown & (labels == kind), :2]
+            points = picture.points[shown if labels is None else shown & (labels == kind)]
             axes.scatter(*points.T, color=color, s=4, label=str(kind))
         axes.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
         axes.set_aspect("equal")
@@ -136,24 +135,6 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
         handles, names = grid[0].get_legend_handles_labels()
         figure.legend(handles, names, title="label", markerscale=3, loc="outside right center")
     return figure
-
-
-def latent_plane(model: keras.Model, steps: int = 15) -> Figure:
-    """What a z of two decodes to over the plane of `latent_map`: z_1 grows to the right, z_2 up.
-
-    Args:
-        model: of the VAE family, with a z of two.
-        steps: images along each axis, from the 1st to the 99th percentile of the prior's draws.
-    """
-    draws = prior_distribution(model.prior).sample(100_000, seed=[0, 0]).numpy()
-    low, high = np.percentile(draws, (1, 99), axis=0)
-    right, up = np.linspace(low, high, steps).T
-    z = np.stack(np.meshgrid(right, up[::-1]), axis=-1).reshape(-1, 2)
-    images = model.decode(z.astype(np.float32)).mean().numpy()
-    across = f"z_1 from {low[0]:.1f} to {high[0]:.1f}, left to right"
-    return image_grid(
-        images, steps, f"{across}; z_2 from {low[1]:.1f} to {high[1]:.1f}, bottom to top"
-    )
 
 
 def _spread_colors(count: int) -> np.ndarray:
@@ -199,9 +180,7 @@ def learning_curves(
 
 def traverse(model: keras.Model, name: str, rows: int = 10, columns: int = 10) -> Figure:
     """An InfoGAN's images along one code, a row for each draw of everything else."""
-    images = model.traverse(name, rows, columns).numpy()
-    title = f"{name}, all else fixed by the row"
-    return image_grid(images.reshape(-1, *images.shape[2:]), images.shape[1], title)
+    return draw(model.picture("traverse", name, rows, columns))
 
 
 def inferred_categories(
@@ -215,22 +194,12 @@ def inferred_categories(
         images: real ones; up to `columns` of each category are shown.
         columns: of each half.
     """
-    found = model.infer_codes(images)[name].mode().numpy().argmax(axis=1)
-    count = model.latents.codes[name].prior.categories
-    grid = np.ones((count, 2 * columns + 1, *images.shape[1:]), np.float32)
-    for category in range(count):
-        members = images[found == category][:columns]
-        grid[category, : len(members)] = members
-        grid[category, columns + 1 :] = model.generate(columns, {name: category}, seed=0)
-    title = f"Real images by inferred {name} (left); generated with it (right)"
-    return image_grid(grid.reshape(-1, *images.shape[1:]), 2 * columns + 1, title)
+    return draw(model.picture("inferred_categories", name, images, columns))
 
 
 def mistakes(model: keras.Model, images: np.ndarray, labels: np.ndarray, n: int = 64) -> Figure:
     """The n images whose label a `Classifier` finds least likely, the least likely first."""
-    probabilities = model.predict(np.asarray(images, np.float32), verbose=0)
-    order = np.argsort(probabilities[np.arange(len(labels)), labels])[:n]
-    return image_grid(images[order], 8, "Images whose label is found least likely")
+    return draw(model.picture("mistakes", images, labels, n))
 
 
 def model_pictures(
@@ -242,27 +211,8 @@ def model_pictures(
         model: of this library.
         images, labels: real images (n, height, width, channels) and their labels or None.
     """
-    images = np.asarray(images, np.float32)
-    if isinstance(model, models.Classifier):
-        return {} if labels is None else {"mistakes": mistakes(model, images, labels)}
-    figures = {"samples": samples(model)}
-    if isinstance(model, models.GAN):
-        if isinstance(model, models.InfoGAN):
-            figures |= {f"code_{name}": traverse(model, name) for name in model.latents.codes}
-            for code in model.categories:
-                figures[f"inferred_{code.name}"] = inferred_categories(model, code.name, images)
-        return figures
-    figures["reconstructions"] = reconstructions(model, images)
-    if model.categorical:
-        figures["categories"] = categories(model)
-        if model.prior.dimension == 2:
-            figures["latent_map"] = latent_map(model, images, labels)
-    elif model.latent_dim == 2:
-        figures["latent_map"] = latent_map(model, images, labels)
-        figures["latent_plane"] = latent_plane(model)
-    else:
-        figures["traversals"] = traversals(model, images[0])
-    return figures
+    pictures = model.pictures(np.asarray(images, np.float32), labels)
+    return {name: draw(picture) for name, picture in pictures.items()}
 
 
 def save(figure: Figure, path: str | Path) -> Path:

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_infomodels
-from keras_infomodels import distributions, divergences, models, networks, weights
+from keras_infomodels import distributions, divergences, hooks, models, networks, weights
 from keras_infomodels.preset_files import (
     FORMAT,
     NEEDED,
@@ -112,9 +112,7 @@ def from_preset(name_or_dir: str | Path, load_weights: bool = True, dtype=None) 
         ValueError: a newer format, a class that is not in `CLASSES`, or damaged files.
         OSError: it could not be downloaded.
     """
-    from keras_infomodels import zoo
-
-    folder = zoo.locate(name_or_dir)
+    folder = hooks.zoo().locate(name_or_dir)
     document = read_json(folder, "config.json")
     check_format(document, folder)
     if document.get("class_name") not in {cls.__name__ for cls in models.MODELS.values()}:

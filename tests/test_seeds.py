@@ -12,7 +12,7 @@ from keras_infomodels import cli, datasets
 from keras_infomodels.callbacks import AtomicBackup, Pictures
 from keras_infomodels.evaluation import clustering_error
 from keras_infomodels.zoo.recipes import Recipe, parse_seeds
-from keras_infomodels.zoo.training import ceilings, train
+from keras_infomodels.zoo.training import train
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def look_at_the_run(out):
     assert f"One-to-one error {100 * clusters['one_to_one_error']:.2f} %" in card
     assert "2 noise variables and codes" in card
     of_codes = {"category": math.log(2), "c1": model.latents.codes["c1"].ceiling}
-    known = ceilings(model, 12)
+    known = model.ceilings(12)
     assert {name: known[f"information_{name}"] for name in of_codes} == pytest.approx(of_codes)
 
 

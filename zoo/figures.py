@@ -16,16 +16,13 @@ from keras_infomodels.evaluation import (
     latent_statistics,
     log_likelihood,
 )
-from keras_infomodels.models import Classifier, InfoGAN, InfoVAE
 from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
 from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = [
     "TOLERANCE",
-    "category_logits",
     "clusters",
-    "has_category",
     "has_moved",
     "ledger_figures",
     "load_images",
@@ -86,14 +83,15 @@ def measure(
     test = load_split(recipe, recipe.test_split, data_dir)
     figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), recipe)
     images, labels = load_images(recipe, recipe.test_split, data_dir)
-    if isinstance(model, InfoVAE) and not model.categorical:
+    if "latents" in model.card_figures:
         figures |= _of_latents(model, recipe, images)
-    if isinstance(model, Classifier):
+    if "accuracy" in model.card_figures:
         own = figures["accuracy"]
         figures["accuracy"] = _fraction(own["value"], len(images), own["protocol"])
-    elif recipe.dataset in _CLASSIFIERS and recipe.image_size is None:
+    classified = recipe.dataset in _CLASSIFIERS and recipe.image_size is None
+    if "samples" in model.card_figures and classified:
         figures |= _of_samples(model, recipe, images, data_dir)
-    if has_category(model) and labels is not None:
+    if model.category is not None and labels is not None:
         figures |= _of_category(model, recipe, images, labels, data_dir)
     return figures
 
@@ -144,26 +142,6 @@ def load_images(
     return images.astype(np.float32) / np.float32(scale), labels
 
 
-def has_category(model: keras.Model) -> bool:
-    """Whether the model infers a category."""
-    if isinstance(model, InfoGAN):
-        return bool(model.categories)
-    return isinstance(model, InfoVAE) and model.categorical
-
-
-def category_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Logits of the inferred category, an InfoGAN's first one; float64 (n, K).
-
-    Args:
-        model: an `InfoGAN` with a category, or of the VAE family with one.
-        images: (n, height, width, channels), as `model.fit` takes them.
-    """
-    of_gan = isinstance(model, InfoGAN)
-    infer, name = (model.infer_codes, _category(model)) if of_gan else (model.encode, "category")
-    parts = [images[start : start + 500] for start in range(0, len(images), 500)]
-    return np.concatenate([infer(part)[name].logits.numpy() for part in parts]).astype(np.float64)
-
-
 def log_odds(logits: np.ndarray) -> np.ndarray:
     """ln of the odds of the largest category against all others, (n,).
 
@@ -182,10 +160,10 @@ def clusters(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict
     Returns:
         {"code", "one_to_one_error", "nmi", "ari", "table"}: images by category (row) and label.
     """
-    logits = category_logits(model, images)
+    logits = model.category_logits(images)
     score = clustering_error(labels, logits.argmax(1))
     return {
-        "code": _category(model),
+        "code": model.category,
         "one_to_one_error": score.error,
         "nmi": score.nmi,
         "ari": score.ari,
@@ -193,16 +171,12 @@ def clusters(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict
     }
 
 
-def _category(model: keras.Model) -> str:
-    return model.categories[0].name if isinstance(model, InfoGAN) else "category"
-
-
 def _figure(value: float, unit: str, protocol: str, standard_error: float | None = None) -> dict:
     error = {} if standard_error is None else {"standard_error": float(standard_error)}
     return {"value": float(value), **error, "unit": unit, "protocol": protocol}
 
 
-def _of_latents(model: InfoVAE, recipe: Recipe, images: np.ndarray) -> dict[str, dict]:
+def _of_latents(model: keras.Model, recipe: Recipe, images: np.ndarray) -> dict[str, dict]:
     figures = {}
     if model.has_density:
         estimate = log_likelihood(model, images[:_IMAGES], _SAMPLES)
@@ -270,7 +244,7 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
 
 def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:
     if recipe.labeled is not None:
-        wrong = category_logits(model, images).argmax(1) != labels
+        wrong = model.category_logits(images).argmax(1) != labels
         protocol = f"The category against the label, {recipe.labeled} of which training saw."
         return {"test_error": _fraction(wrong.mean(), len(labels), protocol)}
     found = clusters(model, images, labels)
@@ -282,7 +256,7 @@ def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, d
         "one_to_one_error": _fraction(found["one_to_one_error"], len(labels), protocol),
         "nmi": _figure(found["nmi"], "0 to 1", protocol),
     }
-    if isinstance(model, InfoVAE):
+    if "most_confident_error" in model.card_figures:
         figures["most_confident_error"] = _most_confident(model, recipe, images, labels, data_dir)
     return figures
 
@@ -290,10 +264,10 @@ def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, d
 def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
     """The protocol of the adversarial autoencoder's paper."""
     training, names = load_images(recipe, recipe.train_split, data_dir)
-    logits = category_logits(model, training)
+    logits = model.category_logits(training)
     error = clustering_error(
         labels,
-        category_logits(model, images).argmax(1),
+        model.category_logits(images).argmax(1),
         "most_confident",
         (names, logits.argmax(1)),
         log_odds(logits),

@@ -1,6 +1,5 @@
 """Training a recipe into a preset folder, with a run folder of history, checkpoints, pictures."""
 
-import math
 import os
 import time
 from pathlib import Path
@@ -10,11 +9,10 @@ import numpy as np
 
 from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
-from keras_infomodels.models import GAN, Classifier
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import clusters, has_category, load_images
+from keras_infomodels.zoo.figures import clusters, load_images
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.starts import choose_start
 
@@ -106,7 +104,7 @@ def train(
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
-    curves = plots.learning_curves(history.rows, ceilings(model, examples))
+    curves = plots.learning_curves(history.rows, model.ceilings(examples))
     images, labels = load_images(recipe, recipe.test_split, data_dir)
     labels = None if labels is None else labels[:5000]
     shown = plots.model_pictures(model, images[:5000], labels)
@@ -132,23 +130,9 @@ def _kept_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     return callbacks
 
 
-def ceilings(model: keras.Model, examples: int) -> dict[str, float]:
-    """The largest value of each information in the ledger, in nats."""
-    if isinstance(model, GAN):
-        codes = model.latents.codes
-        return {f"information_{name}": code.ceiling for name, code in codes.items()} | {
-            f"information_real_{name}": code.ceiling for name, code in codes.items()
-        }
-    if isinstance(model, Classifier):
-        return {}
-    if model.categorical:
-        return {"information_category": math.log(model.prior.categories)}
-    return {"mutual_information": math.log(min(examples, 10_000))}
-
-
 def _clusters(model: keras.Model, recipe: Recipe, data_dir) -> dict | None:
     """The category as a classifier of the test images, where there are one and labels."""
-    if not has_category(model):
+    if model.category is None:
         return None
     images, labels = load_images(recipe, recipe.test_split, data_dir)
     if labels is None:

@@ -10,22 +10,21 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import distributions, seeds
-from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels import distributions
 from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal
-from keras_infomodels.divergences import Adversarial, TotalCorrelation
 from keras_infomodels.evaluation.encodings import check_table, encode, saved_encoder
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.information import (
     AggregatedPosterior,
     Estimate,
     GaussianJoint,
-    category_information,
     discrete_entropy,
     fitted_marginal_bound,
     gaussian_channel,
     mean_estimate,
 )
+from keras_infomodels.models.audits import EncoderParts, GeneratorParts
+from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.spec import whole
 
 tfd = tfp.distributions
@@ -154,23 +153,26 @@ def audit(
         Bounds and estimates with errors, kinds, ceilings and calibration; print it.
 
     Raises:
-        ValueError: nothing that can be audited, no data or fewer than 4 examples for an encoder,
+        ValueError: a model without latent variables (a `Classifier`, a `GAN` without codes) or
+            nothing that can be audited, no data or fewer than 4 examples for an encoder,
             a decoder or prior beside a model of this library, q(z|x) that is no product of
             normals, or a prior that does not fit.
     """
-    from keras_infomodels.models import InfoGAN, InfoVAE
-
     steps = whole("steps", steps, 0)
     limit = whole("limit", limit, _LEAST)
     batch_size = whole("batch_size", batch_size, 1)
-    if isinstance(model, InfoGAN | InfoVAE) and not (decoder is None and prior is None):
-        raise ValueError("decoder= and prior= are for functions; this model has its own of both.")
-    if isinstance(model, InfoGAN):
-        return _audit_generator(model, network, steps, seed, title or "InfoGAN")
+    if isinstance(model, LedgerModel):
+        if not (decoder is None and prior is None):
+            raise ValueError(
+                "decoder= and prior= are for functions; this model has its own of both."
+            )
+        title = title or type(model).__name__
+        parts = model.audit_parts(data, limit, batch_size, seed)
+        if isinstance(parts, GeneratorParts):
+            return _audit_generator(parts, network, steps, seed, title)
+        return _audit_encoder(parts, network, steps, calibrate, seed, title)
     if data is None:
         raise ValueError("An encoder is audited on data; give an array or a dataset.")
-    if isinstance(model, InfoVAE):
-        return _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, title)
     if isinstance(model, str | Path):
         title = title or str(model)
         model = saved_encoder(model)
@@ -179,17 +181,15 @@ def audit(
             f"audit takes a model of this library, a SavedModel's folder or a function, got "
             f"{type(model).__name__}."
         )
-    z, loc, scale = encode(model, data, limit, batch_size, seed)
-    prior = _prior(prior, z.shape[1])
-    if decoder is None or not steps:
-        return audit_codes(z, loc, scale, prior, calibrate, seed, title or "encoder")
-    if _affine(prior) is None:
+    table = encode(model, data, limit, batch_size, seed)
+    prior = _prior(prior, table[0].shape[1])
+    if decoder is not None and steps and _affine(prior) is None:
         raise ValueError(
             "I_p(x;z) needs a prior that is a multivariate normal, got "
             f"{type(prior).__name__}; leave the decoder out."
         )
-    result = audit_codes(z, loc, scale, prior, calibrate, seed, title or "encoder")
-    return _with_decoder(result, decoder, prior, network, steps, seed)
+    parts = EncoderParts(table, prior, decoder, prior)
+    return _audit_encoder(parts, network, steps, calibrate, seed, title or "encoder")
 
 
 def audit_codes(
@@ -306,61 +306,17 @@ def _calibrate(loc, scale, seed) -> dict[str, Estimate]:
     }
 
 
-def _audit_vae(model, data, network, steps, limit, batch_size, calibrate, seed, title) -> Audit:
-    title = title or type(model).__name__
-    z, loc, scale = model.encoding_table(data, batch_size, limit)
-    reconstruction = _reconstruction(model, data, limit, batch_size, seed)
-    affine = _affine(model.prior)
-    note = ""
-    if steps and affine is None:
-        note = f"I_p is left out: it needs a normal prior, not {type(model.prior).__name__}."
-    if model.categorical:
-        k = model.prior.categories
-        information = category_information(loc[:, :k])
-        rows = {"reconstruction": reconstruction, "I_q(x;category)": information}
-        inner = audit_codes(z[:, k:], loc[:, k:], scale[:, k:], None, calibrate, seed, title)
-        return replace(inner, rows=rows | dict(inner.rows), note=note)
-    result = audit_codes(z, loc, scale, model.prior, calibrate, seed, title)
-    rows = {"reconstruction": reconstruction} | dict(result.rows) | _by_adversary(model, z, seed)
-    result = replace(result, rows=rows, note=note)
-    if not steps or affine is None:
+def _audit_encoder(
+    parts: EncoderParts, network, steps: int, calibrate: bool, seed: int, title: str
+) -> Audit:
+    result = audit_codes(*parts.table, parts.table_prior, calibrate, seed, title)
+    result = replace(result, rows={**parts.before, **result.rows, **parts.after})
+    if not steps or parts.decoder is None:
         return result
-
-    def decoder(z):
-        noise = tf.bitcast(tf.reduce_sum(z), tf.int32)  # new for every batch, and repeatable
-        p = model.likelihood.distribution(model.decoder(z, training=False))
-        return p.sample(seed=tf.stack([noise, seed]))
-
-    return _with_decoder(result, decoder, model.prior, network, steps, seed)
-
-
-def _by_adversary(model, z: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """What the discriminator that the model was trained with says of q(z) and the prior."""
-    adversary = model.divergence
-    if not isinstance(adversary, Adversarial) or isinstance(adversary, TotalCorrelation):
-        return {}
-    prior = distributions.prior_distribution(model.prior)
-    read = adversary.estimates(tf.constant(z), prior, seeds.fold_seed(seed, seeds.TABLE, 0))
-    return {"JSD, adversary": read["jensen_shannon"], "marginal KL, adversary": read["log_ratio"]}
-
-
-def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Estimate:
-    @tf.function(reduce_retracing=True)
-    def terms(x, index):
-        data_seed, z_seed = tf.unstack(
-            tf.random.experimental.stateless_split(seeds.fold_seed(seed, seeds.TEST, index))
-        )
-        x = model.likelihood.observe(x, data_seed)
-        z = distributions.code_distribution(model.encoder(x, training=False)).sample(seed=z_seed)
-        return -model.observation(z, x, training=False).log_prob(x)
-
-    values = []
-    with order_of_epoch_0(data):
-        for index, x in enumerate(iterate_images(data, batch_size)):
-            values.append(terms(x, tf.constant(index)).numpy())
-            if sum(map(len, values)) >= limit:
-                break
-    return mean_estimate(np.concatenate(values)[:limit].astype(np.float64))
+    if _affine(parts.prior) is None:
+        note = f"I_p is left out: it needs a normal prior, not {type(parts.prior).__name__}."
+        return replace(result, note=note)
+    return _with_decoder(result, parts.decoder, parts.prior, network, steps, seed)
 
 
 def _affine(prior) -> tuple[tf.Tensor, tf.Tensor] | None:
@@ -408,18 +364,11 @@ def _vector_network(width: int, latents: Latents, seed: int) -> keras.Model:
     return keras.Model(x, outputs)
 
 
-def _audit_generator(model, network, steps: int, seed: int, title: str) -> Audit:
+def _audit_generator(parts: GeneratorParts, network, steps: int, seed: int, title: str) -> Audit:
     if not steps:
         raise ValueError("A generator is audited by training a fresh Q: steps is above 0.")
-    parts = fit_posterior(
-        lambda latents: model.generator(latents, training=False),
-        model.latents,
-        network,
-        steps,
-        seed=seed,
-        verbose=0,
-    )
-    rows = {f"I_p(x;{name})": _noted_code(estimate) for name, estimate in parts.items()}
+    found = fit_posterior(parts.generator, parts.latents, network, steps, seed=seed, verbose=0)
+    rows = {f"I_p(x;{name})": _noted_code(estimate) for name, estimate in found.items()}
     return Audit(title, 10_000, rows)
 
 

@@ -1,55 +1,42 @@
 """What `fit` needs of a model whose loss is a ledger of named terms."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from keras_infomodels import seeds
+from keras_infomodels import hooks, seeds
 from keras_infomodels.datasets.batches import (
     epoch_variable,
     is_array,
     is_repeatable,
     order_of_epoch_0,
 )
-from keras_infomodels.training.averages import check_callbacks
+from keras_infomodels.distributions import Code
+from keras_infomodels.models.audits import EncoderParts, GeneratorParts
+from keras_infomodels.models.costs import Ask, Cost
+from keras_infomodels.models.pictures import samples
+from keras_infomodels.pictures import Grid, Scatter
+from keras_infomodels.training.checks import check_callbacks, check_compile
 from keras_infomodels.training.gradients import gradient, sums_kept
 from keras_infomodels.training.guards import StopOnNonFinite
 from keras_infomodels.training.order import FollowEpoch
+from keras_infomodels.training.players import Player, second_optimizer
+from keras_infomodels.training.read_out import InformationReader
 
-__all__ = ["LedgerModel", "Player"]
+tfd = tfp.distributions
 
-
-@dataclass(frozen=True)
-class Player:
-    """An optimizer, the term that it lowers, and the networks that it moves.
-
-    Attributes:
-        optimizer_name: the model's attribute that holds the optimizer.
-        term: its key in the ledger.
-        networks: whose trainable variables it owns.
-    """
-
-    optimizer_name: str
-    term: str
-    networks: tuple[keras.Model, ...]
-
-    def variables(self) -> list[keras.Variable]:
-        return [v for network in self.networks for v in network.trainable_variables]
+__all__ = ["LedgerModel"]
 
 
 class _Presets:
     """The presets that a class can load, each with its one-line description."""
 
     def __get__(self, model, cls) -> dict[str, str]:
-        from keras_infomodels import models, zoo
-
-        return zoo.list_presets(
-            [known.__name__ for known in models.MODELS.values() if issubclass(known, cls)]
-        )
+        return hooks.zoo().list_presets([known.__name__ for known in _with_subclasses(cls)])
 
 
 class LedgerModel(keras.Model):
@@ -61,10 +48,15 @@ class LedgerModel(keras.Model):
     Attributes:
         of_labeled: names of terms that are means over the batch's labeled examples alone.
         presets: names of the presets that `from_preset` of the class takes, as `list_presets`.
+        picture_kinds: kind -> function of the model and more to a `Grid` or `Scatter`.
+        card_figures: groups of figures that `zoo.figures` adds to the terms of `evaluate`:
+            "latents", "samples", "accuracy", "most_confident_error".
     """
 
     of_labeled = ("classification", "accuracy")
     presets = _Presets()
+    picture_kinds: Mapping[str, Callable] = {"samples": samples}
+    card_figures: tuple[str, ...] = ("samples",)
 
     def players(self) -> list[Player]:
         """Who moves in a step; the first uses Keras' own `optimizer`."""
@@ -101,6 +93,81 @@ class LedgerModel(keras.Model):
         """Raises ValueError for an array or tensor that the model cannot be called with."""
         self.check_array(x)
 
+    # What evaluation, plots, export and zoo ask of every model
+
+    @property
+    def pixel_range(self) -> tuple[int, int] | None:
+        """(0, 1), or None where the model's data may be any number."""
+        return None
+
+    @property
+    def codes(self) -> Mapping[str, Code]:
+        """Codes that the model generates from, by name."""
+        return {}
+
+    def ceilings(self, examples: int) -> dict[str, float]:
+        """Largest value of each information metric in nats; `examples` are those evaluated."""
+        return {}
+
+    @property
+    def category(self) -> str | None:
+        """Name of the category that the model infers from images, the first of several."""
+        return None
+
+    def category_logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits of the inferred category, float64 (n, K), of images as `fit` takes them."""
+        if self.category is None:
+            raise ValueError(
+                f"This {type(self).__name__} infers no category; take one with a categorical code "
+                "or prior."
+            )
+        parts = [images[start : start + 500] for start in range(0, len(images), 500)]
+        found = [self._category_posterior(part).logits.numpy() for part in parts]
+        return np.concatenate(found).astype(np.float64)
+
+    def _category_posterior(self, x: np.ndarray) -> tfd.OneHotCategorical:
+        """Distribution of `category` given images x."""
+        raise NotImplementedError
+
+    def picture(self, kind: str, *args, **kwargs) -> Grid | Scatter:
+        """One picture of the model as arrays, of a kind in `picture_kinds`."""
+        if kind not in self.picture_kinds:
+            kinds = ", ".join(self.picture_kinds)
+            raise ValueError(f"{type(self).__name__} has the pictures {kinds}; got {kind!r}.")
+        return self.picture_kinds[kind](self, *args, **kwargs)
+
+    def pictures(
+        self, images: np.ndarray, labels: np.ndarray | None = None
+    ) -> dict[str, Grid | Scatter]:
+        """All that there is to see of the model as arrays, by name; see `plots.model_pictures`."""
+        return {"samples": self.picture("samples")}
+
+    def audit_parts(
+        self, data, limit: int, batch_size: int, seed: int
+    ) -> EncoderParts | GeneratorParts:
+        """What `evaluation.audit` measures; the arguments are its own.
+
+        Raises:
+            ValueError: the model has no latent variables to audit, or needs data.
+        """
+        raise ValueError(
+            f"This {type(self).__name__} has no latent variables, so there is no information to "
+            "audit; read its metrics by evaluate, or audit an autoencoder or an InfoGAN."
+        )
+
+    def quantization_costs(self, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
+        """What an exported file costs in the model's own terms.
+
+        Args:
+            own, file: the Keras model's and the file's signatures, (name, arrays) -> arrays.
+            images: float32, as `fit` takes them.
+        """
+        return []
+
+    def calibration_images(self, images: np.ndarray) -> np.ndarray:
+        """Images whose activations set the ranges of int8, from images of the training data."""
+        return images
+
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
         """int32 (2,) of a draw that an integer repeats and None does not."""
@@ -111,9 +178,7 @@ class LedgerModel(keras.Model):
         cls, name_or_dir: str | Path, load_weights: bool = True, dtype=None
     ) -> "LedgerModel":
         """`presets.from_preset`, refusing a model of another class."""
-        from keras_infomodels import presets
-
-        model = presets.from_preset(name_or_dir, load_weights, dtype)
+        model = hooks.presets().from_preset(name_or_dir, load_weights, dtype)
         if not isinstance(model, cls):
             raise ValueError(
                 f"{name_or_dir} is a {type(model).__name__}, not a {cls.__name__}; use "
@@ -123,9 +188,7 @@ class LedgerModel(keras.Model):
 
     def save_to_preset(self, folder: str | Path, **metadata) -> Path:
         """`presets.save_to_preset`."""
-        from keras_infomodels import presets
-
-        return presets.save_to_preset(self, folder, **metadata)
+        return hooks.presets().save_to_preset(self, folder, **metadata)
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
@@ -147,7 +210,7 @@ class LedgerModel(keras.Model):
                 learning rate of 1e-3 and beta_1 of 0.5.
             **kwargs: those of `keras.Model.compile`.
         """
-        self._check_compile(kwargs)
+        check_compile(self, kwargs)
         if kwargs.get("jit_compile") is True and not self.supports_jit:
             raise ValueError(
                 "XLA cannot compile the affine moves that this model makes; leave jit_compile out, "
@@ -160,7 +223,9 @@ class LedgerModel(keras.Model):
                 "optimizer's iterations; take larger batches instead."
             )
         if len(self.players()) > 1:
-            self.discriminator_optimizer = self._second_optimizer(discriminator_optimizer)
+            self.discriminator_optimizer = second_optimizer(
+                discriminator_optimizer, self.dtype_policy.name
+            )
             if self.discriminator_optimizer is self.optimizer:
                 raise ValueError("Each player has an optimizer of its own; give two instances.")
         elif discriminator_optimizer is not None:
@@ -280,7 +345,7 @@ class LedgerModel(keras.Model):
         """
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
         show = callbacks.params.get("verbose", 1) if within_fit else verbose
-        reader = _Reader(lambda: self.read_out(x, batch_size, steps, bool(show)))
+        reader = InformationReader(lambda: self.read_out(x, batch_size, steps, bool(show)))
         if within_fit:
             callbacks.callbacks.insert(0, reader)
         else:
@@ -379,39 +444,6 @@ class LedgerModel(keras.Model):
             metric.update_state(terms[name], sample_weight=count)
         return {name: metric.result() for name, metric in self._metrics_by_name.items()}
 
-    def _check_compile(self, kwargs: dict):
-        if kwargs.get("loss") is not None:
-            raise ValueError(
-                f"{type(self).__name__} has its own loss; call compile(optimizer) without loss."
-            )
-        if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
-            raise ValueError(
-                f"{type(self).__name__}'s metrics are the terms of its loss; call "
-                "compile(optimizer) without metrics, and measure others in a callback."
-            )
-        strategy = self.distribute_strategy
-        if strategy is not None and strategy.num_replicas_in_sync > 1:
-            raise NotImplementedError(
-                "Training on several replicas is not supported yet: each would draw the same "
-                "noise. Build the model outside of the strategy's scope."
-            )
 
-    def _second_optimizer(self, chosen) -> keras.Optimizer:
-        optimizer = keras.optimizers.get(chosen or keras.optimizers.Adam(1e-3, beta_1=0.5))
-        wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        # Keras does this for its own `optimizer` alone.
-        if self.dtype_policy.name == "mixed_float16" and not wrapped:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        return optimizer
-
-
-class _Reader(keras.callbacks.Callback):
-    """Reads before the callbacks after it put other weights back than those that were evaluated."""
-
-    def __init__(self, read: Callable[[], dict]):
-        super().__init__()
-        self.read = read
-        self.found: dict = {}
-
-    def on_test_end(self, logs=None):
-        self.found = self.read()
+def _with_subclasses(cls: type) -> list[type]:
+    return [cls, *(each for child in cls.__subclasses__() for each in _with_subclasses(child))]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-__all__ = ["WeightAverage", "check_callbacks"]
+__all__ = ["WeightAverage"]
 
 
 class WeightAverage(keras.callbacks.Callback):
@@ -59,13 +59,3 @@ class WeightAverage(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.averages is not None:
             self.model.set_weights(self.averages)
-
-
-def check_callbacks(callbacks: list[keras.callbacks.Callback]):
-    """That the weights a training ends with are those that its figures chose."""
-    averages = any(isinstance(each, WeightAverage) for each in callbacks)
-    if averages and any(getattr(each, "restore_best_weights", False) for each in callbacks):
-        raise ValueError(
-            "EarlyStopping(restore_best_weights=True) would put back an epoch's own weights, which "
-            "WeightAverage has not averaged; leave one of the two out."
-        )

@@ -1,7 +1,7 @@
 """InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from keras_infomodels.datasets.batches import (
     order_of_epoch_0,
 )
 from keras_infomodels.distributions import (
+    Gaussian,
     StandardNormal,
     check_range,
     code_distribution,
@@ -23,21 +24,21 @@ from keras_infomodels.distributions import (
     prior_distribution,
 )
 from keras_infomodels.divergences import divergence as divergence_named
-from keras_infomodels.information import (
-    Estimate,
-    aggregated_mutual_information,
-    category_information,
-    discrete_entropy,
-)
+from keras_infomodels.information import Estimate
+from keras_infomodels.models.autoencoder.audits import encoder_parts
 from keras_infomodels.models.autoencoder.checks import (
     check_networks,
     check_objective,
     check_weights,
     divergence_weight,
 )
+from keras_infomodels.models.autoencoder.costs import autoencoder_costs
+from keras_infomodels.models.autoencoder.encodings import latent_inputs, table_information
+from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
 from keras_infomodels.models.autoencoder.signatures import vae_signatures
-from keras_infomodels.models.base import LedgerModel, Player
+from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.networks import Network
+from keras_infomodels.training.players import Player
 
 tfd = tfp.distributions
 
@@ -82,6 +83,12 @@ class InfoVAE(LedgerModel):
             likelihood's support, in arrays and tensors or in the first batch of a dataset that
             `fit` and `evaluate` take.
     """
+
+    picture_kinds = PICTURES
+    pictures = autoencoder_pictures
+    audit_parts = encoder_parts
+    quantization_costs = autoencoder_costs
+    latent_inputs = latent_inputs
 
     def __init__(
         self,
@@ -223,7 +230,7 @@ class InfoVAE(LedgerModel):
 
         Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
         """
-        return self._information(*self.encoding_table(x, batch_size, limit))
+        return table_information(self, *self.encoding_table(x, batch_size, limit))
 
     def encoding_table(
         self, x, batch_size: int | None = None, limit: int = 10_000
@@ -239,6 +246,27 @@ class InfoVAE(LedgerModel):
     def export_signatures(self) -> dict:
         """What an exported file offers; see `models.autoencoder.signatures.vae_signatures`."""
         return vae_signatures(self)
+
+    @property
+    def pixel_range(self):
+        unbounded = isinstance(self.likelihood, Gaussian) and not isinstance(self.decoder, Network)
+        return None if unbounded else (0, 1)
+
+    def ceilings(self, examples):
+        if self.categorical:
+            return {self.information_name: math.log(self.prior.categories)}
+        return {self.information_name: math.log(min(examples, 10_000))}
+
+    @property
+    def category(self):
+        return "category" if self.categorical else None
+
+    def _category_posterior(self, x):
+        return self.encode(x)["category"]
+
+    @property
+    def card_figures(self):
+        return ("samples", "most_confident_error") if self.categorical else ("latents", "samples")
 
     # What Keras calls
 
@@ -256,7 +284,7 @@ class InfoVAE(LedgerModel):
 
     def read_out(self, x, batch_size, steps, show):
         """`mutual_information`, I_q in nats."""
-        information = self._information(*self._encodings(x, batch_size, 10_000, steps))
+        information = table_information(self, *self._encodings(x, batch_size, 10_000, steps))
         if show:
             self._show_ceiling(information)
         return {self.information_name: information.nats}
@@ -341,20 +369,6 @@ class InfoVAE(LedgerModel):
                 if count >= limit:
                     break
         return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
-
-    def _information(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
-        if self.categorical:
-            return category_information(loc[:, : self.prior.categories])
-        if self.deterministic:
-            return self._information_of_points(loc)
-        return aggregated_mutual_information(z, loc, scale)
-
-    def _information_of_points(self, loc: np.ndarray) -> Estimate:
-        note = "a deterministic encoder: infinite for a continuous x, this is of N examples"
-        if getattr(self.likelihood, "binarization", None) != "stochastic":
-            return replace(discrete_entropy(loc), note=note)
-        note += " after random binarization, which makes copies of one image differ"
-        return replace(discrete_entropy(loc), kind="lower bound", note=note)
 
     def check_data(self, data):
         examples = self._check_images(data)

@@ -3,12 +3,16 @@
 import keras
 import tensorflow as tf
 
-from keras_infomodels.models.base import LedgerModel, Player
+from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.models.checks import check_pixels
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.classifier.checks import check_classifier
+from keras_infomodels.models.classifier.costs import classifier_costs
+from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
 from keras_infomodels.models.consistency import random_affine
 from keras_infomodels.models.signatures import Input, Signature
+from keras_infomodels.networks import Network
+from keras_infomodels.training.players import Player
 
 __all__ = ["Classifier"]
 
@@ -33,6 +37,10 @@ class Classifier(LedgerModel):
     """
 
     of_labeled = ("loss", "accuracy")
+    picture_kinds = PICTURES
+    pictures = classifier_pictures
+    quantization_costs = classifier_costs
+    card_figures = ("accuracy",)
 
     def __init__(self, network: keras.Model, augment: bool = False, seed: int = 0, **kwargs):
         # Keras would round images to bfloat16 before the first layer.
@@ -73,6 +81,10 @@ class Classifier(LedgerModel):
             "classify": Signature(classify, (image,)),
             "features": Signature(lambda image: {"features": self.features(image)}, (image,)),
         }
+
+    @property
+    def pixel_range(self):
+        return (0, 1) if isinstance(self.network, Network) else None
 
     # What Keras calls
 

@@ -6,10 +6,11 @@ import keras
 
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.checks import input_shape, output_names, output_shapes
+from keras_infomodels.models.consistency import MOVES
 from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.spec import check_not_negative
 
-__all__ = ["check_gan", "check_recognition"]
+__all__ = ["check_gan", "check_infogan", "check_recognition"]
 
 
 def check_gan(model):
@@ -53,6 +54,36 @@ def check_gan(model):
             'The discriminator returns one logit for each image, "logits" of shape (batch, 1) or '
             f"this alone; got {outputs}."
         )
+
+
+def check_infogan(model):
+    """That an InfoGAN's settings make sense and have the codes that they need."""
+    if model.posterior not in ("shared", "stop_gradient", "separate"):
+        raise ValueError(
+            f'posterior is "shared", "stop_gradient" or "separate", got {model.posterior!r}.'
+        )
+    if model.consistency not in MOVES:
+        raise ValueError(f"consistency is one of {MOVES}, got {model.consistency!r}.")
+    if model.consistency != "affine" and model.posterior == "stop_gradient":
+        raise ValueError('With posterior="stop_gradient" consistency is "affine".')
+    of_a_category = {
+        "fake_consistency_weight": model.fake_consistency_weight,
+        "real_consistency_weight": model.real_consistency_weight,
+        "classification_weight": model.classification_weight,
+    }
+    for name, weight in {
+        "information_weight": model.information_weight,
+        **of_a_category,
+    }.items():
+        check_not_negative(name, weight)
+    if model.moves_affinely and len(model.data_shape) != 3:
+        raise ValueError(
+            f"Data of shape {model.data_shape} are no images, which affine moves need: leave "
+            'fake_consistency_weight out and take consistency="adversarial".'
+        )
+    if any(of_a_category.values()) and not model.categories:
+        wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
+        raise ValueError(f"{wanted} needs a categorical code; there is none.")
 
 
 def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Sequence[Code]):

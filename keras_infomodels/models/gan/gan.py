@@ -10,14 +10,17 @@ import tensorflow as tf
 from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.distributions import Code, Latents, check_finite
-from keras_infomodels.models.base import LedgerModel, Player
+from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.models.checks import check_pixels
 from keras_infomodels.models.gan.checks import check_gan
+from keras_infomodels.models.gan.costs import gan_costs
 from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.models.gan.signatures import gan_signatures
+from keras_infomodels.networks import Network
 from keras_infomodels.spec import whole
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
+from keras_infomodels.training.players import Player
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -59,6 +62,8 @@ class GAN(LedgerModel):
     Raises:
         ValueError: settings or shapes that make no sense, at construction.
     """
+
+    quantization_costs = gan_costs
 
     def __init__(
         self,
@@ -122,6 +127,32 @@ class GAN(LedgerModel):
     def export_signatures(self) -> dict:
         """What an exported file offers; see `models.gan.signatures.gan_signatures`."""
         return gan_signatures(self)
+
+    @property
+    def pixel_range(self):
+        return (0, 1) if isinstance(self.generator, Network) else None
+
+    @property
+    def codes(self):
+        return self.latents.codes
+
+    def ceilings(self, examples):
+        return {
+            f"{kind}_{name}": code.ceiling
+            for kind in ("information", "information_real")
+            for name, code in self.codes.items()
+        }
+
+    def audit_parts(self, data, limit, batch_size, seed):
+        raise ValueError(
+            f"This {type(self).__name__} has neither an encoder nor codes that a network reads, so "
+            "there is no information to audit; take an InfoGAN with codes, or compare images by "
+            "evaluation.frechet_distance."
+        )
+
+    def calibration_images(self, images):
+        """Real and generated images: the discriminator sees both."""
+        return np.concatenate([images, self.generate(len(images), seed=0)])
 
     # What Keras calls
 

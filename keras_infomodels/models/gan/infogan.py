@@ -1,6 +1,7 @@
 """InfoGAN: a GAN whose codes can be read off its images."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,13 +12,17 @@ from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.information import category_information
+from keras_infomodels.models.audits import GeneratorParts
 from keras_infomodels.models.classification import classification_terms
-from keras_infomodels.models.consistency import MOVES, category_consistency, moved, random_affine
-from keras_infomodels.models.gan.checks import check_recognition
+from keras_infomodels.models.consistency import category_consistency, moved, random_affine
+from keras_infomodels.models.gan.checks import check_infogan, check_recognition
+from keras_infomodels.models.gan.costs import infogan_costs
 from keras_infomodels.models.gan.gan import GAN
+from keras_infomodels.models.gan.pictures import PICTURES, infogan_pictures
+from keras_infomodels.models.gan.recognition import head_like, trunk_like
 from keras_infomodels.models.gan.signatures import infogan_signatures
-from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
-from keras_infomodels.spec import check_not_negative, whole
+from keras_infomodels.networks import RecognitionHead
+from keras_infomodels.spec import whole
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -88,6 +93,10 @@ class InfoGAN(GAN):
         seed, **kwargs: see `GAN`.
     """
 
+    picture_kinds = PICTURES
+    pictures = infogan_pictures
+    quantization_costs = infogan_costs
+
     def __init__(
         self,
         generator: keras.Model,
@@ -120,18 +129,18 @@ class InfoGAN(GAN):
         )
         self.continuous_warmup_steps = whole("continuous_warmup_steps", continuous_warmup_steps, 0)
         self.classification_weight = float(classification_weight)
-        self._check()
-        if self._moves_affinely:
+        check_infogan(self)
+        if self.moves_affinely:
             self.supports_jit = False  # XLA has no affine transform of images
         self.recognition = self.recognition_trunk = None
         if self.latents.codes:
             if posterior == "separate":
-                self.recognition_trunk = recognition_trunk or _trunk_like(discriminator)
+                self.recognition_trunk = recognition_trunk or trunk_like(discriminator)
             features = self._features()
             self.recognition = recognition or RecognitionHead(
                 features,
                 {code.name: code.parameters for code in codes},
-                **_like(discriminator),
+                **head_like(discriminator),
                 name="recognition",
             )
             check_recognition(self.recognition, (features,), codes)
@@ -147,7 +156,8 @@ class InfoGAN(GAN):
         return [code for code in codes if isinstance(code.prior, Categorical)]
 
     @property
-    def _moves_affinely(self) -> bool:
+    def moves_affinely(self) -> bool:
+        """Whether a step moves images by affine maps, which XLA cannot compile."""
         affine = self.real_consistency_weight and self.consistency != "adversarial"
         return bool(affine or self.fake_consistency_weight)
 
@@ -196,6 +206,19 @@ class InfoGAN(GAN):
     def export_signatures(self) -> dict:
         """What an exported file offers; see `models.gan.signatures.infogan_signatures`."""
         return infogan_signatures(self)
+
+    @property
+    def category(self):
+        return self.categories[0].name if self.categories else None
+
+    def _category_posterior(self, x):
+        return self.infer_codes(x)[self.category]
+
+    def audit_parts(self, data, limit, batch_size, seed):
+        if not self.latents.codes:
+            return super().audit_parts(data, limit, batch_size, seed)
+        generator = partial(self.generator, training=False)
+        return GeneratorParts(generator, self.latents)
 
     # What Keras calls
 
@@ -388,49 +411,3 @@ class InfoGAN(GAN):
                 f"returns {outputs}."
             )
         return outputs["features"].shape[-1]
-
-    def _check(self):
-        if self.posterior not in ("shared", "stop_gradient", "separate"):
-            raise ValueError(
-                f'posterior is "shared", "stop_gradient" or "separate", got {self.posterior!r}.'
-            )
-        if self.consistency not in MOVES:
-            raise ValueError(f"consistency is one of {MOVES}, got {self.consistency!r}.")
-        if self.consistency != "affine" and self.posterior == "stop_gradient":
-            raise ValueError('With posterior="stop_gradient" consistency is "affine".')
-        of_a_category = {
-            "fake_consistency_weight": self.fake_consistency_weight,
-            "real_consistency_weight": self.real_consistency_weight,
-            "classification_weight": self.classification_weight,
-        }
-        for name, weight in {
-            "information_weight": self.information_weight,
-            **of_a_category,
-        }.items():
-            check_not_negative(name, weight)
-        if self._moves_affinely and len(self.data_shape) != 3:
-            raise ValueError(
-                f"Data of shape {self.data_shape} are no images, which affine moves need: leave "
-                'fake_consistency_weight out and take consistency="adversarial".'
-            )
-        if any(of_a_category.values()) and not self.categories:
-            wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
-            raise ValueError(f"{wanted} needs a categorical code; there is none.")
-
-
-def _like(discriminator: keras.Model) -> dict:
-    """What Q's head takes over from a `ConvDiscriminator`."""
-    config = discriminator.get_config() if isinstance(discriminator, ConvDiscriminator) else {}
-    batch = config.get("normalization", "batch") == "batch"
-    return {"dtype": config.get("dtype"), "normalization": "batch" if batch else None}
-
-
-def _trunk_like(discriminator: keras.Model) -> keras.Model:
-    """A trunk of the discriminator's kind, with weights of its own."""
-    if not isinstance(discriminator, ConvDiscriminator):
-        raise ValueError(
-            'posterior="separate" needs a recognition_trunk: a Keras model from images to '
-            '{"features"}; only beside a ConvDiscriminator it is made by itself.'
-        )
-    own = {"name": "recognition_trunk", "judging": False}
-    return ConvDiscriminator(**discriminator.get_config() | own)

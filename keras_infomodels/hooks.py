@@ -1,0 +1,28 @@
+"""Upper layers that models call: the package connects them, so that imports point downwards.
+
+`Class.from_preset`, `save_to_preset` and `Class.presets` of a model need `presets` and `zoo`, which
+are made of models; `presets` and `export` need the zoo's `locate`. Neither layer is loaded before
+it is asked for.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+
+__all__ = ["connect", "presets", "zoo"]
+
+_LOADERS: dict[str, Callable[[], ModuleType]] = {}
+
+
+def connect(**loaders: Callable[[], ModuleType]):
+    """Sets the functions that load `presets` and `zoo`."""
+    _LOADERS.update(loaders)
+
+
+def presets() -> ModuleType:
+    """`keras_infomodels.presets`, which reads and writes preset folders."""
+    return _LOADERS["presets"]()
+
+
+def zoo() -> ModuleType:
+    """`keras_infomodels.zoo`, which turns the name of a preset into its folder."""
+    return _LOADERS["zoo"]()

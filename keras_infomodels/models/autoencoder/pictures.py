@@ -1,0 +1,91 @@
+"""Pictures of an autoencoder, as arrays; `plots` has a function of each name."""
+
+import numpy as np
+
+from keras_infomodels.distributions import prior_distribution
+from keras_infomodels.models.pictures import samples
+from keras_infomodels.pictures import Grid, Scatter
+
+__all__ = ["PICTURES", "autoencoder_pictures"]
+
+
+def reconstructions(model, images: np.ndarray) -> Grid:
+    """Up to 32 images, each with its reconstruction below it."""
+    images = np.asarray(images[:32], np.float32)
+    columns = min(16, len(images))
+    images = images[: len(images) // columns * columns]
+    pairs = np.stack([images, model.reconstruct(images).numpy()])
+    pairs = pairs.reshape(2, -1, columns, *images.shape[1:]).swapaxes(0, 1)
+    title = "Images, and below them reconstructions"
+    return Grid(pairs.reshape(-1, *images.shape[1:]), columns, title)
+
+
+def traversals(model, image: np.ndarray, steps: int = 11) -> Grid:
+    """One row for each latent variable, from -2.5 to 2.5, near the posterior mean of an image."""
+    mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
+    z = np.tile(mean, (len(mean), steps, 1))
+    z[np.arange(len(mean)), :, np.arange(len(mean))] = np.linspace(-2.5, 2.5, steps)
+    images = model.decode(z.reshape(-1, len(mean))).mean().numpy()
+    title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"
+    return Grid(images, steps, title)
+
+
+def categories(model, columns: int = 10, seed: int = 0) -> Grid:
+    """One row for each category of a `CategoricalNormal`, with the same draws of z in each."""
+    count = model.prior.categories
+    z = prior_distribution(model.prior).sample(columns, seed=[seed, 0]).numpy()[:, count:]
+    codes = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
+    images = model.decode(codes.astype(np.float32)).mean().numpy()
+    return Grid(images, columns, f"One row for each of the {count} categories")
+
+
+def latent_map(model, images: np.ndarray, labels: np.ndarray | None) -> Scatter:
+    """Posterior means in the plane of the first two latent variables, a panel for each category."""
+    q = model.encode(np.asarray(images, np.float32))
+    if model.categorical:
+        found = q["category"].logits.numpy().argmax(axis=1)
+        panels = {f"category {k}": found == k for k in range(model.prior.categories)}
+        q = q["z"]
+    else:
+        panels = {"Posterior means of test images": np.full(len(images), True)}
+    return Scatter(q.mean().numpy()[:, :2], labels, panels)
+
+
+def latent_plane(model, steps: int = 15) -> Grid:
+    """Images that a z of two decodes to over the plane of `latent_map`: z_1 right, z_2 up."""
+    draws = prior_distribution(model.prior).sample(100_000, seed=[0, 0]).numpy()
+    low, high = np.percentile(draws, (1, 99), axis=0)
+    right, up = np.linspace(low, high, steps).T
+    z = np.stack(np.meshgrid(right, up[::-1]), axis=-1).reshape(-1, 2)
+    images = model.decode(z.astype(np.float32)).mean().numpy()
+    across = f"z_1 from {low[0]:.1f} to {high[0]:.1f}, left to right"
+    title = f"{across}; z_2 from {low[1]:.1f} to {high[1]:.1f}, bottom to top"
+    return Grid(images, steps, title)
+
+
+PICTURES = {
+    "samples": samples,
+    "reconstructions": reconstructions,
+    "traversals": traversals,
+    "categories": categories,
+    "latent_map": latent_map,
+    "latent_plane": latent_plane,
+}
+"""Kind -> function of the model and the kind's own arguments."""
+
+
+def autoencoder_pictures(
+    model, images: np.ndarray, labels: np.ndarray | None = None
+) -> dict[str, Grid | Scatter]:
+    """All that there is to see of an autoencoder, by name."""
+    pictures = {"samples": samples(model), "reconstructions": reconstructions(model, images)}
+    if model.categorical:
+        pictures["categories"] = categories(model)
+        if model.prior.dimension == 2:
+            pictures["latent_map"] = latent_map(model, images, labels)
+    elif model.latent_dim == 2:
+        pictures["latent_map"] = latent_map(model, images, labels)
+        pictures["latent_plane"] = latent_plane(model)
+    else:
+        pictures["traversals"] = traversals(model, images[0])
+    return pictures

@@ -1,0 +1,25 @@
+"""Pictures of a classifier, as arrays; `plots` has a function of each name."""
+
+import numpy as np
+
+from keras_infomodels.pictures import Grid
+
+__all__ = ["PICTURES", "classifier_pictures"]
+
+
+def mistakes(model, images: np.ndarray, labels: np.ndarray, n: int = 64) -> Grid:
+    """The n images whose label the classifier finds least likely, the least likely first."""
+    probabilities = model.predict(np.asarray(images, np.float32), verbose=0)
+    order = np.argsort(probabilities[np.arange(len(labels)), labels])[:n]
+    return Grid(images[order], 8, "Images whose label is found least likely")
+
+
+PICTURES = {"mistakes": mistakes}
+"""Kind -> function of the model and the kind's own arguments."""
+
+
+def classifier_pictures(
+    model, images: np.ndarray, labels: np.ndarray | None = None
+) -> dict[str, Grid]:
+    """All that there is to see of a classifier, by name; nothing without labels."""
+    return {} if labels is None else {"mistakes": mistakes(model, images, labels)}
