@@ -53,7 +53,7 @@ def main():
 
 def data(name: Path, data_dir: str | None):
     """Test images to compare on and training images to calibrate on, as `infomodels export`."""
-    from keras_infomodels.export.commands import recipe_images
+    from keras_infomodels.export_commands import recipe_images
 
     return recipe_images(name, None, data_dir, calibrate=True)
 

@@ -153,7 +153,7 @@ def speed(rounds: int, steps: int) -> list[dict]:
     """Milliseconds a step of each way, a row each, in order."""
     import tensorflow as tf
 
-    from keras_infomodels.datasets.batches import untuned
+    from keras_infomodels.tf_data import untuned
 
     images = np.random.default_rng(0).uniform(size=(BATCH, 28, 28, 1)).astype(np.float32)
     dataset = untuned(tf.data.Dataset.from_tensors(images).repeat())

@@ -5,7 +5,7 @@ import os
 import sys
 
 from keras_infomodels import __version__
-from keras_infomodels.export.commands import add_parsers as add_export_parsers
+from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]

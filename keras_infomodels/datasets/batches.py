@@ -15,7 +15,6 @@ __all__ = [
     "is_repeatable",
     "iterate_images",
     "order_of_epoch_0",
-    "untuned",
 ]
 
 
@@ -70,17 +69,6 @@ def epoch_variable(data) -> tf.Variable | None:
     """The counter of a dataset of `datasets`, None for other data."""
     epoch = getattr(data, "epoch", None)
     return epoch if isinstance(data, tf.data.Dataset) and isinstance(epoch, tf.Variable) else None
-
-
-def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset with tf.data's autotuning off.
-
-    A `fit` that does not exhaust its dataset ends only when the thread that tunes next wakes up,
-    which may take as long again as the training did.
-    """
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
 
 
 def check_images(data, shape: tuple[int, ...], check: Callable) -> tf.Tensor | None:

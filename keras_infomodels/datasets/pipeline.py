@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.datasets.batches import untuned
+from keras_infomodels.tf_data import untuned
 
 __all__ = ["from_arrays", "keep_labels"]
 

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.datasets.batches import untuned
 from keras_infomodels.distributions import Latents
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.models.gan.checks import check_recognition
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
 from keras_infomodels.seeds import fold_seed
 from keras_infomodels.spec import whole
+from keras_infomodels.tf_data import untuned
 
 __all__ = ["fit_posterior"]
 

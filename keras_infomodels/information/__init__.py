@@ -29,8 +29,9 @@ _CONTENTS = {
     "joint": ("Joint", "MeasuredJoint"),
     "linear_gaussian": ("LinearGaussian",),
     "marginals": ("mixture_marginal_log_prob",),
-    "mutual_information": ("MutualInformation", "NeuralSettings"),
+    "mutual_information": ("MutualInformation",),
     "neighbors": ("ksg", "mixed_ksg", "nearest_neighbor_entropy"),
+    "settings": ("NeuralSettings",),
 }
 _HOMES = {name: module for module, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_HOMES)

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.datasets.batches import untuned
 from keras_infomodels.information import bounds
 from keras_infomodels.information.copula import GaussianRatio, NormalScores
 from keras_infomodels.information.critics import SeparableCritic
 from keras_infomodels.information.estimate import Estimate, mean_estimate
-from keras_infomodels.information.mutual_information import NeuralSettings
 from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
+from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.tf_data import untuned
 
 __all__ = ["NEURAL", "fit_fresh", "fit_pairs"]
 
