@@ -345,7 +345,7 @@ def _by_adversary(model, z: np.ndarray, seed: int) -> dict[str, Estimate]:
 
 
 def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Estimate:
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def terms(x, index):
         data_seed, z_seed = tf.unstack(
             tf.random.experimental.stateless_split(seeds.fold_seed(seed, seeds.TEST, index))
