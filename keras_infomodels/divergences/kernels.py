@@ -131,12 +131,16 @@ def kernel_sum(
         A scalar.
     """
 
+    # Tapes would build a gradient of the loops too, which nobody asks for.
     @tf.custom_gradient
     def within(x):
+        x = tf.stop_gradient(x)
         return _sum(gram, x, x), lambda upstream: 2 * upstream * _row_gradients(gram, x, x)
 
     @tf.custom_gradient
     def between(x, y):
+        x, y = tf.stop_gradient(x), tf.stop_gradient(y)
+
         def gradient(upstream):
             return upstream * _row_gradients(gram, x, y), upstream * _row_gradients(gram, y, x)
 

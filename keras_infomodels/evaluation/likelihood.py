@@ -84,7 +84,7 @@ def _log_weights(model, samples: int, seed: int) -> Callable:
     """Makes the function from images and their batch's number to log p(x), shape (batch,)."""
     prior = prior_distribution(model.prior)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def log_weights(images, index):
         seeds = tf.random.experimental.stateless_split(fold_seed(seed, index))
         images = model.likelihood.observe(images, seeds[0])

@@ -249,7 +249,9 @@ def _compile(model: CriticModel, rate, **kwargs):
 
 def _read(model: CriticModel, held, queries: int, history) -> Estimate:
     scores = tf.function(
-        model, input_signature=[tuple(tf.TensorSpec((None, a.shape[1])) for a in held)]
+        model,
+        input_signature=[tuple(tf.TensorSpec((None, a.shape[1])) for a in held)],
+        autograph=False,
     )
     settings = model.settings
     history = {name: [float(v) for v in values] for name, values in history.items()}

@@ -41,7 +41,7 @@ def encoder_parts(model, data, limit: int, batch_size: int, seed: int) -> Encode
 
 
 def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Estimate:
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def terms(x, index):
         data_seed, z_seed = tf.unstack(
             tf.random.experimental.stateless_split(seeds.fold_seed(seed, seeds.TEST, index))

@@ -126,7 +126,14 @@ class InfoVAE(LedgerModel):
         for name, network in self._discriminators().items():
             setattr(self, name, network)
         self._ceiling_shown = False
-        self._encode_table = tf.function(self._encode_batch, reduce_retracing=True)
+        self._encode_table = tf.function(
+            self._encode_batch,
+            input_signature=[
+                tf.TensorSpec((None, *data_shape), tf.float32),
+                tf.TensorSpec((), tf.int32),
+            ],
+            autograph=False,
+        )
         self.built = True
 
     @property

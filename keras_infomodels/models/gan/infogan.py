@@ -145,7 +145,9 @@ class InfoGAN(GAN):
             )
             check_recognition(self.recognition, (features,), codes)
         self._infer = tf.function(
-            lambda x: self._numbers_of(x, training=False), reduce_retracing=True
+            lambda x: self._numbers_of(x, training=False),
+            input_signature=[tf.TensorSpec((None, *self.data_shape), tf.float32)],
+            autograph=False,
         )
         self._ceilings_shown = False
 
