@@ -37,6 +37,7 @@ _MODULES = (
     "optimizers",
     "plots",
     "presets",
+    "registry",
     "zoo",
 )
 __all__ = [*_HOMES, *_MODULES]
