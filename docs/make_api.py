@@ -92,7 +92,9 @@ def _signature(name: str, value) -> str:
         function = owner.__init__ if owner.__module__.startswith(PACKAGE) else None
     if function:
         parameters = inspect.signature(function).parameters.values()
-    shown = [_shown(p) for p in parameters if p.name not in ("self", "cls")]
+    # `cls` is an ordinary argument of a function outside of a class.
+    bound = ("self", "cls") if "." in getattr(function, "__qualname__", "") else ("self",)
+    shown = [_shown(p) for p in parameters if p.name not in bound]
     line = f"{name}{inspect.Signature(shown)}"
     text = textwrap.fill(line, 92, subsequent_indent="    ", break_long_words=False)
     return f"```python\n{text}\n```"

@@ -9,6 +9,7 @@ A module is one of `preset_layers.KERAS`. A document is checked as a whole befor
 objects is constructed.
 """
 
+import re
 from collections.abc import Mapping
 
 import keras
@@ -32,6 +33,7 @@ twice, which calls another one twice, and so on, is short and takes time without
 _KEYS = {"module", "class_name", "config", "name", "inbound_nodes"}
 
 _PACKAGE = "keras_infomodels.registry"
+_BOLD = re.compile(r"\x1b\[\d*m")
 
 
 def describe(value, table: Mapping[str, type]):
@@ -49,6 +51,10 @@ def describe(value, table: Mapping[str, type]):
     if not isinstance(value, Mapping):
         return value
     if "class_name" not in value:
+        for key, item in value.items():
+            # Of a lambda as activation Keras leaves the code alone.
+            if key.endswith("activation") and isinstance(item, Mapping) and "value" in item:
+                raise ValueError(refusal({"class_name": "__lambda__"}))
         return {key: describe(item, table) for key, item in value.items()}
     name, module, config = value["class_name"], value.get("module"), value.get("config")
     if name == "__keras_tensor__":
@@ -307,8 +313,8 @@ def _revive(value: Mapping, table: Mapping[str, type]):
     except MemoryError:
         raise
     except Exception as error:
-        # Keras raises what it meets, and prints the whole config in its message.
-        reason = " ".join(str(error).split())
+        # Keras raises what it meets, and prints the whole config in its message, parts in bold.
+        reason = " ".join(_BOLD.sub("", str(error)).split())
         reason = reason if len(reason) <= 300 else f"{reason[:150]} ... {reason[-150:]}"
         raise ValueError(
             f"The preset's config does not fit the class {value['class_name']}: {reason}"

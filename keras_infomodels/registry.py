@@ -112,7 +112,7 @@ def classes() -> dict[str, type]:
 
 
 def admit(custom_objects: Mapping[str, type] | None) -> dict[str, type]:
-    """The table with some classes more.
+    """The table, extended by some classes.
 
     Args:
         custom_objects: dict name -> class, or None. Checked like the argument of `register`.
@@ -136,9 +136,7 @@ def _checked(more: Mapping[str, type]) -> Mapping[str, type]:
             )
         # A class that was defined again, as in a notebook, replaces its former self.
         known = table.get(name, cls)
-        if name in BUILT_IN and known is not cls:
-            raise ValueError(f"The name {name!r} is taken by {_path(known)}; rename {_path(cls)}.")
-        if _path(known) != _path(cls):
+        if known is not cls and (name in BUILT_IN or _path(known) != _path(cls)):
             raise ValueError(f"The name {name!r} is taken by {_path(known)}; rename {_path(cls)}.")
         if issubclass(cls, _CARRY_CODE):
             raise ValueError(

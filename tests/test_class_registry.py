@@ -41,7 +41,8 @@ class Decoder(keras.Model):
         self.image = keras.layers.Reshape((6, 6, 1))
 
     def build(self, shape):
-        self.hidden.build(shape)
+        if not self.hidden.built:
+            self.hidden.build(shape)
         self.pixels.build((None, self.hidden.units))
         self.built = True
 
