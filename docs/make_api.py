@@ -93,7 +93,9 @@ def _signature(name: str, value, *hidden: str) -> str:
         function = owner.__init__ if owner.__module__.startswith(PACKAGE) else None
     if function:
         parameters = list(inspect.signature(function).parameters.values())
-    if parameters and parameters[0].name in ("self", "cls", *hidden):
+    # `cls` is an ordinary argument of a function outside of a class.
+    bound = ("self", "cls") if "." in getattr(function, "__qualname__", "") else ("self",)
+    if parameters and parameters[0].name in (*bound, *hidden):
         parameters = parameters[1:]
     shown = [_shown(p) for p in parameters]
     line = f"{name}{inspect.Signature(shown)}"

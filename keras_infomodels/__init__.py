@@ -39,6 +39,7 @@ _MODULES = (
     "optimizers",
     "plots",
     "presets",
+    "registry",
     "zoo",
 )
 __all__ = [*_HOMES, *_MODULES]

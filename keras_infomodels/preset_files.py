@@ -27,8 +27,9 @@ __all__ = [
     "read_text",
 ]
 
-FORMAT = 1
-"""The newest format of a preset that this version reads."""
+FORMAT = 2
+"""The newest format of a preset that this version reads: 1 holds classes of this library alone, 2
+also layers of Keras and registered classes."""
 
 NEEDED = ("config.json", "model.weights.h5")
 """What a model is made of; metadata.json has the size and SHA-256 of each, and in the zoo of all

@@ -1,6 +1,6 @@
 """Preset folders: a model as config, weights and metadata, readable without running foreign code.
 
-config.json        {"format": 1, "class_name": ..., "config": ...}
+config.json        {"format": 1 or 2, "class_name": ..., "config": ...}; see preset_configs.py
 model.weights.h5   weights alone, from an uncompiled copy
 metadata.json      versions, parameters, what training says, SHA-256 and size of every file
 """
@@ -8,6 +8,7 @@ metadata.json      versions, parameters, what training says, SHA-256 and size of
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +17,15 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_infomodels
-from keras_infomodels import distributions, divergences, hooks, models, networks, weights
+from keras_infomodels import hooks, registry, weights
+from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.preset_configs import (
+    check_config,
+    construct,
+    describe,
+    format_of,
+    set_dtype,
+)
 from keras_infomodels.preset_files import (
     FORMAT,
     NEEDED,
@@ -31,72 +40,51 @@ from keras_infomodels.preset_files import (
 
 __all__ = ["CLASSES", "FORMAT", "from_preset", "load_model", "save_to_preset"]
 
-CLASSES = {
-    cls.__name__: cls
-    for cls in (
-        *models.MODELS.values(),
-        networks.MLPEncoder,
-        networks.MLPDecoder,
-        networks.MLPDiscriminator,
-        networks.ConvEncoder,
-        networks.ConvDecoder,
-        networks.ConvGenerator,
-        networks.ConvDiscriminator,
-        networks.RecognitionHead,
-        networks.ConvClassifier,
-        distributions.StandardNormal,
-        distributions.Bernoulli,
-        distributions.ContinuousBernoulli,
-        distributions.Gaussian,
-        distributions.CategoricalNormal,
-        distributions.GaussianMixture,
-        distributions.SwissRoll,
-        distributions.Code,
-        distributions.Categorical,
-        distributions.Uniform,
-        distributions.Normal,
-        divergences.MMD,
-        divergences.Adversarial,
-        divergences.TotalCorrelation,
-        divergences.MarginalKL,
-        divergences.Partwise,
-        divergences.Stein,
-    )
-}
-"""The classes that a preset may name: nothing else is ever constructed from one."""
+CLASSES = registry.BUILT_IN
+"""The classes of this library that a preset may name; `registry.register` admits others."""
 
 _HALF = 2
 """Bytes of the smallest number that weights are made of."""
 
-_DEPTH, _LENGTH, _INTEGER = 20, 256, 10**7
-"""Bounds of a config: how deep it nests, of its lists and of its numbers but for seeds. Layers take
-time that grows faster than their number, and priors take memory without having weights."""
 
-
-def load_model(source: str | Path) -> keras.Model:
+def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = None) -> keras.Model:
     """Loads a model from wherever one can be.
 
     Args:
         source: the name of a preset, which is downloaded if it is not at hand; the folder of one
             (as `infomodels train` leaves it); hf://OWNER/REPOSITORY@COMMIT; or a `.keras` file;
             only the last comes back compiled.
+        custom_objects: dict name -> class. Classes of your own that are admitted for this call
+            alone; `registry.register` admits them for the whole process.
 
     Raises:
         FileNotFoundError, ValueError: nothing there, or nothing that this version can read.
+        TypeError: `custom_objects` for a preset that are not classes.
         OSError: it could not be downloaded.
+
+    Example:
+        model = ki.load_model("my_model", custom_objects={"MyDecoder": MyDecoder})
     """
     path = Path(source)
     if path.suffix == ".keras":
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}.")
-        return keras.saving.load_model(path, custom_objects=CLASSES)
-    return from_preset(source)
+        custom_objects = registry.classes() | dict(custom_objects or {})
+        return keras.saving.load_model(path, custom_objects=custom_objects)
+    return from_preset(source, custom_objects=custom_objects)
 
 
-def from_preset(name_or_dir: str | Path, load_weights: bool = True, dtype=None) -> keras.Model:
+def from_preset(
+    name_or_dir: str | Path,
+    load_weights: bool = True,
+    dtype=None,
+    custom_objects: Mapping[str, type] | None = None,
+) -> keras.Model:
     """The model of a preset, uncompiled.
 
-    Nothing in the folder is executed: its config names classes of `CLASSES` and their arguments.
+    Nothing in the folder is executed: its config names classes of `CLASSES`, classes that
+    `registry.register` admitted, and layers of Keras that hold no code, and their arguments. The
+    whole config is checked before any object of it is constructed.
     No link is followed, and neither a file nor the model that it describes may be larger than the
     weights that are there; their shapes are compared with the model's before they are read.
 
@@ -105,24 +93,30 @@ def from_preset(name_or_dir: str | Path, load_weights: bool = True, dtype=None) 
             folder; or hf://OWNER/REPOSITORY@COMMIT.
         load_weights: False for freshly initialized weights.
         dtype: a Keras dtype or policy for the hidden layers, such as "mixed_bfloat16"; None is
-            what the preset says.
+            what the preset says. The last layers of functional and sequential networks are then
+            float32, as those of this library's networks.
+        custom_objects: dict name -> class. Classes of your own that are admitted for this call
+            alone.
 
     Raises:
         FileNotFoundError: no such preset.
-        ValueError: a newer format, a class that is not in `CLASSES`, or damaged files.
+        ValueError: a newer format, a class that is not admitted, or damaged files.
         OSError: it could not be downloaded.
     """
+    table = registry.admit(custom_objects)
     folder = hooks.zoo().locate(name_or_dir)
     document = read_json(folder, "config.json")
     check_format(document, folder)
-    if document.get("class_name") not in {cls.__name__ for cls in models.MODELS.values()}:
-        raise _foreign(document.get("class_name"))
+    del document["format"]
+    _check_model_class(document.get("class_name"), table)
     size = _size_of_weights(folder) if load_weights else limit_of("model.weights.h5")
     _verify(folder, NEEDED if load_weights else ("config.json",))
-    _check_size(document)
+    check_config(document, table)
+    if dtype is not None:
+        document = set_dtype(document, keras.dtype_policies.get(dtype).name, table)
     try:
         with weights.at_most(size // _HALF):
-            model = _construct(document, dtype)
+            model = construct(document, table)
     except tf.errors.ResourceExhaustedError as error:
         raise ValueError(f"There is no memory for the model of {folder}: {error}.") from error
     if load_weights:
@@ -134,7 +128,8 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
     """Writes a preset folder; each file is replaced atomically and other files are left alone.
 
     Args:
-        model: a model of this library.
+        model: a model of this library. Its networks are of this library, functional and sequential
+            networks of layers of `keras.layers`, or of classes that `registry.register` admitted.
         folder: made if it is not there.
         **metadata: JSON values to keep in metadata.json, such as `training` and `metrics`.
 
@@ -142,21 +137,25 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
         The folder.
 
     Raises:
-        ValueError: the model holds a class that is not in `CLASSES`, or more than a config may.
+        ValueError: the model holds a class that is not admitted, a `Lambda` or other code, layers
+            that two of its networks share, or more than a config may.
     """
     folder = Path(folder)
-    document = {"format": FORMAT, **_describe(keras.saving.serialize_keras_object(model))}
-    _check_size(document)
+    table = registry.classes()
+    config = _serialize(model, table)
+    check_config(config, table)
     # Compiled weights would carry the optimizer's.
-    copy = _construct(document, None)
+    copy = construct(config, table)
+    _check_weights_fit(model, copy)
     copy.set_weights(model.get_weights())
+    document = {"format": format_of(config), **config}
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
         temporary = Path(temporary)
         (temporary / "config.json").write_text(json.dumps(document, indent=1) + "\n")
         copy.save_weights(temporary / "model.weights.h5")
         facts = {
-            "format": FORMAT,
+            "format": document["format"],
             "versions": _versions(),
             "parameters": copy.count_params(),
             **metadata,
@@ -168,65 +167,41 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
     return folder
 
 
-def _describe(value):
-    """Keras' serialization reduced to names of classes in `CLASSES` and their configs."""
-    if isinstance(value, Mapping):
-        if "class_name" not in value:
-            return {key: _describe(item) for key, item in value.items()}
-        if value["class_name"] not in CLASSES:
+def _serialize(model: keras.Model, table: Mapping[str, type]) -> dict:
+    with warnings.catch_warnings():
+        # Keras warns of a lambda, which is refused below.
+        warnings.filterwarnings("ignore", "The object being serialized includes a")
+        try:
+            serialized = keras.saving.serialize_keras_object(model)
+        except (NotImplementedError, TypeError) as error:
+            reason = " ".join(str(error).split())
             raise ValueError(
-                f"A preset cannot hold the class {value['class_name']!r}: it is made of the "
-                f"library's own ({', '.join(sorted(CLASSES))}). Save the model with "
-                'model.save("model.keras") instead.'
-            )
-        return {"class_name": value["class_name"], "config": _describe(value["config"])}
-    if isinstance(value, list | tuple):
-        return [_describe(item) for item in value]
-    return value
+                f"A preset holds what get_config() returns, and a part of the model has none: "
+                f"{reason} Write get_config() for it."
+            ) from error
+    return describe(serialized, table)
 
 
-def _construct(document: Mapping, dtype):
-    if isinstance(document, list):
-        return [_construct(value, dtype) for value in document]
-    if not isinstance(document, Mapping):
-        return document
-    if "class_name" not in document:
-        return {key: _construct(value, dtype) for key, value in document.items()}
-    name, config = document["class_name"], document.get("config")
-    if not isinstance(name, str) or name not in CLASSES:
-        raise _foreign(name)
-    if not isinstance(config, Mapping):
-        raise ValueError(f"The preset's config of the class {name} is no table: {config!r}.")
-    arguments = {key: _construct(value, dtype) for key, value in config.items()}
-    if dtype is not None and issubclass(CLASSES[name], keras.Model):
-        arguments["dtype"] = dtype
-    try:
-        return CLASSES[name](**arguments)
-    except (AttributeError, KeyError, OverflowError, TypeError) as error:
-        raise ValueError(f"The preset's config does not fit the class {name}: {error}.") from error
+def _check_model_class(name, table: Mapping[str, type]):
+    if not isinstance(name, str) or not issubclass(table.get(name, object), LedgerModel):
+        known = sorted(key for key, cls in table.items() if issubclass(cls, LedgerModel))
+        raise ValueError(
+            f"The preset names the model class {name!r}, which is not one of this version's: "
+            f"{', '.join(known)}. If it is your own, admit it with registry.register(cls) or "
+            "custom_objects={name: cls}; if it is of a newer version of keras-infomodels, upgrade "
+            f"this one ({keras_infomodels.__version__})."
+        )
 
 
-def _check_size(value, depth: int = 0):
-    """Raises ValueError for a config that would take time or memory without end."""
-    if isinstance(value, list | Mapping):
-        if depth == _DEPTH or len(value) > _LENGTH:
-            raise ValueError(
-                f"The config of a preset nests at most {_DEPTH} deep and lists at most {_LENGTH} "
-                "things; this one does not."
-            )
-        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            if key != "seed":
-                _check_size(item, depth + 1)
-    elif isinstance(value, int | float) and not abs(value) <= _INTEGER:
-        raise ValueError(f"A number in the config of a preset is at most {_INTEGER}, not {value}.")
-
-
-def _foreign(name) -> ValueError:
-    return ValueError(
-        f"The preset names the class {name!r}, which is not one of this version's: "
-        f"{', '.join(sorted(CLASSES))}. If it is of a newer version of keras-infomodels, upgrade "
-        f"this one ({keras_infomodels.__version__})."
-    )
+def _check_weights_fit(model: keras.Model, copy: keras.Model):
+    """Raises ValueError where the config's model has other weights than the one it was made of."""
+    shapes, found = ([weight.shape for weight in each.get_weights()] for each in (model, copy))
+    if shapes != found:
+        raise ValueError(
+            f"A preset cannot hold this model: it has {len(shapes)} weights, and what its config "
+            f"makes has {len(found)} or others. Either two of its networks share a layer (give "
+            "each its own), or get_config() of a registered class leaves something out."
+        )
 
 
 def _size_of_weights(folder: Path) -> int:

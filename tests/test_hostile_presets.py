@@ -245,7 +245,7 @@ def test_a_preset_of_something_that_is_no_model_is_refused(folder, name):
         presets.from_preset(folder)
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None, 1.5, True])
+@pytest.mark.parametrize("version", [3, 0, "1", None, 1.5, True])
 @pytest.mark.parametrize("name", ["config.json", "metadata.json"])
 def test_a_format_that_is_not_known_is_refused(folder, name, version):
     document = json.loads((folder / name).read_text())

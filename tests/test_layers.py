@@ -13,12 +13,22 @@ LAYERS = (
     ("__main__", "cli", "demo", "export_commands"),
     ("zoo",),
     ("export", "callbacks"),
-    ("evaluation", "plots", "presets"),
+    ("evaluation", "plots", "preset_configs", "preset_layers", "presets", "registry"),
     ("models",),
     ("training",),
     ("networks", "divergences"),
     ("information", "distributions", "datasets"),
-    ("hooks", "optimizers", "pictures", "preset_files", "seeds", "spec", "tf_data", "weights"),
+    (
+        "hooks",
+        "io",
+        "optimizers",
+        "pictures",
+        "preset_files",
+        "seeds",
+        "spec",
+        "tf_data",
+        "weights",
+    ),
 )
 """From the top; a part imports others of its layer and of those below. `callbacks` stands above
 `plots` for `Pictures`, which draws; the other callbacks are in `training`."""

@@ -175,10 +175,15 @@ class LedgerModel(keras.Model):
 
     @classmethod
     def from_preset(
-        cls, name_or_dir: str | Path, load_weights: bool = True, dtype=None
+        cls,
+        name_or_dir: str | Path,
+        load_weights: bool = True,
+        dtype=None,
+        custom_objects: Mapping[str, type] | None = None,
     ) -> "LedgerModel":
         """`presets.from_preset`, refusing a model of another class."""
-        model = hooks.presets().from_preset(name_or_dir, load_weights, dtype)
+        presets = hooks.presets()
+        model = presets.from_preset(name_or_dir, load_weights, dtype, custom_objects)
         if not isinstance(model, cls):
             raise ValueError(
                 f"{name_or_dir} is a {type(model).__name__}, not a {cls.__name__}; use "

@@ -1,0 +1,156 @@
+"""The closed table name -> class: nothing else is constructed from a preset.
+
+It holds the classes of this library, and those that a user adds with `register`.
+"""
+
+from collections.abc import Mapping
+
+import keras
+
+from keras_infomodels import distributions, divergences, models, networks
+
+__all__ = ["BUILT_IN", "admit", "classes", "get", "register"]
+
+BUILT_IN = {
+    cls.__name__: cls
+    for cls in (
+        *models.MODELS.values(),
+        networks.MLPEncoder,
+        networks.MLPDecoder,
+        networks.MLPDiscriminator,
+        networks.ConvEncoder,
+        networks.ConvDecoder,
+        networks.ConvGenerator,
+        networks.ConvDiscriminator,
+        networks.RecognitionHead,
+        networks.ConvClassifier,
+        distributions.StandardNormal,
+        distributions.Bernoulli,
+        distributions.ContinuousBernoulli,
+        distributions.Gaussian,
+        distributions.CategoricalNormal,
+        distributions.GaussianMixture,
+        distributions.SwissRoll,
+        distributions.Code,
+        distributions.Categorical,
+        distributions.Uniform,
+        distributions.Normal,
+        divergences.MMD,
+        divergences.Adversarial,
+        divergences.TotalCorrelation,
+        divergences.MarginalKL,
+        divergences.Partwise,
+        divergences.Stein,
+    )
+}
+"""The classes of this library that a preset may name."""
+
+_registered: dict[str, type] = {}
+
+_CARRY_CODE = tuple(
+    getattr(keras.layers, name)
+    for name in ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+    if hasattr(keras.layers, name)
+)
+"""Layers whose configs hold or name code."""
+
+
+def register(cls: type) -> type:
+    """Admits a class to presets, for this process; usable as a decorator.
+
+    Presets then may name it, and `load_model` constructs it with `cls.from_config(config)` from
+    what its `get_config` returned. Register a class before its presets are loaded.
+
+    Args:
+        cls: class. A layer, a model, or another class with `get_config` and `from_config`.
+
+    Returns:
+        The class itself.
+
+    Raises:
+        TypeError: not a class.
+        ValueError: a name that another class has, a class without `get_config` or `from_config`,
+            or a layer whose config carries code, such as `Lambda`.
+
+    Example:
+        @ki.registry.register
+        class Scale(keras.layers.Layer):
+            def __init__(self, factor, **kwargs):
+                super().__init__(**kwargs)
+                self.factor = factor
+
+            def call(self, x):
+                return self.factor * x
+
+            def get_config(self):
+                return {**super().get_config(), "factor": self.factor}
+    """
+    _registered.update(_checked({getattr(cls, "__name__", repr(cls)): cls}))
+    return cls
+
+
+def get(name: str) -> type:
+    """The class of a name.
+
+    Args:
+        name: str. The name of a class of this library or of a registered one.
+
+    Raises:
+        KeyError: no class has this name.
+    """
+    try:
+        return classes()[name]
+    except KeyError:
+        raise KeyError(
+            f"No class is registered as {name!r}; registry.register(cls) admits one."
+        ) from None
+
+
+def classes() -> dict[str, type]:
+    """The whole table, a copy: the classes of this library and the registered ones."""
+    return BUILT_IN | _registered
+
+
+def admit(custom_objects: Mapping[str, type] | None) -> dict[str, type]:
+    """The table, extended by some classes.
+
+    Args:
+        custom_objects: dict name -> class, or None. Checked like the argument of `register`.
+
+    Raises:
+        TypeError, ValueError: as `register`.
+    """
+    # Keras' own files name a registered class as "package>name".
+    more = {name.rpartition(">")[2]: cls for name, cls in (custom_objects or {}).items()}
+    return classes() | _checked(more)
+
+
+def _checked(more: Mapping[str, type]) -> Mapping[str, type]:
+    """The classes, if each can be added to the table."""
+    table = classes()
+    for name, cls in more.items():
+        if not isinstance(cls, type):
+            raise TypeError(
+                f"Presets hold objects of classes, and {name!r} is not a class: {cls!r}. Make a "
+                "keras.layers.Layer of a function, and register that."
+            )
+        # A class that was defined again, as in a notebook, replaces its former self.
+        known = table.get(name, cls)
+        if known is not cls and (name in BUILT_IN or _path(known) != _path(cls)):
+            raise ValueError(f"The name {name!r} is taken by {_path(known)}; rename {_path(cls)}.")
+        if issubclass(cls, _CARRY_CODE):
+            raise ValueError(
+                f"{_path(cls)} cannot be registered: its config carries code. Write a subclass of "
+                "keras.layers.Layer with `call` and `get_config` instead."
+            )
+        for method in ("get_config", "from_config"):
+            if not callable(getattr(cls, method, None)):
+                raise ValueError(
+                    f"{_path(cls)} has no {method}(): a preset holds the JSON that get_config() "
+                    "returns, and from_config(config) makes the object of it. Write both."
+                )
+    return more
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
