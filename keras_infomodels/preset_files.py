@@ -23,6 +23,7 @@ __all__ = [
     "limit_of",
     "mismatch",
     "open_file",
+    "problem_of",
     "read_json",
     "read_text",
 ]
@@ -181,3 +182,20 @@ def mismatch(folder: str | Path, name: str, expected: Mapping) -> str | None:
     except (OSError, ValueError) as error:
         return f"cannot be read: {error}"
     return None
+
+
+def problem_of(folder: str | Path) -> str | None:
+    """Tells what keeps a folder from being a preset by its own metadata.json.
+
+    Returns:
+        A sentence without its full stop; None if the needed files have their size and SHA-256.
+    """
+    try:
+        files = check_table(read_json(folder, "metadata.json").get("files"))
+    except (OSError, ValueError) as error:
+        return str(error)
+    for name in NEEDED:
+        problem = mismatch(folder, name, files[name]) if name in files else "is not in its files"
+        if problem:
+            return f"{name} {problem}"
+    return "it is a link" if Path(folder).is_symlink() else None

@@ -6,8 +6,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 import pytest
+import tiny_zoo
 from exports import Exports
-from tiny_zoo import write_preset
 
 from keras_infomodels import models, networks
 from keras_infomodels.distributions import Categorical, CategoricalNormal, Code, Latents, Uniform
@@ -118,6 +118,7 @@ def entry(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
     monkeypatch.setenv("no_proxy", "*")
     path = tmp_path / "registry.json"
-    entry = registry.register(write_preset(tmp_path / "served"), path)
+    entry = registry.register(tiny_zoo.write_preset(tmp_path / "served"), path)
     monkeypatch.setattr(registry, "PATH", path)
+    tiny_zoo.limit(monkeypatch)
     return entry

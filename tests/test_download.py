@@ -1,248 +1,204 @@
-"""One file of a preset from a server that misbehaves, and what people see of it."""
+"""One file from a server that misbehaves, by `fetch_file`."""
 
-import io
 import os
-import shutil
 import time
 
 import pytest
 import tiny_zoo
-from tiny_zoo import FAST, WEIGHTS, describe, serve, status
+from tiny_zoo import WEIGHTS, describe, serve, status
+from tqdm import tqdm
 
-from keras_infomodels.zoo.download import DownloadError, Patience, fetch_file
-from keras_infomodels.zoo.progress import Progress
+from keras_infomodels.zoo.download import DownloadError, fetch_file
 
-
-def fetch_weights(url, tmp_path, patience=FAST):
-    content = (tmp_path / "served" / "tiny_mnist" / "model.weights.h5").read_bytes()
-    (tmp_path / "there").mkdir(exist_ok=True)
-    fetch_file(
-        f"{url}/tiny_mnist",
-        "model.weights.h5",
-        tmp_path / "there",
-        describe(content),
-        patience=patience,
-    )
-    assert os.listdir(tmp_path / "there") == ["model.weights.h5"]
-    assert (tmp_path / "there" / "model.weights.h5").read_bytes() == content
+NAME = "model.weights.h5"
+PATH = f"/tiny_mnist/{NAME}"
 
 
-def test_a_file_comes_in_one_request(entry, tmp_path):
-    with serve(tmp_path) as server:
-        fetch_weights(server.url, tmp_path)
-    assert server.requests == [("/tiny_mnist/model.weights.h5", None)]
+def fetch(tmp_path, *urls) -> list[str]:
+    """Fetches the weights, checks them, and returns the places as they are ordered then."""
+    content = (tmp_path / "served" / "tiny_mnist" / NAME).read_bytes()
+    places = list(urls)
+    with tqdm(disable=True) as bar:
+        assert fetch_file(places, "tiny_mnist", NAME, describe(content), bar) == content
+    return places
 
 
-def test_a_truncated_file_is_resumed_where_it_ended(entry, tmp_path):
-    with serve(tmp_path, tiny_zoo.truncate(100_000), tiny_zoo.truncate(50_000)) as server:
-        fetch_weights(server.url, tmp_path)
-    assert [asked for _, asked in server.requests] == [None, "bytes=100000-", "bytes=150000-"]
+def fails(tmp_path, *urls) -> str:
+    """Returns the message, one line, of a download that fails."""
+    with pytest.raises(DownloadError) as caught:
+        fetch(tmp_path, *urls)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
 
 
-def test_attempts_count_from_the_last_that_brought_much(entry, tmp_path):
-    faults = [tiny_zoo.truncate(70_000), *[status(503)] * 2] * 3
-    with serve(tmp_path, *faults) as server:
-        fetch_weights(server.url, tmp_path)
-    assert len(server.requests) == 10
+@pytest.mark.parametrize("fault", [None, tiny_zoo.without_length])
+def test_fetch_file_needs_one_request(entry, tmp_path, fault):
+    with serve(tmp_path, fault) as server:
+        fetch(tmp_path, f"{server.url}/")
+    assert server.requests == [PATH]
 
 
-def test_a_server_that_drips_is_left(entry, tmp_path):
-    """16 bytes each 50 ms are never silent for the half second of `FAST`."""
-    with (
-        serve(tmp_path, tiny_zoo.drip(16, 0.05), forever=True) as server,
-        pytest.raises(DownloadError, match=r"only \d+ bytes in 0\.\d seconds \(tried 3 times"),
-    ):
-        fetch_weights(server.url, tmp_path)
+PASSING = {
+    "429": status(429),
+    "500": status(500),
+    "529": status(529),
+    "503_retry_now": status(503, Retry_After="0"),
+    "429_retry_in_2099": status(429, Retry_After="Wed, 21 Oct 2099 07:28:00 GMT"),
+    "drop": tiny_zoo.drop,
+    "garbage": tiny_zoo.garbage,
+    "truncate": tiny_zoo.truncate(100_000),
+    "stall": tiny_zoo.stall(1000, 1.0),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+def test_fetch_file_retries_what_passes(entry, tmp_path, fault):
+    with serve(tmp_path, fault) as server:
+        fetch(tmp_path, server.url)
+    assert server.requests == [PATH] * 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (status(503), "503 Service Unavailable"),
+        (tiny_zoo.drop, "without response"),
+        (tiny_zoo.garbage, " [2J"),
+        (tiny_zoo.truncate(0), "0 bytes read"),
+        # A page without a length looks like a file that was cut off.
+        (lambda server, handler, _: tiny_zoo.without_length(server, handler, b"<html>"), "after 6"),
+    ],
+    ids=["503", "drop", "garbage", "truncate", "page"],
+)
+def test_fetch_file_gives_up_after_the_last_attempt(entry, tmp_path, fault, reason):
+    with serve(tmp_path, fault, forever=True) as server:
+        message = fails(tmp_path, server.url)
+    assert reason in message
+    assert "(tried 3 times)" in message
     assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("faults", "least"),
     [
-        status(429),
-        status(500),
-        status(529),
-        status(503, Retry_After="0"),
-        status(429, Retry_After="Wed, 21 Oct 2099 07:28:00 GMT"),
-        tiny_zoo.drop,
-        tiny_zoo.stall(1000, 1.0),
+        # 0.2 and 0.4 seconds, each by a quarter more or less.
+        ([status(503), status(503)], 0.44),
+        # As long as the server asks, at most for the timeout.
+        ([status(503, Retry_After="3600")], 0.49),
     ],
 )
-def test_a_failure_that_passes_is_tried_again(entry, tmp_path, fault):
-    with serve(tmp_path, fault) as server:
-        fetch_weights(server.url, tmp_path)
+def test_fetch_file_waits_between_attempts(entry, tmp_path, monkeypatch, faults, least):
+    tiny_zoo.limit(monkeypatch, WAIT=0.2)
+    with serve(tmp_path, *faults) as server:
+        start = time.monotonic()
+        fetch(tmp_path, server.url)
+    assert least < time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize("code", [206, 204, 401, 403, 404, 410, 418])
+def test_fetch_file_does_not_retry_a_refusal(entry, tmp_path, code):
+    with serve(tmp_path, status(code), forever=True) as server:
+        assert f"{NAME}: {code} " in fails(tmp_path, server.url)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [tiny_zoo.drip, tiny_zoo.drip_header])
+def test_fetch_file_ends_at_its_deadline(entry, tmp_path, fault, monkeypatch):
+    """Bytes each 50 ms never reach the timeout of half a second."""
+    tiny_zoo.limit(monkeypatch, DEADLINE=0.6)
+    with serve(tmp_path, fault, forever=True) as server, serve(tmp_path) as mirror:
+        start = time.monotonic()
+        assert "not finished after 0.6 seconds" in fails(tmp_path, server.url)
+        assert time.monotonic() - start < 20
+        assert fetch(tmp_path, server.url, mirror.url) == [mirror.url, server.url]
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("fault", [status(503), tiny_zoo.drop, tiny_zoo.truncate(0)])
-def test_a_failure_that_stays_ends_after_the_last_attempt(entry, tmp_path, fault):
-    with (
-        serve(tmp_path, fault, forever=True) as server,
-        pytest.raises(DownloadError, match="tried 3 times"),
-    ):
-        fetch_weights(server.url, tmp_path)
-    assert len(server.requests) == 3
+def test_fetch_file_refuses_another_length_before_the_body(entry, tmp_path):
+    page = tiny_zoo.replace(b"<html>Not here</html>", Content_Type="text/html")
+    with serve(tmp_path, page, forever=True) as server:
+        assert f"21 bytes, not {WEIGHTS}" in fails(tmp_path, server.url)
+    with serve(tmp_path, tiny_zoo.endless(length=2**40)) as server:
+        assert f"{2**40} bytes, not" in fails(tmp_path, server.url)
+    assert server.sent < 10e6
 
 
-def test_attempts_wait_longer_each_time_and_as_long_as_the_server_asks(entry, tmp_path):
-    patience = Patience(attempts=3, timeout=0.5, wait=0.2, longest_wait=0.5)
-    with serve(tmp_path, status(503), status(503)) as server:
-        start = time.monotonic()
-        fetch_weights(server.url, tmp_path, patience)
-        # 0.2 and 0.4 seconds, each by a quarter more or less.
-        assert time.monotonic() - start > 0.44
-    with serve(tmp_path, status(503, Retry_After="3600")) as server:
-        start = time.monotonic()
-        fetch_weights(server.url, tmp_path, patience)
-        assert 0.49 < time.monotonic() - start < 60
-
-
-@pytest.mark.parametrize("code", [401, 403, 404, 410, 418])
-def test_a_refusal_is_not_asked_again(entry, tmp_path, code):
-    with (
-        serve(tmp_path, status(code), forever=True) as server,
-        pytest.raises(DownloadError, match=rf"model\.weights\.h5: {code} "),
-    ):
-        fetch_weights(server.url, tmp_path)
+def test_fetch_file_refuses_another_sha256(entry, tmp_path):
+    with serve(tmp_path, tiny_zoo.corrupt, forever=True) as server:
+        assert "another SHA-256" in fails(tmp_path, server.url)
     assert len(server.requests) == 1
 
 
-def test_other_content_is_refused_before_it_is_read(entry, tmp_path):
-    with (
-        serve(tmp_path, tiny_zoo.replace(b"<html>Not here</html>")) as server,
-        pytest.raises(DownloadError, match=f"21 bytes, not {WEIGHTS}"),
-    ):
-        fetch_weights(server.url, tmp_path)
-    assert os.listdir(tmp_path / "there") == []
-
-
-def test_a_corrupt_file_is_removed_and_refused(entry, tmp_path):
-    with (
-        serve(tmp_path, tiny_zoo.corrupt, forever=True) as server,
-        pytest.raises(DownloadError, match="another SHA-256"),
-    ):
-        fetch_weights(server.url, tmp_path)
-    assert len(server.requests) == 1
-    assert os.listdir(tmp_path / "there") == []
-
-
-def test_a_start_that_was_wrong_is_fetched_anew(entry, tmp_path):
-    (tmp_path / "there").mkdir()
-    (tmp_path / "there" / ".model.weights.h5.part").write_bytes(b"\0" * 1000)
-    with serve(tmp_path) as server:
-        fetch_weights(server.url, tmp_path)
-    assert [asked for _, asked in server.requests] == ["bytes=1000-", None]
-
-
-def test_a_start_that_is_too_long_is_thrown_away(entry, tmp_path):
-    (tmp_path / "there").mkdir()
-    (tmp_path / "there" / ".model.weights.h5.part").write_bytes(b"\0" * (WEIGHTS + 1))
-    with serve(tmp_path) as server:
-        fetch_weights(server.url, tmp_path)
-    assert [asked for _, asked in server.requests] == [None]
-
-
-def wrong_range(server, handler, content):
-    handler.send_response(206)
-    handler.send_header("Content-Range", f"bytes 7-{len(content) - 1}/{len(content)}")
-    handler.send_header("Content-Length", str(len(content) - 7))
-    handler.end_headers()
-    handler.wfile.write(content[7:])
-    return True
-
-
-@pytest.mark.parametrize(
-    ("second", "count"), [(tiny_zoo.refuse_range, 2), (status(416), 3), (wrong_range, 3)]
-)
-def test_a_server_without_ranges_sends_the_whole_file(entry, tmp_path, second, count):
-    with serve(tmp_path, tiny_zoo.truncate(1000), second) as server:
-        fetch_weights(server.url, tmp_path)
-    assert [asked for _, asked in server.requests] == [None, "bytes=1000-", None][:count]
-
-
-def test_a_file_without_a_length_is_bounded(entry, tmp_path):
-    with serve(tmp_path, tiny_zoo.without_length) as server:
-        fetch_weights(server.url, tmp_path)
-
-    sent = []
-
-    def endless(server, handler, content):
-        handler.send_response(200)
-        handler.end_headers()
-        handler.close_connection = True
-        for _ in range(1000):
-            handler.wfile.write(content)
-            sent.append(len(content))
-        return True
-
-    shutil.rmtree(tmp_path / "there")
-    with (
-        serve(tmp_path, endless) as server,
-        pytest.raises(DownloadError, match=f"more than the {WEIGHTS} bytes"),
-    ):
-        fetch_weights(server.url, tmp_path)
-    assert os.listdir(tmp_path / "there") == []
+def test_fetch_file_stops_at_the_size(entry, tmp_path):
+    with serve(tmp_path, tiny_zoo.endless()) as server:
+        assert "another SHA-256" in fails(tmp_path, server.url)
     # What the sockets hold is sent too.
-    assert len(sent) < 500
+    assert server.sent < 100e6
 
 
-def test_redirects_are_followed_and_keep_the_range(entry, tmp_path):
+def test_fetch_file_follows_redirects_without_their_bodies(entry, tmp_path):
     with serve(tmp_path) as real:
-        there = f"{real.url}/tiny_mnist/model.weights.h5"
-        faults = [tiny_zoo.truncate(1000), status(302, Location=there)]
-        with serve(tmp_path, *faults) as server:
-            fetch_weights(server.url, tmp_path)
-    assert real.requests == [("/tiny_mnist/model.weights.h5", "bytes=1000-")]
+        redirect = tiny_zoo.endless(302, Location=f"{real.url}{PATH}")
+        with serve(tmp_path, redirect) as server:
+            fetch(tmp_path, server.url)
+    assert real.requests == [PATH]
+    assert server.sent < 100e6
 
 
-@pytest.mark.parametrize(
-    "where",
-    [
-        "file:///etc/passwd",
-        "ftp://127.0.0.1/x",
-        "data:,hello",
-        "http://.example.com/x",
-        "http://[::1/x",
-    ],
-)
-def test_redirects_to_anything_but_http_are_refused(entry, tmp_path, where):
-    with serve(tmp_path, status(302, Location=where)) as server, pytest.raises(DownloadError):
-        fetch_weights(server.url, tmp_path)
+LOCATIONS = ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "http://.a.b/x", "http://[::1/x"]
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_fetch_file_refuses_redirects_to_anything_but_http(entry, tmp_path, location):
+    with serve(tmp_path, status(302, Location=location)) as server:
+        fails(tmp_path, server.url)
     assert len(server.requests) == 1
-    assert os.listdir(tmp_path / "there") == []
 
 
-def test_redirects_in_a_circle_end(entry, tmp_path):
-    location = "/tiny_mnist/model.weights.h5"
-    with (
-        serve(tmp_path, status(302, Location=location), forever=True) as server,
-        pytest.raises(DownloadError, match="302"),
-    ):
-        fetch_weights(server.url, tmp_path)
-    assert len(server.requests) <= 11
+def test_fetch_file_leaves_a_circle_of_redirects(entry, tmp_path):
+    with serve(tmp_path, status(302, Location=PATH), forever=True) as server:
+        assert "redirects" in fails(tmp_path, server.url)
+    assert len(server.requests) <= 31
 
 
-def test_a_server_that_is_not_there(entry, tmp_path):
+def test_fetch_file_names_servers_that_are_not_there_without_passwords(entry, tmp_path):
     with serve(tmp_path) as server:
         pass
-    with pytest.raises(DownloadError, match=r"refused.*tried 3 times"):
-        fetch_weights(server.url, tmp_path)
-    with pytest.raises(DownloadError, match=r"no\.such\.host\.invalid"):
-        fetch_weights("http://no.such.host.invalid", tmp_path)
+    message = fails(tmp_path, server.url.replace("//", "//me:secret@"), "http://no.host.invalid")
+    assert f"{server.url}{PATH}: " in message
+    assert "Connection refused (tried 3 times); http://no.host.invalid/" in message
+    assert "Check the network and try again, or set KERAS_INFOMODELS_ZOO_URL" in message
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+def test_fetch_file_takes_the_proxy_of_the_environment(entry, tmp_path, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serve(tmp_path, status(404), forever=True) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert "404 Not Found" in fails(tmp_path, "http://no.host.invalid/zoo")
+    assert proxy.requests == [f"http://no.host.invalid/zoo{PATH}"]
+    assert ": proxy: " in fails(tmp_path, "http://no.host.invalid/zoo")
 
 
-def test_a_terminal_gets_a_bar_and_a_file_two_lines():
-    screen, file = Terminal(), io.StringIO()
-    for stream in (screen, file):
-        with Progress("tiny", 2_000_000, stream) as progress:
-            progress.after(500_000)(500_000)
-            progress(2_000_000)
-    half = "\rtiny [" + "#" * 15 + "-" * 15 + "]  50% 1.0 of 2.0 MB"
-    whole = "\rtiny [" + "#" * 30 + "] 100% 2.0 of 2.0 MB\n"
-    assert screen.getvalue() == half + whole
-    assert file.getvalue() == "Downloading tiny (2.0 MB)\nDownloaded tiny\n"
+@pytest.mark.parametrize("url", ["ftp://a.example", "/data/zoo", "http://[bad", "a.example"])
+def test_fetch_file_refuses_other_urls(entry, tmp_path, url):
+    assert f"{url}{PATH}: " in fails(tmp_path, url)
+
+
+def test_fetch_file_copies_from_file_urls(entry, tmp_path):
+    url = (tmp_path / "served").as_uri()
+    assert fetch(tmp_path, "file:///no/such/folder", url) == [url, "file:///no/such/folder"]
+    with tqdm(disable=True) as bar, pytest.raises(DownloadError, match="plain relative name"):
+        fetch_file([url], "tiny_mnist", "../x", describe(b""), bar)
+
+
+@pytest.mark.parametrize("content", [b"short", b"\0" * WEIGHTS, b"\0" * (WEIGHTS + 1), None])
+def test_fetch_file_refuses_files_that_are_wrong(entry, tmp_path, content):
+    copy = tmp_path / "copy" / "tiny_mnist"
+    copy.mkdir(parents=True)
+    if content is None:
+        os.symlink(tmp_path / "served" / "tiny_mnist" / NAME, copy / NAME)
+    else:
+        (copy / NAME).write_bytes(content)
+    message = fails(tmp_path, copy.parent.as_uri())
+    assert ("is a link" if content is None else "another SHA-256") in message

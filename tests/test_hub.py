@@ -1,21 +1,19 @@
 """Presets from the Hugging Face Hub, by its real client against a server on this machine."""
 
+import importlib
 import os
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tiny_zoo import describe, write_preset
+from tiny_zoo import WEIGHTS, describe, write_preset
 
+from keras_infomodels import cli, zoo
 from keras_infomodels.zoo import cache
+from keras_infomodels.zoo.download import DownloadError
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 HANDLE = f"hf://owner/repository@{COMMIT}"
-
-LOCATE = f"from keras_infomodels import zoo; print(zoo.locate({HANDLE!r}))"
-VERIFY = f"from keras_infomodels import cli; cli.main(['verify', {HANDLE!r}])"
 
 
 class Hub(ThreadingHTTPServer):
@@ -54,84 +52,63 @@ class HubHandler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub(tmp_path):
-    pytest.importorskip("huggingface_hub")
+def hub(tmp_path, monkeypatch):
+    client = pytest.importorskip("huggingface_hub")
+    constants = importlib.import_module("huggingface_hub.constants")
     with Hub(write_preset(tmp_path)) as hub:
+        url = f"http://127.0.0.1:{hub.server_port}"
+        # HF_ENDPOINT is read when the client is first imported.
+        for name in ("HUGGINGFACE_CO_URL_TEMPLATE", "ENDPOINT"):
+            value = getattr(constants, name).replace(constants.ENDPOINT, url)
+            monkeypatch.setattr(constants, name, value)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+        monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
+        monkeypatch.setenv("no_proxy", "*")
         thread = threading.Thread(target=hub.serve_forever, args=(0.02,))
         thread.start()
         yield hub
+        client.close_session()
         hub.shutdown()
         thread.join()
 
 
-def locate(hub, tmp_path, code=LOCATE):
-    environment = os.environ | {
-        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "KERAS_INFOMODELS_OFFLINE": "0",
-        "no_proxy": "*",
-    }
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
-
-
-def test_a_commit_is_downloaded_once_as_plain_files(hub, tmp_path):
-    process = locate(hub, tmp_path)
+def test_fetch_from_hub_downloads_a_commit_once_as_plain_files(hub, capsys):
     folder = cache.home() / "hub" / "owner--repository" / COMMIT
-    assert process.stdout == f"{folder}\n", process.stderr
+    assert zoo.locate(HANDLE) == folder
     assert sorted(os.listdir(folder)) == sorted(os.listdir(hub.folder))
     for path in folder.iterdir():
         assert not path.is_symlink()
         assert path.read_bytes() == (hub.folder / path.name).read_bytes()
     count = len(hub.requests)
     assert count <= 16
-    assert locate(hub, tmp_path).stdout == process.stdout
-    assert f"All 2 files in {folder}" in locate(hub, tmp_path, VERIFY).stdout
+    assert zoo.download(HANDLE) == folder
+    assert cli.main(["verify", HANDLE]) == 0
+    assert f"All 2 files in {folder}" in capsys.readouterr().out
     assert len(hub.requests) == count
-    assert os.listdir(folder.parent) == [COMMIT]
+    assert sorted(os.listdir(folder.parent)) == [".lock", COMMIT]
+    (folder / "model.weights.h5").write_bytes(b"damaged")
+    assert zoo.locate(HANDLE) == folder
+    assert (folder / "model.weights.h5").stat().st_size == WEIGHTS
 
 
-def test_a_repository_that_is_no_preset_leaves_nothing(hub, tmp_path):
-    (hub.folder / "metadata.json").unlink()
-    process = locate(hub, tmp_path)
-    assert process.returncode == 1
-    assert "is no preset: it has no metadata.json" in process.stderr
-    assert os.listdir(cache.home() / "hub" / "owner--repository") == []
+SPOILED = {
+    "it is no preset, or is damaged: ": lambda hub: (hub.folder / "metadata.json").unlink(),
+    "has 5 bytes, not": lambda hub: (hub.folder / "model.weights.h5").write_bytes(b"other"),
+    "1099511627776 bytes; at most 1048576": lambda hub: hub.sizes.update({"config.json": 2**40}),
+    "404": lambda hub: setattr(hub, "missing", True),
+    "refused": lambda hub: (hub.shutdown(), hub.server_close()),
+}
 
 
-def test_weights_that_metadata_does_not_describe_leave_nothing(hub, tmp_path):
-    (hub.folder / "model.weights.h5").write_bytes(b"other")
-    process = locate(hub, tmp_path)
-    assert "is no preset, or is damaged: model.weights.h5 has 5 bytes" in process.stderr
-    assert os.listdir(cache.home() / "hub" / "owner--repository") == []
-
-
-def test_a_file_that_is_too_large_is_not_asked_for(hub, tmp_path):
-    hub.sizes["config.json"] = 2**40
-    process = locate(hub, tmp_path)
-    assert "config.json has 1099511627776 bytes; at most 1048576 are read" in process.stderr
-    assert not any(method == "GET" for method, _ in hub.requests)
-
-
-def test_a_hub_that_is_not_there_gets_a_clear_error(hub, tmp_path):
-    hub.shutdown()
-    hub.server_close()
-    process = locate(hub, tmp_path)
-    assert process.returncode == 1
-    assert f"DownloadError: {HANDLE} could not be downloaded: " in process.stderr
-
-
-def test_a_repository_that_is_not_there_gets_a_clear_error(hub, tmp_path):
-    hub.missing = True
-    process = locate(hub, tmp_path)
-    assert f"DownloadError: {HANDLE} could not be downloaded: 404" in process.stderr
-
-
-def test_a_cache_that_is_a_file_gets_a_clear_error(hub, tmp_path):
-    cache.home().write_text("a file")
-    process = locate(hub, tmp_path)
-    assert "set KERAS_INFOMODELS_HOME to a folder where you may write" in process.stderr
-    assert hub.requests == []
+@pytest.mark.parametrize("message", SPOILED)
+def test_fetch_from_hub_leaves_nothing_of_what_is_no_preset(hub, message):
+    SPOILED[message](hub)
+    with pytest.raises(DownloadError) as caught:
+        zoo.locate(HANDLE)
+    error = str(caught.value)
+    assert error.startswith(f"{HANDLE} could not be downloaded: ")
+    assert message in error
+    assert "(check the address, the network and " in error
+    assert error.isprintable()
+    assert os.listdir(cache.home() / "hub" / "owner--repository") == [".lock"]
+    assert "1048576" not in message or {method for method, _ in hub.requests} == {"HEAD"}

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib
 import json
 import random
 import threading
@@ -10,10 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from keras_infomodels.zoo import registry
-from keras_infomodels.zoo.download import Patience
 
 WEIGHTS = 300_000
-FAST = Patience(attempts=3, timeout=0.5, wait=0.01, longest_wait=0.1)
 
 
 def describe(content: bytes) -> dict:
@@ -55,6 +54,7 @@ class Server:
         self.faults = list(faults)
         self.forever = forever
         self.requests = []
+        self.sent = 0
         self.lock = threading.Lock()
 
     def next_fault(self):
@@ -72,7 +72,7 @@ class Server:
 
             def do_GET(self):
                 with server.lock:
-                    server.requests.append((self.path, self.headers.get("Range")))
+                    server.requests.append(self.path)
                 path = server.folder / self.path.lstrip("/")
                 content = path.read_bytes() if path.is_file() else None
                 fault = server.next_fault()
@@ -98,30 +98,28 @@ class Server:
                 thread.join()
 
 
-def answer(handler, content: bytes | None):
-    """A correct answer, also to a request for a range."""
+def answer(handler, content: bytes | None, **headers) -> bool:
+    """A correct answer."""
     if content is None:
         return answer_status(handler, 404)
-    asked = handler.headers.get("Range")
-    first = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-    if first >= len(content) > 0:
-        return answer_status(handler, 416)
-    handler.send_response(206 if asked else 200)
-    if asked:
-        last = len(content) - 1
-        handler.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-    handler.send_header("Content-Length", str(len(content) - first))
-    handler.end_headers()
-    handler.wfile.write(content[first:])
+    send_headers(handler, len(content), **headers)
+    handler.wfile.write(content)
     return True
 
 
-def answer_status(handler, status: int, **headers) -> bool:
+def send_headers(handler, length: int | None, status: int = 200, **headers):
+    """Promises `length` bytes; None promises that the connection ends after them."""
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Content-Length", "0")
+    if length is not None:
+        handler.send_header("Content-Length", str(length))
     handler.end_headers()
+    handler.close_connection = length is None
+
+
+def answer_status(handler, status: int, **headers) -> bool:
+    send_headers(handler, 0, status, **headers)
     return True
 
 
@@ -130,17 +128,11 @@ def status(code: int, **headers):
 
 
 def truncate(after: int, then=lambda: None):
-    """Says the whole length, sends `after` bytes, and drops the connection."""
+    """Promises the whole file, sends `after` bytes, and drops the connection."""
 
     def fault(server, handler, content):
-        asked = handler.headers.get("Range")
-        first = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        handler.send_response(206 if asked else 200)
-        if asked:
-            handler.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        handler.send_header("Content-Length", str(len(content) - first))
-        handler.end_headers()
-        handler.wfile.write(content[first : first + after])
+        send_headers(handler, len(content))
+        handler.wfile.write(content[:after])
         handler.wfile.flush()
         then()
         handler.close_connection = True
@@ -159,9 +151,15 @@ def drop(server, handler, content):
     return True
 
 
-def replace(content: bytes):
+def garbage(server, handler, content):
+    """Answers with something that is no HTTP and would clear a terminal."""
+    handler.wfile.write(b"\x1b[2J\r\n\r\n")
+    return drop(server, handler, content)
+
+
+def replace(content: bytes, **headers):
     """Answers with other bytes, as if they were the file."""
-    return lambda server, handler, _: answer(handler, content)
+    return lambda server, handler, _: answer(handler, content, **headers)
 
 
 def corrupt(server, handler, content):
@@ -170,22 +168,50 @@ def corrupt(server, handler, content):
     return answer(handler, bytes(changed))
 
 
-def refuse_range(server, handler, content):
-    """Answers any request with the whole file."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
-    return True
+def endless(status: int = 200, length: int | None = None, **headers):
+    """Sends the file a thousand times over."""
+
+    def fault(server, handler, content):
+        send_headers(handler, length, status, **headers)
+        for _ in range(1000):
+            handler.wfile.write(content)
+            server.sent += len(content)
+        return True
+
+    return fault
 
 
 def without_length(server, handler, content):
     """The whole file with neither length nor chunks, ended by closing."""
-    handler.send_response(200)
-    handler.send_header("Connection", "close")
-    handler.end_headers()
+    send_headers(handler, None)
     handler.wfile.write(content)
     return True
+
+
+def drip(server, handler, content):
+    """Sends 16 bytes of the file each 50 milliseconds."""
+    send_headers(handler, len(content))
+    for start in range(0, len(content), 16):
+        handler.wfile.write(content[start : start + 16])
+        time.sleep(0.05)
+    return True
+
+
+def drip_header(server, handler, content):
+    """Sends a header that does not end, a byte each 50 milliseconds."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nServer: ")
+    for _ in range(1000):
+        handler.wfile.write(b"a")
+        time.sleep(0.05)
+    return True
+
+
+def limit(monkeypatch, **limits):
+    """Sets the limits of downloads, by default to short ones."""
+    # `zoo.download` is the function of this name.
+    module = importlib.import_module("keras_infomodels.zoo.download")
+    for name, value in ({"TIMEOUT": 0.5, "ATTEMPTS": 3, "WAIT": 0.01} | limits).items():
+        monkeypatch.setattr(module, name, value)
 
 
 def register(folder: Path, path: Path) -> registry.Entry:
@@ -195,19 +221,3 @@ def register(folder: Path, path: Path) -> registry.Entry:
 def serve(tmp_path: Path, *faults, forever=False):
     """A running `Server` of the presets in `tmp_path / "served"`."""
     return Server(tmp_path / "served", faults, forever).running()
-
-
-def drip(count: int, seconds: float):
-    """Sends `count` bytes each so many seconds."""
-
-    def fault(server, handler, content):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        for start in range(0, len(content), count):
-            handler.wfile.write(content[start : start + count])
-            handler.wfile.flush()
-            time.sleep(seconds)
-        return True
-
-    return fault

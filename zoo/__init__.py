@@ -70,7 +70,7 @@ def locate(name_or_dir: str | Path) -> Path:
     Raises:
         FileNotFoundError: there is none; says which there are.
         DownloadError: it could not be downloaded.
-        ValueError: KERAS_INFOMODELS_ZOO_URL or the hf:// address makes no sense.
+        ValueError: the hf:// address makes no sense.
     """
     if str(name_or_dir).startswith(PREFIX):
         return fetch_from_hub(str(name_or_dir))

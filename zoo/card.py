@@ -1,9 +1,9 @@
 """The card of a preset: a README.md written from its metadata.json."""
 
 import json
-import os
 from pathlib import Path
 
+from keras_infomodels.io import write_atomically
 from keras_infomodels.zoo.card_texts import CITATIONS, DATA, LIMITS, TITLES, USES
 from keras_infomodels.zoo.figures import stated_figures
 from keras_infomodels.zoo.recipes import Recipe
@@ -20,9 +20,7 @@ def write_card(folder: str | Path, recipe: Recipe):
     facts = json.loads((folder / "metadata.json").read_text())
     pictures = sorted(folder.glob("*.png")) or sorted((folder / "run").glob("*.png"))
     pictures = [path.relative_to(folder).as_posix() for path in pictures]
-    temporary = folder / "README.md.tmp"
-    temporary.write_text(_card(folder.resolve().name, recipe, facts, pictures))
-    os.replace(temporary, folder / "README.md")
+    write_atomically(folder / "README.md", _card(folder.resolve().name, recipe, facts, pictures))
 
 
 def _card(name: str, recipe: Recipe, facts: dict, pictures: list[str]) -> str:

@@ -30,7 +30,7 @@ def add_parsers(commands):
     parser = commands.add_parser(
         "download",
         help="download pretrained models",
-        description="Download presets into the cache, or go on where a download was interrupted.",
+        description="Download presets into the cache.",
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help="presets, or hf:// addresses")
     parser.add_argument("--all", action="store_true", help="every preset of the zoo")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from keras_infomodels import __version__
+from keras_infomodels.io import write_atomically
 from keras_infomodels.preset_files import (
     NEEDED,
     check_file_name,
@@ -17,10 +19,17 @@ from keras_infomodels.preset_files import (
     read_json,
 )
 
-__all__ = ["PATH", "Entry", "check_name", "file_names", "read", "register"]
+__all__ = ["BASE_URL", "PATH", "Entry", "check_name", "file_names", "read", "register"]
 
 PATH = Path(__file__).parent / "registry.json"
 """The registry of the package."""
+
+BASE_URL = (
+    "https://raw.githubusercontent.com/keras-infomodels/keras-infomodels/"
+    f"v{__version__}/zoo/presets"
+)
+"""Folder of the presets' folders on the web. Nothing is served there before the project publishes;
+until then set KERAS_INFOMODELS_ZOO_URL to a mirror."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,79}")
 _LEFT_OUT = ("run",)
@@ -176,6 +185,4 @@ def _write(entries: Mapping[str, Entry], path: Path):
         | {"digest": entry.digest}
         for name, entry in sorted(entries.items())
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"format": 1, "presets": presets}, indent=1) + "\n")
-    os.replace(temporary, path)
+    write_atomically(path, json.dumps({"format": 1, "presets": presets}, indent=1) + "\n")
