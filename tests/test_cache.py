@@ -32,7 +32,7 @@ def complete(entry) -> bool:
 # A preset
 
 
-def test_a_preset_is_downloaded_once_and_then_taken_from_the_cache(entry, tmp_path, capsys):
+def test_fetch_downloads_once_and_then_uses_the_cache(entry, tmp_path, capsys):
     with serve(tmp_path) as server:
         folder = cache.fetch(entry, [server.url], FAST)
     assert complete(entry)
@@ -48,14 +48,14 @@ def test_a_preset_is_downloaded_once_and_then_taken_from_the_cache(entry, tmp_pa
     assert os.listdir(cache.home() / "partial") == []
 
 
-def test_the_next_mirror_goes_on_where_one_fails(entry, tmp_path):
+def test_fetch_goes_on_with_the_next_mirror(entry, tmp_path):
     with serve(tmp_path, status(404)) as first, serve(tmp_path) as second:
         cache.fetch(entry, [first.url, second.url], FAST)
     assert complete(entry)
     assert (len(first.requests), len(second.requests)) == (4, 1)
 
 
-def test_when_no_mirror_has_it_the_error_names_each_and_what_to_do(entry, tmp_path):
+def test_fetch_error_names_each_mirror_and_the_remedy(entry, tmp_path):
     with (
         serve(tmp_path, status(404), forever=True) as first,
         serve(tmp_path, tiny_zoo.corrupt, forever=True) as second,
@@ -70,7 +70,7 @@ def test_when_no_mirror_has_it_the_error_names_each_and_what_to_do(entry, tmp_pa
     assert not complete(entry)
 
 
-def test_a_damaged_cache_is_never_used_and_is_replaced(entry, tmp_path):
+def test_cached_ignores_damaged_files_and_fetch_replaces_them(entry, tmp_path):
     with serve(tmp_path) as server:
         folder = cache.fetch(entry, [server.url], FAST)
         for damage in (
@@ -84,7 +84,7 @@ def test_a_damaged_cache_is_never_used_and_is_replaced(entry, tmp_path):
             assert complete(entry)
 
 
-def test_links_in_the_cache_are_neither_read_nor_written_through(entry, tmp_path):
+def test_fetch_neither_reads_nor_writes_through_links(entry, tmp_path):
     outside = tmp_path / "outside"
     shutil.copytree(tmp_path / "served" / "tiny_mnist", outside)
     (outside / "README.md").write_text("---")
@@ -103,7 +103,7 @@ def test_links_in_the_cache_are_neither_read_nor_written_through(entry, tmp_path
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
 
 
-def test_file_urls_are_mirrors_too(entry, tmp_path):
+def test_fetch_takes_file_urls_as_mirrors(entry, tmp_path):
     url = (tmp_path / "served").as_uri()
     cache.fetch(entry, ["file:///no/such/folder", url], FAST)
     assert complete(entry)
@@ -122,7 +122,7 @@ def test_file_urls_are_mirrors_too(entry, tmp_path):
     assert not complete(entry)
 
 
-def test_offline_takes_the_cache_and_local_copies_alone(entry, tmp_path, monkeypatch):
+def test_fetch_offline_takes_cache_and_local_copies_alone(entry, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "1")
     with serve(tmp_path) as server:
         with pytest.raises(DownloadError, match=r"OFFLINE is set.*infomodels download tiny_mnist"):
@@ -132,7 +132,7 @@ def test_offline_takes_the_cache_and_local_copies_alone(entry, tmp_path, monkeyp
     assert server.requests == []
 
 
-def test_where_the_cache_and_the_mirrors_are(monkeypatch, tmp_path):
+def test_cache_home_and_base_urls_follow_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_INFOMODELS_HOME", str(tmp_path / "mine"))
     assert cache.home() == tmp_path / "mine"
     monkeypatch.delenv("KERAS_INFOMODELS_HOME")
@@ -179,7 +179,7 @@ def start(server, code=CODE, **options):
     )
 
 
-def test_sixteen_processes_share_one_download_without_tensorflow(entry, tmp_path):
+def test_locate_shares_one_download_among_sixteen_processes(entry, tmp_path):
     with serve(tmp_path, tiny_zoo.truncate(10, lambda: time.sleep(0.3))) as server:
         processes = [start(server) for _ in range(16)]
         for process in processes:
@@ -190,7 +190,7 @@ def test_sixteen_processes_share_one_download_without_tensorflow(entry, tmp_path
     assert len(server.requests) == 5
 
 
-def test_processes_without_locks_leave_one_whole_folder(entry, tmp_path):
+def test_locate_without_locks_leaves_one_whole_folder(entry, tmp_path):
     code = "import sys\nsys.modules['fcntl'] = None\n" + CODE
     with serve(tmp_path) as server:
         processes = [start(server, code=code) for _ in range(4)]
@@ -202,7 +202,7 @@ def test_processes_without_locks_leave_one_whole_folder(entry, tmp_path):
     assert 4 <= len(server.requests) <= 16
 
 
-def test_a_kill_in_the_middle_leaves_nothing_to_use_and_something_to_go_on_from(entry, tmp_path):
+def test_fetch_resumes_after_a_kill_without_partial_presets(entry, tmp_path):
     stuck = tiny_zoo.stall(200_000, 3)
 
     def once_at_weights(server, handler, content):
@@ -238,7 +238,7 @@ def last_line(process) -> str:
     return err.splitlines()[-1]
 
 
-def test_a_full_disk_gets_a_clear_error(entry, tmp_path):
+def test_locate_gives_a_clear_error_on_a_full_disk(entry, tmp_path):
     with serve(tmp_path) as server:
         error = last_line(start(server, preexec_fn=small_files_only))
         assert "there is no room for it; make room, or set KERAS_INFOMODELS_HOME" in error
@@ -276,7 +276,7 @@ AS_NOBODY = CODE.replace(
 UNPRIVILEGED = AS_NOBODY if os.geteuid() == 0 else CODE
 
 
-def test_a_read_only_cache_is_used_and_not_written(entry, tmp_path, read_only):
+def test_locate_uses_a_read_only_cache_without_writing(entry, tmp_path, read_only):
     with serve(tmp_path) as server:
         read_only.chmod(0o555)
         error = last_line(start(server, code=UNPRIVILEGED))
@@ -291,7 +291,7 @@ def test_a_read_only_cache_is_used_and_not_written(entry, tmp_path, read_only):
         assert out.splitlines()[0] == str(cache.folder_of(entry)), err
 
 
-def test_a_cache_that_is_a_file_gets_a_clear_error(entry, tmp_path):
+def test_fetch_gives_a_clear_error_if_the_cache_is_a_file(entry, tmp_path):
     cache.home().write_text("a file")
     with (
         serve(tmp_path) as server,

@@ -27,26 +27,26 @@ def fetch_weights(url, tmp_path, patience=FAST):
     assert (tmp_path / "there" / "model.weights.h5").read_bytes() == content
 
 
-def test_a_file_comes_in_one_request(entry, tmp_path):
+def test_fetch_file_takes_one_request(entry, tmp_path):
     with serve(tmp_path) as server:
         fetch_weights(server.url, tmp_path)
     assert server.requests == [("/tiny_mnist/model.weights.h5", None)]
 
 
-def test_a_truncated_file_is_resumed_where_it_ended(entry, tmp_path):
+def test_fetch_file_resumes_a_truncated_file(entry, tmp_path):
     with serve(tmp_path, tiny_zoo.truncate(100_000), tiny_zoo.truncate(50_000)) as server:
         fetch_weights(server.url, tmp_path)
     assert [asked for _, asked in server.requests] == [None, "bytes=100000-", "bytes=150000-"]
 
 
-def test_attempts_count_from_the_last_that_brought_much(entry, tmp_path):
+def test_fetch_file_counts_attempts_from_the_last_progress(entry, tmp_path):
     faults = [tiny_zoo.truncate(70_000), *[status(503)] * 2] * 3
     with serve(tmp_path, *faults) as server:
         fetch_weights(server.url, tmp_path)
     assert len(server.requests) == 10
 
 
-def test_a_server_that_drips_is_left(entry, tmp_path):
+def test_fetch_file_leaves_a_server_that_drips(entry, tmp_path):
     """16 bytes each 50 ms are never silent for the half second of `FAST`."""
     with (
         serve(tmp_path, tiny_zoo.drip(16, 0.05), forever=True) as server,
@@ -68,14 +68,14 @@ def test_a_server_that_drips_is_left(entry, tmp_path):
         tiny_zoo.stall(1000, 1.0),
     ],
 )
-def test_a_failure_that_passes_is_tried_again(entry, tmp_path, fault):
+def test_fetch_file_retries_a_failure_that_passes(entry, tmp_path, fault):
     with serve(tmp_path, fault) as server:
         fetch_weights(server.url, tmp_path)
     assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("fault", [status(503), tiny_zoo.drop, tiny_zoo.truncate(0)])
-def test_a_failure_that_stays_ends_after_the_last_attempt(entry, tmp_path, fault):
+def test_fetch_file_ends_after_the_last_attempt(entry, tmp_path, fault):
     with (
         serve(tmp_path, fault, forever=True) as server,
         pytest.raises(DownloadError, match="tried 3 times"),
@@ -84,7 +84,7 @@ def test_a_failure_that_stays_ends_after_the_last_attempt(entry, tmp_path, fault
     assert len(server.requests) == 3
 
 
-def test_attempts_wait_longer_each_time_and_as_long_as_the_server_asks(entry, tmp_path):
+def test_fetch_file_patience_waits_longer_and_as_long_as_asked(entry, tmp_path):
     patience = Patience(attempts=3, timeout=0.5, wait=0.2, longest_wait=0.5)
     with serve(tmp_path, status(503), status(503)) as server:
         start = time.monotonic()
@@ -98,7 +98,7 @@ def test_attempts_wait_longer_each_time_and_as_long_as_the_server_asks(entry, tm
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410, 418])
-def test_a_refusal_is_not_asked_again(entry, tmp_path, code):
+def test_fetch_file_does_not_retry_a_refusal(entry, tmp_path, code):
     with (
         serve(tmp_path, status(code), forever=True) as server,
         pytest.raises(DownloadError, match=rf"model\.weights\.h5: {code} "),
@@ -107,7 +107,7 @@ def test_a_refusal_is_not_asked_again(entry, tmp_path, code):
     assert len(server.requests) == 1
 
 
-def test_other_content_is_refused_before_it_is_read(entry, tmp_path):
+def test_fetch_file_refuses_other_content_before_it_is_read(entry, tmp_path):
     with (
         serve(tmp_path, tiny_zoo.replace(b"<html>Not here</html>")) as server,
         pytest.raises(DownloadError, match=f"21 bytes, not {WEIGHTS}"),
@@ -116,7 +116,7 @@ def test_other_content_is_refused_before_it_is_read(entry, tmp_path):
     assert os.listdir(tmp_path / "there") == []
 
 
-def test_a_corrupt_file_is_removed_and_refused(entry, tmp_path):
+def test_fetch_file_removes_and_refuses_a_corrupt_file(entry, tmp_path):
     with (
         serve(tmp_path, tiny_zoo.corrupt, forever=True) as server,
         pytest.raises(DownloadError, match="another SHA-256"),
@@ -126,7 +126,7 @@ def test_a_corrupt_file_is_removed_and_refused(entry, tmp_path):
     assert os.listdir(tmp_path / "there") == []
 
 
-def test_a_start_that_was_wrong_is_fetched_anew(entry, tmp_path):
+def test_fetch_file_starts_anew_after_a_wrong_part(entry, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / ".model.weights.h5.part").write_bytes(b"\0" * 1000)
     with serve(tmp_path) as server:
@@ -134,7 +134,7 @@ def test_a_start_that_was_wrong_is_fetched_anew(entry, tmp_path):
     assert [asked for _, asked in server.requests] == ["bytes=1000-", None]
 
 
-def test_a_start_that_is_too_long_is_thrown_away(entry, tmp_path):
+def test_fetch_file_discards_a_part_that_is_too_long(entry, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / ".model.weights.h5.part").write_bytes(b"\0" * (WEIGHTS + 1))
     with serve(tmp_path) as server:
@@ -154,13 +154,13 @@ def wrong_range(server, handler, content):
 @pytest.mark.parametrize(
     ("second", "count"), [(tiny_zoo.refuse_range, 2), (status(416), 3), (wrong_range, 3)]
 )
-def test_a_server_without_ranges_sends_the_whole_file(entry, tmp_path, second, count):
+def test_fetch_file_takes_the_whole_file_without_ranges(entry, tmp_path, second, count):
     with serve(tmp_path, tiny_zoo.truncate(1000), second) as server:
         fetch_weights(server.url, tmp_path)
     assert [asked for _, asked in server.requests] == [None, "bytes=1000-", None][:count]
 
 
-def test_a_file_without_a_length_is_bounded(entry, tmp_path):
+def test_fetch_file_bounds_a_file_without_a_length(entry, tmp_path):
     with serve(tmp_path, tiny_zoo.without_length) as server:
         fetch_weights(server.url, tmp_path)
 
@@ -186,7 +186,7 @@ def test_a_file_without_a_length_is_bounded(entry, tmp_path):
     assert len(sent) < 500
 
 
-def test_redirects_are_followed_and_keep_the_range(entry, tmp_path):
+def test_fetch_file_follows_redirects_with_the_range(entry, tmp_path):
     with serve(tmp_path) as real:
         there = f"{real.url}/tiny_mnist/model.weights.h5"
         faults = [tiny_zoo.truncate(1000), status(302, Location=there)]
@@ -205,14 +205,14 @@ def test_redirects_are_followed_and_keep_the_range(entry, tmp_path):
         "http://[::1/x",
     ],
 )
-def test_redirects_to_anything_but_http_are_refused(entry, tmp_path, where):
+def test_fetch_file_refuses_redirects_to_anything_but_http(entry, tmp_path, where):
     with serve(tmp_path, status(302, Location=where)) as server, pytest.raises(DownloadError):
         fetch_weights(server.url, tmp_path)
     assert len(server.requests) == 1
     assert os.listdir(tmp_path / "there") == []
 
 
-def test_redirects_in_a_circle_end(entry, tmp_path):
+def test_fetch_file_ends_redirects_in_a_circle(entry, tmp_path):
     location = "/tiny_mnist/model.weights.h5"
     with (
         serve(tmp_path, status(302, Location=location), forever=True) as server,
@@ -222,7 +222,7 @@ def test_redirects_in_a_circle_end(entry, tmp_path):
     assert len(server.requests) <= 11
 
 
-def test_a_server_that_is_not_there(entry, tmp_path):
+def test_fetch_file_gives_a_clear_error_without_a_server(entry, tmp_path):
     with serve(tmp_path) as server:
         pass
     with pytest.raises(DownloadError, match=r"refused.*tried 3 times"):
@@ -236,7 +236,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_a_bar_and_a_file_two_lines():
+def test_progress_shows_a_bar_on_a_terminal_and_two_lines_in_a_file():
     screen, file = Terminal(), io.StringIO()
     for stream in (screen, file):
         with Progress("tiny", 2_000_000, stream) as progress:

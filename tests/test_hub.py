@@ -78,7 +78,7 @@ def locate(hub, tmp_path, code=LOCATE):
     )
 
 
-def test_a_commit_is_downloaded_once_as_plain_files(hub, tmp_path):
+def test_locate_downloads_a_hub_commit_once_as_plain_files(hub, tmp_path):
     process = locate(hub, tmp_path)
     folder = cache.home() / "hub" / "owner--repository" / COMMIT
     assert process.stdout == f"{folder}\n", process.stderr
@@ -94,7 +94,7 @@ def test_a_commit_is_downloaded_once_as_plain_files(hub, tmp_path):
     assert os.listdir(folder.parent) == [COMMIT]
 
 
-def test_a_repository_that_is_no_preset_leaves_nothing(hub, tmp_path):
+def test_locate_leaves_nothing_of_a_hub_repository_without_metadata(hub, tmp_path):
     (hub.folder / "metadata.json").unlink()
     process = locate(hub, tmp_path)
     assert process.returncode == 1
@@ -102,21 +102,21 @@ def test_a_repository_that_is_no_preset_leaves_nothing(hub, tmp_path):
     assert os.listdir(cache.home() / "hub" / "owner--repository") == []
 
 
-def test_weights_that_metadata_does_not_describe_leave_nothing(hub, tmp_path):
+def test_locate_leaves_nothing_of_hub_weights_metadata_lacks(hub, tmp_path):
     (hub.folder / "model.weights.h5").write_bytes(b"other")
     process = locate(hub, tmp_path)
     assert "is no preset, or is damaged: model.weights.h5 has 5 bytes" in process.stderr
     assert os.listdir(cache.home() / "hub" / "owner--repository") == []
 
 
-def test_a_file_that_is_too_large_is_not_asked_for(hub, tmp_path):
+def test_locate_does_not_ask_the_hub_for_a_file_too_large(hub, tmp_path):
     hub.sizes["config.json"] = 2**40
     process = locate(hub, tmp_path)
     assert "config.json has 1099511627776 bytes; at most 1048576 are read" in process.stderr
     assert not any(method == "GET" for method, _ in hub.requests)
 
 
-def test_a_hub_that_is_not_there_gets_a_clear_error(hub, tmp_path):
+def test_locate_gives_a_clear_error_without_a_hub(hub, tmp_path):
     hub.shutdown()
     hub.server_close()
     process = locate(hub, tmp_path)
@@ -124,13 +124,13 @@ def test_a_hub_that_is_not_there_gets_a_clear_error(hub, tmp_path):
     assert f"DownloadError: {HANDLE} could not be downloaded: " in process.stderr
 
 
-def test_a_repository_that_is_not_there_gets_a_clear_error(hub, tmp_path):
+def test_locate_gives_a_clear_error_for_a_missing_hub_repository(hub, tmp_path):
     hub.missing = True
     process = locate(hub, tmp_path)
     assert f"DownloadError: {HANDLE} could not be downloaded: 404" in process.stderr
 
 
-def test_a_cache_that_is_a_file_gets_a_clear_error(hub, tmp_path):
+def test_locate_gives_a_clear_error_if_the_hub_cache_is_a_file(hub, tmp_path):
     cache.home().write_text("a file")
     process = locate(hub, tmp_path)
     assert "set KERAS_INFOMODELS_HOME to a folder where you may write" in process.stderr
