@@ -2,16 +2,19 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all lint format docs clean
+.PHONY: demo test test-all mutations lint format docs clean
 
 demo: .venv/installed
 	$(BIN)/infomodels demo --out demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: .venv/installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+mutations: .venv/installed
+	$(BIN)/python tests/mutations/run.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -39,7 +39,7 @@ def trained(divergence, draw, reference_prior, steps=1500):
 
 
 @pytest.mark.parametrize(("mean", "jsd"), [(1.0, 0.1114), (2.0, 0.3368), (4.0, 0.6327)])
-def test_the_exact_discriminator_reads_the_closed_forms(mean, jsd):
+def test_adversarial_estimates_equal_closed_forms(mean, jsd):
     divergence = Adversarial(exact_discriminator(mean))
     prior = StandardNormal(1).distribution()
     z = tf.random.stateless_normal((100_000, 1), [1, 2]) + mean
@@ -54,7 +54,7 @@ def test_the_exact_discriminator_reads_the_closed_forms(mean, jsd):
     assert estimates["jensen_shannon"].ceiling == pytest.approx(np.log(2))
 
 
-def test_noise_blurs_both_distributions():
+def test_adversarial_noise_blurs_both_distributions():
     """With noise of variance 3, N(4, 1) and N(0, 1) are as far apart as N(2, 1) and N(0, 1)."""
     z = tf.random.stateless_normal((100_000, 1), [1, 2]) + 4
     prior = StandardNormal(1).distribution()
@@ -74,7 +74,7 @@ def test_noise_blurs_both_distributions():
 
 
 @pytest.mark.parametrize(("mean", "jsd"), [(1.0, 0.1114), (2.0, 0.3368), (4.0, 0.6327)])
-def test_a_trained_discriminator_reaches_its_optimum(mean, jsd):
+def test_adversarial_discriminator_loss_reaches_its_optimum(mean, jsd):
     keras.utils.set_random_seed(0)
     prior = StandardNormal(1).distribution()
     divergence = trained(
@@ -87,7 +87,7 @@ def test_a_trained_discriminator_reaches_its_optimum(mean, jsd):
     assert loss == pytest.approx(2 * np.log(2) - 2 * jsd, abs=0.015)
 
 
-def test_the_encoders_losses_are_the_three_of_the_docstring():
+def test_adversarial_loss_equals_its_three_formulas():
     z, prior = tf.constant([[0.3], [2.0], [-1.0]]), StandardNormal(1).distribution()
     t = (0.5 - z.numpy()).ravel()
     d = 1 / (1 + np.exp(-t))
@@ -102,18 +102,26 @@ def test_the_encoders_losses_are_the_three_of_the_docstring():
 
 
 @pytest.mark.parametrize("loss", ["saturating", "non_saturating", "log_ratio"])
-def test_every_loss_moves_encodings_towards_the_prior(loss):
+def test_adversarial_loss_moves_encodings_to_the_prior(loss):
     z = tf.Variable([[1.0], [3.0]])
     with tf.GradientTape() as tape:
         value = Adversarial(exact_discriminator(2.0), loss)(z, None, None, None)
     assert (tape.gradient(value, z).numpy() > 0).all()
 
 
-def test_the_discriminators_loss_leaves_the_encoder_alone():
+def test_adversarial_discriminator_loss_has_no_gradient_for_z():
     z = tf.Variable([[1.0], [3.0]])
     divergence = Adversarial(exact_discriminator(2.0))
     with tf.GradientTape() as tape:
         loss = divergence.discriminator_loss(z, StandardNormal(1).distribution(), [1, 2])
+    assert tape.gradient(loss, z) is None
+
+
+def test_total_correlation_discriminator_loss_has_no_gradient_of_z():
+    z = tf.Variable(tf.random.stateless_normal((6, 2), [0, 1]))
+    divergence = TotalCorrelation(MLPDiscriminator(2))
+    with tf.GradientTape() as tape:
+        loss = divergence.discriminator_loss(z, None, tf.constant([1, 2]))
     assert tape.gradient(loss, z) is None
 
 
@@ -143,7 +151,7 @@ def test_total_correlation_of_a_gaussian():
     assert divergence.estimates(z, None, tf.constant([7, 8]))["log_ratio"].nats == truth
 
 
-def test_a_partwise_divergence_reads_each_part_by_its_own_discriminator():
+def test_partwise_estimates_use_each_parts_discriminator():
     prior = CategoricalNormal(3, 2).distribution()
     parts = {
         "category": Adversarial(MLPDiscriminator(3, widths=(8,)), noise=0.3),
@@ -166,14 +174,14 @@ def test_a_partwise_divergence_reads_each_part_by_its_own_discriminator():
     assert estimates == expected
 
 
-def test_each_seed_has_its_own_draws_of_the_prior():
+def test_adversarial_reference_draws_anew_for_each_seed():
     divergence = Adversarial(exact_discriminator(1.0))
     z, prior = tf.zeros((1000, 1)), StandardNormal(1).distribution()
     a, b = (divergence.reference(z, prior, tf.constant([0, s])).numpy()[:, 0] for s in (1, 2))
     assert abs(np.corrcoef(a, b)[0, 1]) < 0.15
 
 
-def test_estimates_take_the_discriminator_as_it_serves():
+def test_adversarial_estimates_run_without_dropout():
     """Its dropout is for training."""
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dropout(0.5)])
     z, prior = tf.ones((1000, 1)), StandardNormal(1).distribution()
@@ -182,13 +190,13 @@ def test_estimates_take_the_discriminator_as_it_serves():
     assert found["log_ratio"].standard_error == pytest.approx(0.0, abs=1e-7)
 
 
-def test_config_keeps_the_loss_and_the_noise():
+def test_adversarial_get_config_keeps_loss_and_noise():
     config = Adversarial(MLPDiscriminator(latent_dim=2), "log_ratio", noise=0.5).get_config()
     again = Adversarial.from_config(config)
     assert (again.loss, again.noise) == ("log_ratio", 0.5)
 
 
-def test_settings_that_make_no_sense_are_refused():
+def test_adversarial_refuses_unknown_loss_and_two_logits():
     with pytest.raises(ValueError, match="log_ratio"):
         Adversarial(MLPDiscriminator(1), "wasserstein")
     z = keras.Input((2,))
@@ -197,7 +205,7 @@ def test_settings_that_make_no_sense_are_refused():
         Adversarial(two).check(StandardNormal(2).distribution(), 2)
 
 
-def test_every_step_shuffles_anew():
+def test_total_correlation_reference_shuffles_anew_each_step():
     divergence = TotalCorrelation(MLPDiscriminator(2))
     z = tf.random.stateless_normal((50, 2), [0, 1])
     first, second = (divergence.reference(z, None, tf.constant([0, step])) for step in (1, 2))

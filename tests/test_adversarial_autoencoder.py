@@ -18,7 +18,7 @@ from keras_infomodels.models import AdversarialAutoencoder
 K, D = 4, 3
 
 
-def test_the_prior_is_a_one_hot_category_beside_a_normal():
+def test_categorical_normal_is_one_hot_beside_a_normal():
     prior = CategoricalNormal(K, D).distribution()
     code = prior.sample(20_000, seed=[0, 1]).numpy()
     category, z = code[:, :K], code[:, K:]
@@ -32,7 +32,7 @@ def test_the_prior_is_a_one_hot_category_beside_a_normal():
     np.testing.assert_allclose(prior.log_prob(code), expected, rtol=1e-5)
 
 
-def test_a_step_is_the_loss_written_out(make_categorical, images):
+def test_aae_evaluate_equals_the_loss_written_out(make_categorical, images):
     """Reconstruction from (softmax, z), both adversarial losses, and the mean cross-entropy."""
     images = (images > 0.5).astype(np.float32)
     model = make_categorical(
@@ -64,9 +64,10 @@ def test_a_step_is_the_loss_written_out(make_categorical, images):
     assert "rate" not in logs  # the code has no density
 
 
-def test_means_over_labels_weigh_every_label_once(make_categorical, images):
+def test_aae_evaluate_weighs_each_label_once(make_categorical, images):
     model = make_categorical(classification_weight=1.0)
     labels = np.full(40, -1)
+    model.run_eagerly = True
     labels[:11] = np.arange(11) % K  # 10 in the first batch, 1 in the second, none after
     whole = model.evaluate(images, labels, batch_size=40, verbose=0, return_dict=True)
     parts = model.evaluate(images, labels, batch_size=10, verbose=0, return_dict=True)
@@ -74,7 +75,7 @@ def test_means_over_labels_weigh_every_label_once(make_categorical, images):
         assert parts[name] == pytest.approx(whole[name], rel=1e-5)
 
 
-def test_unlabeled_examples_have_no_part_in_the_cross_entropy(make_categorical, images):
+def test_aae_encoder_terms_skip_unlabeled_examples(make_categorical, images):
     model = make_categorical(classification_weight=1.0)
     labels = np.where(np.arange(40) < 5, 1, -1)
     parameters = model.encoder(images)
@@ -87,25 +88,28 @@ def test_unlabeled_examples_have_no_part_in_the_cross_entropy(make_categorical, 
     np.testing.assert_allclose(gradient[:5], (probabilities[:5] - np.eye(K)[1]) / 5, atol=1e-6)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("label", [K, -2])
-def test_a_label_that_is_no_class_ends_the_training(make_categorical, images, label, jit_compile):
+def test_aae_fit_stops_at_a_label_that_is_no_class(make_categorical, images, label, jit_compile):
     model = make_categorical(classification_weight=1.0)
-    model.compile(model.optimizer, jit_compile=jit_compile)
+    if jit_compile:
+        model.compile(model.optimizer, jit_compile=True)
     with pytest.raises(FloatingPointError, match=r"classification is not finite.* no class"):
         model.fit(images, np.full(40, label), verbose=0)
 
 
-def test_the_categorys_noise_is_seen_by_its_discriminator_alone(make_categorical, images):
-    with_noise, without = (
-        make_categorical(category_noise=noise).evaluate(images, verbose=0, return_dict=True)
-        for noise in (0.5, 0.0)
-    )
+def test_aae_category_noise_reaches_its_discriminator_alone(make_categorical, images):
+    found = []
+    for noise in (0.5, 0.0):
+        model = make_categorical(category_noise=noise)
+        model.run_eagerly = True
+        found.append(model.evaluate(images, verbose=0, return_dict=True))
+    with_noise, without = found
     assert abs(with_noise["divergence_category"] - without["divergence_category"]) > 1e-4
     assert with_noise["divergence_z"] == without["divergence_z"]
 
 
-def test_penalties_of_both_discriminators_count(make_categorical, images):
+def test_aae_discriminator_loss_adds_both_penalties(make_categorical, images):
     def discriminator(size, weight):
         keras.utils.set_random_seed(size)
         layers = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(weight))
@@ -115,13 +119,14 @@ def test_penalties_of_both_discriminators_count(make_categorical, images):
     for weight in (0.0, 3.0):
         pair = {"category": discriminator(K, weight), "z": discriminator(D, weight)}
         model = make_categorical(discriminator=pair)
+        model.run_eagerly = True
         logs = model.evaluate(images, batch_size=40, verbose=0, return_dict=True)
         losses.append(logs["discriminator_loss"])
     squares = sum(np.sum(network.get_weights()[0] ** 2) for network in pair.values())
     assert losses[1] - losses[0] == pytest.approx(3 * squares, rel=1e-5)
 
 
-def test_the_slack_the_radius_and_the_warm_up_of_the_consistency(make_categorical, images):
+def test_aae_consistency_radius_evenness_slack_and_warmup_steps(make_categorical, images):
     def terms(iterations=6, training=True, **kwargs):
         model = make_categorical(
             consistency_weight=5.0, consistency="adversarial", consistency_warmup_steps=6, **kwargs
@@ -145,7 +150,7 @@ def test_the_slack_the_radius_and_the_warm_up_of_the_consistency(make_categorica
     assert far == pytest.approx(4 * near, rel=0.1)
 
 
-def test_few_labels_name_the_categories(make_categorical):
+def test_aae_fit_learns_categories_from_few_labels(make_categorical):
     """Four kinds of images, two labels a kind: the category learns the names of all."""
     rng = np.random.default_rng(0)
     kinds = np.repeat(np.arange(K), 50)
@@ -160,7 +165,7 @@ def test_few_labels_name_the_categories(make_categorical):
     assert np.mean(guesses == kinds) > 0.95
 
 
-def test_settings_that_make_no_sense_are_refused(make_model):
+def test_aae_refuses_bad_category_noise_and_consistency(make_model):
     with pytest.raises(ValueError, match="category_noise"):
         make_model(AdversarialAutoencoder, category_noise=-1.0)
     with pytest.raises(ValueError, match="consistency_radius"):
@@ -174,15 +179,18 @@ def test_settings_that_make_no_sense_are_refused(make_model):
     AdversarialAutoencoder(*networks, consistency_weight=1.0, consistency="adversarial")
 
 
-@pytest.mark.parametrize("kind", ["affine", "adversarial", "both"])
-def test_consistency_makes_the_category_withstand_moves(make_categorical, images, kind):
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(k, marks=pytest.mark.slow) for k in ("affine", "adversarial")), "both"]
+)
+def test_aae_consistency_makes_categories_withstand_moves(make_categorical, images, kind):
     model = make_categorical(consistency_weight=30.0, consistency=kind)
     history = model.fit(images, batch_size=20, epochs=15, verbose=0).history
     assert history["consistency"][-1] < 0.6 * history["consistency"][0]
     assert history["consistency"][-1] > 0
 
 
-def test_a_resumed_run_ends_on_the_same_bits(make_categorical, images, tmp_path):
+@pytest.mark.slow
+def test_atomic_backup_resumes_an_aae_to_the_same_bits(make_categorical, images, tmp_path):
     """Both optimizers, labels, a warm-up and both kinds of moves."""
 
     def run(directory, epochs):
@@ -218,7 +226,9 @@ def test_a_resumed_run_ends_on_the_same_bits(make_categorical, images, tmp_path)
     [{"run_eagerly": True}, {"steps_per_execution": 2}, {"jit_compile": "auto"}],
     ids=lambda settings: next(iter(settings)),
 )
-def test_ways_to_compile(make_categorical, images, consistency, settings):
+def test_aae_compile_runs_eagerly_in_steps_and_with_jit(
+    make_categorical, images, consistency, settings
+):
     model = make_categorical(consistency_weight=5.0, consistency=consistency)
     assert model.supports_jit == (consistency == "adversarial")
     model.compile("adam", **settings)
@@ -226,7 +236,7 @@ def test_ways_to_compile(make_categorical, images, consistency, settings):
     assert all(np.isfinite(values).all() for values in history.values())
 
 
-def test_encode_generate_and_reconstruct(make_categorical, images):
+def test_aae_encode_generate_reconstruct_and_interpolate(make_categorical, images):
     model = make_categorical()
     q = model.encode(images)
     assert q["category"].event_shape == (K,)
@@ -238,7 +248,7 @@ def test_encode_generate_and_reconstruct(make_categorical, images):
     assert model.interpolate(images[0], images[1], 4).shape == (4, 8, 8, 1)
 
 
-def test_information_of_the_category(make_categorical, images):
+def test_category_information_is_the_aae_mutual_information(make_categorical, images):
     model = make_categorical()
     logs = model.evaluate(images, verbose=0, return_dict=True)
     estimate = model.mutual_information(images)
@@ -252,9 +262,10 @@ def test_information_of_the_category(make_categorical, images):
     assert category_information(np.full((7, 3), 1 / 3)).nats == pytest.approx(0)
 
 
-def test_saving_keeps_both_discriminators(make_categorical, images, tmp_path):
+def test_aae_save_and_save_to_preset_keep_both_discriminators(make_categorical, images, tmp_path):
     model = make_categorical(classification_weight=0.5)
     data = datasets.from_arrays(images, np.arange(40) % K, batch_size=20)
+    model.run_eagerly = True
     model.fit(data, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     model.save_to_preset(tmp_path / "preset")
@@ -279,14 +290,14 @@ def test_saving_keeps_both_discriminators(make_categorical, images, tmp_path):
         ({"prior": None, "classification_weight": 1.0}, "CategoricalNormal"),
     ],
 )
-def test_what_does_not_fit_is_refused(make_categorical, change, message):
+def test_aae_refuses_parts_and_settings_that_do_not_fit(make_categorical, change, message):
     model = make_categorical()
     arguments = {"prior": model.prior} | change
     with pytest.raises(ValueError, match=message):
         AdversarialAutoencoder(model.encoder, model.decoder, **arguments)
 
 
-def test_only_adversaries_serve_a_category(make_categorical):
+def test_categorical_normal_needs_adversaries_and_fit_needs_labels(make_categorical):
     model = make_categorical()
     with pytest.raises(ValueError, match="adversarial autoencoder"):
         models.MMDVAE(model.encoder, model.decoder, prior=model.prior)

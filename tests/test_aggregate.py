@@ -29,7 +29,7 @@ def encodings(n, d, s, seed=0):
 
 @pytest.mark.parametrize("components", [2, 40, 2000])
 @pytest.mark.parametrize("spread", [1.0, 10.0])
-def test_marginals_from_a_table_are_the_mixture(components, spread):
+def test_mixture_marginal_log_prob_equals_the_mixture(components, spread):
     rng = np.random.default_rng(0)
     loc = rng.normal(size=components)
     scale = 0.05 * spread ** rng.uniform(size=components)
@@ -41,13 +41,13 @@ def test_marginals_from_a_table_are_the_mixture(components, spread):
     assert error.mean() < 1e-5
 
 
-def test_narrow_components_are_summed_one_by_one():
+def test_mixture_marginal_log_prob_sums_narrow_components_exactly():
     loc = np.arange(50.0)
     log_prob = mixture_marginal_log_prob(loc, loc, np.full(50, 1e-9))
     np.testing.assert_allclose(log_prob, norm.logpdf(0, 0, 1e-9) - math.log(50), rtol=1e-12)
 
 
-def test_one_example_has_no_dependence_and_no_other_to_leave_out():
+def test_upper_bound_and_fitted_marginal_bound_need_more_examples():
     z, loc, scale = (np.full((1, 2), a) for a in (1.0, 0.5, 1.0))
     assert total_correlation(z, loc, scale).nats == pytest.approx(0, abs=1e-12)
     for estimate in dimension_wise_kl(z, loc, scale):  # log N(1; .5, 1) - log N(1; 0, 1)
@@ -60,7 +60,7 @@ def test_one_example_has_no_dependence_and_no_other_to_leave_out():
         fitted_marginal_bound(*encodings(9, 2, 0.5), components=5)
 
 
-def test_a_deterministic_table_has_no_divergence_from_a_density():
+def test_marginal_kl_and_total_correlation_refuse_zero_scale():
     """q(z) is N points: its KL from a density, and from its marginals' product, is infinite."""
     z = encodings(50, 2, 0.5)[1]
     for scale in (np.zeros((50, 2)), np.full((50, 2), 1e-13)):
@@ -76,7 +76,7 @@ def test_a_deterministic_table_has_no_divergence_from_a_density():
     assert information.nats == pytest.approx(math.log(50))
 
 
-def test_standard_errors_are_the_spread_over_new_examples():
+def test_aggregated_posterior_standard_error_equals_the_spread():
     """80 repeats: the spread itself is known to 8 %."""
     prior = StandardNormal(2).distribution()
     estimates = {}
@@ -95,7 +95,7 @@ def test_standard_errors_are_the_spread_over_new_examples():
 @pytest.mark.parametrize(
     ("s", "k", "width"), [(0.5, 256, 0.05), (0.5, 2000, 0.01), (0.1, 10_000, 0.08)]
 )
-def test_the_sandwich_closes(s, k, width):
+def test_mutual_information_bounds_enclose_the_exact_value(s, k, width):
     """d = 2, I = 1.386 or 4.605; a mean over 50 blocks of K, over 6, or of one."""
     lower, upper = mutual_information_bounds(*encodings(12_800, 2, s), components=k)
     exact = -2 * math.log(s)
@@ -106,7 +106,7 @@ def test_the_sandwich_closes(s, k, width):
     assert lower.ceiling == pytest.approx(math.log(k))
 
 
-def test_a_capped_case_is_marked():
+def test_mutual_information_bounds_mark_a_capped_case():
     """(s, d) = (.1, 5): 11.51 nats are above ln 2,000 = 7.60."""
     lower, upper = mutual_information_bounds(*encodings(2000, 5, 0.1))
     assert lower.near_ceiling(0.1)
@@ -115,20 +115,41 @@ def test_a_capped_case_is_marked():
         mutual_information_bounds(*encodings(2000, 5, 0.1), components=1)
 
 
-def test_the_bounds_are_those_of_the_whole_table():
+def test_mutual_information_bounds_use_the_whole_table():
     table = encodings(500, 3, 0.5)
     lower, _ = mutual_information_bounds(*table)
     assert lower.nats == pytest.approx(aggregated_mutual_information(*table).nats, abs=1e-12)
 
 
-def test_codes_far_from_zero_are_as_good():
+def test_upper_bound_leaves_one_out_with_n_minus_1():
+    """Equal codes carry nothing; N(0, 1) and N(3, 1) at their means are 9/2 nats apart."""
+    same = np.zeros((3, 2))
+    assert AggregatedPosterior(same, same, same + 1).upper_bound().nats == pytest.approx(0)
+    loc = np.array([[0.0], [3.0]])
+    bound = AggregatedPosterior(loc, loc, np.ones((2, 1))).upper_bound()
+    assert (bound.nats, bound.kind) == (pytest.approx(4.5), "upper bound")
+
+
+def test_mutual_information_bounds_of_blocks_of_equal_codes_are_0():
+    same = np.zeros((7, 2))
+    lower, upper = mutual_information_bounds(same, same, same + 1, components=3)
+    assert (lower.nats, upper.nats) == (pytest.approx(0), pytest.approx(0))
+
+
+def test_fitted_marginal_bound_measures_codes_that_did_not_fit():
+    """In 20 dimensions 4 codes fit a Gaussian that has no room for any but themselves."""
+    table = encodings(8, 20, 0.5)
+    assert fitted_marginal_bound(*table).nats > 1000
+
+
+def test_aggregated_posterior_log_prob_is_exact_far_from_zero():
     z, loc, scale = encodings(400, 3, 0.1)
     near, far = AggregatedPosterior(z, loc, scale), AggregatedPosterior(z + 1e6, loc + 1e6, scale)
     np.testing.assert_allclose(far.log_prob, near.log_prob, atol=1e-6)
     assert far.upper_bound().nats == pytest.approx(near.upper_bound().nats, abs=1e-6)
 
 
-def test_a_fitted_marginal_is_an_upper_bound():
+def test_fitted_marginal_bound_is_an_upper_bound():
     table = encodings(4000, 3, 0.4)
     bound = fitted_marginal_bound(*table)
     # Half of 4,000 codes: a standard error of .03; the fit costs about 9 parameters / (2 * 2,000).
@@ -144,7 +165,7 @@ def test_a_fitted_marginal_is_an_upper_bound():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.0, 0.5])
-def test_the_case_that_minibatch_formulas_get_wrong(correlation):
+def test_mutual_information_bounds_hold_where_minibatch_formulas_fail(correlation):
     """d = 8, s = .447, 60,000 queries: (6.438, 0, 0) nats without correlation."""
     rng, n, d, s = np.random.default_rng(0), 60_000, 8, 0.447
     sx = (1 - s**2) * ((1 - correlation) * np.eye(d) + correlation)

@@ -42,7 +42,7 @@ def encodings(correlation=0.0, n=N, d=3):
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
-def test_the_decomposition_is_the_closed_form(correlation):
+def test_audit_codes_equals_the_closed_form(correlation):
     table, truth = encodings(correlation)
     result = audit_codes(*table)
     rows = {name: e.nats for name, e in result.rows.items()}
@@ -58,7 +58,7 @@ def test_the_decomposition_is_the_closed_form(correlation):
     assert result.active_units == 3
 
 
-def test_calibration_is_the_error_where_the_answer_is_known():
+def test_audit_codes_calibration_equals_the_known_error():
     """Encodings that are Gaussian themselves: the estimate's own error is of the same size."""
     (z, loc, _), _ = encodings(n=300)
     narrow = np.full_like(loc, 0.05)
@@ -70,7 +70,7 @@ def test_calibration_is_the_error_where_the_answer_is_known():
     assert "capped" in result.rows["I_q lower"].note
 
 
-def test_calibration_has_the_closed_form_of_every_row():
+def test_audit_codes_calibration_has_each_rows_closed_form():
     """Codes that are off N(0, 1) and dependent, so that each row's answer is far from 0."""
     (_, loc, _), _ = encodings(0.8, n=2000)
     rng = np.random.default_rng(1)
@@ -122,7 +122,8 @@ def linear_gaussian_pair(stddev=1.0):
     return encoder, decoder, decoder(tf.constant(z)).numpy(), np.log(stddev / scale).sum()
 
 
-def test_the_two_informations_are_equal_where_the_joints_are():
+@pytest.mark.slow
+def test_audit_i_q_equals_i_p_where_the_joints_are_equal():
     encoder, decoder, x, exact = linear_gaussian_pair()
     result = audit(encoder, x, decoder=decoder, steps=600, calibrate=False)
     assert result.rows["I_q lower"].nats == pytest.approx(exact, abs=0.06)
@@ -134,7 +135,7 @@ def test_the_two_informations_are_equal_where_the_joints_are():
     assert deaf.rows["I_q lower"] == result.rows["I_q lower"]
 
 
-def test_the_two_informations_are_equal_for_a_wide_prior():
+def test_audit_i_q_equals_i_p_for_a_wide_prior():
     encoder, decoder, x, exact = linear_gaussian_pair(3.0)
     assert exact == pytest.approx(0.5 * math.log(5) + 0.5 * math.log(2.96))
     prior = tfd.Independent(tfd.Normal([0.0, 0.0], 3.0), 1)
@@ -144,7 +145,7 @@ def test_the_two_informations_are_equal_for_a_wide_prior():
     assert result.rows["marginal KL"].nats == pytest.approx(0, abs=0.04)
 
 
-def test_a_correlated_prior_is_drawn_from():
+def test_audit_draws_from_a_correlated_prior():
     encoder, decoder, x, exact = linear_gaussian_pair()
     root = np.array([[1, 0], [2, 1]], np.float32)
 
@@ -159,7 +160,7 @@ def test_a_correlated_prior_is_drawn_from():
         audit(encoder, x[:50], decoder=decoder, prior=mixture, calibrate=False)
 
 
-def test_what_a_model_with_another_prior_leaves_out(make_model, images):
+def test_audit_leaves_i_p_out_for_a_mixture_prior(make_model, images):
     model = make_model(models.InfoVAE, prior=GaussianMixture(np.eye(3), 1.0))
     result = audit(model, images, steps=1, calibrate=False)
     assert "I_p" not in result.rows
@@ -167,7 +168,7 @@ def test_what_a_model_with_another_prior_leaves_out(make_model, images):
     assert not audit(model, images, steps=0, calibrate=False).note
 
 
-def test_a_category_is_measured_beside_z(make_categorical, images):
+def test_audit_measures_an_aae_category_beside_z(make_categorical, images):
     model = make_categorical()
     result = audit(model, images, steps=1, calibrate=False)
     _, loc, scale = model.encoding_table(images)
@@ -181,7 +182,7 @@ def test_a_category_is_measured_beside_z(make_categorical, images):
     assert result.note.endswith("not CategoricalNormal.")
 
 
-def test_a_model_of_the_library_and_its_saved_model(make_model, images, tmp_path):
+def test_audit_reads_a_vae_and_its_saved_model_alike(make_model, images, tmp_path):
     model = make_model(models.VAE)
     result = audit(model, images, steps=0)
     logs = model.evaluate(images, verbose=0, return_dict=True)
@@ -201,7 +202,7 @@ def test_a_model_of_the_library_and_its_saved_model(make_model, images, tmp_path
     assert np.std((z - loc) / scale) == pytest.approx(1, abs=0.2)
 
 
-def test_what_the_adversary_of_a_model_sees(make_model, images):
+def test_audit_reports_what_the_aae_adversary_sees(make_model, images):
     model = make_model(models.AdversarialAutoencoder)
     model.fit(images, epochs=2, verbose=0)
     rows = audit(model, images, steps=0, calibrate=False).rows
@@ -217,7 +218,7 @@ def test_what_the_adversary_of_a_model_sees(make_model, images):
     assert jsd.ceiling == pytest.approx(math.log(2))
 
 
-def test_priors_without_a_decomposition():
+def test_audit_codes_skips_dimension_wise_kl_for_a_mixture():
     table, _ = encodings(n=200)
     result = audit_codes(*table, prior=GaussianMixture(np.eye(3), 1.0), calibrate=False)
     assert "dimension-wise KL" not in result.rows
@@ -225,14 +226,14 @@ def test_priors_without_a_decomposition():
     assert "active units: 3 of 3" in str(result)
 
 
-def test_a_unit_is_active_from_a_variance_of_one_hundredth():
+def test_audit_codes_active_units_start_at_one_hundredth():
     loc = np.random.default_rng(0).normal(size=(400, 3)) * np.sqrt([0.1, 0.02, 0.005])
     result = audit_codes(loc, loc, np.ones_like(loc), calibrate=False)
     assert result.active_units == 2
     assert "active units: 2 of 3" in str(result)
 
 
-def test_a_deterministic_encoder_tells_its_examples_apart():
+def test_audit_deterministic_encoder_tells_examples_apart():
     result = audit(lambda x: {"loc": x}, np.arange(30.0, dtype="f")[:, None])
     assert result.rows["I_q lower"].nats == pytest.approx(math.log(30))
     assert "infinite" in str(result)
@@ -241,14 +242,14 @@ def test_a_deterministic_encoder_tells_its_examples_apart():
 
 
 @pytest.mark.slow
-def test_an_infogan_code_by_code(make_gan):
+def test_audit_infogan_measures_each_code(make_gan):
     result = audit(make_gan(), steps=10)
     assert set(result.rows) == {"I_p(x;digit)", "I_p(x;slant)"}
     assert result.rows["I_p(x;digit)"].ceiling == pytest.approx(math.log(4))
     assert len(audit_picture(result).axes[0].patches) == 2
 
 
-def test_what_q_reads_of_a_generator_that_copies_its_code():
+def test_audit_infogan_network_reads_a_copied_code():
     codes = [Code("digit", Categorical(4)), Code("slant", Uniform(), min_stddev=0.1)]
     size = Latents(2, codes).dimension
     z = keras.Input((size,))
@@ -280,9 +281,17 @@ def test_what_q_reads_of_a_generator_that_copies_its_code():
     ],
     ids=["full covariance", "mixture", "category", "laplace", "beta"],
 )
-def test_only_products_of_normals_are_audited(q):
+def test_audit_refuses_all_but_products_of_normals(q):
     with pytest.raises(ValueError, match="independent normals"):
         audit(q, np.random.default_rng(0).normal(size=(50, 2)).astype("f"))
+
+
+def test_encode_refuses_a_single_example_of_dependent_dimensions():
+    root = np.tile(0.3 * np.eye(2, dtype=np.float32), (5, 1, 1))
+    root[3] = [[0.3, 0.0], [0.27, 0.1]]
+    x = np.zeros((5, 2), np.float32)
+    with pytest.raises(ValueError, match="independent normals"):
+        encode(lambda batch: tfd.MultivariateNormalTriL(batch, root), x, 5)
 
 
 @pytest.mark.parametrize(
@@ -295,14 +304,14 @@ def test_only_products_of_normals_are_audited(q):
         lambda x: {"loc": x, "scale": tf.constant([0.3, 0.3])},
     ],
 )
-def test_every_way_to_write_a_product_of_normals(q):
+def test_audit_takes_every_product_of_normals(q):
     x = np.random.default_rng(0).normal(size=(50, 2)).astype("f")
     rate = audit(q, x, calibrate=False).rows["rate"].nats
     expected = 0.5 * np.mean(np.sum(x**2 + 0.09 - 1 - math.log(0.09), axis=1))
     assert rate == pytest.approx(expected, rel=1e-5)
 
 
-def test_mappings_and_saved_models_with_other_keys_are_refused(tmp_path):
+def test_audit_refuses_mappings_and_saved_models_with_wrong_keys(tmp_path):
     x = np.zeros((8, 2), "f")
     with pytest.raises(ValueError, match=r"\['loc', 'log_scale'\]"):
         audit(lambda x: {"loc": x, "log_scale": x}, x)
@@ -321,7 +330,7 @@ def test_mappings_and_saved_models_with_other_keys_are_refused(tmp_path):
             audit(folder, x)
 
 
-def test_what_is_too_little_or_does_not_fit_is_refused():
+def test_audit_refuses_too_few_or_misfitting_codes():
     table, _ = encodings(n=50)
     x = table[0].astype("f")
 
@@ -353,7 +362,7 @@ def test_what_is_too_little_or_does_not_fit_is_refused():
             audit_codes(*table, prior=prior)
 
 
-def test_what_cannot_be_audited_is_refused(images):
+def test_audit_refuses_what_is_no_encoder_with_data(images):
     with pytest.raises(ValueError, match="on data"):
         audit(lambda x: x)
     with pytest.raises(ValueError, match="wrap it"):
@@ -362,14 +371,14 @@ def test_what_cannot_be_audited_is_refused(images):
         audit(3, images)
 
 
-def test_a_model_of_the_library_has_its_own_prior_and_decoder(make_model, images):
+def test_audit_refuses_another_prior_or_decoder_for_a_model(make_model, images):
     model = make_model(models.VAE)
     for other in ({"prior": StandardNormal(2)}, {"decoder": model.decoder}):
         with pytest.raises(ValueError, match="are for functions"):
             audit(model, images, **other)
 
 
-def test_pictures_hold_the_numbers():
+def test_audit_picture_and_information_plane_show_the_numbers():
     table, _ = encodings(0.8, n=500)
     result = audit_codes(*table, title="mine")
     figure = audit_picture(result)
@@ -390,14 +399,14 @@ def test_pictures_hold_the_numbers():
         information_plane({})
 
 
-def test_bounds_that_have_met_are_one_number_in_the_picture():
+def test_audit_picture_merges_bounds_that_meet():
     rows = {"I_q lower": Estimate(1.54, ceiling=5.0), "I_q upper": Estimate(1.52)}
     figure = audit_picture(Audit("mine", 150, rows))
     assert " about 1.53: the bounds meet" in [t.get_text() for t in figure.axes[0].texts]
 
 
 @pytest.mark.slow
-def test_the_commands(tmp_path, capsys, monkeypatch):
+def test_audit_command_and_plane_command_write_files(tmp_path, capsys, monkeypatch):
     keras.utils.set_random_seed(0)
     model = models.VAE(
         networks.MLPEncoder((28, 28, 1), 2, widths=(8,)),

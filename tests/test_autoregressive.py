@@ -17,7 +17,7 @@ def pixels():
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (13, 0), (14, 15), (20, 27), (27, 27)])
-def test_a_pixel_is_seen_by_later_ones_alone(pixels, row, column):
+def test_pixel_network_shows_a_pixel_to_later_ones_alone(pixels, row, column):
     rng = np.random.default_rng(0)
     image = rng.uniform(size=(1, 28, 28, 1)).astype(np.float32)
     other = image.copy()
@@ -32,7 +32,7 @@ def test_a_pixel_is_seen_by_later_ones_alone(pixels, row, column):
     assert (np.abs(after - before)[later] > 1e-5).all()
 
 
-def test_z_moves_every_pixel(pixels):
+def test_pixel_network_moves_every_pixel_with_z(pixels):
     image = np.zeros((2, 28, 28, 1), np.float32)
     z = np.random.default_rng(0).normal(size=(2, pixels.inputs[1].shape[1])).astype(np.float32)
     logits = pixels([image, z]).numpy()

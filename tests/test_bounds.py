@@ -55,7 +55,7 @@ TIGHT = {
 
 
 @pytest.mark.parametrize("name", TIGHT)
-def test_the_optimal_critic_is_tight(log_ratio, name):
+def test_bounds_are_tight_with_the_optimal_critic(log_ratio, name):
     value = float(TIGHT[name](log_ratio))
     assert value == pytest.approx(EXACT, abs=ERROR)
     assert value == pytest.approx(np.diag(log_ratio).mean(), abs=0.02)
@@ -63,11 +63,11 @@ def test_the_optimal_critic_is_tight(log_ratio, name):
 
 @pytest.mark.parametrize("name", ["donsker_varadhan", "nwj", "tuba", "info_nce", "interpolated"])
 @pytest.mark.parametrize("factor", [0.5, 1.3, -1.0])
-def test_another_critic_gives_less(log_ratio, name, factor):
+def test_bounds_are_lower_with_another_critic(log_ratio, name, factor):
     assert float(TIGHT[name](factor * log_ratio)) < float(TIGHT[name](log_ratio)) - 0.01
 
 
-def test_scores_of_nothing_certify_nothing(log_ratio):
+def test_bounds_certify_nothing_for_zero_scores(log_ratio):
     zeros = np.zeros((5, 5))
     for name in ("donsker_varadhan", "info_nce", "smile", "jensen_shannon_nwj"):
         assert float(getattr(bounds, name)(zeros)) == pytest.approx(0)
@@ -75,7 +75,7 @@ def test_scores_of_nothing_certify_nothing(log_ratio):
     assert float(bounds.jensen_shannon(zeros)) == pytest.approx(-2 * math.log(2))
 
 
-def test_small_matrices_by_hand():
+def test_bounds_equal_small_matrices_by_hand():
     f = np.array([[1.0, 2.0, 0.5], [0.0, 1.5, -1.0], [0.3, 0.1, 2.0]])
     joint, off = np.diag(f).mean(), f[~np.eye(3, dtype=bool)]
     dv = joint - np.log(np.exp(off).mean())
@@ -119,7 +119,7 @@ def test_info_nce_is_capped_by_its_candidates(log_ratio):
     assert float(bounds.info_nce(perfect)) == pytest.approx(math.log(4))
 
 
-def test_the_gradient_of_mine_divides_by_the_average(log_ratio):
+def test_mine_gradient_divides_by_the_average(log_ratio):
     scores = tf.constant(log_ratio[:50, :50])
     average = tf.constant(0.3, tf.float64)
     with tf.GradientTape() as tape:
@@ -135,7 +135,7 @@ def test_the_gradient_of_mine_divides_by_the_average(log_ratio):
     np.testing.assert_allclose(tape.gradient(value, scores).numpy(), expected, atol=1e-12)
 
 
-def test_the_known_conditional_is_bounded_from_both_sides(gaussians):
+def test_known_conditional_and_leave_one_out_enclose_information(gaussians):
     """(s, k) = (.5, 2), I = 1.386: at K = 256 1.375 and 1.414, the mean of 50 repeats."""
     rng, s, k = np.random.default_rng(1), 0.5, 256
     lower, upper = [], []
@@ -160,7 +160,7 @@ def test_club_is_an_upper_bound_of_known_size(gaussians):
     assert expected > EXACT
 
 
-def test_barber_agakov_and_the_rate(gaussians):
+def test_barber_agakov_and_rate_bound_are_tight_where_exact(gaussians):
     x, y, _, _ = gaussians
     entropy = 0.5 * D * math.log(2 * math.pi * math.e)
     tight = bounds.barber_agakov(log_normal(x, RHO * y, 1 - RHO**2), entropy)
@@ -183,7 +183,7 @@ def test_barber_agakov_and_the_rate(gaussians):
     ],
     ids=["separable", "linear", "bilinear", "concatenated"],
 )
-def test_critics_score_every_pair_and_are_saved(critic, tmp_path):
+def test_separable_critic_bilinear_critic_concatenated_critic_score_pairs(critic, tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(5, 3)).astype("f"), rng.normal(size=(7, 2)).astype("f")
     assert np.all(critic((x, y)).numpy() == 0)  # all start at nothing
@@ -196,3 +196,12 @@ def test_critics_score_every_pair_and_are_saved(critic, tmp_path):
     critic.save(tmp_path / "critic.keras")
     loaded = keras.saving.load_model(tmp_path / "critic.keras")
     np.testing.assert_allclose(loaded((x, y)).numpy(), scores, rtol=1e-5)
+
+
+def test_concatenated_critic_has_x_in_rows_and_y_in_columns():
+    """f = x + 10 y, by a single layer."""
+    critic = ConcatenatedCritic(())
+    x, y = np.array([[1.0], [2.0]], np.float32), np.array([[3.0], [4.0], [5.0]], np.float32)
+    critic((x, y))
+    critic.score.set_weights([np.array([[1.0], [10.0]]), np.zeros(1)])
+    np.testing.assert_allclose(critic((x, y)), [[31, 41, 51], [32, 42, 52]])

@@ -45,7 +45,8 @@ def resumed_and_straight(make, images, tmp_path, epochs, broken_after):
     return run(tmp_path / "broken"), straight
 
 
-def test_weights_swapped_for_their_averages_resume(make_model, images, tmp_path):
+@pytest.mark.slow
+def test_atomic_backup_resumes_swap_ema_weights(make_model, images, tmp_path):
     def make():
         model = make_model()
         model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
@@ -56,7 +57,8 @@ def test_weights_swapped_for_their_averages_resume(make_model, images, tmp_path)
         np.testing.assert_array_equal(a, b)
 
 
-def test_validation_is_of_the_average_and_training_goes_on_from_the_weights(make_model, images):
+@pytest.mark.slow
+def test_fit_with_swap_ema_weights_goes_on_from_the_own_weights(make_model, images):
     model = make_model()
     model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))
     kernel = model.encoder.get_layer("loc").kernel
@@ -86,7 +88,8 @@ def test_validation_is_of_the_average_and_training_goes_on_from_the_weights(make
     assert np.abs(average - own[-1]).max() > 1e-3
 
 
-def test_the_rest_of_a_rate_that_was_just_lowered_resumes(make_model, images, tmp_path):
+@pytest.mark.slow
+def test_atomic_backup_resumes_reduce_lr_on_plateau_cooldown(make_model, images, tmp_path):
     """Halved after epoch 2, then two epochs of rest: without them it would be halved after 3."""
 
     def make():
@@ -100,7 +103,8 @@ def test_the_rest_of_a_rate_that_was_just_lowered_resumes(make_model, images, tm
     assert rates == [pytest.approx(0.5e-2)] * 2
 
 
-def test_the_draws_of_random_layers_resume(images, tmp_path):
+@pytest.mark.slow
+def test_atomic_backup_resumes_draws_of_random_layers(images, tmp_path):
     def make():
         keras.utils.set_random_seed(0)
         x, z = keras.Input((8, 8, 1)), keras.Input((2,))
@@ -120,7 +124,8 @@ def test_the_draws_of_random_layers_resume(images, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_epoch_that_was_best_resumes(make_model, images, tmp_path):
+@pytest.mark.slow
+def test_atomic_backup_resumes_early_stopping_best_epoch(make_model, images, tmp_path):
     kept = []
 
     class Scored(keras.callbacks.EarlyStopping):
@@ -138,12 +143,12 @@ def test_the_epoch_that_was_best_resumes(make_model, images, tmp_path):
     assert (straight["best_epoch"], straight["wait"]) == (1, 2)
 
 
-def test_a_backup_refuses_callbacks_that_it_cannot_bring_back(tmp_path):
+def test_atomic_backup_refuses_callbacks_it_cannot_restore(tmp_path):
     with pytest.raises(ValueError, match="no state that StopOnNonFinite has"):
         AtomicBackup(tmp_path, [StopOnNonFinite()])
 
 
-def test_an_average_and_the_best_epochs_own_weights_exclude_each_other(make_model, images):
+def test_weight_average_excludes_restore_best_weights(make_model, images):
     best = keras.callbacks.EarlyStopping(restore_best_weights=True)
     with pytest.raises(ValueError, match="has not averaged"):
         make_model().fit(images, verbose=0, callbacks=[WeightAverage(), best])
@@ -153,7 +158,7 @@ def test_an_average_and_the_best_epochs_own_weights_exclude_each_other(make_mode
     )
 
 
-def test_callbacks_of_another_kind_of_model_fail_before_training(tmp_path):
+def test_pictures_and_stop_on_saturation_refuse_other_models(tmp_path):
     x, z = keras.Input((4,)), keras.Input((2,))
     encoder = keras.Model(
         x, {"loc": keras.layers.Dense(2)(x), "scale": keras.layers.Dense(2, "softplus")(x)}
@@ -168,9 +173,7 @@ def test_callbacks_of_another_kind_of_model_fail_before_training(tmp_path):
     assert int(model.optimizer.iterations) == 0
 
 
-def test_pictures_of_images_that_the_model_refuses_fail_before_training(
-    make_model, images, tmp_path
-):
+def test_pictures_refuse_wrong_images_before_training(make_model, images, tmp_path):
     model = make_model(models.VAE, likelihood="bernoulli")
     before = model.get_weights()
     with pytest.raises(ValueError, match="binary pixels"):

@@ -21,7 +21,7 @@ CHANNELS = {
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-def test_both_alternations_reach_the_known_capacity(name):
+def test_blahut_arimoto_and_im_alternation_reach_the_capacity(name):
     channel, exact = CHANNELS[name]
     alternation, bounds = im_alternation(channel)
     for capacity in (blahut_arimoto(channel), alternation):
@@ -33,7 +33,7 @@ def test_both_alternations_reach_the_known_capacity(name):
     assert np.all(np.diff(bounds) > -1e-12)
 
 
-def test_a_random_channel_has_one_capacity():
+def test_blahut_arimoto_equals_im_alternation_on_a_random_channel():
     channel = np.random.default_rng(0).dirichlet(np.ones(6) / 2, size=5)
     one, (other, _) = blahut_arimoto(channel), im_alternation(channel)
     assert one.estimate.nats == pytest.approx(other.estimate.nats, abs=1e-8)
@@ -41,13 +41,13 @@ def test_a_random_channel_has_one_capacity():
     assert even < one.estimate.nats <= one.upper < one.estimate.ceiling
 
 
-def test_stopped_early_it_is_a_lower_bound():
+def test_blahut_arimoto_stopped_early_is_a_lower_bound():
     channel = np.random.default_rng(0).dirichlet(np.ones(6) / 2, size=5)
     early = blahut_arimoto(channel, iterations=1)
     assert early.estimate.kind == "lower bound"
     assert early.estimate.nats < blahut_arimoto(channel).estimate.nats < early.upper
 
 
-def test_a_table_that_is_no_channel_is_refused():
+def test_blahut_arimoto_refuses_rows_that_do_not_sum_to_one():
     with pytest.raises(ValueError, match="each row sums to 1"):
         blahut_arimoto([[0.5, 0.6]])

@@ -39,7 +39,7 @@ def card_of(recipe, folder, **facts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_lines_of_python_on_a_card_run(kind, tmp_path, monkeypatch):
+def test_write_card_gives_python_lines_that_run(kind, tmp_path, monkeypatch):
     card = card_of(KINDS[kind], tmp_path / "tiny")
     (code,) = re.findall("```python\n(.*?)```", card, re.DOTALL)
     monkeypatch.chdir(tmp_path)
@@ -56,7 +56,7 @@ def test_the_lines_of_python_on_a_card_run(kind, tmp_path, monkeypatch):
     assert f"| loss | 12.3457 | {unit} |" in card
 
 
-def test_every_figure_comes_with_its_error_and_protocol(tmp_path):
+def test_write_card_shows_each_figures_error_and_protocol(tmp_path):
     figures = {
         "nll": {"value": 90.5, "standard_error": 0.25, "unit": "nats", "protocol": "Drawn."},
         "loss": {"value": 1.0, "unit": "weighted sum", "protocol": "Added."},
@@ -69,14 +69,14 @@ def test_every_figure_comes_with_its_error_and_protocol(tmp_path):
     assert "12.3457" not in card
 
 
-def test_codes_have_their_information_and_meaning(tmp_path):
+def test_write_card_shows_information_and_meaning_of_codes(tmp_path):
     metrics = {"split": "test", "information_category": 1.0986, "information_c2": 0.5}
     card = card_of(KINDS["infogan"], tmp_path, metrics=metrics)
     assert "| category | one of 3 | 1.099 nats |  |" in card
     assert "| c2 | uniform | 0.500 nats | brightness |" in card
 
 
-def test_exported_files_are_beside_each_other(tmp_path):
+def test_write_card_lists_exports_beside_each_other(tmp_path):
     exports = {
         "SavedModel": {"bytes": 2e6, "inputs": "9 images", "signatures": {"a": 1e-6, "b": 2e-6}},
         "float16 .tflite": {"bytes": 1e6, "inputs": "9 images", "signatures": {"a": 3e-4}},
@@ -87,7 +87,7 @@ def test_exported_files_are_beside_each_other(tmp_path):
     assert "on 9 images of" in card
 
 
-def test_the_licenses_of_weights_and_data_and_the_pictures(tmp_path):
+def test_write_card_names_licenses_data_and_pictures(tmp_path):
     (tmp_path / "code_c1.png").write_bytes(b"png")
     card = card_of(KINDS["mmd_vae"], tmp_path, license="Apache-2.0")
     assert card.startswith("---\nlibrary_name: keras\nlicense: apache-2.0\n")
@@ -99,7 +99,7 @@ def test_the_licenses_of_weights_and_data_and_the_pictures(tmp_path):
     assert "## Data" not in own
 
 
-def test_no_figure_is_typed_by_hand():
+def test_card_texts_hold_no_figure_typed_by_hand():
     texts = [*USES.values(), *LIMITS.values()]
     assert not re.search(r"\d[.,]\d|%", " ".join(texts))
     assert set(TITLES) == {*CITATIONS, "classifier"}
@@ -107,7 +107,7 @@ def test_no_figure_is_typed_by_hand():
     assert {"mnist", "fashion_mnist"} <= set(DATA)
 
 
-def test_meanings_make_no_other_recipe_and_name_codes_that_are_there(tmp_path):
+def test_recipe_meanings_name_codes_and_make_no_other_recipe(tmp_path):
     recipe = KINDS["infogan"]
     (tmp_path / "recipe.toml").write_text(recipe.to_toml())
     copy = Recipe.load(tmp_path / "recipe.toml", description="a line")

@@ -28,13 +28,13 @@ tfd = tfp.distributions
         ({"divergence": "hellinger"}, "mmd"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make_model, arguments, what):
+def test_infovae_refuses_settings_that_make_no_sense(make_model, arguments, what):
     with pytest.raises(ValueError, match=what):
         make_model(InfoVAE, **arguments)
 
 
 @pytest.mark.parametrize(("alpha", "lambda_"), [(-0.13, 1.13), (-7.97, 8.97)])
-def test_a_weight_of_rounding_alone_is_none(make_model, alpha, lambda_):
+def test_infovae_divergence_weight_of_rounding_is_zero(make_model, alpha, lambda_):
     model = make_model(InfoVAE, alpha=alpha, lambda_=lambda_)
     assert model.divergence_weight == 0
     assert model.divergence is None
@@ -42,12 +42,12 @@ def test_a_weight_of_rounding_alone_is_none(make_model, alpha, lambda_):
         assert make_model(InfoVAE, alpha=alpha, lambda_=lambda_ + more).divergence is not None
 
 
-def test_rewarded_information_is_warned_about(make_model):
+def test_infovae_warns_about_rewarded_information(make_model):
     with pytest.warns(UserWarning, match="min_stddev"):
         make_model(InfoVAE, alpha=2.0)
 
 
-def test_networks_that_do_not_fit_are_refused():
+def test_vae_refuses_networks_that_do_not_fit():
     with pytest.raises(ValueError, match="same latent_dim"):
         VAE(MLPEncoder(latent_dim=3), MLPDecoder(latent_dim=4))
     with pytest.raises(ValueError, match="same image_shape"):
@@ -58,7 +58,7 @@ def test_networks_that_do_not_fit_are_refused():
         VAE(keras.Sequential([keras.layers.Dense(2)]), MLPDecoder())
 
 
-def test_wrong_data_are_refused_before_the_first_step(make_model, images):
+def test_fit_evaluate_and_encode_refuse_wrong_data_at_once(make_model, images):
     model = make_model(VAE, likelihood="bernoulli")
     with pytest.raises(ValueError, match="bernoulli_stochastic"):
         model.fit(images, verbose=0)
@@ -79,12 +79,12 @@ def test_compile_refuses_a_loss(make_model):
         make_model().compile("adam", loss="mse")
 
 
-def test_sample_weights_are_refused(make_model, images):
+def test_fit_refuses_sample_weight(make_model, images):
     with pytest.raises(ValueError, match="sample_weight"):
         make_model().fit(images, np.zeros(40), sample_weight=np.ones(40), verbose=0)
 
 
-def test_bytes_are_refused_wherever_images_go_in(make_model, images):
+def test_fit_predict_and_encode_refuse_byte_images(make_model, images):
     model = make_model(VAE)
     grey = make_model(VAE, parameters=("loc", "scale"), likelihood="gaussian")
     pixels = (255 * images).astype(np.uint8)
@@ -101,7 +101,7 @@ def test_bytes_are_refused_wherever_images_go_in(make_model, images):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_classifier_and_a_gan_refuse_what_they_cannot_take(make_classifier, make_gan, images):
+def test_classifier_and_gan_refuse_bytes_and_wrong_latents(make_classifier, make_gan, images):
     classifier, gan, labels = make_classifier(), make_gan(), np.arange(40) % 3
     uses = [classifier, classifier.classify, classifier.features]
     uses += [classifier.predict, classifier.predict_on_batch]
@@ -120,7 +120,7 @@ def test_a_classifier_and_a_gan_refuse_what_they_cannot_take(make_classifier, ma
             predict(np.nan * latents)
 
 
-def test_prediction_reads_a_dataset_once(make_model, images):
+def test_predict_reads_a_dataset_once(make_model, images):
     """A second look would lose a batch of data that cannot be read again, or shuffle anew."""
     model, reads = make_model(VAE), []
 
@@ -137,7 +137,7 @@ def test_prediction_reads_a_dataset_once(make_model, images):
     assert model.predict_on_batch(images[:0]).shape == (0, 8, 8, 1)
 
 
-def test_a_graph_takes_images_whose_size_it_does_not_know(make_model, images):
+def test_vae_call_in_a_graph_takes_images_of_unknown_size(make_model, images):
     model = make_model(VAE)
     unknown = tf.function(model, input_signature=[tf.TensorSpec((None, None, None, 1))])
     np.testing.assert_allclose(unknown(images), model(images), atol=1e-6)
@@ -145,7 +145,7 @@ def test_a_graph_takes_images_whose_size_it_does_not_know(make_model, images):
         tf.function(model)(images[:, :5])
 
 
-def test_binary_bytes_are_images(make_model, images):
+def test_predict_and_reconstruct_take_binary_bytes(make_model, images):
     model = make_model(VAE, likelihood="bernoulli_threshold")
     binary = (images > 0.5).astype(np.uint8)
     expected = model(binary.astype(np.float32))
@@ -153,7 +153,7 @@ def test_binary_bytes_are_images(make_model, images):
         np.testing.assert_allclose(use(binary), expected, atol=1e-6)
 
 
-def test_data_that_hold_no_images_are_named(make_model, images):
+def test_fit_and_mutual_information_refuse_data_without_images(make_model, images):
     model = make_model(VAE)
     dicts = tf.data.Dataset.from_tensor_slices({"image": images}).batch(4)
     with pytest.raises(ValueError, match="map it to images"):
@@ -167,7 +167,7 @@ def test_data_that_hold_no_images_are_named(make_model, images):
         model.mutual_information(images[:0])
 
 
-def test_priors_that_keras_would_not_train_are_refused(make_model):
+def test_mmd_vae_refuses_priors_keras_would_not_train(make_model):
     def normal(loc):
         return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
 
@@ -187,7 +187,7 @@ def test_compile_refuses_what_it_would_not_honor(make_model):
         make_model().compile(keras.optimizers.Adam(gradient_accumulation_steps=4))
 
 
-def test_an_encoder_of_float64_is_refused():
+def test_vae_refuses_a_float64_encoder():
     x, z = keras.Input((4,)), keras.Input((2,))
     loc = keras.layers.Dense(2, dtype="float64")(x)
     decoder = keras.Model(z, {"logits": keras.layers.Dense(4)(z)})
@@ -197,7 +197,7 @@ def test_an_encoder_of_float64_is_refused():
         VAE(keras.Model(x, {"loc": loc, "scale": keras.ops.softplus(loc)}), decoder)
 
 
-def test_a_negative_scale_is_refused(images):
+def test_fit_refuses_a_negative_scale(images):
     x, z = keras.Input((8, 8, 1)), keras.Input((2,))
     flat = keras.layers.Flatten()(x)
     scale = keras.layers.Dense(2, bias_initializer=keras.initializers.Constant(-9.0))(flat)
@@ -209,7 +209,8 @@ def test_a_negative_scale_is_refused(images):
         model.fit(images, verbose=0)
 
 
-def test_several_replicas_are_refused():
+@pytest.mark.slow
+def test_compile_refuses_several_replicas():
     code = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]

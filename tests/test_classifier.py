@@ -32,7 +32,7 @@ def of_known_logits(logits):
     return model
 
 
-def test_it_learns_labels_and_predicts_their_probabilities(make_classifier, pairs):
+def test_classifier_fit_learns_labels_and_predicts_probabilities(make_classifier, pairs):
     model, (images, labels) = make_classifier(), pairs
     model.fit(images, labels, batch_size=20, epochs=40, verbose=0)
     assert model.evaluate(images, labels, return_dict=True, verbose=0)["accuracy"] == 1
@@ -43,7 +43,7 @@ def test_it_learns_labels_and_predicts_their_probabilities(make_classifier, pair
     assert model.features(images).shape == (60, 8)
 
 
-def test_the_loss_is_the_cross_entropy_of_the_labeled_images(pairs):
+def test_classifier_loss_is_the_labeled_cross_entropy(pairs):
     model, images = of_known_logits(np.log([0.5, 0.25, 0.25])), pairs[0][:6]
     labels = np.array([0, 1, 0, -1, -1, -1])
     for data in ((images, labels), (images[:3], labels[:3])):
@@ -52,13 +52,13 @@ def test_the_loss_is_the_cross_entropy_of_the_labeled_images(pairs):
         assert logs["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_images_alone_are_refused(make_classifier, pairs):
+def test_classifier_fit_refuses_images_alone(make_classifier, pairs):
     with pytest.raises(ValueError, match="learns from pairs"):
         make_classifier().fit(pairs[0], verbose=0)
 
 
 @pytest.mark.parametrize("outputs", ["logits", "alone"])
-def test_a_network_without_features_is_refused(outputs):
+def test_classifier_refuses_a_network_without_features(outputs):
     image = keras.Input((8, 8, 1))
     logits = keras.layers.Dense(3)(keras.layers.Flatten()(image))
     network = keras.Model(image, {"logits": logits} if outputs == "logits" else logits)
@@ -68,7 +68,8 @@ def test_a_network_without_features_is_refused(outputs):
         networks.ConvClassifier(classes=1)
 
 
-def test_augmented_training_repeats_and_leaves_evaluation_alone(make_classifier, images):
+@pytest.mark.slow
+def test_classifier_augment_repeats_and_spares_evaluate(make_classifier, images):
     labels = np.arange(40) % 3
     weights = []
     for _ in range(2):
@@ -88,7 +89,7 @@ def test_augmented_training_repeats_and_leaves_evaluation_alone(make_classifier,
     )
 
 
-def test_training_leaves_a_preset_with_its_accuracy_and_mistakes(tmp_path):
+def test_train_leaves_a_classifier_preset_with_its_mistakes(tmp_path):
     recipe = Recipe.of(
         "classifier", dataset="fashion_mnist_mini", image_size=(8, 8), widths=(4, 8), epochs=2
     )
@@ -108,7 +109,7 @@ def test_training_leaves_a_preset_with_its_accuracy_and_mistakes(tmp_path):
     assert accuracy["standard_error"] == pytest.approx(np.sqrt(value * (1 - value) / 500))
 
 
-def test_more_labels_than_classes_are_noticed_before_training(tmp_path):
+def test_train_refuses_more_labels_than_classes(tmp_path):
     recipe = Recipe.of("classifier", dataset="fashion_mnist_mini", categories=9)
     with pytest.raises(
         ValueError, match="labels from 0 to 8, and fashion_mnist_mini has labels up"
@@ -117,7 +118,7 @@ def test_more_labels_than_classes_are_noticed_before_training(tmp_path):
     assert not (tmp_path / "tiny").exists()
 
 
-def test_the_mistakes_begin_with_the_label_that_is_least_likely(pairs):
+def test_mistakes_begin_with_the_least_likely_label(pairs):
     model = of_known_logits(np.log([0.5, 0.3, 0.2]))
     images = pairs[0][:3]
     figure = plots.mistakes(model, images, np.array([0, 1, 2]), n=3)
@@ -125,7 +126,7 @@ def test_the_mistakes_begin_with_the_label_that_is_least_likely(pairs):
     assert shown[0, :27:9] == pytest.approx(LEVELS[::-1])
 
 
-def test_int8_costs_are_the_classes_that_change(make_classifier, images, tmp_path):
+def test_check_parity_int8_cost_is_the_changed_classes(make_classifier, images, tmp_path):
     model = make_classifier()
     path = tmp_path / "model.tflite"
     export.to_tflite(model, path, "int8", calibration=images, images=images, force=True)

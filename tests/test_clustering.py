@@ -15,7 +15,7 @@ from keras_infomodels.evaluation import clustering_error, contingency_table
         ([[0], [1]], [[0], [1]]),
     ],
 )
-def test_numbers_that_are_no_kinds_are_refused(labels, clusters):
+def test_clustering_error_and_contingency_table_refuse_bad_labels(labels, clusters):
     labels, clusters = np.array(labels), np.array(clusters)
     for matching in ("one_to_one", "majority"):
         with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
@@ -26,14 +26,14 @@ def test_numbers_that_are_no_kinds_are_refused(labels, clusters):
         contingency_table(labels, clusters, 3)
 
 
-def test_a_cluster_without_a_name_is_never_right():
+def test_clustering_error_counts_unnamed_clusters_as_wrong():
     # Cluster 2 has no naming example.
     score = clustering_error([0, 1, 1], [0, 1, 2], "majority", naming=([0, 1], [0, 1]))
     assert score.names.tolist() == [0, 1, -1]
     assert score.error == pytest.approx(1 / 3)
 
 
-def test_nmi_and_ari_of_a_table_by_hand():
+def test_clustering_error_nmi_and_ari_equal_a_table_by_hand():
     """Counts [[2, 1, 0], [0, 1, 2]]: of 15 pairs 6 share a label, 3 a cluster, 2 both."""
     score = clustering_error([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 2])
     assert score.error == pytest.approx(2 / 6)
@@ -42,7 +42,7 @@ def test_nmi_and_ari_of_a_table_by_hand():
     assert score.nmi == pytest.approx(information / ((np.log(2) + np.log(3)) / 2))
 
 
-def test_agreement_is_of_the_scored_examples_and_not_of_those_that_name():
+def test_clustering_error_nmi_and_ari_ignore_naming_examples():
     score = clustering_error([0, 0, 1, 1], [0, 1, 0, 1], "majority", naming=([0, 1], [0, 1]))
     assert score.nmi == pytest.approx(0, abs=1e-12)
     # One pair in six of each kind alone: (0 - 2 * 2 / 6) / (2 - 2 * 2 / 6)

@@ -20,7 +20,7 @@ FLOORS = (0.05, 0.1, 0.2)
         (Code("c", Normal()), 0.5 * math.log(2 * math.pi * math.e)),
     ],
 )
-def test_entropy_of_the_codes_own_prior(code, entropy):
+def test_code_entropy_equals_its_priors(code, entropy):
     assert code.entropy == pytest.approx(entropy, rel=1e-6)
 
 
@@ -37,7 +37,7 @@ def test_entropy_of_the_codes_own_prior(code, entropy):
         (Code("c", Uniform(), min_stddev=0.2), 1.658),
     ],
 )
-def test_ceiling_of_the_family(code, ceiling):
+def test_code_ceiling_equals_its_familys(code, ceiling):
     assert code.ceiling == pytest.approx(ceiling, abs=6e-4)
 
 
@@ -46,7 +46,7 @@ def numbers(rng, code, n=40):
 
 
 @pytest.mark.parametrize("floor", FLOORS)
-def test_no_beta_is_narrower_than_its_floor_at_the_center(floor):
+def test_code_infer_beta_is_no_narrower_than_min_stddev(floor):
     code = Code("c", Uniform(), min_stddev=floor)
     widest, narrowest = code.infer(tf.constant([[0.0, -100.0], [0.0, 100.0]])).stddev().numpy()
     assert narrowest == pytest.approx(floor, rel=1e-4)
@@ -54,7 +54,7 @@ def test_no_beta_is_narrower_than_its_floor_at_the_center(floor):
 
 
 @pytest.mark.parametrize("posterior", ["beta", "gaussian", "fixed_gaussian"])
-def test_densities_of_continuous_posteriors_integrate_to_one(posterior):
+def test_code_log_prob_integrates_to_one(posterior):
     code = Code("c", Uniform(), posterior, min_stddev=0.1)
     raw = numbers(np.random.default_rng(0), code, 5)
     edge = 1 if posterior == "beta" else 30
@@ -65,7 +65,7 @@ def test_densities_of_continuous_posteriors_integrate_to_one(posterior):
         assert integrate.trapezoid(density, grid) == pytest.approx(1, abs=2e-3)
 
 
-def test_beta_is_scipys():
+def test_code_log_prob_of_a_beta_equals_scipy():
     code = Code("c", Uniform(), min_stddev=0.1)
     raw = numbers(np.random.default_rng(1), code)
     c = np.random.default_rng(2).uniform(-1, 1, (40, 1)).astype(np.float32)
@@ -86,7 +86,7 @@ def test_beta_is_scipys():
 
 
 @pytest.mark.parametrize("floor", [0.02, 0.1, 0.5])
-def test_mean_and_deviation_of_a_beta_are_those_of_its_concentrations(floor):
+def test_mean_and_stddev_of_a_beta_equal_its_concentrations(floor):
     code = Code("c", Uniform(), min_stddev=floor)
     lean, log_width = np.meshgrid(np.linspace(-15, 15, 61), np.linspace(-9, 25, 35))
     raw = tf.constant(np.stack([lean.ravel(), log_width.ravel()], 1), tf.float32)
@@ -102,7 +102,7 @@ def test_mean_and_deviation_of_a_beta_are_those_of_its_concentrations(floor):
     assert np.all(np.abs(stddev - 2 * beta.std()) < 1e-4)
 
 
-def test_256_levels_hold_mean_and_deviation_of_a_beta():
+def test_mean_and_stddev_of_a_beta_survive_256_levels():
     code = Code("c", Uniform(), min_stddev=0.1)
     raw = np.random.default_rng(0).normal(size=(500, 2)) * (4.0, 1.5) + (0.0, 2.0)
     raw = raw.astype(np.float32)
@@ -124,7 +124,7 @@ def test_256_levels_hold_mean_and_deviation_of_a_beta():
 
 
 @pytest.mark.parametrize("posterior", ["gaussian", "fixed_gaussian"])
-def test_mean_and_deviation_of_a_gaussian(posterior):
+def test_mean_and_stddev_of_a_gaussian_are_exact(posterior):
     code = Code("c", Normal(), posterior=posterior, min_stddev=0.2)
     mean, stddev = code.mean_and_stddev(tf.constant([[1.5, 0.0]])[:, : code.parameters])
     assert mean.numpy().item() == 1.5
@@ -132,7 +132,7 @@ def test_mean_and_deviation_of_a_gaussian(posterior):
     assert stddev.numpy().item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_code_that_is_ignored_can_be_found_again():
+def test_code_log_prob_pulls_back_an_ignored_code():
     """At the prior itself, as after long training on noise, c still pulls Q to its side."""
     code = Code("c", Uniform(), min_stddev=0.1)
     raw = tf.Variable([[0.0, -12.0]])
@@ -148,7 +148,7 @@ def test_a_code_that_is_ignored_can_be_found_again():
 
 
 @pytest.mark.parametrize("c", [-1.0, 1.0])
-def test_the_ends_of_the_interval_have_finite_log_density_and_gradient(c):
+def test_code_log_prob_is_finite_at_the_interval_ends(c):
     code = Code("c", Uniform())
     raw = tf.Variable([[0.3, 0.2]])
     with tf.GradientTape() as tape:
@@ -165,7 +165,7 @@ def test_the_ends_of_the_interval_have_finite_log_density_and_gradient(c):
         ("fixed_gaussian", 1.0, LN2 - 0.5 * math.log(2 * math.pi) - 1 / 6),
     ],
 )
-def test_what_a_family_certifies_of_an_independent_code(posterior, floor, best):
+def test_code_posterior_bounds_an_independent_code(posterior, floor, best):
     """The best constant Q: 0 only where the family contains the prior."""
     code = Code("c", Uniform(), posterior, min_stddev=floor)
     c = tf.constant((np.arange(2000)[:, None] + 0.5) / 1000 - 1, tf.float32)
@@ -179,7 +179,7 @@ def test_what_a_family_certifies_of_an_independent_code(posterior, floor, best):
     assert -found.fun == pytest.approx(best, abs=2e-3)
 
 
-def test_softmax_is_the_log_of_the_probability_once():
+def test_code_log_prob_of_a_category_is_log_softmax():
     code = Code("digit", Categorical(4))
     raw = numbers(np.random.default_rng(0), code)
     c = np.eye(4, dtype=np.float32)[np.arange(40) % 4]
@@ -187,7 +187,7 @@ def test_softmax_is_the_log_of_the_probability_once():
     np.testing.assert_allclose(code.log_prob(raw, c), (expected * c).sum(1), atol=1e-5)
 
 
-def test_latents_come_from_their_priors():
+def test_latents_sample_follows_the_priors():
     latents = Latents(3, [Code("digit", Categorical(5)), Code("a", Uniform()), Code("b", Normal())])
     assert latents.dimension == 3 + 5 + 1 + 1
     parts = {k: v.numpy() for k, v in latents.sample(20_000, [0, 1]).items()}
@@ -202,7 +202,13 @@ def test_latents_come_from_their_priors():
     np.testing.assert_array_equal(together[:, 3:8], parts["digit"])
 
 
-def test_stratified_batches_hold_each_category_equally_often():
+def test_latents_sample_draws_the_first_code_apart_from_the_noise():
+    parts = Latents(1, [Code("c", Normal())]).sample(5000, [0, 1])
+    correlation = np.corrcoef(parts["noise"][:, 0], parts["c"][:, 0])[0, 1]
+    assert abs(correlation) < 0.06  # four standard errors
+
+
+def test_latents_sample_stratified_balances_categories():
     latents = Latents(2, [Code("x", Categorical(5)), Code("y", Categorical(4))])
     kinds, starts = set(), set()
     for i in range(20):
@@ -233,6 +239,6 @@ def test_stratified_batches_hold_each_category_equally_often():
         (lambda: Latents(1, [Code("c", Uniform())] * 2), "name of its own"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make, words):
+def test_code_and_latents_refuse_settings_that_make_no_sense(make, words):
     with pytest.raises(ValueError, match=words):
         make()

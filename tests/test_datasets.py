@@ -26,7 +26,7 @@ def order(dataset):
     return np.rint(100 * np.concatenate([b.numpy().ravel() for b in dataset])).astype(int).tolist()
 
 
-def test_every_epoch_is_another_permutation_and_a_function_of_seed_and_epoch():
+def test_from_arrays_permutes_by_seed_and_epoch():
     dataset = numbered(23, batch_size=5, seed=3)
     first, second = order(dataset), order(dataset)
     assert sorted(first) == sorted(second) == list(range(23))
@@ -38,21 +38,21 @@ def test_every_epoch_is_another_permutation_and_a_function_of_seed_and_epoch():
     assert order(numbered(23, seed=4)) != first
 
 
-def test_without_shuffling_the_order_is_the_arrays():
+def test_from_arrays_without_shuffle_keeps_the_order():
     dataset = numbered(23, batch_size=5, shuffle=False)
     assert order(dataset) == order(dataset) == list(range(23))
     assert len(dataset) == 5
     assert [len(batch) for batch in dataset] == [5, 5, 5, 5, 3]
 
 
-def test_labels_stay_with_their_images():
+def test_from_arrays_keeps_labels_with_their_images():
     images = (np.arange(30) / 100).astype(np.float32).reshape(-1, 1, 1, 1)
     for x, y in datasets.from_arrays(images, np.arange(30), batch_size=4):
         np.testing.assert_array_equal(np.rint(100 * x.numpy().ravel()), y)
         assert y.dtype == tf.int32
 
 
-def test_fit_gives_the_epoch_to_the_data(make_model, images):
+def test_follow_epoch_gives_the_fit_epoch_to_the_data(make_model, images):
     seen = []
 
     class Spy(FollowEpoch):
@@ -66,7 +66,7 @@ def test_fit_gives_the_epoch_to_the_data(make_model, images):
     assert int(dataset.epoch) == 5
 
 
-def test_a_resumed_fit_is_a_straight_one(make_model, images):
+def test_fit_with_initial_epoch_equals_a_straight_run(make_model, images):
     dataset = datasets.from_arrays(images, batch_size=16)
     straight, resumed = make_model(), make_model()
     straight.fit(dataset, epochs=3, verbose=0)
@@ -76,7 +76,7 @@ def test_a_resumed_fit_is_a_straight_one(make_model, images):
         np.testing.assert_array_equal(a, b)
 
 
-def test_bytes_become_floats_in_the_unit_interval():
+def test_from_arrays_makes_unit_floats_of_bytes():
     images = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1)
     (batch,) = datasets.from_arrays(images, shuffle=False)
     assert batch.dtype == tf.float32
@@ -93,19 +93,19 @@ def test_bytes_become_floats_in_the_unit_interval():
         (np.zeros((4, 4)), "height, width, channels"),
     ],
 )
-def test_arrays_that_are_no_images_are_refused(images, what):
+def test_from_arrays_refuses_arrays_that_are_no_images(images, what):
     with pytest.raises(ValueError, match=what):
         datasets.from_arrays(images)
 
 
-def test_wrong_labels_and_batch_sizes_are_refused():
+def test_from_arrays_refuses_wrong_labels_and_batch_size():
     with pytest.raises(ValueError, match="labels of shape"):
         numbered(3, labels=np.zeros(2))
     with pytest.raises(ValueError, match="batch_size"):
         numbered(3, batch_size=0)
 
 
-def test_few_labels_are_in_every_batch():
+def test_from_arrays_labeled_per_batch_fills_every_batch():
     images = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
     labels = datasets.keep_labels(np.arange(100) % 5, 10, seed=3)
     dataset = datasets.from_arrays(images, labels, batch_size=20, seed=1, labeled_per_batch=6)
@@ -124,7 +124,7 @@ def test_few_labels_are_in_every_batch():
         np.testing.assert_array_equal(np.round(x[20:] * 255).ravel(), before)
 
 
-def test_kept_labels_are_balanced_and_a_function_of_the_seed():
+def test_keep_labels_is_balanced_and_repeats_with_its_seed():
     labels = np.repeat(np.arange(4), [30, 20, 40, 50]).astype(np.uint8)
     kept = datasets.keep_labels(labels, 40, seed=0)
     assert np.bincount(kept + 1).tolist() == [100, 10, 10, 10, 10]
@@ -138,7 +138,7 @@ def test_kept_labels_are_balanced_and_a_function_of_the_seed():
         datasets.from_arrays(np.zeros((4, 2, 2, 1), np.uint8), labeled_per_batch=2)
 
 
-def test_the_mini_set_is_balanced_real_and_small():
+def test_load_arrays_fashion_mnist_mini_is_balanced_and_small():
     images, labels = datasets.load_arrays("fashion_mnist_mini", "train")
     assert images.shape == (2500, 28, 28, 1)
     np.testing.assert_array_equal(np.bincount(labels), np.full(10, 250))
@@ -153,7 +153,7 @@ def test_the_mini_set_is_balanced_real_and_small():
     assert "MIT License" in (package / "fashion_mnist_mini.LICENSE").read_text()
 
 
-def test_the_digits_inside_the_package_are_real_and_few():
+def test_load_arrays_mnist_mini_holds_few_real_digits():
     images, labels = datasets.load_arrays("mnist_mini", "test")
     assert images.shape == (100, 28, 28, 1)
     np.testing.assert_array_equal(np.bincount(labels), np.full(10, 10))
@@ -169,7 +169,7 @@ def test_the_digits_inside_the_package_are_real_and_few():
         datasets.load("mnist_mini", "train")
 
 
-def test_splits_and_sizes_of_the_mini_set():
+def test_load_splits_and_image_size_of_fashion_mnist_mini():
     whole, _ = datasets.load_arrays("fashion_mnist_mini", "train")
     head, _ = datasets.load_arrays("fashion_mnist_mini", "train[:90%]")
     tail, _ = datasets.load_arrays("fashion_mnist_mini", "train[90%:]")
@@ -184,7 +184,7 @@ def test_splits_and_sizes_of_the_mini_set():
             datasets.load("fashion_mnist_mini", split)
 
 
-def test_any_tfds_set_by_name():
+def test_load_takes_any_tfds_set_by_name():
     load = functools.partial(datasets.load, download=True)
     with tfds.testing.mock_data(num_examples=9):
         (batch,) = load("kmnist", "test")
@@ -201,7 +201,7 @@ def test_any_tfds_set_by_name():
             load("binarized_mnist", "train", labels=True)
 
 
-def test_data_that_are_not_there_are_missed_at_once_with_three_remedies(tmp_path):
+def test_load_names_three_remedies_for_missing_data(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         datasets.load("kmnist", data_dir=tmp_path)
     message = str(error.value)
@@ -250,7 +250,7 @@ def load_raw(name, folder):
         return datasets.load_arrays(name, "train", data_dir=folder.parent)
 
 
-def test_sets_whose_files_have_the_same_names_are_not_mixed_up(raw_mnist):
+def test_load_arrays_keeps_sets_with_equal_file_names_apart(raw_mnist):
     folder, digits = raw_mnist
     garments_folder, garments = write_raw(folder.parent / "fashion_mnist")
     for path, images in ((folder, digits), (garments_folder, garments)):
@@ -258,7 +258,7 @@ def test_sets_whose_files_have_the_same_names_are_not_mixed_up(raw_mnist):
         assert {a.tobytes() for a in loaded} == {a.astype(np.uint8).tobytes() for a in images[:20]}
 
 
-def test_canonical_files_go_through_tfds_preparation_once(raw_mnist):
+def test_load_arrays_prepares_canonical_files_once(raw_mnist):
     folder, images = raw_mnist
     loaded, labels = load_raw("mnist", folder)
     by_label = np.argsort(labels, kind="stable")
@@ -276,20 +276,20 @@ def test_canonical_files_go_through_tfds_preparation_once(raw_mnist):
     np.testing.assert_array_equal(datasets.load_arrays("mnist", "train")[0], loaded)
 
 
-def test_files_with_another_checksum_are_refused(raw_mnist):
+def test_load_refuses_files_with_another_checksum(raw_mnist):
     folder, _ = raw_mnist
     with pytest.raises(ValueError, match="not the published one of mnist"):
         datasets.load("mnist", data_dir=folder.parent)
 
 
-def test_missing_canonical_files_are_named(raw_mnist):
+def test_load_names_missing_canonical_files(raw_mnist):
     folder, _ = raw_mnist
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(FileNotFoundError, match="lacks t10k-labels-idx1-ubyte"):
         datasets.load("mnist", data_dir=folder.parent)
 
 
-def test_binarized_mnist_from_plain_and_gzipped_text(tmp_path):
+def test_load_binarized_mnist_from_plain_and_gzipped_text(tmp_path):
     folder, plain = tmp_path / "raw" / "binarized_mnist", tmp_path / "plain"
     folder.mkdir(parents=True)
     plain.mkdir()
@@ -317,7 +317,7 @@ def write_png(path, image):
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_a_folder_of_images(tmp_path, nested):
+def test_load_arrays_reads_a_folder_of_images(tmp_path, nested):
     root = tmp_path / "train" if nested else tmp_path
     for label, shade in (("cats", 50), ("dogs", 200)):
         for i in range(3):
@@ -333,7 +333,7 @@ def test_a_folder_of_images(tmp_path, nested):
         datasets.load(str(tmp_path), "test")
 
 
-def test_a_folder_without_classes_and_one_without_images(tmp_path):
+def test_load_folder_without_classes_or_without_images(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ValueError, match="no images"):
@@ -346,7 +346,7 @@ def test_a_folder_without_classes_and_one_without_images(tmp_path):
         datasets.load(str(tmp_path / "flat"), labels=True)
 
 
-def test_images_of_a_folder_that_differ_need_a_size(tmp_path):
+def test_load_folder_of_unequal_images_needs_image_size(tmp_path):
     board = 255 * (np.indices((64, 64)).sum(0)[..., None] % 2)
     write_png(tmp_path / "a.png", board)
     write_png(tmp_path / "b.png", np.concatenate([board[:32], 0 * board[:32] + 255], axis=2))
@@ -357,7 +357,7 @@ def test_images_of_a_folder_that_differ_need_a_size(tmp_path):
     assert 110 < images.min() <= images.max() < 145  # antialiased
 
 
-def test_a_folder_does_not_hide_a_set_of_the_same_name(tmp_path, monkeypatch):
+def test_load_prefers_a_set_to_a_folder_of_its_name(tmp_path, monkeypatch):
     write_png(tmp_path / "mnist" / "a.png", np.zeros((5, 5, 1)))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="infomodels prepare mnist"):
@@ -379,7 +379,7 @@ def test_prepare_takes_canonical_files_and_knows_what_is_at_hand(raw_mnist, tmp_
         datasets.prepare("fashion_mnist_mini")
 
 
-def test_nothing_is_tuned_so_that_fits_of_repeated_data_end_at_once():
+def test_from_arrays_disables_autotune_so_that_fit_ends_at_once():
     """tf.data's thread, which `fit` waits for, wakes up after as long as it has run."""
     dataset = datasets.from_arrays(np.zeros((8, 2, 2, 1), np.uint8), batch_size=2)
     assert dataset.options().autotune.enabled is False

@@ -21,7 +21,7 @@ def texts(figure):
     return " ".join(text.get_text() for text in figure.axes[0].texts)
 
 
-def test_areas_are_in_proportion_to_the_numbers():
+def test_information_diagram_areas_are_in_proportion():
     figure = information_diagram(TABLE)
     circles = [p for p in figure.axes[0].patches if isinstance(p, Circle)]
     first, second = circles[0], circles[2]
@@ -40,13 +40,13 @@ def test_areas_are_in_proportion_to_the_numbers():
     assert "in proportion" in texts(figure)
 
 
-def test_bits():
+def test_information_diagram_shows_bits():
     assert f"{0.25024 / math.log(2):.3f} " in texts(information_diagram(TABLE, unit="bits"))
     with pytest.raises(ValueError, match="bits"):
         information_diagram(TABLE, unit="bans")
 
 
-def test_the_ends_of_the_geometry():
+def test_circle_geometry_and_overlap_at_their_ends():
     assert circle_geometry(1, 1, 0)[2] == pytest.approx(2 / math.sqrt(math.pi))
     assert circle_geometry(2, 1, 1)[2] == pytest.approx(
         math.sqrt(2 / math.pi) - 1 / math.sqrt(math.pi)
@@ -55,7 +55,13 @@ def test_the_ends_of_the_geometry():
     assert overlap(1, 1, 1) == pytest.approx(2 * math.pi / 3 - math.sqrt(3) / 2)
 
 
-def test_each_number_of_three_variables_is_in_its_own_region():
+def test_overlap_of_circles_of_radius_1_and_root_3():
+    """At the distance 2 their radii meet at right angles: segments of 120 and of 60 degrees."""
+    for radii in ((1, math.sqrt(3)), (math.sqrt(3), 1)):
+        assert overlap(*radii, 2) == pytest.approx(5 * math.pi / 6 - math.sqrt(3))
+
+
+def test_information_diagram_of_three_has_numbers_in_regions():
     regions = ["a", "b", "c", "ab", "ac", "bc", "abc"]
     atoms = {frozenset(region): float(value) for value, region in enumerate(regions, start=1)}
     joint = MeasuredJoint(
@@ -76,7 +82,7 @@ def test_each_number_of_three_variables_is_in_its_own_region():
         assert inside == atom
 
 
-def test_dollar_signs_in_names_are_drawn():
+def test_information_diagram_draws_dollar_signs_in_names():
     pair = MeasuredJoint.of_pair(("price_in_$", "cost_$"), (1.0, 1.0), 0.2)
     three = JointTable(np.full((2, 2, 2), 0.125), ["$_price_$", "cost_$", "z"])
     for joint in (pair, three):
@@ -85,7 +91,7 @@ def test_dollar_signs_in_names_are_drawn():
         assert "cost_$" in texts(figure)
 
 
-def test_a_constant_is_a_circle_of_no_area():
+def test_information_diagram_draws_a_constant_without_area():
     figure = information_diagram(JointTable(np.array([[0.3, 0.7]])))
     assert texts(figure).count("is 0, a circle of no area") == 1
     assert "H(x) is 0, a circle" in texts(figure)
@@ -98,14 +104,14 @@ def test_a_constant_is_a_circle_of_no_area():
     nothing.savefig(io.BytesIO())
 
 
-def test_infinite_and_nan_numbers_are_refused():
+def test_information_diagram_refuses_infinite_and_nan():
     for information in (math.inf, math.nan):
         joint = MeasuredJoint.of_pair(("a", "b"), (1.0, 1.0), information)
         with pytest.raises(ValueError, match="finite"):
             information_diagram(joint)
 
 
-def test_negative_numbers_are_no_areas():
+def test_information_diagram_notes_negative_numbers():
     narrow = information_diagram(GaussianJoint([[1e-4, 0], [0, 1]], ["x", "y"]))
     assert "A number is negative: areas mean nothing." in texts(narrow)
     xor = np.zeros((2, 2, 2))
@@ -117,7 +123,7 @@ def test_negative_numbers_are_no_areas():
     assert "areas mean nothing" in texts(figure)
 
 
-def test_measured_entropies():
+def test_measured_joint_gives_information_from_entropies():
     joint = MeasuredJoint.of_pair(("a", "b"), (TABLE.entropy("x"), TABLE.entropy("y")), 0.2)
     assert joint.mutual_information("a", "b").nats == pytest.approx(0.2)
     assert joint.mutual_information("a", "b").kind == "estimate"

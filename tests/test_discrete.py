@@ -28,7 +28,7 @@ def close(value, expected):
 
 @settings(deadline=None)
 @given(tables(2))
-def test_identities_of_two_variables(t):
+def test_joint_table_obeys_the_identities_of_two_variables(t):
     x, y, both = t.entropy("x"), t.entropy("y"), t.entropy(("x", "y"))
     close(both, x.nats + t.entropy("y", given="x").nats)
     information = t.mutual_information("x", "y")
@@ -48,7 +48,7 @@ def test_identities_of_two_variables(t):
 
 @settings(deadline=None)
 @given(tables(3))
-def test_chain_rule_and_co_information_of_three_variables(t):
+def test_joint_table_chain_rule_and_co_information_of_three(t):
     whole = t.mutual_information("x", ("y", "z")).nats
     given_y = t.mutual_information("x", "z", given="y").nats
     close(whole, t.mutual_information("x", "y").nats + given_y)
@@ -60,7 +60,7 @@ def test_chain_rule_and_co_information_of_three_variables(t):
 
 @settings(deadline=None)
 @given(tables(2), st.integers(0, 10**6))
-def test_data_processing_never_adds_information(t, seed):
+def test_joint_table_mutual_information_obeys_data_processing(t, seed):
     """x -> y -> w: I(x;w) <= I(x;y)."""
     channel = np.random.default_rng(seed).dirichlet(np.ones(3), size=t.probabilities.shape[1])
     chain = JointTable(t.probabilities[:, :, None] * channel)
@@ -71,7 +71,7 @@ def test_data_processing_never_adds_information(t, seed):
 
 @settings(deadline=None)
 @given(tables(1), tables(1))
-def test_independence_gives_nothing_and_determinism_everything(a, b):
+def test_joint_table_mutual_information_of_independence_and_copies(a, b):
     p, q = a.probabilities, b.probabilities
     close(JointTable(np.outer(p, q)).mutual_information("x", "y"), 0)
     copy = JointTable(np.diag(p))
@@ -80,7 +80,7 @@ def test_independence_gives_nothing_and_determinism_everything(a, b):
     close(copy.entropy("x", given="x"), 0)
 
 
-def test_known_values():
+def test_joint_table_equals_known_values():
     uniform = JointTable(np.full((2, 5), 0.1))
     close(uniform.entropy("y"), math.log(5))
     close(uniform.entropy(("x", "y")), math.log(10))
@@ -97,7 +97,7 @@ def test_known_values():
     close(xor.mutual_information("x", "y"), 0)
 
 
-def test_tables_that_are_no_distribution_are_refused():
+def test_joint_table_refuses_what_is_no_distribution():
     with pytest.raises(ValueError, match="Divide counts"):
         JointTable(np.ones((2, 2)))
     with pytest.raises(ValueError, match="non-negative"):
@@ -121,7 +121,7 @@ def test_plug_in_is_the_information_of_the_empirical_table():
     close(plug_in(np.zeros(6), y), 0)
 
 
-def test_columns_of_objects_are_labels():
+def test_plug_in_reads_columns_of_objects_as_labels():
     x = np.array([["a", 1], ["a", 2], ["a", 1], ["b", 2], ["b", 2]], dtype=object)
     y = np.array([0, 1, 0, 1, 2])
     close(plug_in(x, y), plug_in(np.array([0, 1, 0, 2, 2]), y))
@@ -137,7 +137,7 @@ def test_columns_of_objects_are_labels():
         np.array(["2020-01-01", "NaT", "2021-01-01"], dtype="datetime64[D]"),
     ],
 )
-def test_missing_labels_are_refused(labels):
+def test_plug_in_miller_madow_and_shuffle_null_refuse_missing_labels(labels):
     for estimator in (plug_in, miller_madow, shuffle_null):
         with pytest.raises(ValueError, match="x holds NaN or None, first in row 1"):
             estimator(labels, np.arange(3))
@@ -163,7 +163,7 @@ def test_miller_madow_reaches_its_ceiling_and_no_more():
         assert estimate.nats <= estimate.ceiling + TOLERANCE
 
 
-def test_the_biases_of_plug_in_and_miller_madow():
+def test_plug_in_and_miller_madow_have_their_known_biases():
     """Independent, 4 x 5 values, n = 400: plug-in is (4-1)(5-1)/(2n) = .0150 high."""
     rng = np.random.default_rng(0)
     pairs = [(rng.integers(4, size=400), rng.integers(5, size=400)) for _ in range(300)]
@@ -174,7 +174,7 @@ def test_the_biases_of_plug_in_and_miller_madow():
     assert corrected.min() < 0
 
 
-def test_the_standard_error_of_plug_in_is_its_spread():
+def test_plug_in_standard_error_equals_its_spread():
     rng = np.random.default_rng(1)
     channel = np.array([[0.45, 0.05], [0.05, 0.45]]).ravel()
     draws = rng.choice(4, size=(300, 500), p=channel)
@@ -183,7 +183,7 @@ def test_the_standard_error_of_plug_in_is_its_spread():
     assert np.mean([e.standard_error for e in estimates]) == pytest.approx(spread, rel=0.15)
 
 
-def test_shuffling_tells_dependence_from_bias():
+def test_shuffle_null_tells_dependence_from_bias():
     rng = np.random.default_rng(2)
     x = rng.integers(4, size=400)
     null = shuffle_null(x, rng.integers(5, size=400))

@@ -18,7 +18,7 @@ rng = np.random.default_rng(0)
 logits = rng.normal(size=(5, 4, 4, 1)).astype(np.float32)
 
 
-def test_bernoulli_log_likelihood_is_summed_over_pixels():
+def test_bernoulli_log_prob_is_summed_over_pixels():
     x = rng.integers(0, 2, size=logits.shape).astype(np.float32)
     expected = stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-logits))).sum((1, 2, 3))
     actual = Bernoulli().distribution({"logits": logits}).log_prob(x)
@@ -26,7 +26,7 @@ def test_bernoulli_log_likelihood_is_summed_over_pixels():
 
 
 @pytest.mark.parametrize("sigma", [0.1, 1.0, None])
-def test_gaussian_log_likelihood_has_its_half_and_its_normalizer(sigma):
+def test_gaussian_log_prob_has_its_half_and_its_normalizer(sigma):
     x, loc = rng.normal(size=(2, 5, 4, 4, 1)).astype(np.float32)
     scale = np.full_like(loc, 0.3) if sigma is None else sigma
     likelihood = Gaussian(sigma)
@@ -53,7 +53,7 @@ def test_continuous_bernoulli_is_a_density_with_that_mean(logit):
     np.testing.assert_allclose(likelihood.mean(parameters)[0, 0], moment / total, atol=1e-5)
 
 
-def test_stochastic_binarization_has_the_grey_image_as_its_mean():
+def test_bernoulli_observe_stochastic_has_the_grey_image_as_mean():
     x = tf.constant(rng.uniform(size=(1, 4, 4, 1)), tf.float32)
     likelihood = Bernoulli("stochastic")
     draws = tf.stack([likelihood.observe(x, tf.constant([i, 0])) for i in range(2000)])
@@ -62,7 +62,7 @@ def test_stochastic_binarization_has_the_grey_image_as_its_mean():
     np.testing.assert_array_equal(likelihood.observe(x, None), x)
 
 
-def test_threshold_binarization_needs_no_seed():
+def test_bernoulli_observe_threshold_needs_no_seed():
     x = tf.constant([[0.0, 0.49, 0.5, 1.0]])
     np.testing.assert_array_equal(Bernoulli("threshold").observe(x, None), [[0, 0, 1, 1]])
 
@@ -77,12 +77,12 @@ def test_threshold_binarization_needs_no_seed():
         ("bernoulli_stochastic", [np.nan], "NaN"),
     ],
 )
-def test_pixels_outside_the_support_are_refused_with_a_remedy(likelihood, x, what):
+def test_likelihood_check_refuses_pixels_outside_the_support(likelihood, x, what):
     with pytest.raises(ValueError, match=what):
         distributions.likelihood(likelihood).check(np.array(x))
 
 
-def test_unknown_names_list_the_known_ones():
+def test_likelihood_lists_the_known_names_for_an_unknown_one():
     with pytest.raises(ValueError, match="continuous_bernoulli"):
         distributions.likelihood("poisson")
     with pytest.raises(ValueError, match="stochastic"):
@@ -96,6 +96,13 @@ def test_rate_is_the_kl_with_its_half():
     posterior = distributions.posterior({"loc": tf.fill((1, 6), 0.3), "scale": tf.ones((1, 6))})
     prior = StandardNormal(6).distribution()
     np.testing.assert_allclose(rate(posterior, prior, posterior.mean()), [6 * 0.09 / 2], rtol=1e-5)
+
+
+def test_rate_of_a_posterior_of_another_width_is_not_the_reverse_kl():
+    """KL(N(0, 4) || N(0, 1)) = (4 - 1 - ln 4) / 2 = 0.807; the reverse is 0.318."""
+    posterior = distributions.posterior({"loc": tf.zeros((1, 1)), "scale": tf.fill((1, 1), 2.0)})
+    found = rate(posterior, StandardNormal(1).distribution(), posterior.mean())
+    np.testing.assert_allclose(found, [1.5 - np.log(2)], rtol=1e-5)
 
 
 def test_rate_without_closed_form_is_its_unbiased_estimate():
@@ -112,6 +119,6 @@ def test_rate_without_closed_form_is_its_unbiased_estimate():
     assert abs(estimates.mean() - exact) < 5 * estimates.std() / np.sqrt(20000)
 
 
-def test_half_precision_parameters_become_float32():
+def test_posterior_of_half_precision_parameters_is_float32():
     parameters = {"loc": tf.zeros((2, 3), tf.bfloat16), "scale": tf.ones((2, 3), tf.bfloat16)}
     assert distributions.posterior(parameters).dtype == tf.float32

@@ -18,7 +18,7 @@ def script(name):
     return runpy.run_path(str(DOCS / name))
 
 
-def test_the_gallery_is_what_its_command_makes():
+def test_make_gallery_makes_the_gallery_page():
     page = script("make_gallery.py")["gallery"]()
     assert (DOCS / "gallery.md").read_text() == page, "run `make docs`"
     links = re.findall(r"\]\(([^)]+)\)", page)
@@ -39,7 +39,7 @@ def infogan():
 
 
 @pytest.mark.parametrize("picture", ["samples", "code_digit", "code_c1"])
-def test_the_lines_of_the_gallery_make_its_pictures(picture, infogan, tmp_path):
+def test_make_gallery_lines_make_their_pictures(picture, infogan, tmp_path):
     line = script("make_gallery.py")["line"](picture)
     path = ki.plots.save(eval(line, {"ki": ki, "model": infogan}), tmp_path / "new.png")
     new, old = (
@@ -52,7 +52,7 @@ def test_the_lines_of_the_gallery_make_its_pictures(picture, infogan, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["samples", "code_c1", "reconstructions", "latent_map", "other"])
-def test_every_line_names_a_function_of_plots(name):
+def test_make_gallery_lines_name_functions_of_plots(name):
     function, arguments = re.match(
         r"ki\.plots\.(\w+)\((.*?)\)", script("make_gallery.py")["line"](name)
     ).groups()
@@ -60,7 +60,7 @@ def test_every_line_names_a_function_of_plots(name):
     assert arguments.startswith("model")
 
 
-def test_the_api_pages_are_what_their_command_makes():
+def test_make_api_makes_the_api_pages():
     pages = script("make_api.py")["pages"]()
     assert {path.name for path in (DOCS / "api").iterdir()} == set(pages), "run `make docs`"
     for name, page in pages.items():

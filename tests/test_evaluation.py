@@ -40,7 +40,7 @@ def exact():
 
 
 @pytest.mark.parametrize("samples", [1, 7])
-def test_with_the_exact_posterior_it_is_exact_and_without_variance(samples):
+def test_log_likelihood_is_exact_with_the_exact_posterior(samples):
     for seed in (0, 1):
         estimate = log_likelihood(linear_vae(), X, samples=samples, seed=seed)
         assert estimate.nats == pytest.approx(exact().mean(), rel=1e-5)
@@ -59,7 +59,7 @@ class Chained(models.VAE):
 
 
 @pytest.mark.parametrize("samples", [1, 7])
-def test_an_observation_that_looks_at_x_is_paired_with_its_own_z(samples):
+def test_log_likelihood_pairs_an_observation_with_its_own_z(samples):
     """(I - B) x is what the linear model is of, and the change of variables has determinant 1."""
     plain = linear_vae()
     apart = np.eye(D, dtype=np.float32) - Chained.chain
@@ -74,7 +74,7 @@ def test_an_observation_that_looks_at_x_is_paired_with_its_own_z(samples):
     assert estimate.nats == pytest.approx(exact().mean(), rel=1e-4)
 
 
-def test_with_another_posterior_it_rises_to_the_truth():
+def test_log_likelihood_rises_to_the_truth_with_more_samples():
     model = linear_vae(posterior_scale=1.6)
     truth = exact().mean()
     values = [log_likelihood(model, X, samples=s, seed=3).nats for s in (1, 20, 2000)]
@@ -87,7 +87,7 @@ def test_with_another_posterior_it_rises_to_the_truth():
     assert gap > 0.2
 
 
-def test_a_broken_off_evaluation_goes_on(tmp_path):
+def test_log_likelihood_goes_on_from_its_path(tmp_path):
     model, path = linear_vae(posterior_scale=1.6), tmp_path / "values.npz"
     whole = log_likelihood(model, X, samples=3, batch_size=8)
     log_likelihood(model, X[:28], samples=3, batch_size=8, path=path)
@@ -127,7 +127,7 @@ def raw_prior(second):
     ],
     ids=lambda settings: "-".join(settings) or "plain",
 )
-def test_values_of_another_model_or_setting_are_not_taken_for_its_own(first, second, tmp_path):
+def test_log_likelihood_refuses_values_of_another_model_or_setting(first, second, tmp_path):
     path = tmp_path / "values.npz"
 
     def evaluate(settings):
@@ -140,7 +140,7 @@ def test_values_of_another_model_or_setting_are_not_taken_for_its_own(first, sec
         evaluate(second)
 
 
-def test_values_of_other_images_are_not_taken_for_these(tmp_path):
+def test_log_likelihood_refuses_values_of_other_images(tmp_path):
     model, path = linear_vae(), tmp_path / "values.npz"
     first = log_likelihood(model, X, samples=2, batch_size=8, path=path)
     before = path.read_bytes()
@@ -153,7 +153,7 @@ def test_values_of_other_images_are_not_taken_for_these(tmp_path):
     assert log_likelihood(model, X, samples=2, batch_size=8, path=path) == first
 
 
-def test_a_prior_that_holds_a_function_keeps_no_values(tmp_path):
+def test_log_likelihood_keeps_no_values_for_a_prior_with_a_function(tmp_path):
     # It holds one that splits the arguments of log_prob.
     prior = tfd.TransformedDistribution(raw_prior(1.0), tfp.bijectors.Shift([1.0, 0.0]))
     model = linear_vae(prior=prior)
@@ -162,7 +162,7 @@ def test_a_prior_that_holds_a_function_keeps_no_values(tmp_path):
         log_likelihood(model, X, samples=2, path=tmp_path / "values.npz")
 
 
-def test_a_shuffled_dataset_repeats_and_goes_on(make_model, images, tmp_path):
+def test_log_likelihood_repeats_on_a_shuffled_dataset(make_model, images, tmp_path):
     model, path = make_model(models.VAE), tmp_path / "values.npz"
     dataset = datasets.from_arrays(images, batch_size=10, seed=2)
     first = log_likelihood(model, dataset, samples=2, path=path)
@@ -172,14 +172,14 @@ def test_a_shuffled_dataset_repeats_and_goes_on(make_model, images, tmp_path):
     assert int(dataset.epoch) == 7
 
 
-def test_what_was_computed_is_said(make_model, images):
+def test_log_likelihood_says_what_was_computed(make_model, images):
     estimate = log_likelihood(make_model(models.VAE), images, samples=3)
     assert estimate.kind == "lower bound"
     assert estimate.method == "importance sampling, 3 samples"
     assert estimate.note == "p(x|z) is Bernoulli(binarization='stochastic')"
 
 
-def test_data_that_the_model_cannot_explain_are_refused(make_model, images):
+def test_log_likelihood_refuses_data_the_model_cannot_explain(make_model, images):
     model = make_model(models.VAE, likelihood="bernoulli")
     binary = (images > 0.5).astype(np.float32)
     assert np.isfinite(log_likelihood(model, binary, samples=2).nats)
@@ -207,7 +207,7 @@ def test_data_that_the_model_cannot_explain_are_refused(make_model, images):
                 log_likelihood(model, binary, **{name: value})
 
 
-def test_stochastic_binarization_is_one_draw_a_seed(make_model, images):
+def test_log_likelihood_binarizes_once_for_each_seed(make_model, images):
     model = make_model(models.VAE)
     a, b, c = (log_likelihood(model, images, samples=2, seed=s).nats for s in (0, 0, 1))
     assert a == b != c
@@ -215,7 +215,7 @@ def test_stochastic_binarization_is_one_draw_a_seed(make_model, images):
     assert log_likelihood(model, dataset, samples=2, seed=0).nats == pytest.approx(a, abs=1e-5)
 
 
-def test_a_deterministic_encoder_is_refused():
+def test_log_likelihood_refuses_a_deterministic_encoder():
     x, z = keras.Input((D,)), keras.Input((K,))
     encoder = keras.Model(x, {"loc": keras.layers.Dense(K)(x)})
     decoder = keras.Model(z, {"loc": keras.layers.Dense(D)(z)})
@@ -243,14 +243,14 @@ def test_latent_statistics_of_a_known_gaussian():
         latent_statistics(z[:2], loc[:2])
 
 
-def test_a_unit_is_active_whose_mean_varies_by_more_than_a_hundredth():
+def test_latent_statistics_active_units_start_at_one_hundredth():
     z = rng.normal(size=(1000, 4))
     deviations = np.sqrt([0.009, 0.011, 0.09, 1.0])
     loc = (z - z.mean(0)) / z.std(0) * deviations
     assert latent_statistics(z, loc).active_units == 3
 
 
-def test_one_to_one_matching_is_hungarian():
+def test_clustering_error_one_to_one_is_hungarian():
     labels = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2])
     clusters = np.array([2, 2, 0, 0, 0, 1, 1, 1, 0])
     score = clustering_error(labels, clusters)
@@ -260,7 +260,7 @@ def test_one_to_one_matching_is_hungarian():
     assert clustering_error(labels, labels).ari == pytest.approx(1)
 
 
-def test_more_clusters_than_labels():
+def test_clustering_error_with_more_clusters_than_labels():
     labels = np.array([0, 0, 0, 1, 1, 1])
     clusters = np.array([0, 0, 3, 1, 1, 2])
     assert clustering_error(labels, clusters, "majority").error == 0
@@ -269,7 +269,7 @@ def test_more_clusters_than_labels():
     assert sorted(one_to_one.names) == [-1, -1, 0, 1]
 
 
-def test_names_come_from_the_naming_set():
+def test_clustering_error_takes_names_from_the_naming_set():
     train = (np.array([0, 1, 1, 1]), np.array([0, 0, 0, 1]))
     labels, clusters = np.array([0, 0, 1]), np.array([0, 0, 1])
     assert clustering_error(labels, clusters, "majority").error == 0
@@ -281,7 +281,7 @@ def test_names_come_from_the_naming_set():
     assert confident.error == 0
 
 
-def test_mistakes_are_named():
+def test_clustering_error_names_wrong_arguments():
     labels = np.array([0, 1])
     with pytest.raises(ValueError, match="one_to_one"):
         clustering_error(labels, labels, "greedy")
@@ -291,14 +291,14 @@ def test_mistakes_are_named():
         clustering_error(labels, labels[:1])
 
 
-def test_batches_of_a_likelihood_have_draws_of_their_own(make_model, images):
+def test_log_likelihood_batches_have_draws_of_their_own(make_model, images):
     model = make_model(models.VAE, likelihood="bernoulli_threshold")
     same = np.repeat(images[:1], 4, axis=0)
     one, both = (log_likelihood(model, x, samples=1, batch_size=2) for x in (same[:2], same))
     assert both.nats != pytest.approx(one.nats, abs=1e-3)
 
 
-def test_values_are_kept_in_a_new_folder_and_not_read_from_another_file(tmp_path):
+def test_log_likelihood_path_makes_a_folder_and_refuses_other_files(tmp_path):
     model, path = linear_vae(), tmp_path / "new" / "values.npz"
     first = log_likelihood(model, X[:4], samples=2, path=path)
     assert log_likelihood(model, X[:4], samples=2, path=path) == first
@@ -310,7 +310,7 @@ def test_values_are_kept_in_a_new_folder_and_not_read_from_another_file(tmp_path
             log_likelihood(model, X[:4], samples=2, path=path)
 
 
-def test_codes_in_a_plane_have_no_volume():
+def test_latent_statistics_log_det_of_codes_in_a_plane_is_infinite():
     """A category's probabilities add to 1, as far as float32 goes."""
     for categories in (2, 10, 50):
         for spread in (0.01, 1.0):
@@ -327,7 +327,7 @@ def test_codes_in_a_plane_have_no_volume():
     assert latent_statistics(still, still).log_det == -np.inf
 
 
-def test_encodings_that_are_none_are_refused():
+def test_latent_statistics_refuses_what_is_no_encoding():
     z = rng.normal(size=(20, 2))
     with pytest.raises(ValueError, match="one shape"):
         latent_statistics(z, z[:, :1])

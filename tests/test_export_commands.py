@@ -34,7 +34,7 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_export_compares_on_the_recipes_data_and_prints_a_table(trained, tmp_path, capsys):
+def test_export_command_compares_on_the_recipes_data(trained, tmp_path, capsys):
     assert (
         run(
             "export",
@@ -55,7 +55,8 @@ def test_export_compares_on_the_recipes_data_and_prints_a_table(trained, tmp_pat
     assert (facts["preset"], facts["quantization"]) == ("my_vae", "int8")
 
 
-def test_a_saved_model_for_serving(trained, tmp_path, capsys):
+@pytest.mark.slow
+def test_export_command_makes_a_saved_model_for_serving(trained, tmp_path, capsys):
     assert (
         run("export", trained, "--to", "savedmodel", "--version", 2, "--out", tmp_path / "vae") == 0
     )
@@ -69,7 +70,7 @@ def test_a_saved_model_for_serving(trained, tmp_path, capsys):
     np.testing.assert_array_equal(picture[:28, :28], np.round(255 * images[0]).astype(np.uint8))
 
 
-def test_run_needs_no_tensorflow_for_a_tflite(exports, tmp_path):
+def test_run_command_needs_no_tensorflow_for_a_tflite(exports, tmp_path):
     code = f"""
 import sys
 from keras_infomodels.cli import main
@@ -84,7 +85,7 @@ print(status, [name for name in ("tensorflow", "keras", "matplotlib") if name in
         np.testing.assert_array_equal(archive["image"], images)
 
 
-def test_other_signatures_read_arrays(exports, tmp_path, capsys):
+def test_run_command_reads_arrays_for_other_signatures(exports, tmp_path, capsys):
     images = exports.images("vae", 3)
     np.save(tmp_path / "images.npy", images)
     given = ("--signature", "encode", "--input", f"image={tmp_path / 'images.npy'}")
@@ -112,7 +113,9 @@ def test_other_signatures_read_arrays(exports, tmp_path, capsys):
         (["--out", "a.jpg"], "ends in .png or .npz"),
     ],
 )
-def test_run_says_what_is_wrong_in_one_line(exports, tmp_path, monkeypatch, capsys, words, message):
+def test_run_command_says_what_is_wrong_in_one_line(
+    exports, tmp_path, monkeypatch, capsys, words, message
+):
     monkeypatch.chdir(tmp_path)
     assert run("run", exports.tflite("infogan"), *words) == 1
     error = capsys.readouterr().err
@@ -131,7 +134,9 @@ def test_run_says_what_is_wrong_in_one_line(exports, tmp_path, monkeypatch, caps
         ([PRESETS / "vae", "--to", "tflite", "--out", "model.bin"], "ends in .tflite"),
     ],
 )
-def test_export_says_what_is_wrong_in_one_line(tmp_path, monkeypatch, capsys, words, message):
+def test_export_command_says_what_is_wrong_in_one_line(
+    tmp_path, monkeypatch, capsys, words, message
+):
     monkeypatch.chdir(tmp_path)
     assert run("export", *words) == 1
     error = capsys.readouterr().err
@@ -141,7 +146,7 @@ def test_export_says_what_is_wrong_in_one_line(tmp_path, monkeypatch, capsys, wo
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_are_what_tensorflow_reads(channels):
+def test_png_and_grid_are_what_tensorflow_reads(channels):
     images = np.random.default_rng(0).uniform(size=(5, 4, 6, channels)).astype(np.float32)
     picture = grid(images)
     assert picture.shape == (2 * 5, 3 * 7, channels)
@@ -151,7 +156,7 @@ def test_pictures_are_what_tensorflow_reads(channels):
         grid(images[..., :1, :0])
 
 
-def test_the_metadata_are_json_that_a_person_can_read(trained, tmp_path):
+def test_export_command_writes_metadata_json_a_person_can_read(trained, tmp_path):
     run("export", trained, "--to", "savedmodel", "--out", tmp_path)
     facts = json.loads((tmp_path / "1" / "assets.extra" / "metadata.json").read_text())
     assert facts["signatures"]["score"]["outputs"]["rate"]["unit"] == "nats"

@@ -61,7 +61,7 @@ def brightness_classifier(categories=2, **settings):
     )
 
 
-def test_figures_of_a_vae_are_those_of_the_evaluation_module():
+def test_measure_of_a_vae_equals_the_evaluation_module():
     recipe = Recipe("vae", **MINI)
     model = build_model(recipe, SHAPE, steps=1)
     figures = measure(model, recipe)
@@ -80,13 +80,14 @@ def test_figures_of_a_vae_are_those_of_the_evaluation_module():
     assert figures["rate"]["value"] == pytest.approx(ledger["rate"], rel=1e-4)
 
 
-def test_measuring_twice_gives_the_same():
+@pytest.mark.slow
+def test_measure_repeats_to_the_same_figures():
     recipe = Recipe("mmd_vae", **MINI)
     figures = [measure(build_model(recipe, SHAPE, steps=1), recipe) for _ in range(2)]
     assert figures[0] == figures[1] == json.loads(json.dumps(figures[0]))
 
 
-def test_a_deterministic_encoder_has_no_nll_and_another_prior_no_distance_from_the_normal():
+def test_measure_leaves_out_nll_and_gaussian_kl_where_undefined():
     recipe = Recipe("aae", deterministic=True, prior="gaussian_mixture", **MINI)
     figures = measure(build_model(recipe, SHAPE, steps=1), recipe)
     assert {"log_det", "active_units", "reconstruction"} <= set(figures)
@@ -94,7 +95,8 @@ def test_a_deterministic_encoder_has_no_nll_and_another_prior_no_distance_from_t
     assert "KL" not in figures["log_det"]["protocol"]
 
 
-def test_samples_are_compared_by_a_classifier(monkeypatch):
+@pytest.mark.slow
+def test_measure_frechet_distance_and_class_mismatch_of_samples(monkeypatch):
     monkeypatch.setitem(zoo_figures._CLASSIFIERS, "fashion_mnist_mini", "fashion_mnist_classifier")
     recipe = Recipe("vae", "fashion_mnist_mini", widths=(8,), latent_dim=2)
     model = build_model(recipe, (28, 28, 1), steps=1)
@@ -118,7 +120,7 @@ def test_samples_are_compared_by_a_classifier(monkeypatch):
         assert floor[name]["value"] == copies[f"{name}_of_training_images"]["value"]
 
 
-def test_errors_of_a_category_that_are_known(folder):
+def test_measure_finds_known_errors_of_a_category(folder):
     recipe = Recipe("aae", str(folder), prior="categorical_normal", categories=2, latent_dim=1)
     figures = measure(brightness_classifier(), recipe)
     # 2 of 20 test images have the label of the other kind.
@@ -132,7 +134,7 @@ def test_errors_of_a_category_that_are_known(folder):
     assert "log_det" not in figures
 
 
-def test_a_named_category_is_compared_with_its_own_label(folder):
+def test_measure_compares_a_named_category_with_its_own_label(folder):
     recipe = Recipe(
         "aae",
         str(folder),
@@ -173,24 +175,24 @@ def test_log_odds_do_not_tie_where_probabilities_do():
         (1.0, math.nan, True),
     ],
 )
-def test_when_a_figure_has_moved(stated, measured, moved):
+def test_has_moved_only_beyond_its_tolerance(stated, measured, moved):
     assert has_moved(stated, measured) == moved
 
 
 @pytest.mark.parametrize("facts", [{}, {"figures": []}, {"figures": {"nll": {"value": "x"}}}])
-def test_metadata_without_figures_are_refused(facts):
+def test_stated_figures_refuses_metadata_without_figures(facts):
     with pytest.raises(ValueError, match="no figures to compare with"):
         stated_figures(facts, Recipe("vae", "mnist"))
 
 
-def test_a_runs_figures_are_its_ledger():
+def test_stated_figures_of_a_run_are_its_ledger():
     recipe = Recipe("gan", "mnist")
     facts = {"metrics": {"split": "test", "loss": 1.0}}
     assert stated_figures(facts, recipe) == ledger_figures({"loss": 1.0}, recipe)
     assert stated_figures(facts, recipe)["loss"]["unit"] == "weighted sum"
 
 
-def test_verify_measures_the_figures_of_the_card_again(tmp_path, capsys):
+def test_verify_command_measures_the_figures_of_the_card_again(tmp_path, capsys):
     recipe = Recipe("mmd_vae", **MINI)
     model = build_model(recipe, SHAPE, steps=1)
     figures = measure(model, recipe)

@@ -12,7 +12,7 @@ def covariance(d, seed=0):
     return factor @ factor.T + 0.1 * np.eye(d)
 
 
-def test_information_of_two_gaussians():
+def test_gaussian_joint_information_and_entropy_of_two():
     joint = GaussianJoint([[4.0, 3.0], [3.0, 4.0]], ["x", "y"])
     assert joint.mutual_information("x", "y").nats == pytest.approx(-0.5 * math.log(1 - 0.75**2))
     assert joint.entropy("x").nats == pytest.approx(0.5 * math.log(2 * math.pi * math.e * 4))
@@ -22,7 +22,7 @@ def test_information_of_two_gaussians():
     assert GaussianJoint([[1e-4]], ["x"]).entropy("x").nats < 0
 
 
-def test_blocks_and_conditional_information():
+def test_gaussian_joint_blocks_and_conditional_information():
     s = covariance(6)
     joint = GaussianJoint(s, {"x": 2, "y": 3, "z": 1})
     det = lambda *i: np.linalg.slogdet(s[np.ix_(i, i)])[1]  # noqa: E731
@@ -38,7 +38,7 @@ def test_blocks_and_conditional_information():
     )
 
 
-def test_the_linear_gaussian_channel():
+def test_gaussian_channel_equals_the_linear_gaussian():
     sx, s, a = covariance(4), covariance(2, 1), np.random.default_rng(2).normal(size=(2, 4))
     information = gaussian_channel(a, sx, s)
     model = LinearGaussian(sx, a, np.zeros(2), s, a.T, np.zeros(4), 1.0)
@@ -51,7 +51,7 @@ def test_the_linear_gaussian_channel():
 
 
 @pytest.mark.parametrize("unit", [1e-10, 1.0, 1e10])
-def test_near_singular_and_badly_scaled_covariances_have_an_answer(unit):
+def test_gaussian_joint_and_gaussian_channel_bear_bad_scaling(unit):
     r = 1 - 1e-12
     scale = np.array([1.0, unit])
     joint = GaussianJoint(np.array([[1, r], [r, 1]]) * np.outer(scale, scale), ["x", "y"])
@@ -66,7 +66,7 @@ def test_near_singular_and_badly_scaled_covariances_have_an_answer(unit):
     assert channel.nats == pytest.approx(0.5 * math.log(1 + 2 * 3))
 
 
-def test_what_is_no_covariance_is_refused():
+def test_gaussian_joint_refuses_what_is_no_covariance():
     with pytest.raises(ValueError, match="infinite"):
         GaussianJoint(np.ones((2, 2)), ["x", "y"])
     with pytest.raises(ValueError, match="symmetric"):
@@ -85,7 +85,7 @@ def test_what_is_no_covariance_is_refused():
         GaussianJoint(a @ a.T, ["x", "y", "z"])
 
 
-def test_channels_that_are_none_are_refused():
+def test_gaussian_channel_refuses_what_is_no_channel():
     one = np.eye(2)
     with pytest.raises(ValueError, match="noise is degenerate"):
         gaussian_channel(one, one, np.diag([1.0, 0.0]))

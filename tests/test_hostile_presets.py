@@ -95,7 +95,7 @@ def put_twice(file):
     group["again"] = group[name]
 
 
-def test_signing_alone_changes_nothing(folder):
+def test_from_preset_loads_a_folder_signed_anew(folder):
     sign(folder)
     presets.from_preset(folder)
 
@@ -120,20 +120,20 @@ def test_signing_alone_changes_nothing(folder):
         (lambda file: file.clear(), "too few of"),
     ],
 )
-def test_weights_that_are_none_are_refused_before_they_are_read(folder, change, message):
+def test_from_preset_refuses_hostile_weights_before_reading_them(folder, change, message):
     edit_weights(folder, change)
     with pytest.raises(ValueError, match=message):
         presets.from_preset(folder)
 
 
-def test_weights_in_the_wrong_places_are_refused(folder):
+def test_from_preset_refuses_weights_in_the_wrong_places(folder):
     edit_weights(folder, lambda file: file.move("encoder", "somewhere"))
     with pytest.raises(ValueError, match="does not hold this model's weights: "):
         presets.from_preset(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(1000)])
-def test_weights_that_are_no_h5_are_refused(folder, content):
+def test_from_preset_refuses_weights_that_are_no_h5(folder, content):
     # The size bounds the model too.
     (folder / "model.weights.h5").write_bytes(content + bytes(100_000))
     sign(folder)
@@ -156,7 +156,7 @@ def set_widths(widths):
         ([2000] * 50, True),
     ],
 )
-def test_a_config_of_a_huge_model_is_refused_without_its_memory(folder, widths, load_weights):
+def test_from_preset_refuses_a_huge_model_without_its_memory(folder, widths, load_weights):
     edit_config(folder, set_widths(widths))
     with pytest.raises(ValueError, match="makes a model of more than"):
         presets.from_preset(folder, load_weights=load_weights)
@@ -170,13 +170,13 @@ def nest(depth):
 
 
 @pytest.mark.parametrize("widths", [[1] * 2000, nest(30), nest(900), [10**8], [float("nan")]])
-def test_a_config_without_end_is_refused_at_once(folder, widths):
+def test_from_preset_refuses_a_config_without_end_at_once(folder, widths):
     edit_config(folder, set_widths(widths))
     with pytest.raises(ValueError, match="config of a preset"):
         presets.from_preset(folder, load_weights=False)
 
 
-def test_a_prior_may_not_take_memory_that_no_weight_stands_for(folder):
+def test_from_preset_refuses_a_prior_of_huge_memory(folder):
     edit_config(folder, lambda d: d["config"]["prior"]["config"].update(dimension=10**10))
     with pytest.raises(ValueError, match="at most 10000000, not 10000000000"):
         presets.from_preset(folder)
@@ -190,7 +190,7 @@ def test_a_prior_may_not_take_memory_that_no_weight_stands_for(folder):
         ("#" * 2**21, "at most 1048576 are read"),
     ],
 )
-def test_the_recipe_of_a_folder_is_read_like_its_other_files(folder, content, message, capsys):
+def test_verify_command_refuses_a_hostile_recipe_toml(folder, content, message, capsys):
     if content is None:
         (folder / "recipe.toml").symlink_to("/dev/zero")
     else:
@@ -199,7 +199,7 @@ def test_the_recipe_of_a_folder_is_read_like_its_other_files(folder, content, me
     assert message in capsys.readouterr().err
 
 
-def test_the_bound_counts_every_variable():
+def test_at_most_counts_every_variable():
     with weights.at_most(24):
         keras.layers.Dense(4).build((None, 5))
     with weights.at_most(23), pytest.raises(ValueError, match="more than the 23 numbers"):
@@ -218,7 +218,7 @@ def test_the_bound_counts_every_variable():
         {"class_name": "MLPEncoder"},
     ],
 )
-def test_nothing_but_the_table_is_constructed(folder, value, tmp_path, monkeypatch):
+def test_from_preset_constructs_nothing_but_its_table(folder, value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     edit_config(folder, lambda document: document["config"].update(encoder=value))
     before = set(os.listdir(tmp_path))
@@ -232,14 +232,14 @@ def set_activation(value):
 
 
 @pytest.mark.parametrize("value", ["os.system", "builtins>eval", {"module": "os"}, 3, ["relu"]])
-def test_an_activation_that_is_none_is_refused(folder, value):
+def test_from_preset_refuses_an_activation_that_is_none(folder, value):
     edit_config(folder, set_activation(value))
     with pytest.raises((ValueError, TypeError)):
         presets.from_preset(folder)
 
 
 @pytest.mark.parametrize("name", ["StandardNormal", "MLPEncoder", "MMD", "Sequential", None, 3])
-def test_a_preset_of_something_that_is_no_model_is_refused(folder, name):
+def test_from_preset_refuses_a_class_that_is_no_model(folder, name):
     edit_config(folder, lambda document: document.update(class_name=name))
     with pytest.raises(ValueError, match="not one of this version's"):
         presets.from_preset(folder)
@@ -247,7 +247,7 @@ def test_a_preset_of_something_that_is_no_model_is_refused(folder, name):
 
 @pytest.mark.parametrize("version", [3, 0, "1", None, 1.5, True])
 @pytest.mark.parametrize("name", ["config.json", "metadata.json"])
-def test_a_format_that_is_not_known_is_refused(folder, name, version):
+def test_from_preset_refuses_an_unknown_format(folder, name, version):
     document = json.loads((folder / name).read_text())
     document["format"] = version
     (folder / name).write_text(json.dumps(document))
@@ -259,7 +259,7 @@ def test_a_format_that_is_not_known_is_refused(folder, name, version):
 
 
 @pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5"])
-def test_links_are_not_followed(folder, name, tmp_path):
+def test_from_preset_follows_no_links(folder, name, tmp_path):
     (folder / name).rename(tmp_path / name)
     (folder / name).symlink_to(tmp_path / name)
     with pytest.raises(ValueError, match="is a link, which is not followed"):
@@ -267,14 +267,14 @@ def test_links_are_not_followed(folder, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "metadata.json"])
-def test_a_huge_json_is_not_read(folder, name):
+def test_from_preset_does_not_read_a_huge_json(folder, name):
     with (folder / name).open("ab") as file:
         file.truncate(2**40)
     with pytest.raises(ValueError, match=r"has 1099511627776 bytes; at most 1048576 are read"):
         presets.from_preset(folder)
 
 
-def test_a_huge_weights_file_is_not_read(folder):
+def test_from_preset_does_not_read_a_huge_weights_file(folder):
     with (folder / "model.weights.h5").open("ab") as file:
         file.truncate(2**40)
     with pytest.raises(ValueError, match=r"has 1099511627776 bytes; at most 1073741824 are read"):
@@ -284,7 +284,7 @@ def test_a_huge_weights_file_is_not_read(folder):
 @pytest.mark.parametrize(
     "files", [None, [], {}, {"../x": {"sha256": "0" * 64, "bytes": 1}}, {"config.json": 3}]
 )
-def test_a_table_of_files_that_is_none_is_refused(folder, files):
+def test_from_preset_refuses_a_wrong_table_of_files(folder, files):
     facts = json.loads((folder / "metadata.json").read_text())
     facts["files"] = files
     (folder / "metadata.json").write_text(json.dumps(facts))
@@ -292,14 +292,14 @@ def test_a_table_of_files_that_is_none_is_refused(folder, files):
         presets.from_preset(folder)
 
 
-def test_an_honest_preset_still_loads_to_the_bit(folder, model):
+def test_from_preset_loads_an_honest_preset_to_the_bit(folder, model):
     copy = presets.from_preset(folder)
     for ours, theirs in zip(model.get_weights(), copy.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("option", [{"normalization": "spectral"}, {"posterior": "separate"}])
-def test_networks_that_keras_stores_in_other_ways_load_too(make_gan, tmp_path, option):
+def test_from_preset_loads_spectral_and_separate_networks(make_gan, tmp_path, option):
     model = make_gan(**option)
     folder = model.save_to_preset(tmp_path / "preset")
     copy = presets.from_preset(folder)

@@ -26,13 +26,13 @@ def python(code, **environment):
         "from keras_infomodels import information; dir(information)",
     ],
 )
-def test_nothing_heavy_loads_before_it_is_used(code):
+def test_keras_infomodels_import_loads_nothing_heavy(code):
     heavy = "{'tensorflow', 'keras', 'tensorflow_probability', 'tensorflow_datasets', 'scipy'}"
     process = python(f"{code}\nimport sys; print({heavy} & set(sys.modules))")
     assert process.stdout.splitlines()[-1:] == ["set()"], process.stderr
 
 
-def test_another_keras_backend_gets_a_clear_error(tmp_path):
+def test_keras_infomodels_import_refuses_another_keras_backend(tmp_path):
     process = python("import keras_infomodels", KERAS_BACKEND="jax")
     assert "KERAS_BACKEND=tensorflow" in process.stderr.splitlines()[-1]
     (tmp_path / "keras.json").write_text('{"backend": "torch"}')
@@ -41,7 +41,7 @@ def test_another_keras_backend_gets_a_clear_error(tmp_path):
     assert python("import keras_infomodels", KERAS_BACKEND="tensorflow").returncode == 0
 
 
-def test_every_public_name_is_there():
+def test_keras_infomodels_has_every_public_name():
     for name in keras_infomodels.__all__:
         assert getattr(keras_infomodels, name) is not None
         assert name in dir(keras_infomodels)
@@ -49,7 +49,7 @@ def test_every_public_name_is_there():
         _ = keras_infomodels.nothing
 
 
-def test_help_and_version():
+def test_cli_help_lists_the_commands():
     process = subprocess.run(
         [sys.executable, "-m", "keras_infomodels", "--help"], capture_output=True, text=True
     )

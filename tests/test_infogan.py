@@ -31,25 +31,26 @@ ADDITIONS = {
         {"label_smoothing": 0.1, "posterior": "separate"},
     ],
 )
-def test_without_codes_it_is_the_gan_to_the_bit(make_gan, images, settings):
+def test_infogan_without_codes_is_the_gan_to_the_bit(make_gan, images, settings):
     weights = []
     for cls in (GAN, InfoGAN):
         own = (
             settings if cls is InfoGAN else {k: v for k, v in settings.items() if k != "posterior"}
         )
         model = make_gan(cls, codes=[], **own)
-        model.fit(images, batch_size=10, epochs=2, shuffle=False, verbose=0)
+        model.run_eagerly = True
+        model.fit(images, batch_size=20, shuffle=False, verbose=0)
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_codes_can_be_everything():
+def test_infogan_codes_can_be_all_latents():
     codes = [Code("digit", Categorical(4)), Code("slant", Normal())]
     generator = networks.ConvGenerator((8, 8, 1), 5, (4, 3), 8)
     discriminator = networks.ConvDiscriminator((8, 8, 1), (3, 4), 8)
     model = InfoGAN(generator, discriminator, 0, codes)
-    model.compile()
+    model.compile(run_eagerly=True)
     model.fit(np.zeros((20, 8, 8, 1), np.float32) + 0.5, verbose=0)
     same = model.generate(2, {"digit": 1, "slant": 0.3}).numpy()
     np.testing.assert_array_equal(same[0], same[1])
@@ -102,7 +103,7 @@ def information(model, n=50_000):
 
 
 @pytest.mark.parametrize("rho", [0.3, 0.75, 0.95])
-def test_a_correlated_gaussian_with_its_exact_posterior(rho):
+def test_infogan_information_of_a_correlated_gaussian_is_exact(rho):
     """Q = N(rho x, 1 - rho^2): the bound is -1/2 ln(1 - rho^2), with no gap."""
     code = Code("c", Normal(), "fixed_gaussian", min_stddev=math.sqrt(1 - rho**2))
     model = toy(code, lambda x: rho * x, rho)
@@ -128,12 +129,12 @@ def test_a_correlated_gaussian_with_its_exact_posterior(rho):
         (Code("c", Normal(), "fixed_gaussian", min_stddev=1.0), lambda x: x, 0.5),
     ],
 )
-def test_a_generator_that_copies_its_code(code, numbers, value):
+def test_infogan_information_of_a_copied_code_is_its_ceiling(code, numbers, value):
     assert information(toy(code, numbers)) == pytest.approx(value, abs=1e-3)
     assert value == pytest.approx(code.ceiling, abs=1e-3)
 
 
-def test_a_generator_that_copies_its_code_read_by_the_narrowest_beta():
+def test_infogan_information_of_a_copy_read_by_the_narrowest_beta():
     """a + b - 2 = 1 / 0.05^2 - 3, mode c; the ceiling takes the best mode for each c."""
 
     def numbers(x):
@@ -170,7 +171,7 @@ def test_a_generator_that_copies_its_code_read_by_the_narrowest_beta():
     ],
 )
 @pytest.mark.parametrize("rho", [None, 0.0])
-def test_a_generator_or_a_posterior_that_ignores_the_other(code, numbers, value, rho):
+def test_infogan_information_of_an_ignored_code_is_known(code, numbers, value, rho):
     """With rho = 0 images are noise, of which a constant Q is the best."""
     assert information(toy(code, numbers, rho)) == pytest.approx(value, abs=8e-3)  # 4 deviations
 
@@ -181,7 +182,8 @@ def moved_by(model, images, moving):
         name: [np.array(v) for v in network.trainable_variables]
         for name, network in parts(model).items()
     }
-    model.compile(*(keras.optimizers.SGD(0.1 * (i == moving)) for i in range(2)))
+    optimizers = (keras.optimizers.SGD(0.1 * (i == moving)) for i in range(2))
+    model.compile(*optimizers, run_eagerly=True)
     model.fit(images[:20], batch_size=20, verbose=0)
     return {
         name
@@ -206,7 +208,7 @@ def parts(model):
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
 @pytest.mark.parametrize("posterior", ["shared", "stop_gradient", "separate"])
-def test_who_moves_what(make_gan, images, posterior, update):
+def test_infogan_optimizers_move_their_own_networks(make_gan, images, posterior, update):
     own = {"own trunk"} if posterior == "separate" else set()
     model = make_gan(posterior=posterior, update=update)
     assert moved_by(model, images, 0) == {"generator"}
@@ -230,7 +232,7 @@ def test_who_moves_what(make_gan, images, posterior, update):
         ("classification", "separate", {"recognition", "own trunk"}),
     ],
 )
-def test_what_each_term_moves(make_gan, images, term, posterior, expected):
+def test_infogan_terms_move_the_expected_networks(make_gan, images, term, posterior, expected):
     """Gradients of the objectives with the term's weight at 1 less those at 0."""
     gradients = {}
     labels = tf.zeros(len(images), tf.int32)
@@ -256,7 +258,7 @@ def test_what_each_term_moves(make_gan, images, term, posterior, expected):
     assert moved == expected
 
 
-def test_a_step_is_the_objective_written_out(make_gan):
+def test_infogan_terms_equal_the_objective_written_out(make_gan):
     codes = [Code("digit", Categorical(4), weight=0.7), Code("slant", Uniform(), weight=0.2)]
     model = make_gan(codes=codes, information_weight=3.0)
     x = tf.constant(np.random.default_rng(0).uniform(size=(30, 8, 8, 1)), tf.float32)
@@ -283,14 +285,17 @@ def test_a_step_is_the_objective_written_out(make_gan):
         assert float(terms[name]) == pytest.approx(value, rel=1e-4, abs=1e-5), name
 
 
-def test_training_raises_the_information(make_gan, images):
-    model = make_gan(learning_rate=5e-3)
+def test_infogan_fit_raises_the_information(make_gan, images):
+    model = make_gan()
+    for optimizer in (model.optimizer, model.discriminator_optimizer):
+        optimizer.learning_rate = 5e-3
     history = model.fit(images, batch_size=20, epochs=40, verbose=0).history
     assert history["information_digit"][-1] > history["information_digit"][0] + 0.5
     assert history["information_digit"][-1] <= math.log(4)
 
 
-def test_a_fresh_posterior_reads_a_frozen_generator(make_gan):
+@pytest.mark.slow
+def test_fit_posterior_reads_a_frozen_generator(make_gan):
     """The bound of a copy is near its ceiling, of noise at what the family can certify of it."""
     codes = [Code("digit", Categorical(4)), Code("slant", Uniform(), min_stddev=0.1)]
     latents = Latents(2, codes)
@@ -323,7 +328,8 @@ def test_a_fresh_posterior_reads_a_frozen_generator(make_gan):
     assert 0 < nothing["digit"].standard_error < 0.01
 
 
-def test_a_fresh_posterior_of_images_has_a_network_of_its_own(make_gan):
+@pytest.mark.slow
+def test_fit_posterior_makes_a_network_of_its_own_for_images(make_gan):
     model = make_gan()
     found = fit_posterior(model.generator, model.latents, steps=20, held_out=256, verbose=0)
     assert set(found) == {"digit", "slant"}
@@ -331,10 +337,9 @@ def test_a_fresh_posterior_of_images_has_a_network_of_its_own(make_gan):
         fit_posterior(make_gan(GAN).generator, make_gan(GAN).latents)
 
 
-def test_evaluation_reads_the_category_on_real_images(make_gan, images):
+def test_infogan_evaluate_reads_the_category_on_real_images(make_gan, images):
     """H(mean Q) - mean H(Q)."""
     model = make_gan()
-    model.fit(images, epochs=3, verbose=0)
     logs = model.evaluate(images, verbose=0, return_dict=True)
     p = model.infer_codes(images)["digit"].probs_parameter().numpy()
     mean = p.mean(0)
@@ -342,7 +347,8 @@ def test_evaluation_reads_the_category_on_real_images(make_gan, images):
     assert logs["information_real_digit"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_labels_name_the_categories(make_gan):
+@pytest.mark.slow
+def test_infogan_classification_weight_names_the_categories(make_gan):
     """Four kinds of images, ten labels a kind."""
     rng = np.random.default_rng(0)
     kinds = np.repeat(np.arange(4), 50)
@@ -356,7 +362,7 @@ def test_labels_name_the_categories(make_gan):
     assert np.mean(guesses == kinds) > 0.95
 
 
-def test_ceilings_are_said_once(make_gan, images, capsys):
+def test_infogan_fit_says_the_ceilings_once(make_gan, images, capsys):
     model = make_gan()
     for _ in range(2):
         model.fit(images, verbose=2)
@@ -365,9 +371,10 @@ def test_ceilings_are_said_once(make_gan, images, capsys):
     assert said.count("information_slant is at most 3.075") == 1
 
 
-def test_all_additions_train_resume_and_survive_a_preset(make_gan, images, tmp_path):
+def test_infogan_save_to_preset_keeps_all_additions(make_gan, images, tmp_path):
     model = make_gan(**ADDITIONS)
-    history = model.fit(images, batch_size=10, epochs=2, verbose=0).history
+    model.run_eagerly = True
+    history = model.fit(images, batch_size=20, epochs=2, verbose=0).history
     assert np.isfinite(list(history.values())).all()
     assert {"fake_consistency", "real_consistency"} <= set(history)
     model.save_to_preset(tmp_path / "preset")
@@ -377,7 +384,8 @@ def test_all_additions_train_resume_and_survive_a_preset(make_gan, images, tmp_p
     np.testing.assert_array_equal(copy(latents), model(latents))
 
 
-def test_exported_signatures_have_the_codes_names(make_gan, images, tmp_path):
+@pytest.mark.slow
+def test_infogan_export_signatures_have_the_codes_names(make_gan, images, tmp_path):
     """After a training step, so that the statistics of batch normalization are its own."""
     model = make_gan()
     model.fit(images, verbose=0)
@@ -399,22 +407,26 @@ def test_exported_signatures_have_the_codes_names(make_gan, images, tmp_path):
         ({"continuous_warmup_steps": 0.5}, "integer"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make_gan, settings, words):
+def test_infogan_refuses_settings_that_make_no_sense(make_gan, settings, words):
     with pytest.raises(ValueError, match=words):
         make_gan(**settings)
 
 
-def test_a_discriminator_without_features_cannot_be_read(images):
+def test_infogan_refuses_a_discriminator_without_features(images):
     generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="features"):
         InfoGAN(generator, discriminator, 2, [Code("a", Uniform())])
 
 
-def test_affine_moves_are_not_for_xla(make_gan, images):
+def test_infogan_compile_refuses_jit_compile_for_affine_moves(make_gan, images):
     model = make_gan(fake_consistency_weight=1.0)
     with pytest.raises(ValueError, match="jit_compile"):
         model.compile(jit_compile=True)
+
+
+@pytest.mark.slow
+def test_jit_compile_takes_adversarial_moves(make_gan, images):
     model = make_gan(real_consistency_weight=1.0, consistency="adversarial")
     model.compile(jit_compile=True)
     model.fit(images, batch_size=20, verbose=0)

@@ -28,7 +28,9 @@ class Counted(keras.layers.Layer):
     ("update", "turns", "generator", "discriminator"),
     [("simultaneous", 1, 1, 2), ("alternating", 1, 2, 3), ("alternating", 2, 3, 5)],
 )
-def test_how_often_a_step_runs_each_network(images, update, turns, generator, discriminator):
+def test_infogan_fit_runs_each_network_a_known_number_of_times(
+    images, update, turns, generator, discriminator
+):
     z, image, features = keras.Input((9,)), keras.Input((8, 8, 1)), keras.Input((6,))
     of_latents, of_images = Counted(), Counted()
     fake = keras.layers.Dense(64, "sigmoid")(of_latents(z))
@@ -67,7 +69,7 @@ def half_precision(images, **settings):
     return models
 
 
-def test_what_stays_float32_in_mixed_bfloat16(images):
+def test_infogan_mixed_bfloat16_keeps_variables_in_float32(images):
     _, model = half_precision(images)
     model.fit(images[:20], batch_size=20, verbose=0)
     optimizers = (model.optimizer, model.discriminator_optimizer)
@@ -85,7 +87,7 @@ def test_what_stays_float32_in_mixed_bfloat16(images):
     ("settings", "weight"),
     [({"r1": 10.0}, "r1"), ({"objective": "wasserstein"}, "gradient_penalty"), ({}, None)],
 )
-def test_losses_in_mixed_bfloat16_are_those_of_float32(images, settings, weight):
+def test_infogan_mixed_bfloat16_losses_equal_those_of_float32(images, settings, weight):
     """A penalty by itself too: what the objective is with it less what it is without."""
     found = []
     for model in half_precision(images, **settings):
@@ -104,7 +106,7 @@ def test_losses_in_mixed_bfloat16_are_those_of_float32(images, settings, weight)
         assert found[1][name] == pytest.approx(value, rel=0.03, abs=0.01), name
 
 
-def test_two_categories_add_up(make_gan, images):
+def test_infogan_terms_of_two_categories_add_up(make_gan, images):
     """Every term is the sum of the first category's and the second's."""
     codes = [Code("digit", Categorical(4)), Code("style", Categorical(3), weight=0.5)]
     model = make_gan(
@@ -136,7 +138,7 @@ def test_two_categories_add_up(make_gan, images):
         assert logs[f"information_real_{code.name}"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_traversal_is_the_generator_at_each_value_of_one_code(make_gan):
+def test_infogan_traverse_generates_each_value_of_one_code(make_gan):
     codes = [Code("digit", Categorical(4)), Code("slant", Uniform()), Code("size", Normal())]
     model = make_gan(codes=codes)
     values = {

@@ -44,7 +44,7 @@ def model(make_gan):
         ("classification", 0.5, ("discriminator_objective",)),
     ],
 )
-def test_each_addition_is_added_with_its_weight(model, images, name, weight, lowered_by):
+def test_infogan_terms_add_each_addition_with_its_weight(model, images, name, weight, lowered_by):
     labels = tf.constant([0, 1, 2, 3, -1] * 8)
     all_on = terms(model, images, labels)
     without = terms(model, images, labels, **{f"{name}_weight": 0.0})
@@ -54,7 +54,7 @@ def test_each_addition_is_added_with_its_weight(model, images, name, weight, low
         assert all_on[objective] - without[objective] == pytest.approx(added, abs=2e-5)
 
 
-def test_both_players_lower_the_same_information(model, images):
+def test_infogan_information_weight_counts_for_both_players(model, images):
     labels = tf.fill([40], -1)
     full = terms(model, images, labels)
     none = terms(model, images, labels, information_weight=0.0)
@@ -66,7 +66,7 @@ def test_both_players_lower_the_same_information(model, images):
         assert full[objective] - none[objective] == pytest.approx(-0.7 * weighed, abs=2e-5)
 
 
-def test_warm_ups_weigh_by_the_part_of_them_that_is_done(model, images):
+def test_infogan_warmup_steps_weigh_by_the_part_that_is_done(model, images):
     labels = tf.fill([40], -1)
     model.optimizer.iterations.assign(3)
     full = terms(model, images, labels)
@@ -80,7 +80,7 @@ def test_warm_ups_weigh_by_the_part_of_them_that_is_done(model, images):
         assert full[objective] - ramped[objective] == pytest.approx(expected, abs=2e-5)
 
 
-def test_the_consistency_of_generated_images_is_of_moved_ones(model, images):
+def test_infogan_fake_consistency_is_of_moved_images(model, images):
     fake = model.draw(tf.constant(40), SEED, True)
     own = tf.random.experimental.stateless_fold_in(SEED, seeds.MOVES_FAKE)
     moves = random_affine(fake["images"], own)
@@ -91,14 +91,14 @@ def test_the_consistency_of_generated_images_is_of_moved_ones(model, images):
     assert found == pytest.approx(-float(tf.reduce_mean(log_q)), abs=1e-5)
 
 
-def test_stratified_codes_are_those_of_training(model):
+def test_infogan_sample_latents_stratifies_in_training_alone(model):
     training = model.sample_latents(tf.constant(40), SEED, True)["digit"].numpy()
     np.testing.assert_array_equal(training.sum(0), [10, 10, 10, 10])
     testing = model.sample_latents(tf.constant(40), SEED, False)["digit"].numpy()
     assert (testing.sum(0) != 10).any()
 
 
-def test_regularizers_of_all_networks_count(images):
+def test_infogan_terms_count_regularizers_of_all_networks(images):
     def dense(units, weight):
         return keras.layers.Dense(units, kernel_regularizer=keras.regularizers.L2(weight))
 
@@ -131,7 +131,7 @@ def test_regularizers_of_all_networks_count(images):
     assert extra["discriminator_objective"] == pytest.approx(judges, rel=1e-4)
 
 
-def test_a_fresh_posterior_is_read_from_draws_of_their_own():
+def test_fit_posterior_reads_held_out_draws_of_their_own():
     prior = Latents(1, [Code("c", Normal())])
     inputs = keras.Input((2,))
     network = keras.Model(inputs, {"c": keras.layers.Dense(2)(inputs)})
@@ -149,7 +149,7 @@ def test_a_fresh_posterior_is_read_from_draws_of_their_own():
 
 @pytest.mark.parametrize("code", [Code("c", Normal()), Code("c", Uniform())])
 @pytest.mark.parametrize("outputs", [{"c": 1}, {"other": 2}])
-def test_a_posterior_with_other_numbers_than_its_code_needs_is_refused(make_gan, code, outputs):
+def test_fit_posterior_and_infogan_refuse_wrong_posterior_sizes(make_gan, code, outputs):
     inputs = keras.Input((2,))
     heads = {name: keras.layers.Dense(size)(inputs) for name, size in outputs.items()}
     with pytest.raises(ValueError, match="2 numbers 'c' an example"):
@@ -160,8 +160,10 @@ def test_a_posterior_with_other_numbers_than_its_code_needs_is_refused(make_gan,
         make_gan(codes=[code], recognition=keras.Model(features, heads))
 
 
-def test_validation_reads_the_category_by_the_averaged_weights(make_gan, images):
-    model = make_gan(learning_rate=0.05)
+def test_weight_average_serves_the_validation_of_infogan(make_gan, images):
+    model = make_gan()
+    for optimizer in (model.optimizer, model.discriminator_optimizer):
+        optimizer.learning_rate = 0.05
     average = WeightAverage(0.9)
     read = []
 
@@ -176,14 +178,14 @@ def test_validation_reads_the_category_by_the_averaged_weights(make_gan, images)
     assert own["information_real_digit"] != pytest.approx(read[0], rel=1e-2)
 
 
-def test_adversarial_moves_are_of_data_of_any_shape():
+def test_adversarial_shift_takes_data_of_any_shape():
     classify = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     x = tf.random.stateless_normal((10, 3), [1, 2])
     shift = adversarial_shift(x, classify(x), classify, SEED, radius=0.5) - x
     np.testing.assert_allclose(np.linalg.norm(shift, axis=1), 0.5, rtol=1e-4)
 
 
-def test_what_a_user_gives_is_checked(make_gan, images):
+def test_infogan_refuses_wrong_images_codes_and_optimizers(make_gan, images):
     model = make_gan()
     with pytest.raises(ValueError, match=r"takes pixels in \[0, 1\]"):
         model.infer_codes((images * 255).astype(np.uint8))
@@ -209,22 +211,29 @@ def test_what_a_user_gives_is_checked(make_gan, images):
         InfoGAN(*pair, 2, codes, fake_consistency_weight=1.0)
     data = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     kept = InfoGAN(*pair, 2, codes, real_consistency_weight=1.0, consistency="adversarial")
-    kept.compile()
+    kept.compile(run_eagerly=True)
     assert np.isfinite(kept.fit(data, verbose=0).history["real_consistency"]).all()
 
 
-def test_float_labels_that_are_no_integers_end_the_training(make_gan, images):
+def test_infogan_fit_stops_at_float_labels_that_are_no_integers(make_gan, images):
     model = make_gan(classification_weight=1.0)
+    model.run_eagerly = True
     with pytest.raises(FloatingPointError, match="classification"):
         model.fit(images, np.full(40, 2.7), batch_size=20, verbose=0)
-    model = make_gan(classification_weight=1.0)
     model.fit(images, np.full(40, 2), batch_size=20, verbose=0)
     model.fit(images, np.full((40, 1), 2), batch_size=20, verbose=0)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("settings", [{}, {"r1": 1.0}, {"objective": "wasserstein"}])
-def test_plain_networks_train_in_mixed_precision(images, policy, settings):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({}, marks=pytest.mark.slow),
+        {"r1": 1.0},
+        pytest.param({"objective": "wasserstein"}, marks=pytest.mark.slow),
+    ],
+)
+def test_infogan_of_plain_networks_trains_in_mixed_precision(images, policy, settings):
     earlier = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

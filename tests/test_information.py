@@ -50,7 +50,7 @@ def test_linear_gaussian_terms_are_the_closed_forms(seed):
 @pytest.mark.parametrize(
     ("alpha", "lambda_"), [(0, 1), (0, 1000), (1, 1), (1, 10), (0.5, 3), (-3, 4)]
 )
-def test_three_ways_to_write_the_infovae_objective_agree(alpha, lambda_):
+def test_linear_gaussian_loss_agrees_with_the_infovae_objective(alpha, lambda_):
     case = random_case(11)
     t = oracles.linear_gaussian(**case)
     # From the joint KL: E_q(z) KL(q(x|z) || p(x|z)) = -H(x) + I_q + reconstruction, for which
@@ -68,14 +68,14 @@ def test_three_ways_to_write_the_infovae_objective_agree(alpha, lambda_):
     np.testing.assert_allclose(loss, by_information, rtol=1e-5)
 
 
-def test_elbo_plus_information_is_reconstruction_and_marginal_kl():
+def test_linear_gaussian_elbo_and_information_add_up():
     oracle = LinearGaussian(*random_case(3).values())
     elbo = -oracle.loss(0, 1)
     expected = -oracle.reconstruction() - oracle.marginal_kl()
     np.testing.assert_allclose(elbo + oracle.mutual_information(), expected, rtol=1e-9)
 
 
-def test_the_exact_posterior_closes_the_gap():
+def test_linear_gaussian_exact_posterior_closes_the_gap():
     generator = np.random.default_rng(5)
     w, c, sigma = generator.normal(size=(5, 2)), generator.normal(size=5), 0.6
     m = w.T @ w + sigma**2 * np.eye(2)
@@ -99,14 +99,14 @@ def test_aggregated_log_prob_is_the_direct_mixture(scale):
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e-8, 1e-9, 1e-13, 0.0])
-def test_information_stays_below_its_ceiling_for_any_scale(scale):
+def test_aggregated_mutual_information_stays_below_its_ceiling(scale):
     loc = rng.normal(size=(200, 4))
     z = loc + scale * rng.normal(size=(200, 4))
     estimate = aggregated_mutual_information(z, loc, np.full((200, 4), scale))
     assert estimate.nats == pytest.approx(math.log(200), abs=1e-9)
 
 
-def test_minibatch_averages_cannot_pass_for_the_whole_set():
+def test_aggregated_mutual_information_exceeds_minibatch_averages():
     """d = 8, I = 6.438 nats: averages over batches of 256 end at ln 256 = 5.545."""
     generator, n, d, scale = np.random.default_rng(4), 4000, 8, 0.447
     loc = math.sqrt(1 - scale**2) * generator.normal(size=(n, d))
@@ -121,12 +121,12 @@ def test_minibatch_averages_cannot_pass_for_the_whole_set():
     assert np.mean(batches) < math.log(256)
 
 
-def test_tables_of_different_shapes_are_refused():
+def test_aggregated_mutual_information_refuses_unequal_shapes():
     with pytest.raises(ValueError, match="one shape"):
         aggregated_mutual_information(np.zeros((3, 2)), np.zeros((3, 2)), np.ones((2, 2)))
 
 
-def test_chunks_do_not_change_the_answer(monkeypatch):
+def test_aggregated_log_prob_is_the_same_in_chunks(monkeypatch):
     from keras_infomodels.information import aggregate
 
     z, scale = rng.normal(size=(100, 2)), np.ones((100, 2))
@@ -136,7 +136,7 @@ def test_chunks_do_not_change_the_answer(monkeypatch):
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.8])
-def test_mutual_information_of_a_gaussian_channel(scale):
+def test_aggregated_mutual_information_of_a_gaussian_channel(scale):
     """x ~ N(0, 1), z = sqrt(1 - s^2) x + s e: I = -ln s for each of k dimensions."""
     generator, n, k = np.random.default_rng(1), 5000, 2
     loc = math.sqrt(1 - scale**2) * generator.normal(size=(n, k))
@@ -150,7 +150,7 @@ def test_mutual_information_of_a_gaussian_channel(scale):
     assert estimate.ceiling == pytest.approx(math.log(n))
 
 
-def test_encodings_that_tell_every_example_apart_reach_the_ceiling():
+def test_aggregated_mutual_information_reaches_its_ceiling():
     loc = np.arange(64.0)[:, None]
     estimate = aggregated_mutual_information(loc, loc, np.full((64, 1), 1e-3))
     assert estimate.nats == pytest.approx(math.log(64))
@@ -175,7 +175,7 @@ def linear_gaussian_table(n=4000, correlation=0.0):
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
-def test_the_decomposition_of_the_rate_is_the_closed_form(correlation):
+def test_marginal_kl_total_correlation_dimension_wise_kl_are_exact(correlation):
     """No minibatch formula: those are off by tens of nats in such cases."""
     z, loc, scale, truth = linear_gaussian_table(correlation=correlation)
     prior = StandardNormal(3).distribution()
@@ -194,14 +194,14 @@ def test_the_decomposition_of_the_rate_is_the_closed_form(correlation):
     assert total == pytest.approx(information.nats + kl.nats, abs=1e-5)
 
 
-def test_entropy_of_codes():
+def test_discrete_entropy_of_codes():
     assert discrete_entropy(np.arange(8.0)[:, None]).nats == pytest.approx(math.log(8))
     repeated = discrete_entropy(np.array([[0, 1], [0, 1], [2, 3], [4, 5]]))
     assert repeated.nats == pytest.approx(1.5 * math.log(2))
     assert repeated.kind == "exact"
 
 
-def test_a_collapsed_encoder_carries_nothing():
+def test_aggregated_mutual_information_of_a_collapse_is_zero():
     z = rng.normal(size=(64, 3))
     estimate = aggregated_mutual_information(z, np.zeros((64, 3)), np.ones((64, 3)))
     assert estimate.nats == pytest.approx(0, abs=1e-12)

@@ -54,11 +54,16 @@ def data():
     return (x @ np.linalg.cholesky(CASE["sx"]).T).astype(np.float32)
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+WEIGHTS = [slow(0, 1), slow(0, 1000), slow(1, 1), slow(1, 10), (0.5, 3), slow(-3, 4)]
+
+
 @pytest.mark.filterwarnings("ignore:alpha=:UserWarning")
-@pytest.mark.parametrize(
-    ("alpha", "lambda_"), [(0, 1), (0, 1000), (1, 1), (1, 10), (0.5, 3), (-3, 4)]
-)
-def test_train_and_test_steps_give_the_closed_forms(data, alpha, lambda_):
+@pytest.mark.parametrize(("alpha", "lambda_"), WEIGHTS)
+def test_infovae_fit_and_evaluate_give_the_closed_forms(data, alpha, lambda_):
     expected = oracles.linear_gaussian(**CASE)
     sz = CASE["a"] @ CASE["sx"] @ CASE["a"].T + CASE["s"]
     mmd, _, _ = oracles.gaussian_mmd(CASE["b"], sz, 2.0)
@@ -77,7 +82,7 @@ def test_train_and_test_steps_give_the_closed_forms(data, alpha, lambda_):
         assert ledger["loss"] == pytest.approx(loss, rel=1e-5)
 
 
-def test_elbo_plus_information_is_reconstruction_minus_the_kl_of_the_marginal(data):
+def test_infovae_elbo_plus_mutual_information_is_closed_form(data):
     expected = oracles.linear_gaussian(**CASE)
     model = linear_model(0.0, 1.0)
     logs = model.evaluate(data, batch_size=500, verbose=0, return_dict=True)
@@ -99,10 +104,8 @@ class _GaussianKL(divergences.MMD):
         return 0.5 * (trace - z.shape[1] - tf.linalg.logdet(covariance))
 
 
-@pytest.mark.parametrize(
-    ("alpha", "lambda_"), [(0, 1), (0, 1000), (1, 1), (1, 10), (0.5, 3), (-3, 4)]
-)
-def test_the_objective_with_the_kl_itself_is_the_closed_form(data, alpha, lambda_):
+@pytest.mark.parametrize(("alpha", "lambda_"), WEIGHTS)
+def test_infovae_loss_with_the_kl_itself_is_the_closed_form(data, alpha, lambda_):
     t = oracles.linear_gaussian(**CASE)
     # Written through I_q, where the model writes it through the rate.
     expected = (
@@ -130,7 +133,7 @@ class ExactRatio(keras.layers.Layer):
         return (marginals.log_prob(z) - q.log_prob(z))[:, None]
 
 
-@pytest.mark.parametrize("beta", [1.0, 6.0])
+@pytest.mark.parametrize("beta", [pytest.param(1.0, marks=pytest.mark.slow), 6.0])
 def test_total_correlation_weighs_the_terms_as_beta_tcvae(data, beta):
     """With alpha = 0, lambda = beta the rate becomes I_q + beta TC + sum_j KL(q(z_j) || p(z_j))."""
     variances = np.diag(SZ)

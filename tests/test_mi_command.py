@@ -29,7 +29,7 @@ def table(tmp_path):
     return path
 
 
-def test_table_and_diagram(table, capsys):
+def test_mi_command_prints_a_table_and_draws_a_diagram(table, capsys):
     assert main(["mi", str(table), "--x", "a,b", "--y", "c"]) == 0
     lines = capsys.readouterr().out.splitlines()
     # I = .511, with a standard error of about .05.
@@ -38,7 +38,7 @@ def test_table_and_diagram(table, capsys):
     assert (table.parent / "data_information.png").stat().st_size > 10_000
 
 
-def test_bits_of_labels(table, capsys):
+def test_mi_command_bits_of_labels(table, capsys):
     arguments = ["--x", "a", "--y", "kind", "--bits", "--out", str(table.parent / "d.png")]
     assert main(["mi", str(table), *arguments]) == 0
     # A sign tells one bit of its number.
@@ -46,13 +46,13 @@ def test_bits_of_labels(table, capsys):
     assert (table.parent / "d.png").exists()
 
 
-def test_bits_of_value_error_and_ceiling(capsys):
+def test_print_table_shows_bits_of_value_error_and_ceiling(capsys):
     half = 0.5 * math.log(2)
     print_table({(("a",), ("b",)): Estimate(2 * half, half, ceiling=6 * half)}, "bits")
     assert capsys.readouterr().out.splitlines()[1].split()[3:6] == ["1.000", "0.500", "3.000"]
 
 
-def test_entropies_beside_the_information(table):
+def test_measured_joint_has_entropies_beside_the_information(table):
     columns = read_columns(table)
     normal = 0.5 * math.log(2 * math.pi * math.e)
     columns["wide"] = 50 * columns["c"]
@@ -68,7 +68,7 @@ def test_entropies_beside_the_information(table):
     assert joint.entropy("p").nats == pytest.approx(expected)
 
 
-def test_a_copy_of_a_label_leaves_nothing_open(table):
+def test_measured_joint_of_a_copied_label_leaves_nothing_open(table):
     kind = read_columns(table)["kind"]
     information = MutualInformation().fit(kind, kind)
     joint = measured_joint({"p": kind, "q": kind}, ["p"], ["q"], information)
@@ -77,7 +77,7 @@ def test_a_copy_of_a_label_leaves_nothing_open(table):
 
 
 @pytest.mark.parametrize(("cell", "shown"), [("NA", "NA"), ('"1,234"', "1,234"), ("?", "[?]")])
-def test_text_among_numbers_is_refused(tmp_path, cell, shown):
+def test_read_columns_refuses_text_among_numbers(tmp_path, cell, shown):
     path = tmp_path / "t.csv"
     path.write_text(f"a,b,word\n1,2,up\n\n3,{cell},down\n5,6,3\n7,8,4\n9,x,down\n")
     with pytest.raises(ValueError, match=f"column 'b', row 4: '{shown}' is no number"):
@@ -89,7 +89,7 @@ def test_text_among_numbers_is_refused(tmp_path, cell, shown):
     assert set(columns) == {"a", "word"}
 
 
-def test_half_numbers_are_no_labels(tmp_path):
+def test_read_columns_refuses_labels_that_are_half_numbers(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a\n1\nb\n")
     with pytest.raises(ValueError, match="row 3: 'b' is no number"):
@@ -99,7 +99,7 @@ def test_half_numbers_are_no_labels(tmp_path):
         read_columns(path)
 
 
-def test_files_that_are_no_table_are_refused(tmp_path):
+def test_read_columns_refuses_files_that_are_no_table(tmp_path):
     path = tmp_path / "t.csv"
 
     def refused(text, match, names=("a",)):
@@ -121,7 +121,7 @@ def test_files_that_are_no_table_are_refused(tmp_path):
     assert list(read_columns(path, ["b"])["b"]) == [2.0]
 
 
-def test_what_is_wrong_is_said(table, capsys):
+def test_mi_command_says_what_is_wrong(table, capsys):
     assert main(["mi", str(table), "--x", "a", "--y", "nothing"]) == 1
     assert "no column 'nothing'" in capsys.readouterr().err
     assert main(["mi", str(table), "--x", "a", "--y", "a"]) == 1
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_said(table, capsys):
     assert main(["mi", str(table), "--x", "a", "--y", "b"]) == 1
 
 
-def test_it_loads_no_tensorflow(table):
+def test_mi_command_loads_no_tensorflow(table):
     code = (
         "import sys; from keras_infomodels.cli import main; "
         f"main(['mi', {str(table)!r}, '--x', 'a', '--y', 'c']); "

@@ -57,7 +57,7 @@ def test_ksg_of_gaussians_and_of_nothing():
         ksg(np.zeros(3), np.zeros(3), 3)
 
 
-def test_the_mixed_estimator_of_a_label_and_a_number():
+def test_mixed_ksg_of_a_label_and_a_number():
     """y one of 5, x uniform on (y, y + 2): ln 5 - 4/5 ln 2 = 1.0549."""
     rng = np.random.default_rng(0)
     y = rng.integers(5, size=4000)
@@ -71,7 +71,7 @@ def test_the_mixed_estimator_of_a_label_and_a_number():
     assert mixed_ksg(y, y).nats == pytest.approx(math.log(5), abs=0.01)
 
 
-def test_zeros_among_numbers():
+def test_mutual_information_of_zeros_among_numbers_is_mixed():
     """x = y = 0 half of the time, else one of Gaussians: H of the event + its share of theirs."""
     a, b = normal_pairs(4000, 0.8)
     zero = np.random.default_rng(1).uniform(size=(4000, 1)) < 0.5
@@ -89,6 +89,13 @@ def test_gaussian_information_is_unbiased_and_its_error_is_its_spread():
     assert values.mean() == pytest.approx(exact(0.5), abs=0.012)
     assert gaussian_information(*normal_pairs(100, 0.0)).nats < 0
     assert np.mean([e.standard_error for e in estimates]) == pytest.approx(values.std(), rel=0.15)
+
+
+def test_gaussian_information_takes_the_exact_bias_off():
+    """r = .8 of 5 rows, whose mean bias is (psi(2) - psi(3/2)) / 2 = ln 2 - 1/2."""
+    x, y = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]), np.array([-1.0, -2.0, 0.0, 2.0, 1.0])
+    expected = -math.log(0.6) - math.log(2) + 0.5
+    assert gaussian_information(x, y).nats == pytest.approx(expected)
 
 
 def test_copula_information_ignores_monotone_maps_of_columns():
@@ -114,7 +121,7 @@ def test_nearest_neighbor_entropy():
 @pytest.mark.parametrize("n", [400, 3000])
 @pytest.mark.parametrize("unit", [0.02, 0.1])
 @pytest.mark.parametrize("r", [0.0, 0.75])
-def test_rounded_numbers_are_not_dependence(n, unit, r):
+def test_mutual_information_finds_no_dependence_in_rounding(n, unit, r):
     """Nearest neighbors that take every repeated number for a value of its own say up to .22."""
     estimates = []
     for seed in range(3):
@@ -125,7 +132,7 @@ def test_rounded_numbers_are_not_dependence(n, unit, r):
     assert mean == pytest.approx(exact(r), abs=0.06 if n < 1000 else 0.03)
 
 
-def test_auto_chooses_by_the_data():
+def test_mutual_information_auto_chooses_by_the_data():
     x, y = normal_pairs(300, 0.7, 0.2)
     fit = MutualInformation().fit
     assert fit(x[:, 0], y[:, 0]).method == "ksg"
@@ -135,7 +142,7 @@ def test_auto_chooses_by_the_data():
     assert fit({"a": x[:, 0], "b": np.repeat(["u", "v"], 150)}, y[:, 0]).method == "mixed"
 
 
-def test_copies_are_infinite(capsys):
+def test_mutual_information_of_copies_is_infinite(capsys):
     x, y = normal_pairs(200, 0.7, 0.2)
     for other in (x, -x, x**3, x[:, :1] + x[:, 1:], np.hstack([y, x])):
         estimate = MutualInformation().fit(x, other)
@@ -150,7 +157,7 @@ def test_copies_are_infinite(capsys):
     assert "its entropy" in estimate.note
 
 
-def test_constant_columns_and_copied_rows():
+def test_mutual_information_ignores_constants_and_copied_rows():
     x, y = normal_pairs(300, 0.7)
     plain = MutualInformation().fit(x, y)
     assert MutualInformation().fit(np.hstack([x, np.ones_like(x)]), y).nats == plain.nats
@@ -164,7 +171,7 @@ def test_constant_columns_and_copied_rows():
     assert "980 rows are copies" in often.note
 
 
-def test_ten_rows_and_what_is_refused():
+def test_mutual_information_fit_takes_ten_rows_and_refuses_the_rest():
     x, y = normal_pairs(10, 0.7)
     for estimator in ("auto", "ksg", "mixed", "gaussian", "copula"):
         assert math.isfinite(MutualInformation(estimator).fit(x, y).nats)
@@ -214,7 +221,7 @@ def test_ten_rows_and_what_is_refused():
     ],
     ids=["nan", "inf", "object", "time", "text", "none"],
 )
-def test_missing_values_are_refused(column):
+def test_mutual_information_fit_refuses_missing_values(column):
     y = np.arange(10.0)
     for pair in ((column, y), (y, {"a": column})):
         with pytest.raises(ValueError, match="leave such rows out"):
@@ -225,7 +232,7 @@ def test_missing_values_are_refused(column):
                 function(column, y)
 
 
-def test_numbers_in_any_dress_are_numbers_and_identifiers_are_refused():
+def test_mutual_information_fit_reads_any_numbers_and_no_identifiers():
     x, y = normal_pairs(300, 0.7)
     plain = MutualInformation().fit(x, y)
     days = np.datetime64("2020-01-01", "ns") + (x[:, 0] * 1e12).astype(int).astype("m8[ns]")
@@ -239,7 +246,7 @@ def test_numbers_in_any_dress_are_numbers_and_identifiers_are_refused():
 
 
 @pytest.mark.parametrize("estimator", ["gaussian", "copula", "auto"])
-def test_more_than_the_rows_can_certify_is_told(estimator, capsys):
+def test_mutual_information_notes_more_than_the_rows_can_certify(estimator, capsys):
     x, y = normal_pairs(300, *[0.95] * 20)
     estimate = MutualInformation(estimator).fit(x, y)
     assert estimate.nats > math.log(300)
@@ -253,7 +260,7 @@ def test_normal_scores_are_ranks_as_quantiles():
     assert scores[2] == scores[3] == pytest.approx(0)
 
 
-def test_the_standard_error_of_nearest_neighbors_is_somewhat_small():
+def test_ksg_standard_error_is_somewhat_small():
     """It ignores that points share neighbors, as its docstring says."""
     estimates = [ksg(*normal_pairs(300, 0.6, seed=seed)) for seed in range(150)]
     spread = np.std([e.nats for e in estimates], ddof=1)

@@ -13,7 +13,7 @@ SHAPES = [(28, 28, 1), (32, 32, 3), (45, 33, 1), (64, 64, 3)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cls", ENCODERS)
-def test_encoders_make_a_posterior_for_any_image(cls, shape):
+def test_mlp_encoder_and_conv_encoder_take_any_image(cls, shape):
     encoder = cls(image_shape=shape, latent_dim=4, min_stddev=0.3)
     for batch in (1, 3):
         outputs = encoder(100 * np.random.default_rng(0).normal(size=(batch, *shape)))
@@ -24,7 +24,7 @@ def test_encoders_make_a_posterior_for_any_image(cls, shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cls", DECODERS)
-def test_decoders_make_the_parameters_asked_for(cls, shape):
+def test_mlp_decoder_and_conv_decoder_give_the_parameters_asked_for(cls, shape):
     decoder = cls(image_shape=shape, latent_dim=4, parameters=("loc", "scale"), min_stddev=0.3)
     outputs = decoder(np.random.default_rng(0).normal(size=(2, 4)))
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
@@ -36,8 +36,18 @@ def test_decoders_make_the_parameters_asked_for(cls, shape):
     assert float(keras.ops.min(outputs["scale"])) >= 0.3
 
 
+def test_conv_decoder_and_conv_generator_double_up_to_the_image():
+    """16 rows and 24 columns are 4 and 6, doubled by each of two convolutions: nothing to crop."""
+    for network in (
+        networks.ConvDecoder((16, 24, 1), 3, (8, 5), 7),
+        networks.ConvGenerator((16, 24, 1), 3, (8, 5), 7),
+    ):
+        assert tuple(network.get_layer("reshape").output.shape) == (None, 4, 6, 8)
+        assert not [layer for layer in network.layers if "crop" in layer.name]
+
+
 @pytest.mark.parametrize("cls", ENCODERS + DECODERS)
-def test_the_config_is_the_constructors_arguments(cls):
+def test_get_config_of_encoders_and_decoders_rebuilds_them(cls):
     network = cls(image_shape=(28, 28, 1), latent_dim=5)
     copy = cls.from_config(network.get_config())
     assert copy.get_config() == network.get_config()
@@ -48,7 +58,7 @@ def test_the_config_is_the_constructors_arguments(cls):
 
 
 @pytest.mark.parametrize("cls", ENCODERS + DECODERS)
-def test_outputs_are_float32_in_mixed_precision(cls):
+def test_encoders_and_decoders_in_mixed_bfloat16_output_float32(cls):
     network = cls(dtype="mixed_bfloat16")
     outputs = network(np.zeros((2, *network.input_shape[1:])))
     assert {keras.backend.standardize_dtype(v.dtype) for v in outputs.values()} == {"float32"}
@@ -60,7 +70,7 @@ def test_outputs_are_float32_in_mixed_precision(cls):
     ("encoder", "decoder"),
     [(networks.MLPEncoder, networks.MLPDecoder), (networks.ConvEncoder, networks.ConvDecoder)],
 )
-def test_default_pairs_are_small_enough_to_ship(encoder, decoder):
+def test_count_params_of_default_encoders_and_decoders_is_small(encoder, decoder):
     assert encoder().count_params() + decoder().count_params() <= 600_000
 
 
@@ -73,12 +83,12 @@ def test_default_pairs_are_small_enough_to_ship(encoder, decoder):
         ({"min_stddev": -1.0}, "0 or above"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(cls, arguments, what):
+def test_mlp_encoder_and_conv_encoder_refuse_wrong_settings(cls, arguments, what):
     with pytest.raises(ValueError, match=what):
         cls(**arguments)
 
 
-def test_unknown_parameters_and_widths_are_refused():
+def test_mlp_decoder_and_conv_encoder_refuse_parameters_and_filters():
     with pytest.raises(ValueError, match="logits"):
         networks.MLPDecoder(parameters=("probs",))
     with pytest.raises(ValueError, match="filters"):

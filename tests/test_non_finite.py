@@ -9,7 +9,7 @@ from keras_infomodels.models import VAE
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 2])
-def test_a_non_finite_loss_ends_training(make_model, images, steps_per_execution):
+def test_stop_on_non_finite_ends_fit_at_a_loss(make_model, images, steps_per_execution):
     """NaN in the third of four batches: the weights after two are kept."""
     broken = images.copy()
     broken[25] = np.nan
@@ -24,7 +24,7 @@ def test_a_non_finite_loss_ends_training(make_model, images, steps_per_execution
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")  # the information of NaN encodings
-def test_a_non_finite_validation_ends_training(make_model, images):
+def test_stop_on_non_finite_ends_fit_at_a_validation(make_model, images):
     broken = images.copy()
     broken[35] = np.nan
     batches = tf.data.Dataset.from_tensor_slices(broken).batch(10)  # arrays are checked before
@@ -34,7 +34,7 @@ def test_a_non_finite_validation_ends_training(make_model, images):
     assert int(model.optimizer.iterations) == 4
 
 
-def test_a_scale_of_losses_that_has_no_room_left_ends_training(make_model, images):
+def test_stop_on_non_finite_ends_fit_at_a_loss_scale_without_room(make_model, images):
     """At a scale above 1 an infinite gradient is a step left out, at 1 it is the model's own."""
     for scale, stops in ((4.0, False), (1.0, True)):
         model = make_model()
@@ -49,7 +49,7 @@ def test_a_scale_of_losses_that_has_no_room_left_ends_training(make_model, image
             assert float(model.optimizer.dynamic_scale) == scale / 2
 
 
-def test_a_non_finite_gradient_ends_training(make_model, images):
+def test_stop_on_non_finite_ends_fit_at_a_gradient(make_model, images):
     """sqrt has an infinite slope at 0, where a penalty's own value is finite."""
     model = make_model()
     before = model.get_weights()
@@ -60,7 +60,7 @@ def test_a_non_finite_gradient_ends_training(make_model, images):
         np.testing.assert_array_equal(a, b)
 
 
-def test_statistics_of_batch_normalization_are_not_of_a_broken_batch():
+def test_fit_keeps_a_broken_batch_out_of_batch_normalization():
     x, z = keras.Input((4,)), keras.Input((2,))
     normalization = keras.layers.BatchNormalization(momentum=0.9)
     h = normalization(x)

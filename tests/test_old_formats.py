@@ -45,7 +45,7 @@ def said_who_wrote(path: Path):
         raise
 
 
-def test_every_version_has_its_files():
+def test_fixtures_hold_the_files_of_every_version():
     assert VERSIONS
     for folder in VERSIONS:
         assert {path.name for path in folder.iterdir()} >= set(FILES)

@@ -10,7 +10,7 @@ def pixels(figure):
     return np.asarray(figure.axes[0].images[0].get_array())
 
 
-def test_a_grid_shows_its_images_row_by_row():
+def test_image_grid_shows_its_images_row_by_row():
     images = np.linspace(0, 0.9, 5).reshape(5, 1, 1, 1) * np.ones((5, 3, 2, 1))
     picture = pixels(plots.image_grid(images, columns=2))
     assert picture.shape == (3 * 4, 2 * 3)
@@ -18,7 +18,7 @@ def test_a_grid_shows_its_images_row_by_row():
     assert picture[8, 3] == 1  # no sixth image
 
 
-def test_pairs_stand_above_each_other(make_model, images):
+def test_reconstructions_stand_below_their_images(make_model, images):
     model = make_model()
     picture = pixels(plots.reconstructions(model, images[:20]))
     assert picture.shape == (2 * 9, 16 * 9)
@@ -35,7 +35,7 @@ def test_traversals_change_one_variable_a_row(make_model, images):
     np.testing.assert_allclose(picture[18:26, 36:44], model.decode(z).mean()[0, ..., 0], atol=1e-5)
 
 
-def test_each_category_has_a_row():
+def test_categories_has_a_row_for_each_category():
     shared = {"image_shape": (8, 8, 1), "widths": (4,)}
     model = models.AdversarialAutoencoder(
         networks.MLPEncoder(latent_dim=2, categories=3, **shared),
@@ -84,7 +84,7 @@ def test_latent_map_of_a_categorical_prior_has_a_panel_a_category(images):
     assert "latent_map" in plots.model_pictures(model, images, labels)
 
 
-def test_the_plane_of_a_z_of_two_is_the_decoders(images):
+def test_latent_plane_is_the_decoders_for_a_z_of_two(images):
     """z_1 grows to the right, z_2 upwards; the prior's 1st and 99th percentiles at the edges."""
     shared = {"image_shape": (8, 8, 1), "widths": (16,), "latent_dim": 2}
     pair = networks.MLPEncoder(**shared), networks.MLPDecoder(**shared)
@@ -105,7 +105,7 @@ def test_samples_repeat(make_model):
     np.testing.assert_array_equal(a, b)
 
 
-def test_real_images_stand_beside_generated_ones_of_their_category(make_gan, images):
+def test_inferred_categories_shows_real_beside_generated_images(make_gan, images):
     model = make_gan()
     found = model.infer_codes(images)["digit"].mode().numpy().argmax(1)
     picture = pixels(plots.inferred_categories(model, "digit", images, columns=3))
@@ -135,7 +135,7 @@ def test_learning_curves_have_a_panel_a_term_and_the_ceiling():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_files_are_pictures(tmp_path, channels):
+def test_plots_save_writes_a_picture_into_a_new_folder(tmp_path, channels):
     figure = plots.image_grid(np.zeros((4, 5, 5, channels)), 2, "title")
     path = plots.save(figure, tmp_path / "new" / "grid.png")
     assert matplotlib.image.imread(path).ndim == 3

@@ -6,8 +6,10 @@ import pytest
 
 from keras_infomodels import models
 
+BFLOAT, FLOAT = "mixed_bfloat16", "mixed_float16"
 
-@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+
+@pytest.fixture
 def policy(request):
     earlier = keras.config.dtype_policy()
     keras.config.set_dtype_policy(request.param)
@@ -16,14 +18,22 @@ def policy(request):
 
 
 @pytest.mark.parametrize(
-    ("cls", "likelihood"),
+    ("policy", "cls", "likelihood"),
     [
-        (models.VAE, "bernoulli_stochastic"),
-        (models.MMDVAE, "gaussian"),
-        (models.AdversarialAutoencoder, "continuous_bernoulli"),
+        pytest.param(BFLOAT, models.VAE, "bernoulli_stochastic", marks=pytest.mark.slow),
+        pytest.param(FLOAT, models.VAE, "bernoulli_stochastic", marks=pytest.mark.slow),
+        pytest.param(BFLOAT, models.MMDVAE, "gaussian", marks=pytest.mark.slow),
+        pytest.param(FLOAT, models.MMDVAE, "gaussian", marks=pytest.mark.slow),
+        pytest.param(
+            BFLOAT, models.AdversarialAutoencoder, "continuous_bernoulli", marks=pytest.mark.slow
+        ),
+        (FLOAT, models.AdversarialAutoencoder, "continuous_bernoulli"),
     ],
+    indirect=["policy"],
 )
-def test_plain_networks_train(policy, images, cls, likelihood):
+def test_vae_mmd_vae_and_aae_of_plain_networks_fit_in_mixed_precision(
+    policy, images, cls, likelihood
+):
     keras.utils.set_random_seed(0)
     layers = keras.layers
     image, z = keras.Input((8, 8, 1)), keras.Input((3,))

@@ -22,7 +22,7 @@ def edit(path, change):
     path.write_text(json.dumps(document))
 
 
-def test_metadata_say_what_is_in_the_folder(saved):
+def test_save_to_preset_metadata_says_what_is_in_the_folder(saved):
     model, folder = saved
     facts = json.loads((folder / "metadata.json").read_text())
     assert facts["parameters"] == model.count_params()
@@ -33,7 +33,7 @@ def test_metadata_say_what_is_in_the_folder(saved):
     assert sorted(p.name for p in folder.iterdir()) == sorted([*facts["files"], "metadata.json"])
 
 
-def test_saving_again_gives_the_same_bytes_and_leaves_other_files(saved):
+def test_save_to_preset_again_gives_the_same_bytes(saved):
     model, folder = saved
     before = (folder / "model.weights.h5").read_bytes()
     (folder / "notes.txt").write_text("mine")
@@ -59,7 +59,7 @@ def test_from_preset_of_another_class_says_which_it_is(saved):
     assert isinstance(models.InfoVAE.from_preset(saved[1]), models.MMDVAE)
 
 
-def test_damaged_weights_are_refused(saved):
+def test_from_preset_refuses_damaged_weights(saved):
     path = saved[1] / "model.weights.h5"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -78,32 +78,32 @@ def edit_config(folder, change):
     edit(folder / "metadata.json", lambda d: d["files"].update({"config.json": described}))
 
 
-def test_a_newer_format_is_refused(saved):
+def test_from_preset_refuses_a_newer_format(saved):
     edit(saved[1] / "config.json", lambda d: d.update(format=3))
     with pytest.raises(ValueError, match="Upgrade"):
         presets.from_preset(saved[1])
 
 
 @pytest.mark.parametrize("name", ["Lambda", "os.system", None, "Sequential"])
-def test_a_class_that_is_not_ours_is_never_constructed(saved, name):
+def test_from_preset_never_constructs_a_class_that_is_not_ours(saved, name):
     edit_config(saved[1], lambda d: d["config"]["prior"].update(class_name=name))
     with pytest.raises(ValueError, match="not one of this version's"):
         presets.from_preset(saved[1])
 
 
-def test_arguments_that_a_class_does_not_have_are_refused(saved):
+def test_from_preset_refuses_arguments_a_class_does_not_have(saved):
     edit_config(saved[1], lambda d: d["config"]["prior"]["config"].update(evil=1))
     with pytest.raises(ValueError, match="does not fit the class StandardNormal"):
         presets.from_preset(saved[1])
 
 
-def test_broken_json_is_refused(saved):
+def test_from_preset_refuses_broken_json(saved):
     (saved[1] / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json is damaged"):
         presets.from_preset(saved[1])
 
 
-def test_a_keras_file_holds_networks_that_no_preset_holds(tmp_path):
+def test_save_to_preset_refuses_operations_that_a_keras_file_holds(tmp_path):
     x, z = keras.Input((4, 4, 1)), keras.Input((2,))
     flat = keras.layers.Flatten()(x)
     encoder = keras.Model(x, {"loc": 2 * keras.layers.Dense(2)(flat)})
@@ -121,12 +121,12 @@ def test_a_keras_file_holds_networks_that_no_preset_holds(tmp_path):
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "presets").iterdir())
 
 
-def test_every_model_class_has_a_committed_preset():
+def test_models_each_have_a_committed_preset():
     assert {folder.name for folder in FIXTURES} == {*models.MODELS, "aae_with_category"}
 
 
 @pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
-def test_committed_presets_keep_loading(folder):
+def test_load_model_keeps_loading_committed_presets(folder):
     model = keras_infomodels.load_model(folder)
     assert type(model) is models.MODELS[folder.name.removesuffix("_with_category")]
     with np.load(folder / "expected.npz") as expected:

@@ -13,7 +13,7 @@ SHAPE = (8, 8, 1)
 @pytest.mark.parametrize(
     "path", sorted(zoo.PRESETS.glob("*/recipe.toml")), ids=lambda p: p.parent.name
 )
-def test_every_recipe_of_the_zoo_builds_a_model_that_is_small_enough(path):
+def test_build_model_makes_small_models_of_every_zoo_recipe(path):
     recipe = Recipe.load(path)
     model = build_model(recipe, (28, 28, 1), steps=10)
     assert type(model) is models.MODELS[recipe.model]
@@ -26,7 +26,7 @@ def test_every_recipe_of_the_zoo_builds_a_model_that_is_small_enough(path):
     assert model.count_params() <= limit
 
 
-def test_a_recipe_survives_toml(tmp_path):
+def test_recipe_to_toml_and_load_round_trip(tmp_path):
     recipe = Recipe("infovae", "mnist", widths=(4, 5), image_size=(8, 9), alpha=-0.5, lambda_=3.0)
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml())
@@ -57,14 +57,14 @@ def test_a_recipe_survives_toml(tmp_path):
         ('model = "aae"\ndataset = "mnist"\nconsistency = "both"\n', "needs a consistency_weight"),
     ],
 )
-def test_recipes_that_make_no_sense_are_refused(tmp_path, text, what):
+def test_recipe_load_refuses_what_makes_no_sense(tmp_path, text, what):
     path = tmp_path / "recipe.toml"
     path.write_text(text)
     with pytest.raises(ValueError, match=what):
         Recipe.load(path)
 
 
-def test_the_settings_reach_the_model():
+def test_build_model_passes_the_settings_to_an_infovae():
     recipe = Recipe(
         "infovae",
         "any",
@@ -89,13 +89,13 @@ def test_the_settings_reach_the_model():
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
-def test_every_model_can_be_named():
+def test_build_model_makes_every_model_by_name():
     for name, cls in models.MODELS.items():
         assert type(build_model(Recipe.of(name, dataset="any", widths=(4, 4)), SHAPE, 1)) is cls
     assert build_model(Recipe("beta_vae", "any", beta=2.5), SHAPE, 1).rate_weight == 2.5
 
 
-def test_the_settings_of_an_adversarial_autoencoder():
+def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
     recipe = Recipe(
         "aae",
         "any",
@@ -126,7 +126,7 @@ def test_the_settings_of_an_adversarial_autoencoder():
     assert model.discriminator_optimizer.beta_1 == model.optimizer.beta_1 == 0.5
 
 
-def test_what_a_recipe_says_of_an_infogan_is_in_it(tmp_path):
+def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text(
         """
@@ -185,7 +185,7 @@ def test_what_a_recipe_says_of_an_infogan_is_in_it(tmp_path):
     assert rates == pytest.approx([1e-3, 2e-4])
 
 
-def test_a_recipe_sets_all_of_an_aae():
+def test_build_model_sets_every_weight_of_an_aae():
     settings = {
         "category_noise": 0.7,
         "classification_weight": 2.0,
@@ -211,7 +211,7 @@ def test_a_recipe_sets_all_of_an_aae():
     assert {name: config[name] for name in expected} == expected
 
 
-def test_the_late_cosine_holds_the_rate_for_half_of_the_run():
+def test_build_model_late_cosine_holds_the_rate_for_half_the_run():
     recipe = Recipe("vae", "any", schedule="late_cosine", learning_rate=0.5)
     rate = build_model(recipe, SHAPE, steps=101).optimizer._learning_rate
     rates = [float(rate(step)) for step in (0, 20, 50, 63, 75, 101)]
@@ -220,18 +220,18 @@ def test_the_late_cosine_holds_the_rate_for_half_of_the_run():
     assert rates[3] > 0.4 > rates[4] > 0.2
 
 
-def test_warm_up_is_counted_in_epochs():
+def test_build_model_counts_warmup_epochs_in_steps():
     recipe = Recipe("beta_vae", "any", beta=1.0, epochs=20, warmup_epochs=5)
     assert build_model(recipe, SHAPE, steps=600).warmup_steps == 150
 
 
 @pytest.mark.parametrize("prior", ["gaussian_mixture", "swiss_roll"])
-def test_priors_in_the_plane(prior):
+def test_build_model_with_gaussian_mixture_or_swiss_roll_generates(prior):
     model = build_model(Recipe("aae", "any", prior=prior, latent_dim=2), SHAPE, 1)
     assert model.generate(3, seed=0).shape == (3, 8, 8, 1)
 
 
-def test_the_seed_sets_the_initial_weights():
+def test_build_model_seed_sets_the_initial_weights():
     a, b, c = (build_model(Recipe("vae", "any", seed=s), SHAPE, 1).get_weights() for s in (1, 1, 2))
     assert (a[0] == b[0]).all()
     assert (a[0] != c[0]).any()
@@ -263,12 +263,12 @@ def test_the_seed_sets_the_initial_weights():
         ({"model": "vae", "network": "conv", "widths": (3,)}, "filters and, last"),
     ],
 )
-def test_settings_that_the_model_does_not_have_are_refused(settings, what):
+def test_build_model_refuses_settings_the_model_does_not_have(settings, what):
     with pytest.raises(ValueError, match=what):
         build_model(Recipe(**{"dataset": "any", **settings}), SHAPE, 1)
 
 
-def test_the_papers_objective_has_the_additions_off():
+def test_build_model_of_infogan_paper_mnist_has_the_additions_off():
     recipe = Recipe.load(zoo.PRESETS / "infogan_paper_mnist" / "recipe.toml")
     model = build_model(recipe, (28, 28, 1), 10)
     off = ("real_consistency_weight", "fake_consistency_weight", "classification_weight")

@@ -13,13 +13,13 @@ def path(tmp_path):
     return tmp_path / "registry.json"
 
 
-def test_the_registry_of_the_package_can_be_read():
+def test_registry_read_reads_the_registry_of_the_package():
     for name, entry in registry.read().items():
         assert name == entry.name
         assert entry.bytes < 15e6
 
 
-def test_registering_keeps_what_the_folder_says(tmp_path, path):
+def test_register_keeps_what_the_folder_says(tmp_path, path):
     folder = write_preset(tmp_path)
     (folder / "pictures").mkdir()
     (folder / "pictures" / "samples.png").write_bytes(b"png")
@@ -40,7 +40,7 @@ def test_registering_keeps_what_the_folder_says(tmp_path, path):
     assert entry.bytes == sum(p.stat().st_size for p in folder.rglob("*.*"))
 
 
-def test_registering_again_replaces_and_the_digest_is_that_of_the_files(tmp_path, path):
+def test_register_again_replaces_and_digests_the_files(tmp_path, path):
     registry.register(write_preset(tmp_path, "other_mnist"), path)
     folder = write_preset(tmp_path)
     first = registry.register(folder, path)
@@ -53,7 +53,7 @@ def test_registering_again_replaces_and_the_digest_is_that_of_the_files(tmp_path
     assert set(registry.read(path)) == {"other_mnist", "tiny_mnist"}
 
 
-def test_a_run_and_hidden_files_are_left_out(tmp_path, path):
+def test_register_leaves_out_a_run_and_hidden_files(tmp_path, path):
     folder = write_preset(tmp_path)
     (folder / "run" / "checkpoints").mkdir(parents=True)
     (folder / "run" / "history.csv").write_text("epoch")
@@ -65,13 +65,13 @@ def test_a_run_and_hidden_files_are_left_out(tmp_path, path):
     ("facts", "lacking"),
     [({"headline": None}, "headline"), ({"training": {}}, "dataset"), ({"description": 3}, "desc")],
 )
-def test_facts_left_out_are_asked_for(tmp_path, path, facts, lacking):
+def test_register_asks_for_facts_left_out(tmp_path, path, facts, lacking):
     with pytest.raises(ValueError, match=rf"does not say {lacking}.*save_to_preset"):
         registry.register(write_preset(tmp_path, **facts), path)
     assert not path.exists()
 
 
-def test_weights_that_metadata_does_not_describe_are_not_registered(tmp_path, path):
+def test_register_refuses_weights_metadata_does_not_describe(tmp_path, path):
     folder = write_preset(tmp_path)
     (folder / "model.weights.h5").write_bytes(b"other")
     with pytest.raises(ValueError, match="not the file that metadata"):
@@ -81,7 +81,7 @@ def test_weights_that_metadata_does_not_describe_are_not_registered(tmp_path, pa
         registry.register(folder, path)
 
 
-def test_links_are_not_registered(tmp_path, path):
+def test_register_refuses_links(tmp_path, path):
     folder = write_preset(tmp_path)
     (folder / "more.md").symlink_to(folder / "README.md")
     with pytest.raises(ValueError, match="is a link"):
@@ -108,7 +108,7 @@ def test_links_are_not_registered(tmp_path, path):
         (lambda e: e.update(files=[]), "a table by name"),
     ],
 )
-def test_a_registry_that_was_changed_by_hand_is_refused(tmp_path, path, change, message):
+def test_registry_read_refuses_a_registry_changed_by_hand(tmp_path, path, change, message):
     registry.register(write_preset(tmp_path), path)
     document = json.loads(path.read_text())
     change(document["presets"]["tiny_mnist"])
@@ -118,12 +118,12 @@ def test_a_registry_that_was_changed_by_hand_is_refused(tmp_path, path, change, 
 
 
 @pytest.mark.parametrize("name", ["../tiny", "Tiny", "", "a b", "a/b", "x" * 90])
-def test_names_that_are_none(name):
+def test_check_name_refuses_names_that_are_none(name):
     with pytest.raises(ValueError, match="lower-case letters"):
         registry.check_name(name)
 
 
-def test_a_file_is_opened_only_if_it_is_a_plain_one_of_bounded_size(tmp_path):
+def test_open_file_opens_plain_files_of_bounded_size_alone(tmp_path):
     folder = write_preset(tmp_path)
     with preset_files.open_file(folder, "model.weights.h5") as file:
         assert len(file.read()) == WEIGHTS
@@ -152,7 +152,7 @@ def test_a_file_is_opened_only_if_it_is_a_plain_one_of_bounded_size(tmp_path):
         (b"{", r"config\.json is damaged"),
     ],
 )
-def test_json_that_is_none(tmp_path, content, message):
+def test_read_json_refuses_what_is_no_json(tmp_path, content, message):
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         preset_files.read_json(tmp_path, "config.json")

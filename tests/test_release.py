@@ -38,7 +38,7 @@ def presets(images, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_recipe_becomes_a_registered_preset_with_its_best_seed(presets, tmp_path):
+def test_release_registers_the_preset_of_its_best_seed(presets, tmp_path):
     runs, table = tmp_path / "runs", tmp_path / "registry.json"
     folder = release("tiny", [3, 4], runs, presets=presets, table=table)
     scores = {}
@@ -73,7 +73,7 @@ def test_a_recipe_becomes_a_registered_preset_with_its_best_seed(presets, tmp_pa
     assert json.loads((folder / "metadata.json").read_text())["revision"] == 2
 
 
-def test_what_has_no_recipe_or_no_description_is_refused(presets, tmp_path):
+def test_release_refuses_a_preset_without_recipe_or_description(presets, tmp_path):
     with pytest.raises(FileNotFoundError, match="there are: tiny"):
         release("tinny", [0], tmp_path, presets=presets, table=tmp_path / "registry.json")
     path = presets / "tiny" / "recipe.toml"
@@ -101,7 +101,7 @@ def test_what_has_no_recipe_or_no_description_is_refused(presets, tmp_path):
         ),
     ],
 )
-def test_a_seed_is_chosen_without_labels(recipe, by, chosen, tmp_path):
+def test_release_choose_takes_the_best_seed_without_labels(recipe, by, chosen, tmp_path):
     """With labels in its training, val_loss would hold those of the validation split."""
     rows = [
         {"seed": seed, "loss": 1.0, "one_to_one_error": 0.1 * seed, "nmi": 0.5} for seed in (1, 2)

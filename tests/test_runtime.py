@@ -11,7 +11,7 @@ import pytest
 from keras_infomodels.export import Runtime, loading
 
 
-def test_it_loads_neither_tensorflow_nor_keras(exports):
+def test_runtime_loads_neither_tensorflow_nor_keras(exports):
     code = f"""
 from keras_infomodels.export.runtime import Runtime
 runtime = Runtime({str(exports.tflite("infogan"))!r})
@@ -25,7 +25,7 @@ print([name for name in heavy if name in sys.modules])
     assert process.stdout.splitlines() == [f"(8, 6, 6, 1) {names}", "[]"], process.stderr
 
 
-def test_codes_by_name_and_seeds(exports):
+def test_runtime_generate_takes_codes_by_name_and_seeds(exports):
     model, runtime = exports.model("infogan"), Runtime(exports.tflite("infogan"))
     images = runtime.generate(4, seed=7, digit=1, a=[-1, 0, 0.5, 1])
     np.testing.assert_array_equal(
@@ -43,7 +43,7 @@ def test_codes_by_name_and_seeds(exports):
     np.testing.assert_allclose(b["image"], model(latents.astype(np.float32)), atol=1e-5)
 
 
-def test_a_saved_model_answers_alike(exports):
+def test_runtime_of_a_saved_model_answers_like_a_tflite(exports):
     lite, full = (Runtime(getattr(exports, kind)("infogan")) for kind in ("tflite", "saved_model"))
     images = lite.generate(5, seed=1, digit=0)
     np.testing.assert_allclose(full.generate(5, seed=1, digit=0), images, atol=1e-5)
@@ -51,7 +51,7 @@ def test_a_saved_model_answers_alike(exports):
         np.testing.assert_allclose(array, lite.infer_codes(images)[name], atol=1e-4)
 
 
-def test_any_number_of_images_and_several_threads(exports):
+def test_runtime_encode_takes_any_number_in_several_threads(exports):
     runtime, model = Runtime(exports.tflite("vae"), threads=2), exports.model("vae")
     images = exports.images("vae", 300)
     loc = model.encode(images).mean().numpy()
@@ -95,7 +95,7 @@ IMAGE = np.zeros((2, 6, 6, 1), np.float32)
         ),
     ],
 )
-def test_one_clear_line_for_a_call_that_makes_no_sense(exports, call, words):
+def test_runtime_refuses_a_wrong_call_in_one_clear_line(exports, call, words):
     runtime = Runtime(exports.tflite("infogan"))
     with pytest.raises(ValueError, match=words) as error:
         call(runtime)
@@ -114,7 +114,7 @@ def damaged(content: bytes, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["infogan", "vae"])
-def test_no_damaged_file_is_run(exports, tmp_path, name):
+def test_runtime_runs_no_damaged_file(exports, tmp_path, name):
     content, path = exports.tflite(name).read_bytes(), tmp_path / "model.tflite"
     for number in range(100):
         path.write_bytes(damaged(content, number))
@@ -134,7 +134,7 @@ def resealed(content: bytes, damage) -> bytes:
 
 
 @pytest.mark.slow
-def test_hostile_files_with_a_right_checksum_do_not_take_the_caller_down(exports, tmp_path):
+def test_runtime_isolated_survives_hostile_files(exports, tmp_path):
     """Isolated they give an error of one line, or an answer: here the checksum knows nothing."""
     content, path = exports.tflite("infogan").read_bytes(), tmp_path / "model.tflite"
     errors = []
@@ -149,7 +149,7 @@ def test_hostile_files_with_a_right_checksum_do_not_take_the_caller_down(exports
     assert not [error for error in errors if "\n" in error]
 
 
-def test_foreign_and_absent_files(exports, tmp_path):
+def test_runtime_refuses_foreign_and_absent_files(exports, tmp_path):
     path = tmp_path / "model.tflite"
     with pytest.raises(FileNotFoundError, match="There is no file"):
         Runtime(path)
@@ -171,7 +171,7 @@ def test_foreign_and_absent_files(exports, tmp_path):
         Runtime(exports.tflite("vae"), threads=0)
 
 
-def test_an_isolated_file_that_fails_is_an_error_of_one_line(exports, tmp_path):
+def test_runtime_isolated_reports_a_failing_file_in_one_line(exports, tmp_path):
     path = exports.tflite("infogan")
     images = Runtime(path).generate(3, seed=0)
     np.testing.assert_array_equal(Runtime(path, isolated=True).generate(3, seed=0), images)

@@ -12,6 +12,7 @@ from keras_infomodels import cli, datasets
 from keras_infomodels.callbacks import AtomicBackup, Pictures
 from keras_infomodels.evaluation import clustering_error
 from keras_infomodels.zoo.recipes import Recipe, parse_seeds
+from keras_infomodels.zoo.seeds import _sum_up
 from keras_infomodels.zoo.training import train
 
 
@@ -42,17 +43,18 @@ def recipe(folder, tmp_path_factory):
 @pytest.mark.parametrize(
     ("text", "seeds"), [("0-4", [0, 1, 2, 3, 4]), ("7", [7]), ("0,2,5-6", [0, 2, 5, 6])]
 )
-def test_seeds_are_read(text, seeds):
+def test_parse_seeds_reads_lists_and_ranges(text, seeds):
     assert parse_seeds(text) == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1-", "4-2", "1,1", "-1"])
-def test_what_is_no_list_of_seeds_is_refused(text):
+def test_parse_seeds_refuses_what_is_no_list_of_seeds(text):
     with pytest.raises(ValueError, match="0-4"):
         parse_seeds(text)
 
 
-def test_runs_of_several_seeds_and_their_summary(recipe, tmp_path, capsys):
+@pytest.mark.slow
+def test_train_command_seeds_run_each_and_write_a_summary(recipe, tmp_path, capsys):
     out = tmp_path / "runs"
     words = ["train", "--recipe", str(recipe), "--seeds", "0,2", "--out", str(out)]
     assert cli.main([*words, "--seed", "1"]) == 1
@@ -117,7 +119,9 @@ def look_at_the_run(out):
 
 
 @pytest.mark.slow
-def test_seeds_go_on_where_they_were_broken_off(folder, tmp_path, monkeypatch, capsys):
+def test_train_command_seeds_go_on_where_they_were_broken_off(
+    folder, tmp_path, monkeypatch, capsys
+):
     """In the second of two runs of a GAN, after its first epoch."""
     settings = {"widths": (3, 4, 8), "noise_dim": 2, "batch_size": 6, "epochs": 2}
     path = tmp_path / "recipe.toml"
@@ -143,7 +147,8 @@ def test_seeds_go_on_where_they_were_broken_off(folder, tmp_path, monkeypatch, c
     assert facts["training"]["epochs_in_these_seconds"] == 1
 
 
-def test_pictures_while_an_infogan_trains(make_gan, images, tmp_path):
+@pytest.mark.slow
+def test_pictures_are_drawn_while_an_infogan_trains(make_gan, images, tmp_path):
     make_gan().fit(images, epochs=2, callbacks=[Pictures(tmp_path, images, every=2)], verbose=0)
     names = {path.name for path in tmp_path.iterdir()}
     kinds = ("samples", "code_digit", "code_slant", "inferred_digit")
@@ -152,7 +157,7 @@ def test_pictures_while_an_infogan_trains(make_gan, images, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
-def test_a_broken_off_infogan_resumes_to_the_same_bits(recipe, tmp_path, monkeypatch, update):
+def test_train_resumes_an_infogan_to_the_same_bits(recipe, tmp_path, monkeypatch, update):
     changes = {
         "epochs": 3,
         "update": update,
@@ -181,7 +186,7 @@ def test_a_broken_off_infogan_resumes_to_the_same_bits(recipe, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_the_start_that_says_most_about_real_images_is_gone_on_with(recipe, tmp_path):
+def test_train_starts_goes_on_with_the_best_start(recipe, tmp_path):
     wanted = Recipe.load(recipe, starts=3, start_epochs=1)
     model = train(wanted, tmp_path / "run")
     rows = json.loads((tmp_path / "run" / "run" / "starts.json").read_text())
@@ -203,7 +208,8 @@ def test_the_start_that_says_most_about_real_images_is_gone_on_with(recipe, tmp_
         Recipe.of("gan", dataset="mnist", starts=2)
 
 
-def test_half_precision_and_averaged_weights_from_a_recipe(recipe, tmp_path):
+@pytest.mark.slow
+def test_train_takes_dtype_and_weight_average_from_a_recipe(recipe, tmp_path):
     wanted = Recipe.load(recipe, dtype="mixed_bfloat16", weight_average=0.99)
     train(wanted, tmp_path / "run")
     model = keras_infomodels.load_model(tmp_path / "run")
@@ -212,3 +218,9 @@ def test_half_precision_and_averaged_weights_from_a_recipe(recipe, tmp_path):
     assert model.generate(2).dtype == tf.float32
     with pytest.raises(ValueError, match="dtype is of"):
         Recipe.of("vae", dataset="mnist", dtype="mixed_bfloat16")
+
+
+def test_sum_up_takes_the_spread_with_n_minus_1(tmp_path):
+    _sum_up([{"seed": 0, "loss": 1.0}, {"seed": 4, "loss": 3.0}], tmp_path)
+    line = "| loss | 2.0000 ± 1.4142 | 1.0000 | 3.0000 |"
+    assert line in (tmp_path / "summary.md").read_text()

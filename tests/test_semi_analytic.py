@@ -42,9 +42,11 @@ def expectation(f, d, squared_norm, variance=1.0):
 CASES = [("inverse_multiquadric", scales) for scales in (None, [0.01], [0.1], [10.0])]
 
 
-@pytest.mark.parametrize("dimension", [1, 10, 64, 128])
+@pytest.mark.parametrize(
+    "dimension", [*(pytest.param(d, marks=pytest.mark.slow) for d in (10, 64)), 1, 128]
+)
 @pytest.mark.parametrize(("kernel", "scales"), [*CASES, ("gaussian", None), ("paper", None)])
-def test_the_value_and_gradient_are_those_of_adaptive_quadrature(kernel, scales, dimension):
+def test_mmd_semi_analytic_equals_adaptive_quadrature(kernel, scales, dimension):
     """At two points x and -x, whose own term is k(4 |x|^2) without rounding."""
     mmd = MMD(kernel, "semi_analytic", scales)
     k, slope = kernel_and_slope(kernel, dimension, scales)
@@ -65,9 +67,12 @@ def test_the_value_and_gradient_are_those_of_adaptive_quadrature(kernel, scales,
         assert float(pull) == pytest.approx(r * expected, rel=1e-3, abs=1e-10)
 
 
-@pytest.mark.parametrize("dimension", [2, 16, 128])
+@pytest.mark.parametrize(
+    "dimension",
+    [pytest.param(2, marks=pytest.mark.slow), 16, pytest.param(128, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("kernel", ["inverse_multiquadric", "gaussian", "paper"])
-def test_it_has_the_same_mean_and_less_noise(kernel, dimension):
+def test_mmd_semi_analytic_has_the_same_mean_and_less_noise(kernel, dimension):
     mean = np.full(dimension, 0.2, np.float32)
     k, _ = kernel_and_slope(kernel, dimension, None)
     closed = expectation(k, dimension, 0.0, 1.2) + expectation(k, dimension, 0.0, 2.0)
@@ -100,7 +105,7 @@ def test_it_has_the_same_mean_and_less_noise(kernel, dimension):
         tfd.MultivariateNormalDiag([0.0, 0.0], [2.0, 2.0]),
     ],
 )
-def test_any_prior_but_the_standard_normal_is_refused(prior):
+def test_mmd_semi_analytic_refuses_all_but_the_standard_normal(prior):
     mmd = MMD(estimator="semi_analytic")
     with pytest.raises(ValueError, match="standard normal"):
         mmd.check(prior, 2)
@@ -110,7 +115,7 @@ def test_any_prior_but_the_standard_normal_is_refused(prior):
         tf.function(lambda z: mmd(z, None, prior, None))(tf.zeros((4, 2)))
 
 
-def test_the_standard_normal_is_known_however_it_is_written():
+def test_mmd_semi_analytic_knows_any_form_of_the_standard_normal():
     z = tf.random.stateless_normal((40, 2), [0, 1])
     mmd = MMD(estimator="semi_analytic")
     value = mmd(z, None, None, None)
@@ -124,7 +129,7 @@ def test_the_standard_normal_is_known_however_it_is_written():
         assert float(traced(z)) == pytest.approx(float(value), abs=1e-7)
 
 
-def test_any_kernel_but_the_three_is_refused():
+def test_mmd_semi_analytic_refuses_all_but_three_kernels():
     for kernel in ("gaussian_median", tfp.math.psd_kernels.ExponentiatedQuadratic()):
         with pytest.raises(ValueError, match="unbiased"):
             MMD(kernel, "semi_analytic")

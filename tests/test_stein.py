@@ -15,7 +15,7 @@ def draws(n, mean=0.0, variance=1.0, seed=1, d=D):
 # The kernel's l^2 is d, so that one dimension alone would not tell it from a constant.
 @pytest.mark.parametrize("d", [2, 9])
 @pytest.mark.parametrize(("mean", "variance"), [(0.7, 1.0), (0.0, 0.4), (0.0, 2.0), (0.0, 1.0)])
-def test_the_discrepancy_is_the_closed_form(mean, variance, d):
+def test_stein_discrepancy_equals_the_closed_form(mean, variance, d):
     shifted = d * mean**2 * (1 + 2 / d) ** (-d / 2)
     a = 1 + 2 * variance / d
     scaled = (1 / variance - 1) ** 2 * (d * variance / 2) * (1 - 1 / a) * a ** (-d / 2)
@@ -31,8 +31,15 @@ def test_the_discrepancy_is_the_closed_form(mean, variance, d):
         assert error < 0.1 * expected
 
 
+def test_discrepancy_of_two_encodings_by_hand():
+    """(0, 0) and (2, 0): l^2 = 2, k = 1/e, s = -z, and 0 - 4/2 + 2/2 - 4/4 = -2."""
+    z = tf.constant([[0.0, 0.0], [2.0, 0.0]])
+    value = Stein().discrepancy(z, StandardNormal(2).distribution())
+    assert float(value) == pytest.approx(-2 / np.e, rel=1e-5)
+
+
 @pytest.mark.parametrize("d", [2, 9])
-def test_the_direction_is_the_closed_form(d):
+def test_stein_direction_equals_the_closed_form(d):
     """phi(z) = -m E_q k(., z) for q = N(m, I), by Stein's identity."""
     m = 0.6
     z = draws(5000, m, d=d)
@@ -42,7 +49,7 @@ def test_the_direction_is_the_closed_form(d):
     np.testing.assert_allclose(phi, np.tile(expected[:, None], d), atol=0.05)
 
 
-def test_the_gradient_is_the_direction_and_the_value_is_the_discrepancy():
+def test_stein_gradient_is_the_direction_and_value_the_discrepancy():
     z = tf.Variable(draws(50, 0.5))
     prior = StandardNormal(D).distribution()
     with tf.GradientTape() as tape:
@@ -53,7 +60,7 @@ def test_the_gradient_is_the_direction_and_the_value_is_the_discrepancy():
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_a_graph_has_the_value_and_gradient_of_eager(jit):
+def test_stein_in_a_graph_equals_eager(jit):
     prior, z = StandardNormal(D).distribution(), draws(50, 0.5)
 
     def value_and_gradient(z):
@@ -67,7 +74,7 @@ def test_a_graph_has_the_value_and_gradient_of_eager(jit):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_a_single_encoding_is_not_moved():
+def test_stein_does_not_move_a_single_encoding():
     """Without others to keep it off it would fall to the prior's mode."""
     z = tf.Variable(draws(1, 0.5))
     with tf.GradientTape() as tape:
@@ -77,7 +84,7 @@ def test_a_single_encoding_is_not_moved():
 
 
 @pytest.mark.parametrize("divergence", [Stein(), MarginalKL()])
-def test_encodings_of_float64_have_the_value_of_float32(divergence):
+def test_stein_and_marginal_kl_of_float64_equal_float32(divergence):
     from keras_infomodels.distributions import posterior
 
     prior, z = StandardNormal(D).distribution(), draws(20, 0.5)
@@ -87,7 +94,7 @@ def test_encodings_of_float64_have_the_value_of_float32(divergence):
     assert float(wide) == pytest.approx(float(divergence(z, q, prior, None)), rel=1e-4)
 
 
-def test_following_it_reaches_the_prior():
+def test_stein_direction_leads_to_the_prior():
     z = tf.Variable(draws(200, 1.5, 0.2))
     prior = StandardNormal(D).distribution()
     for _ in range(150):
@@ -96,7 +103,7 @@ def test_following_it_reaches_the_prior():
     np.testing.assert_allclose(tf.math.reduce_variance(z, 0), np.ones(D), atol=0.25)
 
 
-def test_any_prior_with_a_density_serves():
+def test_stein_discrepancy_takes_any_prior_with_a_density():
     prior = GaussianMixture([[1.0] * D, [-1.0] * D], 0.5).distribution()
     z = prior.sample(2000, seed=[1, 2])
     assert abs(float(Stein().discrepancy(z, prior))) < 0.05
@@ -119,7 +126,7 @@ def test_marginal_kl_of_a_gaussian_channel(mean, scale):
 
 
 @pytest.mark.parametrize("name", ["z", "loc", "scale"])
-def test_the_gradient_of_marginal_kl_is_that_of_finite_differences(name):
+def test_marginal_kl_gradient_equals_finite_differences(name):
     """By z at a fixed mixture, and by the mixture at fixed z: training moves both."""
     from keras_infomodels.distributions import posterior
 

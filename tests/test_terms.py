@@ -16,7 +16,7 @@ def seeds_of_a_step():
     return tf.unstack(tf.random.experimental.stateless_split(SEED, num=3))
 
 
-def test_the_reconstruction_is_of_the_binarized_image_from_a_draw_of_its_posterior(make_model):
+def test_vae_terms_reconstruction_is_of_a_draw_of_the_posterior(make_model):
     model = make_model(VAE)
     grey = tf.fill((6, 8, 8, 1), 0.5)
     data_seed, posterior_seed, _ = seeds_of_a_step()
@@ -28,7 +28,7 @@ def test_the_reconstruction_is_of_the_binarized_image_from_a_draw_of_its_posteri
     np.testing.assert_allclose(terms["reconstruction"], expected, rtol=1e-5)
 
 
-def test_the_discriminator_is_shown_draws_and_not_means(make_model, images):
+def test_aae_terms_show_the_discriminator_draws_and_not_means(make_model, images):
     model = make_model(AdversarialAutoencoder, likelihood="bernoulli_threshold")
     bias = model.encoder.get_layer("raw_scale").bias
     bias.assign(bias + 3)  # a posterior whose draws are far from its mean
@@ -45,7 +45,7 @@ def test_the_discriminator_is_shown_draws_and_not_means(make_model, images):
     assert float(terms["discriminator_loss"]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_regularizers_of_both_networks_are_in_the_loss():
+def test_vae_terms_hold_regularizers_of_both_networks():
     def dense(units, factor):
         return keras.layers.Dense(units, kernel_regularizer=keras.regularizers.L2(factor))
 

@@ -28,7 +28,7 @@ def large_weights(path) -> dict[str, set[str]]:
     return types
 
 
-def test_operators_are_builtin_and_noise_is_an_input(exports):
+def test_to_tflite_has_builtin_operators_and_noise_as_an_input(exports):
     interpreter = Interpreter(str(exports.tflite("vae")))
     operators = {op["op_name"] for op in interpreter._get_ops_details()}
     assert operators
@@ -36,8 +36,11 @@ def test_operators_are_builtin_and_noise_is_an_input(exports):
     assert interpreter.get_signature_list()["encode_sample"]["inputs"] == ["image", "noise"]
 
 
-@pytest.mark.parametrize("quantize", [None, *QUANTIZED])
-def test_weights_have_the_type_that_was_asked_for(exports, quantize):
+@pytest.mark.parametrize(
+    "quantize",
+    [*(pytest.param(q, marks=pytest.mark.slow) for q in (None, "dynamic")), "float16", "int8"],
+)
+def test_to_tflite_quantize_gives_weights_the_type_asked_for(exports, quantize):
     wanted = {
         None: {"float32"},
         "float16": {"float16", "float32"},  # as they are kept, and as they are used
@@ -50,7 +53,7 @@ def test_weights_have_the_type_that_was_asked_for(exports, quantize):
     assert Runtime(path).metadata["quantization"] == quantize
 
 
-def test_full_int8_has_no_floats_inside_and_int8_ends_where_asked_for(exports):
+def test_to_tflite_int8_io_has_no_floats_inside(exports):
     path = exports.tflite("larger_infogan", "int8", int8_io=True)
     interpreter = Interpreter(str(path))
     for index in range(interpreter.num_subgraphs()):
@@ -65,7 +68,8 @@ def test_full_int8_has_no_floats_inside_and_int8_ends_where_asked_for(exports):
     np.testing.assert_allclose(images, floats, atol=1 / 256)
 
 
-def test_a_signature_without_calibration_is_found_out(exports, tmp_path):
+@pytest.mark.slow
+def test_flatbuffer_check_finds_a_signature_without_calibration(exports, tmp_path):
     """The converter leaves it in float32 without a word."""
     contents, names = Contents(exports.model("gaussian")), ["encode", "decode"]
     write_saved_model(contents, tmp_path / "saved_model", names)
@@ -80,7 +84,17 @@ def test_a_signature_without_calibration_is_found_out(exports, tmp_path):
                 Flatbuffer(content).check("int8")
 
 
-def test_a_fixed_batch_size_leaves_one_piece_for_a_delegate(exports):
+def test_calibration_fills_a_fixed_batch_up(exports):
+    """Six images are two batches of four, the first two images being in both."""
+    contents = Contents(exports.model("gaussian"), batch_size=4)
+    images = exports.images("gaussian", 6)
+    samples = tflite._calibration(contents, ["encode"], images)["encode"]
+    assert [len(sample["image"]) for sample in samples] == [4, 4]
+    together = np.concatenate([sample["image"] for sample in samples])
+    np.testing.assert_array_equal(together, images[[0, 1, 2, 3, 4, 5, 0, 1]])
+
+
+def test_to_tflite_batch_size_leaves_one_piece_for_a_delegate(exports):
     """Shapes that are computed cut the graph in two around a transposed convolution."""
     operators = {
         size: {code.builtinCode for code in Flatbuffer(path.read_bytes()).model.operatorCodes}
@@ -93,7 +107,7 @@ def test_a_fixed_batch_size_leaves_one_piece_for_a_delegate(exports):
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9])
-def test_a_fixed_batch_size_takes_any_number_of_images(exports, count):
+def test_to_tflite_batch_size_takes_any_number_of_images(exports, count):
     path, images = exports.tflite("gan", batch_size=4), exports.images("gan", count)
     shape = Interpreter(str(path)).get_signature_runner("discriminate").get_input_details()
     np.testing.assert_array_equal(shape["image"]["shape_signature"], [4, 6, 6, 1])
@@ -105,7 +119,7 @@ def test_a_fixed_batch_size_takes_any_number_of_images(exports, count):
     np.testing.assert_allclose(fixed, free, atol=1e-5)
 
 
-def test_the_costs_are_in_the_models_own_terms(exports):
+def test_check_parity_costs_are_in_the_models_own_terms(exports):
     """Against the same quantities by hand, from the float16 file's outputs."""
     path, images = exports.tflite("gaussian", "float16"), exports.images("gaussian")
     model, runtime = exports.model("gaussian"), Runtime(path)
@@ -125,7 +139,7 @@ def test_the_costs_are_in_the_models_own_terms(exports):
     assert "reconstruction" in str(report)
 
 
-def test_the_information_of_codes_is_what_the_model_says(exports):
+def test_check_parity_information_of_codes_is_what_the_model_says(exports):
     """From mean and deviation of a Beta and from probabilities, against the distributions."""
     model, images = exports.model("larger_infogan"), exports.images("larger_infogan", 300)
     path = exports.tflite("larger_infogan", "float16")
@@ -142,7 +156,8 @@ def test_the_information_of_codes_is_what_the_model_says(exports):
     assert "changed_digit" in cost
 
 
-def test_too_costly_a_file_is_not_written(tmp_path):
+@pytest.mark.slow
+def test_to_tflite_does_not_write_too_costly_a_file(tmp_path):
     """Pixels of 0.3 with a deviation of 0.001: the nearest level of int8 is 0.78 deviations off."""
     shared = {"image_shape": (4, 4, 1), "latent_dim": 2, "widths": (8,)}
     decoder = networks.MLPDecoder(parameters=("loc",), **shared)
@@ -160,7 +175,7 @@ def test_too_costly_a_file_is_not_written(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_tflite_cannot_hold_is_left_out_and_said(tmp_path, capsys):
+def test_to_tflite_leaves_out_what_it_cannot_hold_and_says_so(tmp_path, capsys):
     x, z = keras.Input((4,)), keras.Input((2,))
     encoder = keras.Model(x, {n: keras.layers.Dense(2, "softplus")(x) for n in ("loc", "scale")})
     decoder = keras.Model(z, {"logits": keras.ops.erf(keras.layers.Dense(4)(z))})
@@ -173,7 +188,7 @@ def test_what_tflite_cannot_hold_is_left_out_and_said(tmp_path, capsys):
         runtime.decode(np.zeros((1, 2), np.float32))
 
 
-def test_the_metadata_says_what_the_file_is(exports):
+def test_to_tflite_metadata_says_what_the_file_is(exports):
     path = exports.tflite("infogan")
     content, facts = loading.verified(path)
     assert facts["model"] == "InfoGAN"
@@ -199,7 +214,7 @@ def test_the_metadata_says_what_the_file_is(exports):
         ({"batch_size": 0}, "batch_size is at least 1"),
     ],
 )
-def test_settings_that_make_no_sense(exports, tmp_path, settings, words):
+def test_to_tflite_refuses_settings_that_make_no_sense(exports, tmp_path, settings, words):
     with pytest.raises(ValueError, match=words):
         export.to_tflite(exports.model("vae"), tmp_path / "model.tflite", **settings)
     assert list(tmp_path.iterdir()) == []

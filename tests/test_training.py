@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,17 +43,29 @@ def recipe(folder, **changes):
     return Recipe("mmd_vae", str(folder), **settings)
 
 
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    """A finished run; tests look at it, or change a copy."""
+    out = tmp_path_factory.mktemp("finished") / "my_preset"
+    train(waiting(folder), out)
+    return out
+
+
+def waiting(folder, **changes):
+    """A recipe whose callbacks have a state."""
+    return recipe(folder, patience=9, schedule="plateau", **changes)
+
+
 def history_of(out):
     with (out / "run" / "history.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def test_training_leaves_a_preset_with_card_history_and_pictures(folder, tmp_path):
-    out = tmp_path / "my_preset"
-    model = train(recipe(folder), out)
-    loaded = keras_infomodels.load_model(out / "run")
+def test_train_leaves_a_preset_with_card_history_and_pictures(folder, finished):
+    out = finished
     x = np.zeros((1, 8, 8, 1), np.float32)
-    np.testing.assert_array_equal(loaded(x), model(x))
+    loaded = [keras_infomodels.load_model(place)(x) for place in (out, out / "run")]
+    np.testing.assert_array_equal(*loaded)
     assert {path.name for path in (out / "run").glob("*.png")} == PICTURES
     assert [row["epoch"] for row in history_of(out)] == ["1", "2", "3"]
     assert {"loss", "val_mutual_information"} <= set(history_of(out)[0])
@@ -63,27 +76,26 @@ def test_training_leaves_a_preset_with_card_history_and_pictures(folder, tmp_pat
     for name, value in facts["metrics"].items():
         if name != "split":
             assert f"| {value:.4f} |" in card
-    assert Recipe.load(out / "recipe.toml") == recipe(folder)
+    assert Recipe.load(out / "recipe.toml") == waiting(folder)
 
 
-def test_a_run_in_the_way_is_not_overwritten(folder, tmp_path):
-    train(recipe(folder, epochs=1), tmp_path)
+def test_train_does_not_overwrite_a_run_in_the_way(folder, finished, tmp_path):
     with pytest.raises(FileExistsError, match="--resume"):
-        train(recipe(folder, epochs=1), tmp_path)
+        train(waiting(folder), finished)
     with pytest.raises(ValueError, match="differs from the recipe"):
-        train(recipe(folder, epochs=2), tmp_path, resume=True)
+        train(waiting(folder, epochs=2), finished, resume=True)
     with pytest.raises(FileNotFoundError, match="no run to resume"):
         train(recipe(folder), tmp_path / "other", resume=True)
 
 
-def test_other_files_are_not_overwritten(folder, tmp_path):
+def test_train_does_not_overwrite_other_files(folder, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     with pytest.raises(FileExistsError, match=r"holds README\.md"):
         train(recipe(folder), tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-def test_a_flat_folder_gives_its_last_tenth_for_testing(folder, tmp_path, capsys):
+def test_train_tests_a_flat_folder_on_its_last_tenth(folder, tmp_path, capsys):
     train(recipe(folder / "train", epochs=1), tmp_path)
     assert "last tenth of 'train'" in capsys.readouterr().out
     assert Recipe.load(tmp_path / "recipe.toml").test_split == "train[90%:]"
@@ -91,11 +103,12 @@ def test_a_flat_folder_gives_its_last_tenth_for_testing(folder, tmp_path, capsys
         train(recipe(folder / "train", epochs=1), tmp_path, resume=True)
 
 
-def test_a_run_that_was_killed_before_its_card_is_finished(folder, tmp_path):
-    model = train(recipe(folder), tmp_path)
+def test_train_resume_finishes_a_run_killed_before_its_card(folder, finished, tmp_path):
+    model = keras_infomodels.load_model(finished)
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     (tmp_path / "README.md").unlink()
     (tmp_path / "model.weights.h5").write_bytes(b"half")
-    resumed = train(recipe(folder), tmp_path, resume=True)
+    resumed = train(waiting(folder), tmp_path, resume=True)
     for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert (tmp_path / "README.md").exists()
@@ -103,16 +116,14 @@ def test_a_run_that_was_killed_before_its_card_is_finished(folder, tmp_path):
     assert len(history_of(tmp_path)) == 3
 
 
-def test_a_split_that_is_not_there_is_missed_before_training(folder, tmp_path):
+def test_train_misses_an_absent_split_before_it_begins(folder, tmp_path):
     with pytest.raises(ValueError, match="has the splits train, test"):
         train(recipe(folder, test_split="validation"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_broken_off_run_resumes_to_the_same_bits(folder, tmp_path, monkeypatch):
-    straight = train(
-        recipe(folder, latent_dim=3, patience=9, schedule="plateau"), tmp_path / "straight"
-    )
+def test_train_resume_ends_on_the_same_bits(folder, finished, tmp_path, monkeypatch):
+    straight = keras_infomodels.load_model(finished)
     save = AtomicBackup.on_epoch_end
 
     def break_off(self, epoch, logs=None):
@@ -122,22 +133,17 @@ def test_a_broken_off_run_resumes_to_the_same_bits(folder, tmp_path, monkeypatch
 
     monkeypatch.setattr(AtomicBackup, "on_epoch_end", break_off)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe(folder, latent_dim=3, patience=9, schedule="plateau"), tmp_path / "resumed")
+        train(waiting(folder), tmp_path / "resumed")
     monkeypatch.undo()
     with pytest.raises(FileNotFoundError, match="train --resume"):
         keras_infomodels.load_model(tmp_path / "resumed")
-    resumed = train(
-        recipe(folder, latent_dim=3, patience=9, schedule="plateau"),
-        tmp_path / "resumed",
-        resume=True,
-    )
+    resumed = train(waiting(folder), tmp_path / "resumed", resume=True)
     for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert history_of(tmp_path / "resumed") == history_of(tmp_path / "straight")
-    assert (tmp_path / "resumed" / "run" / "traversals.png").exists()
+    assert history_of(tmp_path / "resumed") == history_of(finished)
 
 
-def test_a_semi_supervised_run_with_pictures(folder, tmp_path):
+def test_train_makes_a_semi_supervised_run_with_pictures(folder, tmp_path):
     changes = {
         "prior": "categorical_normal",
         "categories": 3,
@@ -180,7 +186,7 @@ main(["train", *sys.argv[3:], "--out", sys.argv[1]])
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["beta_vae", "aae"])
-def test_a_run_that_is_killed_again_and_again_ends_on_the_same_bits(tmp_path, model):
+def test_train_command_killed_again_and_again_ends_on_the_same_bits(tmp_path, model):
     """By SIGKILL at eleven accesses to history and backups, most of them while saving."""
     settings = [model, "--dataset", "fashion_mnist_mini", "--epochs", "8"]
     settings += ["--schedule", "plateau", "--patience", "7", "--batch-size", "500"]
@@ -216,7 +222,7 @@ def test_history_of_epochs_with_and_without_validation(tmp_path):
     assert History(path, first_epoch=2).rows == history.rows
 
 
-def test_backups_are_replaced_and_unfinished_ones_ignored(make_model, images, tmp_path):
+def test_atomic_backup_replaces_backups_and_ignores_unfinished_ones(make_model, images, tmp_path):
     model = make_model()
     model.fit(images, epochs=3, verbose=0, callbacks=[AtomicBackup(tmp_path)])
     assert os.listdir(tmp_path) == ["after_epoch_0003"]
@@ -227,7 +233,7 @@ def test_backups_are_replaced_and_unfinished_ones_ignored(make_model, images, tm
     assert AtomicBackup(tmp_path / "none").restore(copy) == (0, False)
 
 
-def test_a_backup_leaves_other_files_alone_and_serves_again(make_model, images, tmp_path):
+def test_atomic_backup_leaves_other_files_alone_and_serves_again(make_model, images, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "board").mkdir()
     model = make_model()
@@ -253,7 +259,7 @@ def waiting_callbacks():
 
 
 @pytest.mark.parametrize("broken_after", [1, 2, 5])
-def test_callbacks_go_on_waiting_after_a_resume(make_model, images, tmp_path, broken_after):
+def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, broken_after):
     """Broken off before and after the rate was halved, and after the stop."""
 
     def run(directory, epochs):
@@ -284,7 +290,7 @@ def test_callbacks_go_on_waiting_after_a_resume(make_model, images, tmp_path, br
     assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)
 
 
-def test_weights_are_averaged_over_the_run_and_resume(make_model, images, tmp_path):
+def test_weight_average_is_the_mean_over_the_run_and_resumes(make_model, images, tmp_path):
     """A plain mean of the first steps, by hand; validation and the trained model have it."""
     after_each = []
 
@@ -317,7 +323,7 @@ def test_weights_are_averaged_over_the_run_and_resume(make_model, images, tmp_pa
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_step_that_overflowed_does_not_count_in_the_average(make_model, images):
+def test_weight_average_does_not_count_a_step_that_overflowed(make_model, images):
     """With this scale every gradient is infinite, and no step is taken."""
     model, average = make_model(), WeightAverage(0.5)
     scaled = keras.optimizers.LossScaleOptimizer(
@@ -329,7 +335,7 @@ def test_a_step_that_overflowed_does_not_count_in_the_average(make_model, images
     assert average.averages is None
 
 
-def test_a_weight_average_forgets_at_its_momentum(make_model, images):
+def test_weight_average_forgets_at_its_momentum(make_model, images):
     model, average = make_model(), WeightAverage(0.5)
     average.set_model(model)
     average.on_train_begin()
@@ -343,7 +349,19 @@ def test_a_weight_average_forgets_at_its_momentum(make_model, images):
         WeightAverage(1.0)
 
 
-def test_a_run_that_breaks_leaves_its_last_good_weights(folder, tmp_path):
+def test_weight_average_begins_as_a_plain_mean(make_model):
+    model, average = make_model(), WeightAverage(0.999)
+    average.set_model(model)
+    average.on_train_begin()
+    for step in (1, 2, 3):
+        model.optimizer.iterations.assign(step)
+        model.set_weights([np.full_like(w, step) for w in model.get_weights()])
+        average.on_train_batch_end(0)
+    for array in average.averages:
+        np.testing.assert_allclose(array, 2.0, rtol=1e-6)
+
+
+def test_train_leaves_the_last_good_weights_of_a_run_that_breaks(folder, tmp_path):
     broken = recipe(folder, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match=r"good weights are in .*last_good\.weights\.h5"):
         train(broken, tmp_path / "run")
@@ -399,7 +417,7 @@ def test_history_drops_lines_that_training_repeats(tmp_path):
         (["train", "--resume", "--out", "x"], "holds no run to resume"),
     ],
 )
-def test_mistakes_on_the_command_line_get_one_line(words, what, capsys, tmp_path, monkeypatch):
+def test_train_command_mistakes_get_one_line(words, what, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(words) == 1
     error = capsys.readouterr().err
@@ -408,7 +426,7 @@ def test_mistakes_on_the_command_line_get_one_line(words, what, capsys, tmp_path
     assert not (tmp_path / "x").exists()
 
 
-def test_the_command_trains_with_flags_over_a_recipe(folder, tmp_path, capsys):
+def test_train_command_trains_with_flags_over_a_recipe(folder, tmp_path, capsys):
     path = tmp_path / "recipe.toml"
     path.write_text(recipe(folder, epochs=9).to_toml())
     out = tmp_path / "out"

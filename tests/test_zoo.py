@@ -73,7 +73,7 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
 # From a name to a model
 
 
-def test_a_name_becomes_a_model_by_one_download(server, model):
+def test_from_preset_and_load_model_download_a_name_once(server, model):
     for load in (
         keras_infomodels.from_preset,
         keras_infomodels.load_model,
@@ -88,7 +88,7 @@ def test_a_name_becomes_a_model_by_one_download(server, model):
         models.GAN.from_preset(VAE_NAME)
 
 
-def test_a_folder_comes_first_then_the_cache_then_the_package_then_the_url(
+def test_locate_prefers_folder_then_cache_then_package_then_url(
     server, package, served, tmp_path, monkeypatch
 ):
     assert zoo.locate(VAE_NAME) == package / VAE_NAME
@@ -111,7 +111,7 @@ def test_list_presets_lists_the_registry_and_completes_names(server):
         _ = names.big_mnist
 
 
-def test_a_class_lists_what_it_can_load(server, package):
+def test_vae_presets_lists_what_the_class_can_load(server, package):
     assert set(models.VAE.presets) == {VAE_NAME, "other_mnist"}
     assert set(models.InfoVAE.presets) == {VAE_NAME, "other_mnist"}
     assert not models.GAN.presets
@@ -119,7 +119,7 @@ def test_a_class_lists_what_it_can_load(server, package):
 
 
 @pytest.mark.parametrize("name", ["other_mnit", "../etc", "/etc", "ETC", ""])
-def test_a_name_that_is_none(server, name, tmp_path, monkeypatch):
+def test_locate_refuses_a_name_that_is_none(server, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="neither a preset folder") as caught:
         zoo.locate(name)
@@ -128,7 +128,7 @@ def test_a_name_that_is_none(server, name, tmp_path, monkeypatch):
     assert server.requests == []
 
 
-def test_a_download_that_was_corrupted_is_not_loaded(server):
+def test_from_preset_does_not_load_a_corrupted_download(server):
     server.faults, server.forever = [tiny_zoo.corrupt], True
     with pytest.raises(DownloadError, match="another SHA-256"):
         keras_infomodels.from_preset(VAE_NAME)
@@ -137,7 +137,7 @@ def test_a_download_that_was_corrupted_is_not_loaded(server):
 # The hub
 
 
-def test_addresses_on_the_hub_are_pinned_and_need_its_client(monkeypatch):
+def test_load_model_needs_pinned_hub_addresses_and_the_hub_client(monkeypatch):
     monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
     for wrong in ("hf://a/b", "hf://a/b@main", "hf://a/../b@" + "0" * 40, "hf://a/b@" + "G" * 40):
         with pytest.raises(ValueError, match="the 40 hexadecimal digits of a commit"):
@@ -153,7 +153,7 @@ def test_addresses_on_the_hub_are_pinned_and_need_its_client(monkeypatch):
 # The commands
 
 
-def test_list_is_a_table(server, capsys, monkeypatch):
+def test_list_command_is_a_table(server, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = run(capsys, "list")
     assert status == 0
@@ -167,7 +167,7 @@ def test_list_is_a_table(server, capsys, monkeypatch):
     assert server.requests == []
 
 
-def test_list_without_presets_says_how_to_train_one(tmp_path, monkeypatch, capsys):
+def test_list_command_without_presets_says_how_to_train_one(tmp_path, monkeypatch, capsys):
     (tmp_path / "registry.json").write_text('{"format": 1, "presets": {}}')
     (tmp_path / "package" / "vae_mnist").mkdir(parents=True)
     (tmp_path / "package" / "vae_mnist" / "recipe.toml").write_text("")
@@ -182,7 +182,7 @@ def test_list_without_presets_says_how_to_train_one(tmp_path, monkeypatch, capsy
     )
 
 
-def test_show_prints_the_card_and_where_the_pictures_are(server, capsys):
+def test_show_command_prints_the_card_and_where_pictures_are(server, capsys):
     status, out, _ = run(capsys, "show", VAE_NAME)
     folder = cache.folder_of(registry.read()[VAE_NAME])
     assert status == 0
@@ -192,7 +192,7 @@ def test_show_prints_the_card_and_where_the_pictures_are(server, capsys):
     assert out.endswith(f"  {folder / 'samples.png'}\n")
 
 
-def test_download_prints_the_folder_and_repeats_nothing(server, capsys):
+def test_download_command_prints_the_folder_and_repeats_nothing(server, capsys):
     folder = cache.folder_of(registry.read()[VAE_NAME])
     assert run(capsys, "download", VAE_NAME)[:2] == (0, f"{folder}\n")
     count = len(server.requests)
@@ -209,7 +209,7 @@ def test_download_prints_the_folder_and_repeats_nothing(server, capsys):
     assert "there are: other_mnist, vae_tiny" in err
 
 
-def test_a_folder_with_a_recipe_alone_says_what_to_do(server, tmp_path, capsys):
+def test_show_command_of_a_recipe_alone_says_what_to_do(server, tmp_path, capsys):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "recipe.toml").write_text("")
@@ -218,12 +218,12 @@ def test_a_folder_with_a_recipe_alone_says_what_to_do(server, tmp_path, capsys):
     assert f"train --resume --out {folder}" in run(capsys, "show", folder)[2]
 
 
-def test_a_folder_without_a_card_is_shown(package, capsys):
+def test_show_command_shows_a_folder_without_a_card(package, capsys):
     (package / VAE_NAME / "README.md").unlink()
     assert "has no card" in run(capsys, "show", package / VAE_NAME)[1]
 
 
-def test_verify_compares_files_with_the_registry(server, capsys):
+def test_verify_command_compares_files_with_the_registry(server, capsys):
     status, _, err = run(capsys, "verify", VAE_NAME)
     assert status == 1
     assert f"run `infomodels download {VAE_NAME}`" in err
@@ -245,7 +245,7 @@ def test_verify_compares_files_with_the_registry(server, capsys):
     assert not (folder / "samples.png").exists()
 
 
-def test_verify_of_a_bundled_preset_and_of_a_folder(server, package, served, capsys):
+def test_verify_command_of_a_bundled_preset_and_of_a_folder(server, package, served, capsys):
     assert "All 4 files" in run(capsys, "verify", VAE_NAME)[1]
     (package / VAE_NAME / "README.md").write_text("other")
     assert run(capsys, "verify", VAE_NAME)[0] == 1
@@ -256,7 +256,7 @@ def test_verify_of_a_bundled_preset_and_of_a_folder(server, package, served, cap
     assert "model.weights.h5: is missing" in run(capsys, "verify", VAE_NAME)[1]
 
 
-def test_verify_of_a_folder_whose_metadata_states_its_card_too(package, capsys):
+def test_verify_command_reads_a_card_stated_in_metadata(package, capsys):
     folder = package / VAE_NAME
     facts = json.loads((folder / "metadata.json").read_text())
     facts["files"]["README.md"] = fingerprint(folder, "README.md")
@@ -272,7 +272,7 @@ def test_verify_of_a_folder_whose_metadata_states_its_card_too(package, capsys):
     assert "All 2 files" in out
 
 
-def test_the_commands_do_not_load_tensorflow(server):
+def test_list_show_download_verify_commands_load_no_tensorflow(server):
     code = f"""
 import json, sys
 from pathlib import Path

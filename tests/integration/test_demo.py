@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
-def test_the_demo_does_what_it_says(tmp_path):
+def test_demo_command_does_what_it_says(tmp_path):
     command = [sys.executable, "-m", "keras_infomodels", "demo", "--out", "demo"]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr

@@ -28,7 +28,7 @@ def terms(title, printed):
     return {name: float(value) for name, value in re.findall(r"(\w+) (-?[\d.]+)", line)}
 
 
-def test_every_example_says_its_command_and_is_in_the_readme():
+def test_examples_say_their_command_and_are_in_the_readme():
     readme = (ROOT / "README.md").read_text()
     for path in EXAMPLES.glob("*.py"):
         assert f"\n    python examples/{path.name}\n" in path.read_text()
@@ -36,14 +36,14 @@ def test_every_example_says_its_command_and_is_in_the_readme():
 
 
 @pytest.mark.slow
-def test_train(tmp_path):
+def test_train_example_prints_information_below_its_ceiling(tmp_path):
     printed = run("train", tmp_path)
     information = re.search(r"I_q\(x;z\) = (\S+) .*ceiling (\S+)\)", printed)
     assert 5 < float(information[1]) <= float(information[2])
 
 
 @pytest.mark.slow
-def test_fine_tune(tmp_path):
+def test_fine_tune_example_lowers_the_reconstruction(tmp_path):
     printed = run("fine_tune", tmp_path)
     before, after = terms("before", printed), terms("after", printed)
     # 195.1 and 133.1 nats on one machine; without digits it cannot know what a digit looks like.
@@ -52,7 +52,7 @@ def test_fine_tune(tmp_path):
 
 
 @pytest.mark.slow
-def test_measure(tmp_path):
+def test_measure_example_is_near_the_known_information(tmp_path):
     printed = run("measure", tmp_path)
     estimate = re.search(r"I\(x;y\) = (\S+) ± (\S+) nats", printed)
     known = float(re.search(r"known: +(\S+) nats", printed)[1])
@@ -63,7 +63,7 @@ def test_measure(tmp_path):
 
 
 @pytest.mark.slow
-def test_pretrained(tmp_path):
+def test_pretrained_example_finds_five_categories(tmp_path):
     printed = run("pretrained", tmp_path)
     assert re.findall(r"label (\d)", printed) == list("72104")
     found = re.findall(r"category (\d)", printed)
@@ -71,7 +71,7 @@ def test_pretrained(tmp_path):
 
 
 @pytest.mark.slow
-def test_export(tmp_path):
+def test_export_example_runs_a_file_without_tensorflow(tmp_path):
     printed = run("export", tmp_path)
     right = re.search(r"(\d+) of 64 images have the category", printed)
     assert int(right[1]) > 60

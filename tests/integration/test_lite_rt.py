@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_the_wheel_runs_a_tflite_without_tensorflow(exports, tmp_path):
+def test_runtime_of_the_wheel_runs_a_tflite_without_tensorflow(exports, tmp_path):
     pip = [sys.executable, "-m", "pip"]
     wheels = ["wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
     subprocess.run([*pip, *wheels], check=True)

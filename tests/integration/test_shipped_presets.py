@@ -16,11 +16,11 @@ from keras_infomodels.zoo.recipes import Recipe
 SHIPPED = {path.parent.name: path.parent for path in sorted(zoo.PRESETS.glob("*/config.json"))}
 
 
-def test_the_registry_has_every_preset_with_weights():
+def test_registry_read_has_every_preset_with_weights():
     assert set(registry.read()) == set(SHIPPED)
 
 
-def test_files_are_those_of_the_registry_and_within_bounds():
+def test_registry_read_files_are_shipped_and_within_bounds():
     total = 0
     for name, entry in registry.read().items():
         facts = json.loads((SHIPPED[name] / "metadata.json").read_text())
@@ -36,7 +36,7 @@ def test_files_are_those_of_the_registry_and_within_bounds():
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_card_is_what_its_metadata_and_recipe_make_it(name, tmp_path):
+def test_write_card_makes_each_shipped_card_from_its_metadata(name, tmp_path):
     """No figure on it is typed by hand."""
     folder = shutil.copytree(SHIPPED[name], tmp_path / name)
     card = (folder / "README.md").read_text()
@@ -48,7 +48,7 @@ def test_a_card_is_what_its_metadata_and_recipe_make_it(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_preset_exports_to_both_formats_and_its_own_file_runs(name, tmp_path):
+def test_to_saved_model_and_to_tflite_export_shipped_presets(name, tmp_path):
     model = load_model(name)
     check_parity(model, to_saved_model(model, tmp_path / "saved_model"))
     check_parity(model, to_tflite(model, tmp_path / "model.tflite"))
