@@ -134,6 +134,7 @@ def test_total_correlation_reference_keeps_the_marginals_and_breaks_the_rest():
     assert np.abs(correlation[~np.eye(3, dtype=bool)]).max() < 0.15
 
 
+@pytest.mark.slow
 def test_total_correlation_of_a_gaussian():
     """TC = -1/2 ln(1 - rho^2) for two standard normals of correlation rho."""
     keras.utils.set_random_seed(0)

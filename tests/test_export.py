@@ -19,7 +19,7 @@ from keras_infomodels.export.inputs import draw_inputs
 
 QUICK = {
     "saved_model": ["aae_with_category", "infogan"],
-    "tflite": ["classifier", "vae", "aae_with_category", "infogan", "gaussian"],
+    "tflite": ["classifier", "aae_with_category", "infogan", "gaussian"],
 }
 CASES = [
     pytest.param(kind, name, marks=[] if name in quick else [pytest.mark.slow])
@@ -161,7 +161,7 @@ def test_export_signatures_equal_the_models_own_methods(exports, kind, name):
 @pytest.mark.parametrize(
     "names", [["vae", "infogan"], pytest.param(CLASSES, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
+@pytest.mark.parametrize("kind", [pytest.param("saved_model", marks=pytest.mark.slow), "tflite"])
 def test_standalone_runs_exports_without_this_library(exports, tmp_path, kind, names):
     """All models in one process with TensorFlow alone, or without TensorFlow and Keras."""
     foreign = ["keras_infomodels", "tensorflow_probability"]

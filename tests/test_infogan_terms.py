@@ -160,6 +160,7 @@ def test_fit_posterior_and_infogan_refuse_wrong_posterior_sizes(make_gan, code, 
         make_gan(codes=[code], recognition=keras.Model(features, heads))
 
 
+@pytest.mark.slow
 def test_weight_average_serves_the_validation_of_infogan(make_gan, images):
     model = make_gan()
     for optimizer in (model.optimizer, model.discriminator_optimizer):

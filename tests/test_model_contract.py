@@ -260,7 +260,13 @@ def plain_moves():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"run_eagerly": True}, {"steps_per_execution": 2}, {"scale": 64.0}], ids=str
+    "settings",
+    [
+        {"run_eagerly": True},
+        {"steps_per_execution": 2},
+        pytest.param({"scale": 64.0}, marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_compile_settings_take_the_same_steps(any_model, images, plain_moves, settings):
     found = moves(any_model, images, **settings)
@@ -349,7 +355,7 @@ def test_fit_works_with_the_callbacks_of_keras(any_model, images, tmp_path):
     assert logs["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-5)
 
 
-@ONE_OF_THEM
+@pytest.mark.slow
 def test_fit_validates_the_averages_of_swap_ema_weights(any_model, images):
     model = any_model
     model.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5))

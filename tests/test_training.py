@@ -95,6 +95,7 @@ def test_train_does_not_overwrite_other_files(folder, tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_train_tests_a_flat_folder_on_its_last_tenth(folder, tmp_path, capsys):
     train(recipe(folder / "train", epochs=1), tmp_path)
     assert "last tenth of 'train'" in capsys.readouterr().out
@@ -143,6 +144,7 @@ def test_train_resume_ends_on_the_same_bits(folder, finished, tmp_path, monkeypa
     assert history_of(tmp_path / "resumed") == history_of(finished)
 
 
+@pytest.mark.slow
 def test_train_makes_a_semi_supervised_run_with_pictures(folder, tmp_path):
     changes = {
         "prior": "categorical_normal",
