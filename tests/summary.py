@@ -12,6 +12,8 @@ START = time.perf_counter()
 
 def pytest_configure(config):
     config.stash[LEFT_OUT] = collections.Counter()
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(Workers())
 
 
 def pytest_deselected(items):
