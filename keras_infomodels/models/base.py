@@ -21,7 +21,7 @@ from keras_infomodels.models.costs import Ask, Cost
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.training.checks import check_callbacks, check_compile
-from keras_infomodels.training.gradients import gradient, sums_kept
+from keras_infomodels.training.gradients import are_finite, gradient, sums_kept
 from keras_infomodels.training.guards import StopOnNonFinite
 from keras_infomodels.training.order import FollowEpoch
 from keras_infomodels.training.players import Player, second_optimizer
@@ -313,7 +313,7 @@ class LedgerModel(keras.Model):
             gradient(tape, loss, player.variables())
             for loss, player in zip(losses, players, strict=True)
         ]
-        finite = self._are_finite(gradients, optimizers)
+        finite = are_finite(gradients, optimizers)
         finite &= tf.reduce_all(tf.math.is_finite([*terms.values(), *earlier]))
         terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
@@ -425,19 +425,6 @@ class LedgerModel(keras.Model):
         layers = [layer for network in networks for layer in getattr(network, "layers", [])]
         spectral = keras.layers.SpectralNormalization
         return [layer.kernel for layer in layers if isinstance(layer, spectral)]
-
-    @staticmethod
-    def _are_finite(gradients, optimizers) -> tf.Tensor:
-        checked = []
-        for own, optimizer in zip(gradients, optimizers, strict=True):
-            # A sum is finite where all of it is, and takes one pass.
-            finite = [tf.math.is_finite(tf.reduce_sum(g)) for g in own if g is not None]
-            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-                # Scaled gradients overflow now and then, and this optimizer then lowers its scale.
-                checked.append(tf.reduce_all(finite) | (optimizer.dynamic_scale > 1.0))
-            else:
-                checked += finite
-        return tf.reduce_all(checked)
 
     def log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
         """Adds the terms of a batch to the metrics and returns these."""

@@ -45,3 +45,22 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
         aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
     )
     return found if several else found[0]
+
+
+def are_finite(gradients, optimizers) -> tf.Tensor:
+    """A boolean scalar: every gradient is finite, or its optimizer handles overflow itself.
+
+    Args:
+        gradients: a list for each optimizer, of tensors and None.
+        optimizers: one for each list.
+    """
+    checked = []
+    for own, optimizer in zip(gradients, optimizers, strict=True):
+        # A sum is finite where all of it is, and takes one pass.
+        finite = [tf.math.is_finite(tf.reduce_sum(g)) for g in own if g is not None]
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            # Scaled gradients overflow now and then, and this optimizer then lowers its scale.
+            checked.append(tf.reduce_all(finite) | (optimizer.dynamic_scale > 1.0))
+        else:
+            checked += finite
+    return tf.reduce_all(checked)
