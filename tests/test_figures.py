@@ -192,6 +192,7 @@ def test_stated_figures_of_a_run_are_its_ledger():
     assert stated_figures(facts, recipe)["loss"]["unit"] == "weighted sum"
 
 
+@pytest.mark.slow
 def test_verify_command_measures_the_figures_of_the_card_again(tmp_path, capsys):
     recipe = Recipe("mmd_vae", **MINI)
     model = build_model(recipe, SHAPE, steps=1)

@@ -38,7 +38,7 @@ def test_to_tflite_has_builtin_operators_and_noise_as_an_input(exports):
 
 @pytest.mark.parametrize(
     "quantize",
-    [*(pytest.param(q, marks=pytest.mark.slow) for q in (None, "dynamic")), "float16", "int8"],
+    [*(pytest.param(q, marks=pytest.mark.slow) for q in (None, "dynamic", "int8")), "float16"],
 )
 def test_to_tflite_quantize_gives_weights_the_type_asked_for(exports, quantize):
     wanted = {
@@ -94,6 +94,7 @@ def test_calibration_fills_a_fixed_batch_up(exports):
     np.testing.assert_array_equal(together, images[[0, 1, 2, 3, 4, 5, 0, 1]])
 
 
+@pytest.mark.slow
 def test_to_tflite_batch_size_leaves_one_piece_for_a_delegate(exports):
     """Shapes that are computed cut the graph in two around a transposed convolution."""
     operators = {

@@ -123,6 +123,7 @@ def test_train_misses_an_absent_split_before_it_begins(folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_train_resume_ends_on_the_same_bits(folder, finished, tmp_path, monkeypatch):
     straight = keras_infomodels.load_model(finished)
     save = AtomicBackup.on_epoch_end
@@ -260,7 +261,9 @@ def waiting_callbacks():
     return early, keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **never)
 
 
-@pytest.mark.parametrize("broken_after", [1, 2, 5])
+@pytest.mark.parametrize(
+    "broken_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 5))]
+)
 def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, broken_after):
     """Broken off before and after the rate was halved, and after the stop."""
 
@@ -292,6 +295,7 @@ def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, b
     assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)
 
 
+@pytest.mark.slow
 def test_weight_average_is_the_mean_over_the_run_and_resumes(make_model, images, tmp_path):
     """A plain mean of the first steps, by hand; validation and the trained model have it."""
     after_each = []
