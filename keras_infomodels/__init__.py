@@ -9,19 +9,12 @@ import os
 import sys
 from pathlib import Path
 
-from keras_infomodels import hooks
+from keras_infomodels import hooks, names
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "VAE": "models",
-    "BetaVAE": "models",
-    "AdversarialAutoencoder": "models",
-    "Classifier": "models",
-    "GAN": "models",
-    "InfoGAN": "models",
-    "InfoVAE": "models",
-    "MMDVAE": "models",
+    **dict.fromkeys(names.MODELS.values(), "models"),
     "load_model": "presets",
     "from_preset": "presets",
     "list_presets": "zoo",

@@ -35,12 +35,10 @@ BUILT_IN = {
         distributions.Categorical,
         distributions.Uniform,
         distributions.Normal,
-        divergences.MMD,
+        *divergences.DIVERGENCES.values(),
         divergences.Adversarial,
         divergences.TotalCorrelation,
-        divergences.MarginalKL,
         divergences.Partwise,
-        divergences.Stein,
     )
 }
 """The classes of this library that a preset may name."""
