@@ -7,6 +7,7 @@ MODELS = {
     "beta_vae": "BetaVAE",
     "infovae": "InfoVAE",
     "mmd_vae": "MMDVAE",
+    "dip_vae": "DIPVAE",
     "aae": "AdversarialAutoencoder",
     "gan": "GAN",
     "infogan": "InfoGAN",

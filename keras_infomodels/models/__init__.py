@@ -4,6 +4,7 @@
 from keras_infomodels import names
 from keras_infomodels.models.autoencoder.adversarial_autoencoder import AdversarialAutoencoder
 from keras_infomodels.models.autoencoder.beta_vae import BetaVAE
+from keras_infomodels.models.autoencoder.dip_vae import DIPVAE
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.autoencoder.mmd_vae import MMDVAE
 from keras_infomodels.models.autoencoder.vae import VAE
