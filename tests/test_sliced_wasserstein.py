@@ -43,7 +43,7 @@ def test_sliced_wasserstein_of_two_gaussians_is_the_closed_form_on_average(targe
     error = np.std(found, ddof=1) / np.sqrt(len(found))
     # Of 2000 points the bias is at most 0.006, and a lost 1 / d or factor s is 0.1 and more.
     assert np.mean(found) == pytest.approx(expected, abs=4 * error + 0.006)
-    assert 4 * error < 0.04
+    assert 4 * error < 0.06
 
 
 def test_sliced_wasserstein_in_one_dimension_pairs_points_by_rank():
@@ -75,7 +75,7 @@ def test_sliced_wasserstein_of_a_collapsed_encoder_is_1_in_any_dimension(target,
 
 @TARGETS
 def test_sliced_wasserstein_gradient_is_that_of_finite_differences(target):
-    z = rng.normal(size=(6, 3)) + 0.5
+    z = rng.normal(size=(4, 3)) + 0.5
     variable = tf.Variable(z)
     with tf.GradientTape() as tape:
         value = distance(variable, target=target)
@@ -124,6 +124,7 @@ def test_sliced_wasserstein_repeats_with_its_seed():
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_sliced_wasserstein_compiled_by_xla_is_the_same_where_directions_do_not_matter():
     z = tf.constant(rng.normal(size=(40, 1)), tf.float32)
     compiled = tf.function(lambda z: distance(z, target="quantiles"), jit_compile=True)
