@@ -116,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe, else from the recipe's defaults.",
     )
     train.add_argument("model", nargs="?", help=f"one of {', '.join(names.MODELS)}")
-    train.add_argument("--dataset", help="a TFDS name, fashion_mnist_mini, or a folder of images")
+    train.add_argument(
+        "--dataset", help="a TFDS name, fashion_mnist_mini, a folder of images, or a .npz file"
+    )
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
     for flag, (name, kind, text) in _TRAINING_FLAGS.items():
