@@ -9,21 +9,14 @@ import os
 import sys
 from pathlib import Path
 
-from keras_infomodels import hooks
+from keras_infomodels import hooks, names
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "VAE": "models",
-    "BetaVAE": "models",
-    "AdversarialAutoencoder": "models",
+    **dict.fromkeys(names.MODELS.values(), "models"),
     "Classification": "training",
-    "Classifier": "models",
     "Consistency": "training",
-    "GAN": "models",
-    "InfoGAN": "models",
-    "InfoVAE": "models",
-    "MMDVAE": "models",
     "Warmup": "training",
     "load_model": "presets",
     "from_preset": "presets",

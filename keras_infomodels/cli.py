@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from keras_infomodels import __version__
+from keras_infomodels import __version__, names
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
@@ -57,7 +57,7 @@ _TRAINING_FLAGS = {
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
     "--lambda": ("lambda_", float, "infovae, mmd_vae, aae: weight of the prior-matching term"),
     "--beta": ("beta", float, "beta_vae: weight of the rate"),
-    "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, marginal_kl or stein"),
+    "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, sliced_wasserstein, stein, ..."),
     "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
     "--information-weight": (
         "information_weight",
@@ -115,10 +115,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a model into a preset folder. Settings come from the flags, else from "
         "--recipe, else from the recipe's defaults.",
     )
+    train.add_argument("model", nargs="?", help=f"one of {', '.join(names.MODELS)}")
     train.add_argument(
-        "model", nargs="?", help="vae, beta_vae, infovae, mmd_vae, aae, gan, infogan or classifier"
+        "--dataset", help="a TFDS name, fashion_mnist_mini, a folder of images, or a .npz file"
     )
-    train.add_argument("--dataset", help="a TFDS name, fashion_mnist_mini, or a folder of images")
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
     for flag, (name, kind, text) in _TRAINING_FLAGS.items():

@@ -142,6 +142,7 @@ def trained_of(name: str) -> dict:
     return {
         "beta_vae": {"beta": 2.0, "warmup_steps": 5},
         "infovae": {"alpha": 0.5, "lambda_": 10.0, "divergence": "stein"},
+        "dip_vae": {"dip_type": "i", "lambda_od": 5.0},
         "aae": {"discriminator": small["z"], "lambda_": 2.0},
         "aae_with_category": {
             "discriminator": small,

@@ -19,6 +19,7 @@ kernels = tfp.math.psd_kernels
         pytest.param(divergences.MMD("gaussian_median"), marks=pytest.mark.slow),
         pytest.param(divergences.MarginalKL(), marks=pytest.mark.slow),
         divergences.Stein(),
+        pytest.param(divergences.SlicedWasserstein(), marks=pytest.mark.slow),
         pytest.param(
             divergences.MMD(
                 kernels.MaternThreeHalves(2.0, 3.0) + kernels.RationalQuadratic(2.0, 3.0)
@@ -26,7 +27,14 @@ kernels = tfp.math.psd_kernels
             marks=pytest.mark.slow,
         ),
     ],
-    ids=["semi_analytic", "gaussian_median", "marginal_kl", "stein", "sum_of_tfp_kernels"],
+    ids=[
+        "semi_analytic",
+        "gaussian_median",
+        "marginal_kl",
+        "stein",
+        "sliced",
+        "sum_of_tfp_kernels",
+    ],
 )
 def test_infovae_divergence_trains_in_a_graph(make_model, images, divergence):
     """Encodings that start far from the prior come much nearer than by reconstruction alone."""

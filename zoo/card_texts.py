@@ -7,6 +7,7 @@ TITLES = {
     "beta_vae": "beta-VAE",
     "infovae": "InfoVAE",
     "mmd_vae": "MMD-VAE",
+    "dip_vae": "DIP-VAE",
     "aae": "Adversarial autoencoder",
     "gan": "GAN",
     "infogan": "InfoGAN",
@@ -82,6 +83,8 @@ CITATIONS = {
     "variational framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl",
     "infovae": "S. Zhao, J. Song and S. Ermon, InfoVAE: information maximizing variational "
     "autoencoders, 2017, https://arxiv.org/abs/1706.02262",
+    "dip_vae": "A. Kumar, P. Sattigeri and A. Balakrishnan, Variational inference of disentangled "
+    "latent concepts from unlabeled observations, 2018, https://arxiv.org/abs/1711.00848",
     "aae": "A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow and B. Frey, Adversarial "
     "autoencoders, 2015, https://arxiv.org/abs/1511.05644",
     "gan": "I. Goodfellow et al., Generative adversarial nets, 2014, "

@@ -93,7 +93,7 @@ def measure(
 def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
     """The terms that `model.evaluate` returned, as `measure` does."""
     protocol = model.ledger_protocol(metrics)
-    units = {**_UNITS, "loss": model.loss_unit}
+    units = {**_UNITS, "loss": model.loss_unit, **model.units}
     return {
         name: _figure(value, units.get(name, "nats per example"), protocol)
         for name, value in metrics.items()

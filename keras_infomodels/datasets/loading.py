@@ -1,23 +1,20 @@
-"""Finding images by name: sets inside the package, TensorFlow Datasets, a folder of images."""
+"""Finding images by name or path, and loading them."""
 
-import os
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.datasets import folder_source, tfds_source
+from keras_infomodels.datasets.folder_source import FolderSource
+from keras_infomodels.datasets.npz_source import NpzSource
 from keras_infomodels.datasets.pipeline import from_arrays
+from keras_infomodels.datasets.source import Options, Source
+from keras_infomodels.datasets.tfds_source import TfdsSource
 
-__all__ = ["BUNDLED", "load", "load_arrays", "prepare", "split_names"]
+__all__ = ["class_names", "find", "load", "load_arrays", "prepare", "split_names"]
 
-BUNDLED = ("fashion_mnist_mini", "mnist_mini")
-"""The sets inside the package: the first images of each class in the order of the full set.
-
-fashion_mnist_mini: 250 training and 50 test images a class (MIT licence, (c) 2017 Zalando SE).
-mnist_mini: 10 test images a class (CC BY-SA 3.0, (c) Yann LeCun and Corinna Cortes).
-"""
+SOURCES = (NpzSource, FolderSource, TfdsSource)
+"""The first that finds a name reads it; `TfdsSource` takes any name."""
 
 
 def load(
@@ -39,7 +36,8 @@ def load(
             alone), "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of
             TensorFlow Datasets, or the path of a folder of images, with one subfolder a class or
             none, below "train" and "test" or not. A folder of the same name as a set is written
-            "./NAME".
+            "./NAME". Or the path of a `.npz` file with the arrays `train_images`, `train_labels`,
+            `test_images`, ..., or `x_train`, `y_train`, ..., or `images` and `labels`.
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -82,52 +80,50 @@ def load_arrays(
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
         None for a set without labels.
     """
-    if name in BUNDLED:
-        return _bundled(name, split, image_size)
-    if _is_folder(name):
-        return folder_source.read(Path(name), split, image_size)
-    return tfds_source.read(name, split, data_dir, download, image_size)
+    return find(name, Options(data_dir, download, image_size)).read(split)
 
 
 def split_names(
     name: str, *, data_dir: str | Path | None = None, download: bool = False
 ) -> list[str]:
     """The parts that a set has, such as ["train", "test"]; the arguments are those of `load`."""
-    if name in BUNDLED:
-        return _parts(_archive(name))
-    if _is_folder(name):
-        return list(folder_source.parts(Path(name)))
-    return tfds_source.split_names(name, data_dir, download)
+    return list(find(name, Options(data_dir, download)).sizes())
+
+
+def class_names(
+    name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
+) -> list[str] | None:
+    """The names of a set's classes, in the order of the labels.
+
+    Args:
+        name, data_dir, download: see `load`.
+
+    Returns:
+        List of str, or None for a set whose classes have no names.
+    """
+    return find(name, Options(data_dir, download)).class_names()
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads a set of TensorFlow Datasets and prepares it, once; see `tfds_source.prepare`."""
-    if name in BUNDLED or _is_folder(name):
+    """Downloads a set of TensorFlow Datasets and prepares it, once.
+
+    Args:
+        name: str. As in `load`.
+        data_dir: path. Where it goes; None is TFDS's own directory. If it holds the canonical files
+            in `data_dir/NAME/`, these are prepared into TFDS's own directory without a download.
+
+    Returns:
+        The folder of the prepared data.
+
+    Raises:
+        ValueError: a set of another source, for which there is nothing to do.
+    """
+    source = find(name, Options(data_dir, download=True))
+    if not isinstance(source, TfdsSource):
         raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
-    return tfds_source.prepare(name, data_dir)
+    return source.prepare()
 
 
-def _is_folder(name: str) -> bool:
-    looks_like_one = os.sep in name or name.startswith((".", "~"))
-    return Path(name).is_dir() and (looks_like_one or not tfds_source.is_known(name))
-
-
-def _bundled(
-    name: str, split: str, image_size: tuple[int, int] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    arrays = _archive(name)
-    sizes = {part: len(arrays[f"{part}_labels"]) for part in _parts(arrays)}
-    part, rows = tfds_source.parse_split(split, sizes)
-    images = arrays[f"{part}_images"][rows][..., None]
-    if image_size is not None:
-        images = tfds_source.resize(images, image_size)
-    return images, arrays[f"{part}_labels"][rows].astype(np.int64)
-
-
-def _archive(name: str) -> dict[str, np.ndarray]:
-    with files(__package__).joinpath(f"{name}.npz").open("rb") as file:
-        return dict(np.load(file, allow_pickle=False))
-
-
-def _parts(arrays: dict[str, np.ndarray]) -> list[str]:
-    return [part for part in ("train", "test") if f"{part}_labels" in arrays]
+def find(name: str | Path, options: Options) -> Source:
+    """The source that reads a name or path."""
+    return next(found for each in SOURCES if (found := each.find(name, options)) is not None)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from keras_infomodels.tf_data import untuned
 
-__all__ = ["from_arrays", "keep_labels"]
+__all__ = ["as_pixels", "from_arrays", "keep_labels"]
 
 
 def from_arrays(
@@ -39,7 +39,7 @@ def from_arrays(
     Raises:
         ValueError: images of another shape or type, or as many labels as images are not given.
     """
-    images = _check_images(np.asarray(images))
+    images = as_pixels(np.asarray(images))
     if labels is not None:
         labels = np.asarray(labels)
         if labels.shape != (len(images),):
@@ -111,7 +111,8 @@ def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return kept
 
 
-def _check_images(images: np.ndarray) -> np.ndarray:
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """Images with channels, uint8 or float32 in [0, 1]; raises ValueError for what is neither."""
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or not len(images):

@@ -12,7 +12,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-__all__ = ["is_known", "parse_split", "prepare", "read", "resize", "split_names"]
+from keras_infomodels.datasets.source import Options
+
+__all__ = ["TfdsSource", "is_known", "parse_split", "resize"]
 
 
 def read(
@@ -45,25 +47,6 @@ def read(
     if images.dtype == np.uint16:
         images = images.astype(np.float32) / 65535
     return images, columns[1].astype(np.int64) if labels else None
-
-
-def prepare(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads a set of TensorFlow Datasets and prepares it, once.
-
-    Args:
-        name: as in `datasets.load`.
-        data_dir: where it goes, None for TFDS's own directory. If it holds the canonical files
-            in `data_dir/NAME/`, these are prepared into TFDS's own directory without a download.
-
-    Returns:
-        The folder of the prepared data.
-    """
-    return Path(_prepared_builder(name, data_dir, download=True).data_dir)
-
-
-def split_names(name: str, data_dir: str | Path | None, download: bool) -> list[str]:
-    """The parts of a prepared set."""
-    return list(_prepared_builder(name, data_dir, download).info.splits)
 
 
 def is_known(name: str) -> bool:
@@ -204,3 +187,37 @@ def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
                 "differs. Copy it again, or take it out and download it with "
                 f"`infomodels prepare {builder.name}`."
             ) from error
+
+
+class TfdsSource:
+    """A set of TensorFlow Datasets; every name that no other source reads is taken for one.
+
+    Args:
+        name: str. Name in the catalog of TFDS.
+        options: Options.
+    """
+
+    def __init__(self, name: str, options: Options):
+        self.name = name
+        self.options = options
+
+    @classmethod
+    def find(cls, name: str | Path, options: Options) -> "TfdsSource":
+        return cls(os.fspath(name), options)
+
+    def sizes(self) -> dict[str, int]:
+        return {part: info.num_examples for part, info in self._builder().info.splits.items()}
+
+    def class_names(self) -> list[str] | None:
+        return getattr(self._builder().info.features.get("label"), "names", None)
+
+    def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
+        options = self.options
+        return read(self.name, split, options.data_dir, options.download, options.image_size)
+
+    def prepare(self) -> Path:
+        """The folder of the data, which are prepared if they are not there."""
+        return Path(self._builder().data_dir)
+
+    def _builder(self) -> tfds.core.DatasetBuilder:
+        return _prepared_builder(self.name, self.options.data_dir, self.options.download)

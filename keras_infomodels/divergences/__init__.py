@@ -17,9 +17,15 @@ from keras_infomodels.divergences.kernels import (
 from keras_infomodels.divergences.marginal_kl import MarginalKL
 from keras_infomodels.divergences.mmd import MMD
 from keras_infomodels.divergences.partwise import Partwise
+from keras_infomodels.divergences.sliced_wasserstein import SlicedWasserstein
 from keras_infomodels.divergences.stein import Stein
 
-DIVERGENCES = {"mmd": MMD, "marginal_kl": MarginalKL, "stein": Stein}
+DIVERGENCES = {
+    "mmd": MMD,
+    "sliced_wasserstein": SlicedWasserstein,
+    "marginal_kl": MarginalKL,
+    "stein": Stein,
+}
 """Names that models and recipes take; `Adversarial` and `TotalCorrelation` need a discriminator."""
 
 
@@ -47,6 +53,7 @@ __all__ = [
     "Divergence",
     "MarginalKL",
     "Partwise",
+    "SlicedWasserstein",
     "Stein",
     "TotalCorrelation",
     "divergence",

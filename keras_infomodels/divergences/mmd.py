@@ -16,6 +16,7 @@ from keras_infomodels.divergences.kernels import (
     median_squared_distance,
     squared_distances,
 )
+from keras_infomodels.divergences.standard import is_standard_normal
 
 __all__ = ["MMD"]
 
@@ -87,15 +88,7 @@ class MMD(Divergence):
     def check(self, prior: tfd.Distribution, latent_dim: int):
         if not isinstance(self.kernel, str):
             self._check_kernel()
-        if self.estimator != "semi_analytic":
-            return
-        # Other distributions with these moments, such as mixtures, must not pass.
-        standard = isinstance(prior, tfd.MultivariateNormalDiag)
-        if standard:  # by what is known while a graph is traced, in eager mode everything
-            loc = 0.0 if prior.loc is None else tf.get_static_value(prior.loc)
-            scale = tf.get_static_value(prior.scale.diag_part())
-            standard = (loc is None or np.all(loc == 0)) and (scale is None or np.all(scale == 1))
-        if not standard:
+        if self.estimator == "semi_analytic" and not is_standard_normal(prior):
             raise ValueError(
                 "The semi-analytic estimator knows the standard normal prior alone; take "
                 'estimator="unbiased" for any other.'

@@ -1,35 +1,18 @@
 """The models: one folder a family, with all that is known of it."""
 
-from keras_infomodels.models.autoencoder import (
-    MMDVAE,
-    VAE,
-    AdversarialAutoencoder,
-    BetaVAE,
-    InfoVAE,
-)
-from keras_infomodels.models.classifier import Classifier
-from keras_infomodels.models.gan import GAN, InfoGAN
+# ruff: noqa: F401 - `names` says which of the imports are public
+from keras_infomodels import names
+from keras_infomodels.models.autoencoder.adversarial_autoencoder import AdversarialAutoencoder
+from keras_infomodels.models.autoencoder.beta_vae import BetaVAE
+from keras_infomodels.models.autoencoder.dip_vae import DIPVAE
+from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.models.autoencoder.mmd_vae import MMDVAE
+from keras_infomodels.models.autoencoder.vae import VAE
+from keras_infomodels.models.classifier.classifier import Classifier
+from keras_infomodels.models.gan.gan import GAN
+from keras_infomodels.models.gan.infogan import InfoGAN
 
-MODELS = {
-    "vae": VAE,
-    "beta_vae": BetaVAE,
-    "infovae": InfoVAE,
-    "mmd_vae": MMDVAE,
-    "aae": AdversarialAutoencoder,
-    "gan": GAN,
-    "infogan": InfoGAN,
-    "classifier": Classifier,
-}
-"""Command-line names."""
+__all__ = ["MODELS", *names.MODELS.values()]
 
-__all__ = [
-    "GAN",
-    "MMDVAE",
-    "MODELS",
-    "VAE",
-    "AdversarialAutoencoder",
-    "BetaVAE",
-    "Classifier",
-    "InfoGAN",
-    "InfoVAE",
-]
+MODELS = {name: globals()[cls] for name, cls in names.MODELS.items()}
+"""Name in the command -> class."""

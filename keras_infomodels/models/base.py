@@ -48,6 +48,7 @@ class LedgerModel(keras.Model):
         card_figures: groups of figures that `zoo.figures` adds to the terms of `evaluate`:
             "latents", "samples", "accuracy", "most_confident_error".
         loss_unit: unit of the metric "loss".
+        units: dict. Unit of each term that is not in nats per example, by the term's name.
         needs_labels: whether `fit` takes nothing but pairs of images and labels.
         short_settings: short names of settings, such as those of the command's flags.
         training_defaults: the `[training]` table of a recipe, where it is not the usual one.
@@ -58,6 +59,7 @@ class LedgerModel(keras.Model):
     picture_kinds: Mapping[str, Callable] = {"samples": samples}
     card_figures: tuple[str, ...] = ("samples",)
     loss_unit = "weighted sum"
+    units: Mapping[str, str] = {}
     needs_labels = False
     short_settings: tuple[str, ...] = ()
     training_defaults: Mapping = {}
