@@ -213,7 +213,7 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
     def look(batch):
         parts = [batch[start : start + 500] for start in range(0, len(batch), 500)]
         features = np.concatenate([classifier.features(part) for part in parts])
-        probabilities = np.concatenate([classifier.classify(part) for part in parts])
+        probabilities = np.concatenate([classifier(part) for part in parts])
         classes = np.eye(probabilities.shape[1])[probabilities.argmax(1)]
         return features, classes.mean(0)
 

@@ -1,5 +1,6 @@
 """A classifier of images: labels and features, to measure the other models with."""
 
+import warnings
 from collections.abc import Mapping
 
 import keras
@@ -72,7 +73,12 @@ class Classifier(LedgerModel):
         return tf.nn.softmax(self.network(self._images(x), training=training)["logits"])
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
-        """Probabilities of the classes, (batch, K), for images (batch, *data_shape)."""
+        """As a call of the model, under its name in version 0.1."""
+        warnings.warn(
+            "Classifier.classify goes in version 0.3; call the model.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
