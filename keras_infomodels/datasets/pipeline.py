@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.checks import as_labels, as_pixels
 from keras_infomodels.tf_data import untuned
 
 __all__ = ["from_arrays", "keep_labels"]
@@ -24,9 +25,10 @@ def from_arrays(
     iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it.
 
     Args:
-        images: (n, height, width, channels), or (n, height, width) for one channel; uint8, or
-            floats in [0, 1].
-        labels: (n,), or None.
+        images: array (n, height, width, channels), or (n, height, width) for one channel; uint8,
+            or floats in [0, 1]. Bytes of 0 and 1 alone are masks, which become 0.0 and 1.0; see
+            `checks.as_pixels`.
+        labels: integers of shape (n,), -1 for unlabeled; or None.
         batch_size: the last batch may be smaller.
         seed: of the order.
         shuffle: whether to shuffle at all.
@@ -39,13 +41,9 @@ def from_arrays(
     Raises:
         ValueError: images of another shape or type, or as many labels as images are not given.
     """
-    images = _check_images(np.asarray(images))
+    images = as_pixels(np.asarray(images))
     if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (len(images),):
-            raise ValueError(
-                f"{len(images)} images need labels of shape ({len(images)},), got {labels.shape}."
-            )
+        labels = as_labels(labels, len(images))
         labeled = np.flatnonzero(labels >= 0)
         labels = tf.constant(labels, tf.int32)
     if labeled_per_batch and (labels is None or not len(labeled)):
@@ -93,11 +91,17 @@ def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Labels of which all but `count` are -1, equally many kept of each class, drawn from the seed.
 
     Args:
-        labels: (n,), integers from 0.
-        count: a multiple of the number of classes.
+        labels: integers of shape (n,). Classes from 0, and -1 for what has no label already.
+        count: int. How many labels to keep, a multiple of the number of classes.
+
+    Raises:
+        ValueError: labels that are no integers, such as one-hot labels, or a count that the
+            classes cannot share evenly.
     """
-    labels = np.asarray(labels).astype(np.int64)  # uint8 has no -1
-    kinds, sizes = np.unique(labels, return_counts=True)
+    labels = as_labels(labels)
+    kinds, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    if not len(kinds):
+        raise ValueError("There is no label to keep: all are -1, or there are none.")
     each = count // len(kinds)
     if count < 1 or count % len(kinds) or each > sizes.min():
         raise ValueError(
@@ -109,23 +113,3 @@ def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     kept = np.full_like(labels, -1)
     kept[np.concatenate(chosen)] = labels[np.concatenate(chosen)]
     return kept
-
-
-def _check_images(images: np.ndarray) -> np.ndarray:
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or not len(images):
-        raise ValueError(
-            f"images are (n, height, width, channels) with n of at least 1, got {images.shape}."
-        )
-    if images.dtype == np.uint8:
-        return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(f"images are uint8 or floats in [0, 1], got {images.dtype}.")
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"Floating-point images are in [0, 1], got values from {low:g} to {high:g}; scale "
-            "them, or give bytes as uint8."
-        )
-    return images.astype(np.float32)

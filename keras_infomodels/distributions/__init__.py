@@ -7,8 +7,6 @@ from keras_infomodels.distributions.likelihoods import (
     ContinuousBernoulli,
     Gaussian,
     Likelihood,
-    check_finite,
-    check_range,
     likelihood,
 )
 from keras_infomodels.distributions.posteriors import code_distribution, posterior, rate
@@ -35,8 +33,6 @@ __all__ = [
     "StandardNormal",
     "SwissRoll",
     "Uniform",
-    "check_finite",
-    "check_range",
     "code_distribution",
     "likelihood",
     "posterior",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 __all__ = ["InformationReader"]
 
@@ -25,4 +26,5 @@ class InformationReader(keras.callbacks.Callback):
         self.found: dict = {}
 
     def on_test_end(self, logs=None):
-        self.found = self.read()
+        # Of an evaluation that failed there is nothing to measure.
+        self.found = self.read() if np.isfinite([*(logs or {}).values()]).all() else {}

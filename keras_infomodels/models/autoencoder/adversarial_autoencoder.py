@@ -115,6 +115,10 @@ class AdversarialAutoencoder(InfoVAE):
             self.supports_jit = False  # XLA has no affine transform of images
         self.consistency_warmup_steps = int(consistency_warmup_steps)
 
+    @property
+    def label_classes(self):
+        return self.prior.categories if self.classification_weight else None
+
     def ledger_names(self) -> list[str]:
         names = super().ledger_names()
         names += ["consistency"] if self.consistency_weight else []
