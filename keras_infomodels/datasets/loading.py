@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets import folder_source, tfds_source
+from keras_infomodels.datasets.checks import as_pixels
 from keras_infomodels.datasets.pipeline import from_arrays
 
 __all__ = ["BUNDLED", "load", "load_arrays", "prepare", "split_names"]
@@ -21,7 +22,7 @@ mnist_mini: 10 test images a class (CC BY-SA 3.0, (c) Yann LeCun and Corinna Cor
 
 
 def load(
-    name: str,
+    name: str | Path,
     split: str = "train",
     batch_size: int = 128,
     *,
@@ -31,6 +32,7 @@ def load(
     labels: bool = False,
     image_size: tuple[int, int] | None = None,
     shuffle: bool | None = None,
+    skip_broken: bool = False,
 ) -> tf.data.Dataset:
     """A set of images as batches of float32 in [0, 1], decoded once and kept in memory.
 
@@ -39,7 +41,8 @@ def load(
             alone), "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of
             TensorFlow Datasets, or the path of a folder of images, with one subfolder a class or
             none, below "train" and "test" or not. A folder of the same name as a set is written
-            "./NAME".
+            "./NAME". The classes of a folder are numbered by name over all its splits; hidden
+            files and folders are left out.
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -50,16 +53,24 @@ def load(
         labels: whether to return pairs (images, int32 labels).
         image_size: (height, width) to resize to; needed where a set's images differ in size.
         shuffle: None shuffles the splits whose name begins with "train".
+        skip_broken: bool. Whether images of a folder that cannot be decoded are left out, with a
+            warning that names them. False raises an error.
 
     Returns:
         A dataset of (batch, height, width, channels), or of pairs with labels (batch,).
 
     Raises:
         FileNotFoundError: data that are not there, at once, with what to do.
-        ValueError: an unknown name or split, or a set without images or labels.
+        ValueError: an unknown name or split, a set without images or labels, an image that cannot
+            be read, or one beside class folders.
     """
     images, classes = load_arrays(
-        name, split, data_dir=data_dir, download=download, image_size=image_size
+        name,
+        split,
+        data_dir=data_dir,
+        download=download,
+        image_size=image_size,
+        skip_broken=skip_broken,
     )
     if labels and classes is None:
         raise ValueError(f"{name} has no labels; load it with labels=False.")
@@ -69,12 +80,13 @@ def load(
 
 
 def load_arrays(
-    name: str,
+    name: str | Path,
     split: str = "train",
     *,
     data_dir: str | Path | None = None,
     download: bool = False,
     image_size: tuple[int, int] | None = None,
+    skip_broken: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The images of `load` as one array, in the set's own order: see there for the arguments.
 
@@ -83,33 +95,47 @@ def load_arrays(
         None for a set without labels.
     """
     if name in BUNDLED:
-        return _bundled(name, split, image_size)
-    if _is_folder(name):
-        return folder_source.read(Path(name), split, image_size)
-    return tfds_source.read(name, split, data_dir, download, image_size)
+        images, labels = _bundled(name, split, image_size)
+    elif folder := _folder(name):
+        images, labels = folder_source.read(folder, split, image_size, skip_broken)
+    else:
+        images, labels = tfds_source.read(name, split, data_dir, download, image_size)
+    return as_pixels(images), labels
 
 
 def split_names(
-    name: str, *, data_dir: str | Path | None = None, download: bool = False
+    name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
 ) -> list[str]:
     """The parts that a set has, such as ["train", "test"]; the arguments are those of `load`."""
     if name in BUNDLED:
         return _parts(_archive(name))
-    if _is_folder(name):
-        return list(folder_source.parts(Path(name)))
+    if folder := _folder(name):
+        return list(folder_source.parts(folder))
     return tfds_source.split_names(name, data_dir, download)
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
     """Downloads a set of TensorFlow Datasets and prepares it, once; see `tfds_source.prepare`."""
-    if name in BUNDLED or _is_folder(name):
+    if name in BUNDLED or _folder(name):
         raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
     return tfds_source.prepare(name, data_dir)
 
 
-def _is_folder(name: str) -> bool:
-    looks_like_one = os.sep in name or name.startswith((".", "~"))
-    return Path(name).is_dir() and (looks_like_one or not tfds_source.is_known(name))
+def _folder(name: str | Path) -> Path | None:
+    """Returns the folder that a name is the path of; None for the name of a set.
+
+    Raises:
+        FileNotFoundError: a path where there is no folder.
+    """
+    text = os.fspath(name)
+    is_path = isinstance(name, Path) or os.sep in text or text.startswith((".", "~"))
+    folder = Path(text).expanduser()
+    if folder.is_dir() and (is_path or not tfds_source.is_known(text)):
+        return folder
+    # "emnist/letters" is a set of TFDS.
+    if is_path and (isinstance(name, Path) or not tfds_source.is_known(text.split("/")[0])):
+        raise FileNotFoundError(f"There is no folder {folder}.")
+    return None
 
 
 def _bundled(

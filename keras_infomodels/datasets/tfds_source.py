@@ -39,12 +39,7 @@ def read(
         raise _split_error(split, builder.info.splits) from error
     dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
     columns = [np.concatenate(c) for c in zip(*dataset.as_numpy_iterator(), strict=True)]
-    images = columns[0]
-    if builder.name == "binarized_mnist":
-        images = images * np.uint8(255)  # TFDS stores its pixels as 0 and 1
-    if images.dtype == np.uint16:
-        images = images.astype(np.float32) / 65535
-    return images, columns[1].astype(np.int64) if labels else None
+    return columns[0], columns[1].astype(np.int64) if labels else None
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
