@@ -267,7 +267,9 @@ class LedgerModel(keras.Model):
                 "discriminator_optimizer out."
             )
         self.extremes = Extremes(self.pixels, self.label_classes)
-        self._metrics_by_name = {name: keras.metrics.Mean(name) for name in self.ledger_names()}
+        self._metrics_by_name = {
+            name: keras.metrics.Mean(name, dtype="float32") for name in self.ledger_names()
+        }
         for player in self.players():
             # Else loading weights drops the optimizer's state.
             optimizer = getattr(self, player.optimizer_name)
