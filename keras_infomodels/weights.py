@@ -9,9 +9,10 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 import tensorflow as tf
 
-__all__ = ["at_most", "load_weights"]
+__all__ = ["at_most", "check_finite", "load_weights"]
 
 
 @contextlib.contextmanager
@@ -57,6 +58,22 @@ def load_weights(model: keras.Model, path: str | Path):
             model.load_weights(path)
     except (KeyError, OSError, RuntimeError, UserWarning, ValueError) as error:
         raise ValueError(f"{path} does not hold this model's weights: {error}.") from error
+    check_finite(model, path)
+
+
+def check_finite(model: keras.Model, path: str | Path):
+    """Raises ValueError where a weight of a model is NaN or infinite, which all outputs would be.
+
+    Args:
+        model: keras.Model.
+        path: file or folder that the error names.
+    """
+    broken = [each.path for each in model.weights if not np.isfinite(each.numpy()).all()]
+    if broken:
+        raise ValueError(
+            f"The weights of {path} hold NaN or infinite numbers, first in {broken[0]}, so that "
+            "every output would be NaN; take an earlier file, such as a run's last_good.weights.h5."
+        )
 
 
 def _shapes_of(model: keras.Model) -> collections.Counter:
