@@ -141,7 +141,9 @@ def _add_measuring(commands):
         description="Mutual information between columns of a CSV file, as a table and a diagram.",
     )
     mi.add_argument("file", metavar="FILE.csv", help="with a header")
-    mi.add_argument("--x", required=True, help="columns, such as age,height")
+    mi.add_argument(
+        "--x", required=True, help="columns, such as age,height; quote a name with a comma"
+    )
     mi.add_argument("--y", required=True, help="other columns")
     mi.add_argument("--estimator", default="auto", help="auto, ksg, mixed, copula, info_nce, ...")
     mi.add_argument("--bits", action="store_true", help="bits in place of nats")
@@ -176,7 +178,7 @@ def _add_measuring(commands):
 def _mi(arguments: argparse.Namespace):
     from keras_infomodels import information
 
-    x, y = ([name.strip() for name in names.split(",")] for names in (arguments.x, arguments.y))
+    x, y = map(information.parse_names, (arguments.x, arguments.y))
     unit = "bits" if arguments.bits else "nats"
     columns = information.read_columns(arguments.file, (*x, *y))
     estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
