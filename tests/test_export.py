@@ -15,7 +15,7 @@ from exports import CLASSES, PRESETS, VARIANTS
 from keras_infomodels import export, models, presets
 from keras_infomodels.export import Runtime, standalone
 from keras_infomodels.export.contents import Contents, float32_copy
-from keras_infomodels.export.inputs import draw_inputs
+from keras_infomodels.export.inputs import draw_inputs, noise_images
 
 QUICK = {
     "saved_model": ["aae_with_category", "infogan"],
@@ -338,3 +338,14 @@ def test_draw_inputs_takes_latents_of_prior_and_posterior_in_turn(exports):
     posterior = model.encode(images).sample(seed=[0, 3]).numpy()
     np.testing.assert_array_equal(z[::2], prior[::2])
     np.testing.assert_allclose(z[1::2], posterior[1::2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "low", "grey"), [("bernoulli", 0, 0), ("bernoulli_stochastic", 0, 0.25)]
+)
+def test_noise_images_are_what_the_model_takes(make_model, likelihood, low, grey):
+    model = make_model(likelihood=likelihood)
+    images = noise_images(model, 16)
+    model.check_data(images)
+    assert (images * (1 - images)).max() == pytest.approx(grey, abs=1e-3)
+    assert low <= images.min() < 0.5 < images.max() <= 1
