@@ -29,6 +29,7 @@ class Contents:
         batch_size: a fixed one, or None for any.
         preset: folder or name of the preset that the model came from, whose name, license and card
             go along; None for none.
+        static_shapes: see `networks.portable.portable`.
 
     Attributes:
         model: in float32.
@@ -45,6 +46,7 @@ class Contents:
         uint8: bool = False,
         batch_size: int | None = None,
         preset: str | Path | None = None,
+        static_shapes: bool = False,
     ):
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is at least 1, or None for any; got {batch_size!r}.")
@@ -65,6 +67,7 @@ class Contents:
                 for name, signature in self.signatures.items()
             }
         self._functions = {}
+        self.static_shapes = static_shapes
         self._preset, self.card = _preset(preset)
 
     def specs(self, name: str) -> list[tf.TensorSpec]:

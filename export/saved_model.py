@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_infomodels.export.contents import Contents
 from keras_infomodels.export.parity import check_parity
+from keras_infomodels.networks.portable import portable
 
 __all__ = ["to_saved_model", "write_saved_model"]
 
@@ -76,10 +77,11 @@ def write_saved_model(contents: Contents, directory: Path, names: Iterable[str] 
     names = contents.signatures if names is None else names
     archive = keras.export.ExportArchive()
     archive.track(contents.model)
-    for name in names:
-        contents.function(name).get_concrete_function()
-        archive.add_endpoint(name, contents.function(name))
-    archive.write_out(str(directory), verbose=False)
+    with portable(contents.model, contents.static_shapes):
+        for name in names:
+            contents.function(name).get_concrete_function()
+            archive.add_endpoint(name, contents.function(name))
+        archive.write_out(str(directory), verbose=False)
     extra = directory / "assets.extra"
     extra.mkdir()
     document = contents.document(names, quantization=None)

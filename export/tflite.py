@@ -69,15 +69,18 @@ def to_tflite(
     """
     path = Path(path)
     _check(path, quantize, int8_io, uint8, calibration)
-    contents = Contents(model, uint8, batch_size, preset)
+    contents = Contents(model, uint8, batch_size, preset, static_shapes=batch_size is None)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as temporary:
         target = Path(temporary) / path.name
         content, left_out = _convert(contents, quantize, int8_io, calibration, Path(temporary))
         flatbuffer = Flatbuffer(content)
         flatbuffer.check(quantize)
+        names = [name for name in contents.signatures if name not in left_out]
+        flatbuffer.make_reshapes_stateless()
+        flatbuffer.put_first(names[0])
         document = contents.document(
-            [name for name in contents.signatures if name not in left_out],
+            names,
             quantization=quantize,
             left_out=left_out,
         )

@@ -10,6 +10,7 @@ from keras_infomodels.distributions.likelihoods import (
     check_finite,
     check_range,
     likelihood,
+    portable_log_prob,
 )
 from keras_infomodels.distributions.posteriors import code_distribution, posterior, rate
 from keras_infomodels.distributions.priors import (
@@ -39,6 +40,7 @@ __all__ = [
     "check_range",
     "code_distribution",
     "likelihood",
+    "portable_log_prob",
     "posterior",
     "prior_distribution",
     "rate",
