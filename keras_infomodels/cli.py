@@ -168,6 +168,7 @@ def _add_measuring(commands):
         parser.add_argument("--data-dir", help="as for train")
         parser.add_argument("--limit", type=int, default=10_000, help="examples to encode")
         parser.add_argument("--seed", type=int, default=0, help="of all draws")
+        parser.add_argument("--trust", action="store_true", help="SavedModels may touch files")
         parser.add_argument("--out", help="folder for JSON and picture (default: audit or plane)")
         parser.set_defaults(run=run)
     audit.add_argument("--steps", type=int, default=2000, help="of training a fresh Q; 0 for none")
@@ -228,7 +229,13 @@ def _audited(arguments: argparse.Namespace, source: str, steps: int):
         data = datasets.load(arguments.dataset, arguments.split, **options)
     title = os.path.basename(os.path.normpath(source))
     return evaluation.audit(
-        model, data, steps=steps, limit=arguments.limit, seed=arguments.seed, title=title
+        model,
+        data,
+        steps=steps,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        title=title,
+        trust=arguments.trust,
     )
 
 

@@ -66,8 +66,9 @@ def add_parsers(commands):
     )
     run.add_argument("--threads", type=int, help="of the interpreter of a .tflite")
     run.add_argument(
-        "--isolated", action="store_true", help="in a process of its own: for a stranger's file"
+        "--isolated", action="store_true", help="in a process of its own: for a stranger's .tflite"
     )
+    run.add_argument("--trust", action="store_true", help="a SavedModel may touch files")
     run.add_argument("--out", help="a .png of the images, or a .npz of all outputs")
     run.set_defaults(run=_run)
 
@@ -161,7 +162,7 @@ def _run(arguments: argparse.Namespace):
 
     from keras_infomodels.export.runtime import Runtime
 
-    runtime = Runtime(arguments.file, arguments.threads, arguments.isolated)
+    runtime = Runtime(arguments.file, arguments.threads, arguments.isolated, arguments.trust)
     if arguments.out is None:
         print(_summary(runtime))
         return

@@ -20,7 +20,14 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ["call_within", "fill_folder", "remove", "replace_folder", "write_atomically"]
+__all__ = [
+    "call_within",
+    "fill_folder",
+    "printable",
+    "remove",
+    "replace_folder",
+    "write_atomically",
+]
 
 _STALE = 24 * 3600
 """Seconds after which a temporary folder counts as abandoned where there are no locks."""
@@ -163,6 +170,11 @@ def call_within(seconds: float, function: Callable[[threading.Event], Result]) -
     if not done:
         raise TimeoutError(f"not finished after {seconds:g} seconds")
     return outcome.result()
+
+
+def printable(text: str) -> str:
+    """Returns a text on one line without control characters, which could write to a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _temporary(path: Path) -> Path:
