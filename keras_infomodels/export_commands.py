@@ -2,9 +2,10 @@
 
 import argparse
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from keras_infomodels.io import saving_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -191,9 +192,8 @@ def _write(out: Path, outputs: "dict[str, np.ndarray]"):
 
     from keras_infomodels.export.png import grid, png
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".saving-") as temporary:
-        new = Path(temporary) / out.name
+    with saving_folder(out.parent) as temporary:
+        new = temporary / out.name
         if out.suffix == ".npz":
             np.savez(new, **outputs)
         elif "image" in outputs:
