@@ -2,10 +2,10 @@
 
 import argparse
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_infomodels.io import saving_folder
 from keras_infomodels.spec import whole
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def add_parsers(commands):
     )
     run.add_argument("--threads", type=int, help="of the interpreter of a .tflite")
     run.add_argument(
-        "--isolated", action="store_true", help="in a process of its own: for a stranger's file"
+        "--isolated", action="store_true", help="in a process of its own: for a stranger's .tflite"
     )
+    run.add_argument("--trust", action="store_true", help="a SavedModel may touch files")
     run.add_argument("--out", help="a .png of the images, or a .npz of all outputs")
     run.set_defaults(run=_run)
 
@@ -165,6 +166,9 @@ def _run(arguments: argparse.Namespace):
 
     from keras_infomodels.export.runtime import Runtime
 
+    def open_runtime():
+        return Runtime(arguments.file, arguments.threads, arguments.isolated, arguments.trust)
+
     whole("--n", 64 if arguments.n is None else arguments.n, 1)
     if arguments.out is None:
         given = ("signature", "code", "n", "seed", "input")
@@ -173,9 +177,9 @@ def _run(arguments: argparse.Namespace):
                 f"{' and '.join(ignored)} makes something to write: say where with --out FILE.png "
                 "or FILE.npz. Without --out the file says what it holds."
             )
-        print(_summary(Runtime(arguments.file, arguments.threads, arguments.isolated)))
+        print(_summary(open_runtime()))
         return
-    runtime = Runtime(arguments.file, arguments.threads, arguments.isolated)
+    runtime = open_runtime()
     signature = arguments.signature or "generate"
     out = Path(arguments.out)
     if out.suffix not in (".png", ".npz"):
@@ -202,9 +206,8 @@ def _write(out: Path, outputs: "dict[str, np.ndarray]"):
 
     from keras_infomodels.export.png import grid, png
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".saving-") as temporary:
-        new = Path(temporary) / out.name
+    with saving_folder(out.parent) as temporary:
+        new = temporary / out.name
         if out.suffix == ".npz":
             np.savez(new, **outputs)
         elif "image" in outputs:

@@ -7,7 +7,6 @@ metadata.json      versions, parameters, what training says, SHA-256 and size of
 
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import tensorflow_probability as tfp
 
 import keras_infomodels
 from keras_infomodels import hooks, models, registry, weights
+from keras_infomodels.io import saving_folder
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.preset_configs import (
     check_config,
@@ -157,11 +157,9 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
     _check_weights_fit(model, copy)
     copy.set_weights(model.get_weights())
     document = {"format": format_of(config), **config}
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
-        temporary = Path(temporary)
+    with saving_folder(folder) as temporary:
         (temporary / "config.json").write_text(json.dumps(document, indent=1) + "\n")
-        copy.save_weights(temporary / "model.weights.h5")
+        (temporary / "model.weights.h5").write_bytes(weights.weights_bytes(copy))
         facts = {
             "format": document["format"],
             "versions": _versions(),

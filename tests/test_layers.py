@@ -21,6 +21,7 @@ LAYERS = (
     (
         "hooks",
         "io",
+        "operators",
         "optimizers",
         "pictures",
         "preset_files",

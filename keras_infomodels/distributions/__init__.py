@@ -8,6 +8,7 @@ from keras_infomodels.distributions.likelihoods import (
     Gaussian,
     Likelihood,
     likelihood,
+    portable_log_prob,
 )
 from keras_infomodels.distributions.posteriors import code_distribution, posterior, rate
 from keras_infomodels.distributions.priors import (
@@ -35,6 +36,7 @@ __all__ = [
     "Uniform",
     "code_distribution",
     "likelihood",
+    "portable_log_prob",
     "posterior",
     "prior_distribution",
     "rate",

@@ -23,6 +23,7 @@ __all__ = [
     "Gaussian",
     "Likelihood",
     "likelihood",
+    "portable_log_prob",
 ]
 
 
@@ -172,3 +173,20 @@ def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
     if name_or_spec not in LIKELIHOODS:
         raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}; got {name_or_spec!r}.")
     return LIKELIHOODS[name_or_spec]()
+
+
+def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+    """log p(x) in nats of each example, by operations that other runtimes have.
+
+    TFP computes a Bernoulli's by `MulNoNan`, which ONNX and TF.js lack; it is
+    x logits - softplus(logits), summed over pixels.
+
+    Args:
+        distribution: what `Likelihood.distribution` returns.
+        x: tensor (batch, height, width, channels).
+    """
+    pixels = getattr(distribution, "distribution", None)
+    if type(distribution) is not tfd.Independent or type(pixels) is not tfd.Bernoulli:
+        return distribution.log_prob(x)
+    logits = pixels.logits_parameter()
+    return tf.reduce_sum(x * logits - tf.nn.softplus(logits), range(1, len(logits.shape)))

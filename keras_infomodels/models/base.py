@@ -21,6 +21,7 @@ from keras_infomodels.distributions import Code
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.costs import Ask, Cost
 from keras_infomodels.models.pictures import samples
+from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.training.checks import (
     check_callbacks,
@@ -408,7 +409,8 @@ class LedgerModel(keras.Model):
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
-        super().export(filepath, format, verbose, input_signature, **kwargs)
+        with portable(self):
+            super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
         """Figures of the data as a whole, by name; `show` allows a printed line."""
