@@ -42,7 +42,8 @@ def train(
 
     Raises:
         FileExistsError: the folder holds a run and `resume` is False.
-        ValueError: `resume` with another recipe than the run's.
+        BlockingIOError: another process is training into the folder.
+        ValueError: `resume` with another recipe than the run's, other data, or no whole backup.
     """
     out = Path(out)
     run = out / "run"
@@ -60,12 +61,14 @@ def train(
         model = build_model(chosen, image_shape, recipe.epochs * len(training))
 
     kept = _kept_callbacks(recipe)
-    backup = AtomicBackup(run / "checkpoints", kept)
+    history = History(run / "history.csv")
+    data = {"training": training, "validation": validation, "test": test}
+    data = {name: dataset.fingerprint() for name, dataset in data.items()}
+    backup = AtomicBackup(run / "checkpoints", [*kept, history], data)
     first, stopped = backup.restore(model) if resume else (0, False)
     # The card is written last.
     if first and (out / "README.md").exists():
         raise FileExistsError(f"The run in {out} is finished: there is nothing to resume.")
-    history = History(run / "history.csv", first)
     pictures = []
     if pictures_every:
         examples = keras.tree.flatten(next(iter(validation)))[0]
@@ -86,6 +89,7 @@ def train(
             f"{error} The last good weights are in {run / 'last_good.weights.h5'}."
         ) from error
     seconds = time.monotonic() - start
+    history.rows = history.rows or History(run / "history.csv", first).rows
 
     ledger = model.evaluate(test, return_dict=True, verbose=0)
     clustering = _clusters(model, recipe, data_dir)

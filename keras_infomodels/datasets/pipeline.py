@@ -1,5 +1,8 @@
 """Arrays as a `tf.data.Dataset` whose order is a function of (seed, epoch)."""
 
+import hashlib
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
@@ -22,7 +25,9 @@ def from_arrays(
 
     The order of an epoch is a permutation drawn from (seed, epoch), so that a resumed run sees the
     data of an uninterrupted one. The epoch is the variable `dataset.epoch`: it counts the
-    iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it.
+    iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it. The method
+    `dataset.fingerprint()` returns JSON values that tell the data from others, for
+    `callbacks.AtomicBackup`.
 
     Args:
         images: array (n, height, width, channels), or (n, height, width) for one channel; uint8,
@@ -84,7 +89,17 @@ def from_arrays(
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     dataset = untuned(dataset.prefetch(2))
     dataset.epoch = epoch
+    dataset.fingerprint = partial(_fingerprint, images, labels)
     return dataset
+
+
+def _fingerprint(images: tf.Tensor, labels: tf.Tensor | None) -> dict:
+    """JSON values that tell these data from others: their shape, and a digest of all of them."""
+    digest = hashlib.sha256()
+    for tensor in (images, labels):
+        if tensor is not None:
+            digest.update(memoryview(tensor).cast("B"))
+    return {"shape": images.shape.as_list(), "sha256": digest.hexdigest()}
 
 
 def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
