@@ -46,10 +46,10 @@ def scores(model, recipe, data_dir) -> dict:
         images, labels = load_images(recipe, split, data_dir)
         return model.category_logits(images), labels
 
-    logits, labels = logits_of(recipe.test_split)
-    if recipe.labeled is not None:
+    logits, labels = logits_of(recipe.data.test)
+    if recipe.data.labeled is not None:
         return {"error": float(np.mean(logits.argmax(1) != labels))}
-    named, names = logits_of(recipe.train_split)
+    named, names = logits_of(recipe.data.train)
     naming, confidence = (names, named.argmax(1)), log_odds(named)
     results = {
         matching: clustering_error(labels, logits.argmax(1), matching, naming, confidence)
@@ -70,7 +70,7 @@ def run(row: str, recipe, out: Path, data_dir) -> dict:
     model = load_model(out)
     seconds = json.loads((out / "metadata.json").read_text())["training"]["seconds"]
     figures = scores(model, recipe, data_dir)
-    return {"row": row, "seed": recipe.seed, "seconds": seconds, **figures}
+    return {"row": row, "seed": recipe.training.seed, "seconds": seconds, **figures}
 
 
 def main():
@@ -103,7 +103,7 @@ def main():
     arguments.out.mkdir(parents=True, exist_ok=True)
     table = arguments.out / "categories.csv"
     rows = list(csv.DictReader(table.open())) if table.exists() else []
-    kind = Recipe.load(path, **changes).consistency or "none"
+    kind = Recipe.load(path, **changes).model.get("consistency", "none")
     row = f"{arguments.task}_{arguments.heads if 'categories' in changes else arguments.labeled}"
     row = f"{row}_{kind}"
     for seed in arguments.seeds:

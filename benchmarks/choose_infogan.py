@@ -91,14 +91,15 @@ def categories(recipe, data_dir) -> dict[str, np.ndarray]:
     from keras_infomodels.zoo.build import build_model, load_split
     from keras_infomodels.zoo.figures import load_images
 
-    training = load_split(recipe, recipe.train_split, data_dir)
-    validation = load_split(recipe, recipe.validation_split, data_dir)
-    model = build_model(recipe, training.element_spec.shape[1:], recipe.epochs * len(training))
-    model.fit(training, epochs=recipe.epochs, verbose=2)
+    training = load_split(recipe, recipe.data.train, data_dir)
+    validation = load_split(recipe, recipe.data.validation, data_dir)
+    epochs = recipe.training.epochs
+    model = build_model(recipe, training.element_spec.shape[1:], epochs * len(training))
+    model.fit(training, epochs=epochs, verbose=2)
     logs = model.evaluate(validation, return_dict=True, verbose=0)
     images = [
         load_images(recipe, split, data_dir)[0]
-        for split in (recipe.train_split, recipe.validation_split)
+        for split in (recipe.data.train, recipe.data.validation)
     ]
     return {
         "category": model.category_logits(np.concatenate(images)).argmax(axis=-1),

@@ -35,15 +35,16 @@ def main():
 
     path = zoo.PRESETS / "mmd_vae_mnist" / "recipe.toml"
     recipe = Recipe.load(path, epochs=arguments.epochs, schedule="constant")
-    training = load_split(recipe, recipe.train_split, arguments.data_dir)
-    validation = load_split(recipe, recipe.validation_split, arguments.data_dir)
-    print(f"{recipe.dataset}, {recipe.epochs} epochs, seed {recipe.seed}, {recipe.likelihood}")
+    training = load_split(recipe, recipe.data.train, arguments.data_dir)
+    validation = load_split(recipe, recipe.data.validation, arguments.data_dir)
+    epochs = recipe.training.epochs
+    print(f"{recipe.data.name}, {epochs} epochs, seed {recipe.training.seed}")
     print("| lambda | reconstruction (nats) | MMD^2 | moments KL (nats) | mean sigma of q(z|x) |")
     print("|---|---|---|---|---|")
     for lambda_ in LAMBDAS:
-        changed = Recipe.load(path, epochs=recipe.epochs, schedule="constant", lambda_=lambda_)
-        model = build_model(changed, (28, 28, 1), recipe.epochs * len(training))
-        model.fit(training, epochs=recipe.epochs, verbose=0)
+        changed = Recipe.load(path, epochs=epochs, schedule="constant", lambda_=lambda_)
+        model = build_model(changed, (28, 28, 1), epochs * len(training))
+        model.fit(training, epochs=epochs, verbose=0)
         logs = model.evaluate(validation, return_dict=True, verbose=0)
         posterior = model.encode(tf.concat(list(validation), axis=0))
         z = posterior.sample(seed=[0, 0]).numpy()

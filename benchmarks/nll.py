@@ -38,12 +38,13 @@ def measure(folder: Path, data_dir) -> dict[str, float]:
     recipe = Recipe.load(folder / "recipe.toml")
     model = load_model(folder)
     images, _ = datasets.load_arrays(
-        recipe.dataset, recipe.test_split, data_dir=data_dir, image_size=recipe.image_size
+        recipe.data.name, recipe.data.test, data_dir=data_dir, image_size=recipe.data.image_size
     )
     images = images / images.dtype.type(255) if images.max() > 1 else images
     metrics = json.loads((folder / "metadata.json").read_text())["metrics"]
-    found = {"seed": recipe.seed, "negative_elbo": metrics["reconstruction"] + metrics["rate"]}
-    print(f"{folder}: {recipe.dataset}, {model.likelihood!r}")
+    elbo = metrics["reconstruction"] + metrics["rate"]
+    found = {"seed": recipe.training.seed, "negative_elbo": elbo}
+    print(f"{folder}: {recipe.data.name}, {model.likelihood!r}")
     for count, samples, batch in ((len(images), 200, 25), (1000, 1000, 5)):
         path = folder / "run" / f"log_likelihood_{samples}.npz"
         estimate = log_likelihood(model, images[:count], samples, batch, path=path)

@@ -11,12 +11,33 @@ from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
 
+
+def _sizes(text: str) -> list[int]:
+    """Text such as 32,64,128 or 64x48 as integers."""
+    return [int(part) for part in text.replace("x", ",").split(",")]
+
+
+def _image_size(text: str) -> list[int]:
+    """Text such as 64 or 64x48 as [height, width]."""
+    return (_sizes(text) * 2)[:2] if "x" not in text else _sizes(text)
+
+
 _TRAINING_FLAGS = {
     "--epochs": ("epochs", int, "passes over the training data"),
     "--latent-dim": ("latent_dim", int, "number of latent variables"),
     "--batch-size": ("batch_size", int, "examples in a step"),
     "--learning-rate": ("learning_rate", float, "of Adam"),
+    "--image-size": (
+        "image_size",
+        _image_size,
+        "to resize to: 64, or height and width: 64x48",
+    ),
     "--network": ("network", str, "mlp or conv"),
+    "--widths": (
+        "widths",
+        _sizes,
+        "of hidden layers: 256,256; with convolutions their filters and, last, the dense layer",
+    ),
     "--likelihood": (
         "likelihood",
         str,
@@ -111,6 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
     for flag, (name, kind, text) in _TRAINING_FLAGS.items():
         train.add_argument(flag, dest=name, type=kind, help=text)
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PLACE=VALUE",
+        help="any setting of a recipe, such as model.stratified=true or training.epochs=14",
+    )
     train.add_argument(
         "--seeds",
         metavar="0-4",
@@ -266,13 +294,16 @@ def _demo(arguments: argparse.Namespace):
     demo(arguments.out)
 
 
-def _train(arguments: argparse.Namespace):
+def _recipe(arguments: argparse.Namespace):
+    """The recipe that the flags of `train` ask for."""
     from keras_infomodels.zoo.recipes import Recipe, parse_seeds
 
     names = ["model", "dataset", *(name for name, _, _ in _TRAINING_FLAGS.values())]
     given = {
         name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
     }
+    if arguments.seeds is not None and "seed" in given:
+        raise ValueError("Give --seed for one run or --seeds for several, not both.")
     source = arguments.recipe
     if arguments.resume and source is None:
         first = [] if arguments.seeds is None else [f"seed_{parse_seeds(arguments.seeds)[0]}"]
@@ -288,10 +319,13 @@ def _train(arguments: argparse.Namespace):
         )
     else:
         recipe = Recipe.of(**given)
+    return recipe.put(dict(map(_assigned, arguments.set)))
 
+
+def _train(arguments: argparse.Namespace):
+    recipe = _recipe(arguments)
     if arguments.seeds is not None:
-        if "seed" in given:
-            raise ValueError("Give --seed for one run or --seeds for several, not both.")
+        from keras_infomodels.zoo.recipes import parse_seeds
         from keras_infomodels.zoo.seeds import train_seeds
 
         seeds = parse_seeds(arguments.seeds)
@@ -303,6 +337,20 @@ def _train(arguments: argparse.Namespace):
 
     train(recipe, arguments.out, arguments.data_dir, arguments.resume, arguments.pictures)
     print(f"The model is in {arguments.out}: see README.md there, and the pictures in run/.")
+
+
+def _assigned(text: str) -> tuple[str, object]:
+    """Place and value of a text such as training.epochs=14; what is no TOML is a text itself."""
+    import tomllib
+
+    place, equals, value = text.partition("=")
+    if not (equals and place.strip()):
+        raise ValueError(f"--set takes PLACE=VALUE, such as training.epochs=14; got {text!r}.")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    return place.strip(), parsed
 
 
 def _prepare(arguments: argparse.Namespace):

@@ -40,12 +40,12 @@ def demo(out: str | Path):
     _take(name, out / "zoo")
 
     recipe = Recipe.load(zoo.PRESETS / "mmd_vae_fashion_mnist_mini" / "recipe.toml")
-    print(f"\n2. Train an MMD-VAE on {recipe.dataset}: reconstruction, rate and mutual information")
-    print("   are in nats per example.")
+    print(f"\n2. Train an MMD-VAE on {recipe.data.name}: reconstruction, rate and mutual")
+    print("   information are in nats per example.")
     model = train(recipe, preset)
 
     print("\n3. Measure it on test images, which it has not seen:")
-    test = datasets.load(recipe.dataset, recipe.test_split, recipe.batch_size)
+    test = datasets.load(recipe.data.name, recipe.data.test, recipe.training.batch_size)
     for term, value in model.evaluate(test, return_dict=True, verbose=0).items():
         print(f"   {term:20} {value:10.4f}")
     print(f"   I_q(x;z) = {model.mutual_information(test)}")

@@ -128,8 +128,8 @@ def recipe_images(
         file = zoo.locate(source) / "recipe.toml"
         if file.is_file():
             recipe = Recipe.load(file)
-            dataset, size = recipe.dataset, recipe.image_size
-            splits = (recipe.test_split, recipe.train_split)
+            dataset, size = recipe.data.name, recipe.data.image_size
+            splits = (recipe.data.test, recipe.data.train)
     if dataset is None:
         return None, None
 

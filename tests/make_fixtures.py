@@ -284,9 +284,9 @@ def write_recipe(text: str, path: Path):
 
 def effects(recipe: Recipe) -> tuple[keras.Model, dict]:
     """The compiled model of a recipe, and JSON of what it is and what it is trained on."""
-    training = load_split(recipe, recipe.train_split, None)
+    training = load_split(recipe, recipe.data.train, None)
     shapes = [list(spec.shape) for spec in keras.tree.flatten(training.element_spec)]
-    model = build_model(recipe, tuple(shapes[0][1:]), recipe.epochs * len(training))
+    model = build_model(recipe, tuple(shapes[0][1:]), recipe.training.epochs * len(training))
     facts = {
         "class_name": type(model).__name__,
         "config": model.get_config(),
@@ -294,8 +294,8 @@ def effects(recipe: Recipe) -> tuple[keras.Model, dict]:
         "training": {
             "steps_per_epoch": len(training),
             "shapes": shapes,
-            "epochs": recipe.epochs,
-            "seed": recipe.seed,
+            "epochs": recipe.training.epochs,
+            "seed": recipe.training.seed,
         },
     }
     return model, json.loads(json.dumps(facts))

@@ -94,6 +94,7 @@ def test_aae_fit_stops_at_a_label_that_is_no_class(make_categorical, images, lab
     model = make_categorical(classification_weight=1.0)
     if jit_compile:
         model.compile(model.optimizer, jit_compile=True)
+    model.run_eagerly = not jit_compile
     with pytest.raises(FloatingPointError, match=r"classification is not finite.* no class"):
         model.fit(images, np.full(40, label), verbose=0)
 
@@ -150,6 +151,7 @@ def test_aae_consistency_radius_evenness_slack_and_warmup_steps(make_categorical
     assert far == pytest.approx(4 * near, rel=0.1)
 
 
+@pytest.mark.slow
 def test_aae_fit_learns_categories_from_few_labels(make_categorical):
     """Four kinds of images, two labels a kind: the category learns the names of all."""
     rng = np.random.default_rng(0)
@@ -179,6 +181,7 @@ def test_aae_refuses_bad_category_noise_and_consistency(make_model):
     AdversarialAutoencoder(*networks, consistency_weight=1.0, consistency="adversarial")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [*(pytest.param(k, marks=pytest.mark.slow) for k in ("affine", "adversarial")), "both"]
 )

@@ -89,6 +89,7 @@ def test_classifier_augment_repeats_and_spares_evaluate(make_classifier, images)
     )
 
 
+@pytest.mark.slow
 def test_train_leaves_a_classifier_preset_with_its_mistakes(tmp_path):
     recipe = Recipe.of(
         "classifier", dataset="fashion_mnist_mini", image_size=(8, 8), widths=(4, 8), epochs=2

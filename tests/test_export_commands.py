@@ -182,6 +182,7 @@ def test_png_and_grid_are_what_tensorflow_reads(channels):
         grid(images[..., :1, :0])
 
 
+@pytest.mark.slow
 def test_export_command_writes_metadata_json_a_person_can_read(trained, tmp_path):
     run("export", trained, "--to", "savedmodel", "--out", tmp_path)
     facts = json.loads((tmp_path / "1" / "assets.extra" / "metadata.json").read_text())

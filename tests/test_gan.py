@@ -247,7 +247,7 @@ def test_stop_on_saturation_ends_gan_fit_if_always_right(settings):
         model.fit(far, batch_size=20, epochs=20, verbose=0)
 
 
-@pytest.mark.parametrize("cls", [GAN, InfoGAN])
+@pytest.mark.parametrize("cls", [GAN, pytest.param(InfoGAN, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "settings",
     [{}, {"update": "alternating"}, {"update": "alternating", "discriminator_steps": 2}],

@@ -181,6 +181,7 @@ def test_infovae_divergence_of_weight_zero_is_absent(make_model, images):
     assert make_model(InfoVAE, lambda_=2.0).divergence.kernel == "inverse_multiquadric"
 
 
+@pytest.mark.slow
 def test_vae_fit_lowers_the_loss_and_raises_mutual_information(make_model, images):
     model = make_model(VAE, likelihood="bernoulli_threshold", seed=1)
     before = model.evaluate(images, verbose=0, return_dict=True)
@@ -198,8 +199,8 @@ def test_vae_fit_counts_regularizers_of_the_networks(images):
     image = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(z))
     encoder = keras.Model(x, {"loc": loc, "scale": scale})
     model = VAE(encoder, keras.Model(z, {"logits": image}), likelihood="continuous_bernoulli")
-    model.compile(keras.optimizers.Adam(0.05))
-    model.fit(images, epochs=40, verbose=0)
+    model.compile(keras.optimizers.Adam(0.05), run_eagerly=True)
+    model.fit(images, batch_size=40, epochs=30, verbose=0)
     assert np.abs(model.encode(images).mean()).max() < 0.1
 
 
@@ -241,6 +242,7 @@ def test_encode_binarizes_first_with_bernoulli_threshold(make_model, images):
 
 def test_vae_fit_and_evaluate_say_the_ceiling_once(make_model, images, capsys):
     model = make_model(VAE)
+    model.run_eagerly = True
     model.fit(images, validation_data=images, epochs=2, verbose=2)
     assert capsys.readouterr().out.count("ln N = 3.689") == 1
     sharp = make_model(VAE)
@@ -371,11 +373,8 @@ def test_vae_fit_moves_batch_statistics_and_evaluate_does_not(images, tmp_path):
     np.testing.assert_allclose(statistics, images.reshape(40, -1).mean(0), atol=0.05)
     model.evaluate(images, verbose=0)
     np.testing.assert_array_equal(encoder.layers[2].moving_mean, statistics)
-    for path in (
-        export.to_saved_model(model, tmp_path / "saved_model"),
-        export.to_tflite(model, tmp_path / "model.tflite"),
-    ):
-        export.check_parity(model, path, images[:3])
+    path = export.to_tflite(model, tmp_path / "model.tflite")
+    export.check_parity(model, path, images[:3])
 
 
 def test_infovae_lambda_is_not_rescaled_by_the_image_size():

@@ -15,9 +15,9 @@ kernels = tfp.math.psd_kernels
 @pytest.mark.parametrize(
     "divergence",
     [
-        divergences.MMD(estimator="semi_analytic"),
+        pytest.param(divergences.MMD(estimator="semi_analytic"), marks=pytest.mark.slow),
         pytest.param(divergences.MMD("gaussian_median"), marks=pytest.mark.slow),
-        divergences.MarginalKL(),
+        pytest.param(divergences.MarginalKL(), marks=pytest.mark.slow),
         divergences.Stein(),
         pytest.param(
             divergences.MMD(

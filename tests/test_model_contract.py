@@ -14,10 +14,6 @@ import keras_infomodels
 from keras_infomodels import models, presets
 from keras_infomodels.callbacks import AtomicBackup
 
-# Those with the most machinery; the others are special cases.
-MACHINERY = {models.AdversarialAutoencoder, models.InfoGAN}
-
-
 CATEGORICAL = pytest.param("categorical", marks=pytest.mark.slow, id="CategoricalAutoencoder")
 
 
@@ -43,31 +39,23 @@ def model(request, make_model, make_gan, make_classifier, make_categorical):
     return make(request, make_model, make_gan, make_classifier, make_categorical)
 
 
-# For what is the machinery's alone: the class with the most of it, the others among the slow tests.
+def fast_with(fast):
+    """Every class, all but one of them only among the slow tests."""
+    return [
+        pytest.param(cls, marks=[] if cls is fast else [pytest.mark.slow], id=cls.__name__)
+        for cls in models.MODELS.values()
+    ] + [CATEGORICAL]
+
+
+# For checks that trace several times. The two with the most machinery take turns.
 ONE_OF_THEM = pytest.mark.parametrize(
-    "any_model",
-    [
-        pytest.param(
-            cls,
-            marks=[] if cls is models.AdversarialAutoencoder else [pytest.mark.slow],
-            id=cls.__name__,
-        )
-        for cls in models.MODELS.values()
-    ]
-    + [CATEGORICAL],
-    indirect=True,
+    "any_model", fast_with(models.AdversarialAutoencoder), indirect=True
 )
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(cls, marks=[] if cls in MACHINERY else [pytest.mark.slow], id=cls.__name__)
-        for cls in models.MODELS.values()
-    ]
-    + [CATEGORICAL]
-)
+@pytest.fixture(params=fast_with(models.InfoGAN))
 def any_model(request, make_model, make_gan, make_classifier, make_categorical):
-    """Every class, some of them only among the slow tests: for checks that trace several times."""
+    """Every class, all but one of them only among the slow tests."""
     return make(request, make_model, make_gan, make_classifier, make_categorical)
 
 
@@ -275,15 +263,7 @@ def test_compile_settings_take_the_same_steps(any_model, images, plain_moves, se
         assert np.linalg.norm(found[name] - expected) < 1e-3 * np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize(
-    "any_model",
-    [
-        pytest.param(cls, marks=[] if cls is models.VAE else [pytest.mark.slow], id=cls.__name__)
-        for cls in models.MODELS.values()
-    ]
-    + [CATEGORICAL],
-    indirect=True,
-)
+@pytest.mark.parametrize("any_model", fast_with(models.VAE), indirect=True)
 def test_compile_jit_compile_takes_like_steps(any_model, images):
     """It draws other noise, which averages out in batches of 3,000."""
     images = np.repeat(images, 300, axis=0)

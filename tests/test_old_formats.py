@@ -81,7 +81,8 @@ def test_recipe_load_reads_a_recipe_of_an_earlier_version(path):
     """It builds the model of the config that the earlier version wrote, however that is read."""
     with said_who_wrote(path):
         kept = json.loads(path.with_suffix(".json").read_text())
-        model, found = effects(Recipe.load(path))
+        with pytest.warns(DeprecationWarning, match="recipe of version 0.1"):
+            model, found = effects(Recipe.load(path))
         assert (found["class_name"], found["training"]) == (kept["class_name"], kept["training"])
         expected = type(model).from_config(kept["config"])
         expected.compile_from_config(kept["compile_config"])
@@ -101,7 +102,8 @@ def test_train_resumes_a_run_of_an_earlier_version(path, tmp_path):
     with said_who_wrote(path), np.load(path.with_suffix(".npz")) as kept:
         with pytest.raises(FileNotFoundError, match="train --resume"):
             keras_infomodels.load_model(out)
-        model = train(Recipe.load(out / "recipe.toml"), out, resume=True)
+        with pytest.warns(DeprecationWarning, match="recipe of version 0.1"):
+            model = train(Recipe.load(out / "recipe.toml"), out, resume=True)
         before, after = history(path), history(out)
         assert [row["epoch"] for row in after] == ["1", "2", "3", "4"]
         for old, new in zip(before, after[:2], strict=True):

@@ -85,11 +85,15 @@ def test_release_refuses_a_preset_without_recipe_or_description(presets, tmp_pat
 @pytest.mark.parametrize(
     ("recipe", "by", "chosen"),
     [
-        (Recipe("vae", "mnist"), "val_loss", 1),
-        (Recipe("aae", "mnist", prior="categorical_normal", categories=3), "val_loss", 1),
+        (Recipe.of("vae", dataset="mnist"), "val_loss", 1),
+        (Recipe.of("aae", dataset="mnist", prior="categorical_normal"), "val_loss", 1),
         (
-            Recipe(
-                "aae", "mnist", prior="categorical_normal", labeled=5, classification_weight=1.0
+            Recipe.of(
+                "aae",
+                dataset="mnist",
+                prior="categorical_normal",
+                labeled=5,
+                classification_weight=1.0,
             ),
             "val_information_category",
             2,
@@ -111,7 +115,7 @@ def test_release_choose_takes_the_best_seed_without_labels(recipe, by, chosen, t
         run.mkdir(parents=True)
         names = ["val_loss", "val_information_category"]
         values, before = [loss, information], [0.1, 9.0]
-        if recipe.model == "infogan":
+        if recipe.model["class"] == "InfoGAN":
             names, values, before = [*names, by], [*values, -information], [*before, 9.0]
         lines = [["epoch", *names], [0, *before], [1, *values]]
         (run / "history.csv").write_text("".join(f"{','.join(map(str, x))}\n" for x in lines))

@@ -70,7 +70,7 @@ def test_train_command_seeds_run_each_and_write_a_summary(recipe, tmp_path, caps
     }
     rows = json.loads((out / "summary.json").read_text())
     assert [row["seed"] for row in rows] == [0, 2]
-    assert Recipe.load(out / "seed_2" / "recipe.toml").seed == 2
+    assert Recipe.load(out / "seed_2" / "recipe.toml").training.seed == 2
     errors = [row["one_to_one_error"] for row in rows]
     mean, spread = np.mean(errors), np.std(errors, ddof=1)
     line = f"| one to one error | {mean:.4f} ± {spread:.4f} | {errors[0]:.4f} | {errors[1]:.4f} |"
@@ -104,7 +104,7 @@ def look_at_the_run(out):
     model = keras_infomodels.load_model(out)
     facts = json.loads((out / "metadata.json").read_text())
     clusters = facts["clusters"]
-    images, labels = datasets.load_arrays(Recipe.load(out / "recipe.toml").dataset, "test")
+    images, labels = datasets.load_arrays(Recipe.load(out / "recipe.toml").data.name, "test")
     found = model.infer_codes(images / np.float32(255))["category"].mode().numpy().argmax(1)
     assert clusters["one_to_one_error"] == clustering_error(labels, found).error
     assert np.sum(clusters["table"]) == 12

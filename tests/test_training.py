@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 
 def recipe(folder, **changes):
     settings = {"widths": (8,), "latent_dim": 2, "batch_size": 6, "epochs": 3, **changes}
-    return Recipe("mmd_vae", str(folder), **settings)
+    return Recipe.of("mmd_vae", dataset=str(folder), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_train_does_not_overwrite_other_files(folder, tmp_path):
 def test_train_tests_a_flat_folder_on_its_last_tenth(folder, tmp_path, capsys):
     train(recipe(folder / "train", epochs=1), tmp_path)
     assert "last tenth of 'train'" in capsys.readouterr().out
-    assert Recipe.load(tmp_path / "recipe.toml").test_split == "train[90%:]"
+    assert Recipe.load(tmp_path / "recipe.toml").data.test == "train[90%:]"
     with pytest.raises(FileExistsError, match="finished"):
         train(recipe(folder / "train", epochs=1), tmp_path, resume=True)
 
@@ -123,6 +123,7 @@ def test_train_misses_an_absent_split_before_it_begins(folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_train_resume_ends_on_the_same_bits(folder, finished, tmp_path, monkeypatch):
     straight = keras_infomodels.load_model(finished)
     save = AtomicBackup.on_epoch_end
@@ -260,7 +261,9 @@ def waiting_callbacks():
     return early, keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **never)
 
 
-@pytest.mark.parametrize("broken_after", [1, 2, 5])
+@pytest.mark.parametrize(
+    "broken_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 5))]
+)
 def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, broken_after):
     """Broken off before and after the rate was halved, and after the stop."""
 
@@ -292,6 +295,7 @@ def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, b
     assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)
 
 
+@pytest.mark.slow
 def test_weight_average_is_the_mean_over_the_run_and_resumes(make_model, images, tmp_path):
     """A plain mean of the first steps, by hand; validation and the trained model have it."""
     after_each = []
@@ -414,7 +418,7 @@ def test_history_drops_lines_that_training_repeats(tmp_path):
         (["train", "vae", "--out", "x"], "Say which dataset"),
         (["train", "vae", "--dataset", "no_such_set", "--out", "x"], "catalog"),
         (["train", "vae", "--dataset", "kmnist", "--out", "x"], "infomodels prepare kmnist"),
-        (["train", "no", "--dataset", "fashion_mnist_mini", "--out", "x"], "one of vae"),
+        (["train", "no", "--dataset", "fashion_mnist_mini", "--out", "x"], "there are: aae"),
         (["train", "--recipe", "none.toml", "--out", "x"], "none.toml"),
         (["train", "--resume", "--out", "x"], "holds no run to resume"),
     ],
@@ -428,6 +432,7 @@ def test_train_command_mistakes_get_one_line(words, what, capsys, tmp_path, monk
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_train_command_trains_with_flags_over_a_recipe(folder, tmp_path, capsys):
     path = tmp_path / "recipe.toml"
     path.write_text(recipe(folder, epochs=9).to_toml())

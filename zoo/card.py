@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from keras_infomodels.io import write_atomically
+from keras_infomodels.models import MODELS
 from keras_infomodels.zoo.card_texts import CITATIONS, DATA, LIMITS, TITLES, USES
 from keras_infomodels.zoo.figures import stated_figures
 from keras_infomodels.zoo.recipes import Recipe
@@ -20,68 +21,81 @@ def write_card(folder: str | Path, recipe: Recipe):
     facts = json.loads((folder / "metadata.json").read_text())
     pictures = sorted(folder.glob("*.png")) or sorted((folder / "run").glob("*.png"))
     pictures = [path.relative_to(folder).as_posix() for path in pictures]
-    write_atomically(folder / "README.md", _card(folder.resolve().name, recipe, facts, pictures))
+    config = json.loads((folder / "config.json").read_text())
+    card = _card(folder.resolve().name, recipe, facts, config, pictures)
+    write_atomically(folder / "README.md", card)
 
 
-def _card(name: str, recipe: Recipe, facts: dict, pictures: list[str]) -> str:
+def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[str]) -> str:
+    model, kind = _command_name(config["class_name"]), _kind(config)
     sections = [
-        _front_matter(recipe, facts),
-        _introduction(name, recipe, facts),
-        _use(name, recipe),
+        _front_matter(model, recipe, facts),
+        _introduction(name, model, recipe, facts, config["config"]),
+        _use(name, kind, config["config"]),
         _pictures(pictures),
         _figures(recipe, facts),
-        _codes(recipe, facts),
+        _codes(recipe, facts, config["config"]),
         _clusters(facts),
-        _seeds(recipe, facts),
+        _seeds(kind, facts),
         _exports(facts),
-        _limits(recipe),
+        f"\n## Limits and intended use\n\n{LIMITS[kind]}\n",
         _training(recipe, facts),
         _data(recipe),
-        _citation(recipe),
+        _citation(model),
     ]
     return "\n".join(section.strip() + "\n" for section in sections if section)
 
 
-def _kind(recipe: Recipe) -> str:
-    """A key of `USES` and `LIMITS`."""
-    if recipe.model in USES:
-        return recipe.model
-    if recipe.prior == "categorical_normal":
+def _command_name(cls: str) -> str:
+    """The name of a model in the command; a user's own class keeps its own."""
+    return {known.__name__: name for name, known in MODELS.items()}.get(cls, cls)
+
+
+def _kind(config: dict) -> str:
+    """A key of `USES` and `LIMITS`, by what a model has."""
+    name, own = _command_name(config["class_name"]), config["config"]
+    if name in USES:
+        return name
+    if "generator" in own:
+        return "gan"
+    if (own.get("prior") or {}).get("class_name") == "CategoricalNormal":
         return "category"
-    return "deterministic" if recipe.deterministic else "vae"
+    stddev = own["encoder"]["config"].get("min_stddev", 0)
+    return "deterministic" if stddev is None else "vae"
 
 
-def _front_matter(recipe: Recipe, facts: dict) -> str:
+def _front_matter(model: str, recipe: Recipe, facts: dict) -> str:
     license = f"license: {facts['license'].lower()}\n" if "license" in facts else ""
-    tags = f"{recipe.model}, generative, mutual-information"
-    if recipe.model == "classifier":
+    tags = f"{model}, generative, mutual-information"
+    if model == "classifier":
         tags = "image-classification"
     return f"""---
 library_name: keras
 {license}tags: [{tags}]
-datasets: [{recipe.dataset}]
+datasets: [{recipe.data.name}]
 ---"""
 
 
-def _introduction(name: str, recipe: Recipe, facts: dict) -> str:
-    latents = f"{recipe.latent_dim} latent variables"
-    if recipe.model == "classifier":
-        latents = f"{recipe.categories} classes"
-    if recipe.model in ("gan", "infogan"):
-        codes = " and codes" * (recipe.model == "infogan")
-        latents = f"{recipe.noise_dim} noise variables{codes}"
+def _introduction(name: str, model: str, recipe: Recipe, facts: dict, config: dict) -> str:
+    if "network" in config:
+        latents = f"{config['network']['config']['classes']} classes"
+    elif "noise_dim" in config:
+        latents = f"{config['noise_dim']} noise variables{' and codes' * bool(config.get('codes'))}"
+    else:
+        prior = (config.get("prior") or {}).get("config", {})
+        size = config["encoder"]["config"].get("latent_dim", prior.get("dimension"))
+        latents = f"{size} latent variables" if size else "latent variables"
     return f"""# {name}
 
-{TITLES.get(recipe.model, recipe.model)} with {latents}, trained on
-{recipe.dataset}; {facts["parameters"]:,} parameters. {recipe.description or ""}
+{TITLES.get(model, model)} with {latents}, trained on
+{recipe.data.name}; {facts["parameters"]:,} parameters. {recipe.description or ""}
 """
 
 
-def _use(name: str, recipe: Recipe) -> str:
-    category = next(
-        (code["name"] for code in recipe.code_tables() if code["prior"] == "categorical"), None
-    )
-    kind = "gan" if recipe.model == "infogan" and category is None else _kind(recipe)
+def _use(name: str, kind: str, config: dict) -> str:
+    categories = [n for n, (prior, _) in _priors(config).items() if prior == "Categorical"]
+    category = categories[0] if categories else None
+    kind = "gan" if kind == "infogan" and category is None else kind
     return f"""
 ## Use
 
@@ -104,13 +118,13 @@ def _pictures(names: list[str]) -> str:
 def _figures(recipe: Recipe, facts: dict) -> str:
     """A table for each protocol."""
     tables = {}
-    for name, figure in stated_figures(facts, recipe).items():
+    for name, figure in stated_figures(facts).items():
         error = f" ± {figure['standard_error']:.4f}" if "standard_error" in figure else ""
         row = f"| {name.replace('_', ' ')} | {figure['value']:.4f}{error} | {figure['unit']} |"
         tables.setdefault(figure["protocol"], []).append(row)
-    run = f"one run, seed {recipe.seed}"
+    run = f"one run, seed {recipe.training.seed}"
     if _was_chosen(facts):
-        run = f"seed {recipe.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
+        run = f"seed {recipe.training.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
     shown = "\n\n".join(
         "\n".join([protocol, "", "| figure | value | unit |", "|---|---|---|", *rows])
         for protocol, rows in tables.items()
@@ -126,17 +140,23 @@ repository's docs/results.md.
 """
 
 
-def _codes(recipe: Recipe, facts: dict) -> str:
+def _priors(config: dict) -> dict[str, tuple[str, dict]]:
+    """The class and the arguments of each code's prior, by the code's name."""
+    codes = [code["config"] for code in config.get("codes", ())]
+    return {c["name"]: (c["prior"]["class_name"], c["prior"]["config"]) for c in codes}
+
+
+def _codes(recipe: Recipe, facts: dict, config: dict) -> str:
     """What each code says, and does where somebody has looked."""
-    if recipe.model != "infogan":
+    if not (priors := _priors(config)):
         return ""
-    figures, meanings = stated_figures(facts, recipe), recipe.meanings or {}
+    figures, meanings = stated_figures(facts), recipe.meanings or {}
     rows = []
-    for code in recipe.code_tables():
-        information = figures.get(f"information_{code['name']}")
+    for name, (prior, own) in priors.items():
+        information = figures.get(f"information_{name}")
         nats = f"{information['value']:.3f} nats" if information else ""
-        kind = f"one of {code['categories']}" if "categories" in code else code["prior"]
-        rows.append(f"| {code['name']} | {kind} | {nats} | {meanings.get(code['name'], '')} |")
+        kind = f"one of {own['categories']}" if "categories" in own else prior.lower()
+        rows.append(f"| {name} | {kind} | {nats} | {meanings.get(name, '')} |")
     read = "The last column is what the pictures show of these weights; others mix and sign anew."
     return f"""
 ## The codes
@@ -178,7 +198,7 @@ def _was_chosen(facts: dict) -> bool:
     return len(facts.get("seeds", {}).get("rows", [])) > 1
 
 
-def _seeds(recipe: Recipe, facts: dict) -> str:
+def _seeds(kind: str, facts: dict) -> str:
     if not _was_chosen(facts):
         return ""
     seeds = facts["seeds"]
@@ -187,7 +207,7 @@ def _seeds(recipe: Recipe, facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
-    unseen = "test images" if recipe.model == "classifier" else "test images and labels"
+    unseen = "test images" if kind == "classifier" else "test images and labels"
     return f"""
 ## The seeds
 
@@ -225,10 +245,6 @@ the same split. What is not in the .tflite needs an operator that TFLite lacks.
 """
 
 
-def _limits(recipe: Recipe) -> str:
-    return f"\n## Limits and intended use\n\n{LIMITS[_kind(recipe)]}\n"
-
-
 def _training(recipe: Recipe, facts: dict) -> str:
     training = facts["training"]
     revision = f"Revision {facts['revision']} of the preset. " if "revision" in facts else ""
@@ -247,12 +263,12 @@ def _training(recipe: Recipe, facts: dict) -> str:
 
 
 def _data(recipe: Recipe) -> str:
-    if recipe.dataset not in DATA:
+    if recipe.data.name not in DATA:
         return ""
-    return f"\n## Data\n\n{DATA[recipe.dataset]}\n"
+    return f"\n## Data\n\n{DATA[recipe.data.name]}\n"
 
 
-def _citation(recipe: Recipe) -> str:
+def _citation(model: str) -> str:
     own = "This library; its repository says in CITATION.cff how."
-    papers = [CITATIONS[recipe.model]] if recipe.model in CITATIONS else []
+    papers = [CITATIONS[model]] if model in CITATIONS else []
     return "\n\n".join(["\n## Citation", *papers, own]) + "\n"

@@ -189,7 +189,7 @@ def _measure_again(folder: Path, data_dir: str):
             "verify it without --data-dir."
         ) from None
     facts, model = read_json(folder, "metadata.json"), from_preset(folder)
-    stated, measured = stated_figures(facts, recipe), measure(model, recipe, data_dir)
+    stated, measured = stated_figures(facts, model), measure(model, recipe, data_dir)
     if "exports" in facts:
         stated |= _differences(facts["exports"])
         measured |= _differences(exported_differences(model, recipe, data_dir))

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from keras_infomodels import datasets
+from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.evaluation import (
     clustering_error,
     contingency_table,
@@ -16,6 +17,7 @@ from keras_infomodels.evaluation import (
     latent_statistics,
     log_likelihood,
 )
+from keras_infomodels.models.autoencoder.protocols import observation_model
 from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
 from keras_infomodels.zoo.recipes import Recipe
@@ -38,18 +40,10 @@ rounding may do. Draws are seeded, so that nothing here is statistical."""
 _UNITS = {
     "accuracy": "fraction",
     "divergence": "the divergence's own unit",
-    "loss": "weighted sum",
 }
 _IMAGES, _SAMPLES, _CODES = 1000, 100, 10_000
 _CLASSIFIERS = {"mnist": "mnist_classifier", "fashion_mnist": "fashion_mnist_classifier"}
 """By the data set whose images they know, of 28 by 28 pixels."""
-_OBSERVATIONS = {
-    "bernoulli": "Bernoulli pixels of binary images",
-    "bernoulli_threshold": "Bernoulli pixels of images that are binarized at 0.5",
-    "bernoulli_stochastic": "Bernoulli pixels of images that are binarized once, at random, by "
-    "their grey values",
-    "continuous_bernoulli": "continuous Bernoulli of grey pixels in [0, 1], a density",
-}
 
 
 def measure(
@@ -80,15 +74,15 @@ def measure(
     recipe = resolve_splits(recipe, data_dir)
     if not model.compiled:
         model.compile()
-    test = load_split(recipe, recipe.test_split, data_dir)
-    figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), recipe)
-    images, labels = load_images(recipe, recipe.test_split, data_dir)
+    test = load_split(recipe, recipe.data.test, data_dir)
+    figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), model)
+    images, labels = load_images(recipe, recipe.data.test, data_dir)
     if "latents" in model.card_figures:
-        figures |= _of_latents(model, recipe, images)
+        figures |= _of_latents(model, images)
     if "accuracy" in model.card_figures:
         own = figures["accuracy"]
         figures["accuracy"] = _fraction(own["value"], len(images), own["protocol"])
-    classified = recipe.dataset in _CLASSIFIERS and recipe.image_size is None
+    classified = recipe.data.name in _CLASSIFIERS and recipe.data.image_size is None
     if "samples" in model.card_figures and classified:
         figures |= _of_samples(model, recipe, images, data_dir)
     if model.category is not None and labels is not None:
@@ -96,10 +90,10 @@ def measure(
     return figures
 
 
-def ledger_figures(metrics: Mapping[str, float], recipe: Recipe) -> dict[str, dict]:
+def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
     """The terms that `model.evaluate` returned, as `measure` does."""
-    protocol = _ledger_protocol(recipe, metrics)
-    units = _UNITS | ({"loss": "nats per example"} if recipe.model == "classifier" else {})
+    protocol = model.ledger_protocol(metrics)
+    units = {**_UNITS, "loss": model.loss_unit}
     return {
         name: _figure(value, units.get(name, "nats per example"), protocol)
         for name, value in metrics.items()
@@ -107,15 +101,19 @@ def ledger_figures(metrics: Mapping[str, float], recipe: Recipe) -> dict[str, di
     }
 
 
-def stated_figures(facts: Mapping, recipe: Recipe) -> dict[str, dict]:
-    """The figures of a card, from its metadata.json; a training run's are its ledger.
+def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str, dict]:
+    """The figures of a card, from its metadata.json.
+
+    Args:
+        facts: dict. The content of metadata.json.
+        model: keras.Model. The preset's, for runs of version 0.1, which have metrics alone.
 
     Raises:
         ValueError: the metadata have none, or something else in their place.
     """
     figures = facts.get("figures")
-    if figures is None and isinstance(facts.get("metrics"), Mapping):
-        figures = ledger_figures(facts["metrics"], recipe)
+    if figures is None and model is not None and isinstance(facts.get("metrics"), Mapping):
+        figures = ledger_figures(facts["metrics"], model)
     try:
         for figure in figures.values():
             float(figure["value"]), str(figure["unit"]), str(figure["protocol"])
@@ -136,7 +134,7 @@ def load_images(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """All images of a split in float32 in [0, 1], and their labels where the set has any."""
     images, labels = datasets.load_arrays(
-        recipe.dataset, split, data_dir=data_dir, image_size=recipe.image_size
+        recipe.data.name, split, data_dir=data_dir, image_size=recipe.data.image_size
     )
     scale = 255 if images.dtype == np.uint8 else 1
     return images.astype(np.float32) / np.float32(scale), labels
@@ -176,14 +174,14 @@ def _figure(value: float, unit: str, protocol: str, standard_error: float | None
     return {"value": float(value), **error, "unit": unit, "protocol": protocol}
 
 
-def _of_latents(model: keras.Model, recipe: Recipe, images: np.ndarray) -> dict[str, dict]:
+def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
     figures = {}
     if model.has_density:
         estimate = log_likelihood(model, images[:_IMAGES], _SAMPLES)
         protocol = (
             f"-ln p(x) from above, by importance sampling: {_SAMPLES} draws of q(z|x) for each of "
             f"the first {len(images[:_IMAGES]):,} images. Observation model: "
-            f"{_observation(recipe)}."
+            f"{observation_model(model)}."
         )
         figures["nll"] = _figure(
             -estimate.nats, "nats per example", protocol, estimate.standard_error
@@ -195,7 +193,7 @@ def _of_latents(model: keras.Model, recipe: Recipe, images: np.ndarray) -> dict[
     drawn = "codes" if model.deterministic else "draws of q(z|x), one an image"
     protocol = f"Of {len(z):,} {drawn}: ln det Cov z (0 for N(0, I))"
     figures["log_det"] = _figure(statistics.log_det, "nats", "")
-    if recipe.prior == "standard_normal":
+    if isinstance(model.prior, StandardNormal):
         protocol += "; KL of the Gaussian with their mean and covariance from N(0, I)"
         figures["gaussian_kl"] = _figure(statistics.gaussian_kl, "nats", "")
     protocol += "; of the latent variables those whose mean varies by more than 0.01."
@@ -209,7 +207,7 @@ def _of_latents(model: keras.Model, recipe: Recipe, images: np.ndarray) -> dict[
 
 def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str, dict]:
     """Draws against the split's images, and as many training images, which set the scale."""
-    name = _CLASSIFIERS[recipe.dataset]
+    name = _CLASSIFIERS[recipe.data.name]
     classifier = from_preset(name)
 
     def look(batch):
@@ -224,7 +222,7 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
         return frechet_distance(features, real), np.abs(shares - real_shares).sum()
 
     real, real_shares = look(images)
-    training, _ = load_images(recipe, recipe.train_split, data_dir)
+    training, _ = load_images(recipe, recipe.data.train, data_dir)
     compared = {
         "": np.asarray(model.generate(len(images), seed=0)),
         "_of_training_images": training[: len(images)],
@@ -243,9 +241,9 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
 
 
 def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:
-    if recipe.labeled is not None:
+    if recipe.data.labeled is not None:
         wrong = model.category_logits(images).argmax(1) != labels
-        protocol = f"The category against the label, {recipe.labeled} of which training saw."
+        protocol = f"The category against the label, {recipe.data.labeled} of which training saw."
         return {"test_error": _fraction(wrong.mean(), len(labels), protocol)}
     found = clusters(model, images, labels)
     protocol = (
@@ -263,7 +261,7 @@ def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, d
 
 def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
     """The protocol of the adversarial autoencoder's paper."""
-    training, names = load_images(recipe, recipe.train_split, data_dir)
+    training, names = load_images(recipe, recipe.data.train, data_dir)
     logits = model.category_logits(training)
     error = clustering_error(
         labels,
@@ -282,26 +280,3 @@ def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
 
 def _fraction(value: float, count: int, protocol: str) -> dict:
     return _figure(value, "fraction", protocol, math.sqrt(value * (1 - value) / count))
-
-
-def _observation(recipe: Recipe) -> str:
-    if recipe.likelihood == "gaussian":
-        sigma = "of a learned" if recipe.sigma is None else f"of {recipe.sigma:g} as"
-        return f"Gaussian grey pixels {sigma} deviation, a density"
-    return _OBSERVATIONS[recipe.likelihood]
-
-
-def _ledger_protocol(recipe: Recipe, metrics: Mapping) -> str:
-    if recipe.model == "gan":
-        return "Losses are those of this discriminator and no measure of the samples."
-    if recipe.model == "infogan":
-        return (
-            "`information` of a code is a lower bound in nats, read with the model's own Q on "
-            "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
-        )
-    if recipe.model == "classifier":
-        return "`loss` is -E log p(label|x); `accuracy` is of the likeliest class."
-    kind = "The mutual information is a lower bound from at most 10,000 encodings."
-    if "information_category" in metrics:
-        kind = "The category's information is that of these examples, exactly."
-    return f"Observation model: `{recipe.likelihood}`, {_observation(recipe)}. {kind}"

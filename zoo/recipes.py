@@ -1,234 +1,152 @@
-"""Recipes: everything that training a preset takes, as a flat TOML file."""
+"""Recipes: data, model and training of a preset, as a TOML file."""
 
+import copy
 import dataclasses
-import json
 import tomllib
-import types
-import typing
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
-__all__ = ["Recipe", "parse_seeds"]
+import pydantic
+import tomlkit
+from annotated_types import Gt, Interval, Len
+
+from keras_infomodels.zoo.old_recipes import is_flat, settings_of
+
+__all__ = ["Data", "Recipe", "Training", "differences", "parse_seeds"]
+
+_Count = Annotated[int, Gt(0)]
+_STRICT = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+_table = pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
 
 
-_OF_A_GAN = {
-    "network": "conv",
-    "widths": (32, 64, 216),
-    "discriminator_learning_rate": 2e-4,
-    "beta_1": 0.5,
-    "schedule": "late_cosine",
+@_table
+class Data:
+    """The `[data]` table: what a model is trained on and measured with.
+
+    Attributes:
+        name: str. What `datasets.load` takes.
+        train, validation, test: str. Splits in the syntax of TFDS. The test split is looked at
+            once, after training.
+        image_size: [height, width] to resize to. None keeps the size.
+        labeled: int. Number of training images, equally many of each class, that keep their label;
+            the others are unlabeled. None where training sees no labels.
+        labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
+    """
+
+    name: str
+    train: str = "train[:90%]"
+    validation: str = "train[90%:]"
+    test: str = "test"
+    image_size: Annotated[list[_Count], Len(2, 2)] | None = None
+    labeled: _Count | None = None
+    labeled_per_batch: _Count = 64
+
+
+@_table
+class Training:
+    """The `[training]` table.
+
+    Attributes:
+        epochs, batch_size: int.
+        seed: int. Seed of the initial weights, the order of the data and the noise.
+        optimizer: table. `class`, the name of an optimizer of Keras or "FusedAdam", and its
+            arguments; by default Adam, or `FusedAdam` where the model has a `dtype`.
+        discriminator_optimizer: table. The same for the discriminators.
+        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
+            "plateau" (halved whenever val_loss has not improved for 3 epochs; a discriminator's
+            rate stays).
+        weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
+        patience: int. Epochs without a better val_loss before training stops and takes the best
+            weights. None never stops.
+        starts, start_epochs: int. Number of short runs with other seeds, of so many epochs each,
+            that precede the run, which takes the seed whose category says most about real images
+            (`information_real_<code>`, known without labels). For an InfoGAN.
+    """
+
+    epochs: _Count = 20
+    batch_size: _Count = 128
+    seed: int = 0
+    optimizer: dict = dataclasses.field(default_factory=dict)
+    discriminator_optimizer: dict | None = None
+    schedule: Literal["cosine", "late_cosine", "constant", "plateau"] = "cosine"
+    weight_average: Annotated[float, Interval(gt=0, lt=1)] | None = None
+    patience: _Count | None = None
+    starts: _Count = 1
+    start_epochs: _Count = 1
+
+
+_OPTIMIZER = {"learning_rate": 1e-3, "beta_1": 0.9}
+_PLACES = {
+    "description": "description",
+    "meanings": "meanings",
+    "dataset": "data.name",
+    "train_split": "data.train",
+    "validation_split": "data.validation",
+    "test_split": "data.test",
+    "learning_rate": "training.optimizer.learning_rate",
+    "discriminator_learning_rate": "training.discriminator_optimizer.learning_rate",
+    **{name: f"data.{name}" for name in ("image_size", "labeled", "labeled_per_batch")},
+    **{
+        field.name: f"training.{field.name}"
+        for field in dataclasses.fields(Training)
+        if "optimizer" not in field.name
+    },
 }
-_CODES = (
-    {"name": "category", "prior": "categorical"},
-    {"name": "c1", "prior": "uniform"},
-    {"name": "c2", "prior": "uniform"},
-)
-_DEFAULTS = {
-    "gan": _OF_A_GAN,
-    "infogan": _OF_A_GAN,
-    "classifier": {"network": "conv", "widths": (32, 64, 128, 128)},
-}
-"""Where a model's defaults are not those of the fields."""
+"""Short name -> place, of data and training; a model has short names of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How one model is built and trained; every field is a key of recipe.toml.
+    """How one model is built and trained.
 
-    `Recipe.of` and `Recipe.load` know the defaults of the GANs: convolutions of widths
-    (32, 64, 216), a discriminator's rate of 2e-4, a beta_1 of 0.5, the schedule "late_cosine"; and
-    of the classifier: convolutions of widths (32, 64, 128, 128).
+    In a file, `[data]` and `[training]` are tables of `Data` and `Training`, and `[model]` has the
+    model's `class` and the arguments of its constructor. An object among these is a table with a
+    `class` of its own; networks, prior and codes that are left out follow from the images and the
+    rest. `{ epochs = 2 }` stands for as many steps, and the text "none" for None.
 
     Attributes:
-        model: a key of `models.MODELS`: "vae", "beta_vae", "infovae", "mmd_vae", "aae", "gan",
-            "infogan" or "classifier".
-        description: what the preset is for, in one line. It makes no other recipe: runs are the
-            same whatever it says.
-        meanings: of an infogan: what codes of the shipped weights do, in words by the code's name,
-            as somebody saw in the pictures. Makes no other recipe either.
-        dataset: what `datasets.load` takes.
-        train_split, validation_split, test_split: in TFDS' syntax. The test split is looked at
-            once, after training.
-        image_size: (height, width) to resize to, or None.
-        network: "mlp" or "conv".
-        widths: of the encoder's or discriminator's hidden layers (for "conv" the filters and, last,
-            the dense layer); the decoder or generator mirrors them.
-        activation: of the hidden layers.
-        latent_dim: number of latent variables; of z alone where there is a category too.
-        prior: a key of `build.PRIORS`: "standard_normal", "gaussian_mixture" (a ring of ten in the
-            plane), "swiss_roll" (in the plane) or "categorical_normal".
-        categories: of "categorical_normal", of an infogan's category where codes is None, and the
-            classes of a classifier.
-        noise_dim: of a gan or infogan.
-        codes: of an infogan: a table for each with "name", "prior" ("categorical", "uniform" or
-            "normal"), "categories" for the first of them, and where they differ from the defaults
-            of `distributions.Code` "posterior", "weight", "min_stddev". None is one category and
-            two uniform codes, c1 and c2.
-        posterior, information_weight, stratified, fake_consistency_weight,
-            real_consistency_weight: of an infogan.
-        consistency_warmup_epochs: of an aae or infogan, continuous_warmup_epochs: of an infogan:
-            epochs for its steps.
-        objective, gradient_penalty, r1, label_smoothing, update, discriminator_steps: of a gan or
-            infogan.
-        normalization: of its discriminator.
-        min_stddev: floor of the posterior's standard deviation.
-        deterministic: an encoder without a standard deviation.
-        likelihood: a key of `distributions.LIKELIHOODS`.
-        sigma: fixed standard deviation of a "gaussian" likelihood; None learns it.
-        alpha, lambda_, beta: of the model, where it has them; None is the model's default.
-        divergence: a key of `divergences.DIVERGENCES`, or None for the model's default.
-        kernel, estimator: of the MMD, see `divergences.MMD`; None are its defaults.
-        warmup_epochs: of a beta_vae: the rate's weight rises over them.
-        adversarial_loss, category_noise, consistency_weight, consistency_radius, evenness_slack:
-            of an aae.
-        classification_weight, consistency: of an aae or infogan.
-        augment: of a classifier.
-        labeled: how many training images, equally many of each class, keep their label; the
-            others are unlabeled. None without a classification_weight.
-        labeled_per_batch: labeled images that every batch holds beside its `batch_size`.
-        discriminator_widths: of an aae's discriminators.
-        discriminator_learning_rate: of the discriminators' Adam.
-        batch_size, epochs, learning_rate, beta_1: of Adam; beta_1 of both optimizers.
-        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
-            "plateau" (halved whenever val_loss has not improved for 3 epochs; a discriminator's
-            rate stays).
-        weight_average: momentum of `callbacks.WeightAverage`; None keeps the last weights.
-        starts, start_epochs: of an infogan: how many short runs of other seeds, of so many epochs
-            each, precede the run; it takes the seed whose category says most about real images
-            (`information_real_<code>`, known without labels). 1 is no choice.
-        dtype: of the networks of a gan or infogan, "mixed_bfloat16" being the fastest; it comes
-            with `optimizers.FusedAdam`. None is float32 and Keras' Adam.
-        patience: epochs without a better val_loss before training stops and takes the best
-            weights; None never stops.
-        seed: of the initial weights, the order of the data and the noise.
+        data: Data.
+        model: dict. The `[model]` table.
+        training: Training. It begins with the `training_defaults` of the model's class.
+        description: str. What the preset is for, in one line. Recipes that differ in it alone are
+            equal.
+        meanings: dict. What codes of the shipped weights do, in words by the code's name, as
+            somebody saw in the pictures. Takes no part in equality either.
+
+    Example:
+        recipe = Recipe.of("mmd_vae", dataset="mnist", latent_dim=4, epochs=5)
+        Path("recipe.toml").write_text(recipe.to_toml())
     """
 
-    model: str
-    dataset: str
-    train_split: str = "train[:90%]"
-    validation_split: str = "train[90%:]"
-    test_split: str = "test"
-    image_size: tuple[int, int] | None = None
-    network: str = "mlp"
-    widths: tuple[int, ...] = (256, 256)
-    activation: str = "gelu"
-    latent_dim: int = 10
-    prior: str = "standard_normal"
-    categories: int = 10
-    noise_dim: int = 62
-    codes: tuple[dict, ...] | None = None
-    posterior: str | None = None
-    information_weight: float | None = None
-    stratified: bool | None = None
-    fake_consistency_weight: float | None = None
-    real_consistency_weight: float | None = None
-    consistency_warmup_epochs: int = 0
-    continuous_warmup_epochs: int = 0
-    objective: str | None = None
-    gradient_penalty: float | None = None
-    r1: float | None = None
-    label_smoothing: float | None = None
-    update: str | None = None
-    discriminator_steps: int | None = None
-    normalization: str = "batch"
-    min_stddev: float = 0.01
-    deterministic: bool = False
-    likelihood: str = "bernoulli_stochastic"
-    sigma: float | None = None
-    alpha: float | None = None
-    lambda_: float | None = None
-    beta: float | None = None
-    divergence: str | None = None
-    kernel: str | None = None
-    estimator: str | None = None
-    warmup_epochs: int = 0
-    adversarial_loss: str | None = None
-    category_noise: float | None = None
-    classification_weight: float | None = None
-    consistency_weight: float | None = None
-    consistency: str | None = None
-    consistency_radius: float | None = None
-    evenness_slack: float | None = None
-    augment: bool | None = None
-    labeled: int | None = None
-    labeled_per_batch: int = 64
-    discriminator_widths: tuple[int, ...] = (128, 128)
-    discriminator_learning_rate: float = 1e-3
-    batch_size: int = 128
-    epochs: int = 20
-    learning_rate: float = 1e-3
-    beta_1: float = 0.9
-    schedule: str = "cosine"
-    weight_average: float | None = None
-    starts: int = 1
-    start_epochs: int = 1
-    dtype: str | None = None
-    patience: int | None = None
-    seed: int = 0
+    data: Data
+    model: dict
+    training: Training
     description: str | None = dataclasses.field(default=None, compare=False)
     meanings: dict[str, str] | None = dataclasses.field(default=None, compare=False)
 
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            _check_type(field, getattr(self, field.name))
-        choices = {
-            "network": ("mlp", "conv"),
-            "schedule": ("cosine", "late_cosine", "constant", "plateau"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is one of {allowed}, got {getattr(self, name)!r}.")
-        for name in (
-            "epochs",
-            "batch_size",
-            "latent_dim",
-            "learning_rate",
-            "starts",
-            "start_epochs",
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is above 0, got {getattr(self, name)!r}.")
-        if (self.labeled is None) != (self.classification_weight is None):
-            raise ValueError("labeled and classification_weight belong together.")
-        if self.labeled is not None and (self.patience is not None or self.schedule == "plateau"):
-            raise ValueError(
-                "patience and the schedule plateau watch val_loss, which with labeled images holds "
-                "all labels of the validation split; take a fixed number of epochs."
-            )
-        if self.weight_average is not None and self.patience is not None:
-            raise ValueError(
-                "weight_average and patience each keep weights of their own at the end; take one."
-            )
-        weights = (self.consistency_weight, self.real_consistency_weight)
-        if self.consistency is not None and weights == (None, None):
-            raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
-        if self.starts > 1 and "categorical" not in (c.get("prior") for c in self.code_tables()):
-            raise ValueError(
-                f"starts are chosen by an infogan's category, and this {self.model} has none."
-            )
-        if self.dtype is not None and self.model not in ("gan", "infogan"):
-            raise ValueError(f"dtype is of a gan or infogan, not of {self.model}.")
-        names = {code.get("name") for code in self.code_tables()}
-        if unknown := sorted((self.meanings or {}).keys() - names):
-            raise ValueError(f"meanings name {unknown}; the codes are {sorted(names)}.")
-        if self.sigma is not None and self.likelihood != "gaussian":
-            raise ValueError(f"sigma is of the gaussian likelihood, not of {self.likelihood}.")
-        if self.network == "conv" and len(self.widths) < 2:
-            raise ValueError(
-                'With network = "conv" the widths are filters and, last, the dense layer, such as '
-                f"[16, 32, 64, 128]; got {list(self.widths)}."
-            )
-
     @classmethod
-    def of(cls, model: str, **values) -> "Recipe":
-        """A recipe with the defaults of its model."""
-        return cls(**{"model": model} | _DEFAULTS.get(model, {}) | values)
+    def of(cls, model: str, **settings) -> "Recipe":
+        """The recipe of a model with its defaults.
+
+        Args:
+            model: str. Name of a class, or its name in the command, such as "mmd_vae".
+            **settings: by short names, such as those of the command's flags. `dataset` is needed.
+
+        Raises:
+            ValueError: a setting that the model does not have, or a value that makes no sense.
+        """
+        return cls._changed({"model": {"class": model}}, settings)
 
     @classmethod
     def load(cls, path: str | Path, **changes) -> "Recipe":
-        """Reads a recipe.toml; changes replace its values.
+        """The recipe of a file, with changes by short names.
+
+        A file of version 0.1, which has no tables, is read with a warning.
 
         Raises:
-            ValueError: a key that recipes do not have, or a value that makes no sense.
+            ValueError: a setting that does not exist, or a value that makes no sense.
         """
         return cls.parse(Path(path).read_text(), path, **changes)
 
@@ -239,25 +157,167 @@ class Recipe:
             values = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ValueError(f"{path} is no TOML file: {error}.") from error
-        fields = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - fields):
-            raise ValueError(f"{path} has unknown keys {unknown}; a recipe has {sorted(fields)}.")
-        values |= changes
-        if missing := {"model", "dataset"} - set(values):
-            raise ValueError(f"{path} lacks {sorted(missing)}.")
-        tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
-        return cls.of(**values | tuples)
+        if is_flat(values):
+            warnings.warn(
+                f"{path} is a recipe of version 0.1; save `Recipe.load(path).to_toml()` in its "
+                "place. Version 0.3 will not read it.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            model = _class(changes.pop("model", values.get("model")))
+            changes = settings_of(values, model) | changes
+            values = {"model": {"class": model.__name__}}
+        try:
+            return cls._changed(values, changes)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
-    def code_tables(self) -> tuple[dict, ...]:
-        """The codes of an infogan, as `codes` or as by default; none of another model."""
-        if self.model != "infogan":
-            return ()
-        return self.codes or (_CODES[0] | {"categories": self.categories}, *_CODES[1:])
+    def change(self, **settings) -> "Recipe":
+        """The recipe with other settings, by short names; None takes one back to its default.
+
+        Raises:
+            ValueError: as `of`.
+        """
+        return self._changed(self._tables(), settings)
+
+    def put(self, values: Mapping[str, object]) -> "Recipe":
+        """The recipe with values at places such as "model.encoder.widths".
+
+        Raises:
+            ValueError: as `of`.
+        """
+        from keras_infomodels.models import tables
+
+        changed = self._tables()
+        for place, value in values.items():
+            tables.put(changed, place, value)
+        return self._read(changed).checked()
+
+    def completed(self, image_shape: tuple[int, ...]) -> dict:
+        """The `[model]` table with the networks that it leaves out, for such images."""
+        try:
+            return self.model_class.complete(self.model, image_shape)
+        except TypeError as error:
+            raise ValueError(f"A value in the table [model] has a wrong type: {error}.") from error
+
+    @property
+    def model_class(self) -> type:
+        """The class of the model."""
+        return _class(self.model["class"])
+
+    def checked(self) -> "Recipe":
+        """The recipe itself.
+
+        Raises:
+            ValueError: settings that do not fit together or that a class does not have.
+        """
+        from keras_infomodels.zoo.tables import check_table
+
+        training = self.training
+        table = self.completed((28, 28, 1))
+        check_table(table, "model")
+        if (self.data.labeled is None) == (table.get("classification_weight", 0) > 0):
+            raise ValueError("data.labeled and model.classification_weight belong together.")
+        watches = training.patience is not None or training.schedule == "plateau"
+        if self.data.labeled is not None and watches:
+            raise ValueError(
+                "patience and the schedule plateau watch val_loss, which with labeled images holds "
+                "all labels of the validation split; take a fixed number of epochs."
+            )
+        if training.weight_average is not None and training.patience is not None:
+            raise ValueError(
+                "weight_average and patience each keep weights of their own at the end; take one."
+            )
+        consistent = any(table.get(f"{name}consistency_weight") for name in ("", "real_"))
+        if "consistency" in table and not consistent:
+            raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
+        codes = {code.get("name"): code.get("prior", {}) for code in table.get("codes", ())}
+        if training.starts > 1 and all(p.get("class") != "Categorical" for p in codes.values()):
+            raise ValueError("starts are chosen by an InfoGAN's category, and this model has none.")
+        if unknown := sorted((self.meanings or {}).keys() - codes):
+            raise ValueError(f"meanings name {unknown}; the codes are {sorted(codes)}.")
+        return self
 
     def to_toml(self) -> str:
-        """The recipe as TOML; None is what is not there."""
-        values = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+        """The recipe as a file holds it."""
+        return tomlkit.dumps(_inlined(self._tables()))
+
+    def _tables(self) -> dict:
+        """What a file holds, without what is absent or has no meaning here."""
+        data, training = dataclasses.asdict(self.data), dataclasses.asdict(self.training)
+        if self.data.labeled is None:
+            del data["labeled_per_batch"]
+        if self.training.starts == 1:
+            del training["starts"], training["start_epochs"]
+        tables = {"data": data, "model": self.model, "training": training}
+        top = {"description": self.description, "meanings": self.meanings}
+        return _without_none(copy.deepcopy(top | tables))
+
+    @classmethod
+    def _changed(cls, values: Mapping, settings: Mapping) -> "Recipe":
+        """Of what a file holds, with settings by short names in place of its own."""
+        from keras_infomodels.models import tables
+
+        values, settings = copy.deepcopy(dict(values)), dict(settings)
+        own = values.setdefault("model", {})
+        if (model := settings.pop("model", None)) is not None:
+            own["class"] = model
+        model = _class(own.get("class") if isinstance(own, dict) else own)
+        if (beta_1 := settings.pop("beta_1", None)) is not None:
+            tables.put(values, "training.optimizer.beta_1", beta_1)
+            if "discriminator_optimizer" in model.training_defaults:
+                tables.put(values, "training.discriminator_optimizer.beta_1", beta_1)
+        settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+        rest = model.shorten(own, tables.shorten(values, settings, _PLACES))
+        if foreign := sorted(name for name, value in rest.items() if value is not None):
+            known = [*_PLACES, *model.short_settings]
+            raise ValueError(
+                f"A recipe of {model.__name__} has no setting {foreign[0]!r}; "
+                f"{tables.nearest(foreign[0], known)}"
+            )
+        return cls._read(values).checked()
+
+    @classmethod
+    def _read(cls, values: Mapping) -> "Recipe":
+        """Of what a file holds; `checked` looks at the model."""
+        from keras_infomodels.models.tables import nearest
+
+        values = copy.deepcopy(dict(values))
+        fields = [field.name for field in dataclasses.fields(cls)]
+        if unknown := sorted(set(values) - set(fields)):
+            raise ValueError(f"There is no table {unknown[0]!r}; {nearest(unknown[0], fields)}")
+        model = _class(values["model"].get("class"))
+        defaults = {"optimizer": _OPTIMIZER}
+        if "discriminator_optimizer" in model.training_defaults:
+            defaults["discriminator_optimizer"] = _OPTIMIZER
+        training = _merged(defaults, model.training_defaults)
+        training = _merged(training, values.get("training", {}))
+        return cls(
+            _typed(Data, values.get("data", {}), "data"),
+            {**values["model"], "class": model.__name__},
+            _typed(Training, training, "training"),
+            values.get("description"),
+            values.get("meanings"),
+        )
+
+
+def differences(a: Recipe, b: Recipe) -> list[str]:
+    """Places at which two recipes differ, such as "training.epochs"."""
+
+    def flat(value, place=""):
+        if not isinstance(value, Mapping):
+            return {place: value}
+        parts = [flat(item, f"{place}.{key}".lstrip(".")) for key, item in value.items()]
+        return {key: item for part in parts for key, item in part.items()}
+
+    a, b = (
+        flat(
+            {"data": dataclasses.asdict(r.data), "model": r.model}
+            | {"training": dataclasses.asdict(r.training)}
+        )
+        for r in (a, b)
+    )
+    return sorted(key for key in a | b if a.get(key) != b.get(key))
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -278,21 +338,64 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _toml(value) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+def _class(model) -> type:
+    """A model's class, by its name or by that in the command."""
+    from keras_infomodels import models, registry
+    from keras_infomodels.models.base import LedgerModel
+    from keras_infomodels.models.tables import nearest
+
+    known = registry.classes() | models.MODELS
+    found = known.get(model) if isinstance(model, str) else None
+    if found is None or not issubclass(found, LedgerModel):
+        raise ValueError(f"There is no model {model!r}; {nearest(str(model), models.MODELS)}")
+    return found
+
+
+def _typed(cls: type, values, name: str):
+    """A table as its dataclass."""
+    from keras_infomodels.models.tables import nearest
+
+    fields = [field.name for field in dataclasses.fields(cls)]
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name} is a table, got {values!r}.")
+    if unknown := sorted(set(values) - set(fields)):
+        raise ValueError(f"{name} has no setting {unknown[0]!r}; {nearest(unknown[0], fields)}")
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        (first, *_) = error.errors()
+        place = ".".join([name, *map(str, first["loc"])])
+        given = "" if first["type"].startswith("missing") else f", got {first['input']!r}"
+        raise ValueError(f"{place}: {first['msg'].lower()}{given}.") from None
+
+
+def _merged(a: Mapping, b: Mapping) -> dict:
+    """Two tables; the second's values count, and other classes take no arguments over."""
+    merged = dict(a)
+    for key, value in b.items():
+        old = merged.get(key)
+        same = isinstance(value, Mapping) and isinstance(old, Mapping)
+        same = same and value.get("class", "Adam") == old.get("class", "Adam")
+        merged[key] = _merged(old, value) if same else value
+    return merged
+
+
+def _inlined(value, within_list: bool = False):
+    """Tables with the small ones on a line: {"epochs": n}, and those within a list's tables."""
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return [{k: _inlined(v, True) for k, v in item.items()} for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if not within_list and set(value) != {"epochs"}:
+        return {key: _inlined(item) for key, item in value.items()}
+    table = tomlkit.inline_table()
+    table.update({key: _inlined(item, True) for key, item in value.items()})
+    return table
+
+
+def _without_none(value):
+    if isinstance(value, Mapping):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _check_type(field: dataclasses.Field, value):
-    union = isinstance(field.type, types.UnionType)
-    expected = typing.get_args(field.type) if union else (field.type,)
-    kinds = tuple(typing.get_origin(kind) or kind for kind in expected)
-    if float in kinds:
-        kinds += (int,)
-    wrong_bool = isinstance(value, bool) and bool not in kinds
-    if wrong_bool or not isinstance(value, kinds):
-        names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
-        raise ValueError(f"{field.name} is {names}, got {value!r}.")
+        return [_without_none(item) for item in value]
+    return value

@@ -1,9 +1,7 @@
 """Makes a preset of the zoo from its recipe: train, choose a seed, measure, export, describe."""
 
 import csv
-import dataclasses
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import keras
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
+from keras_infomodels.io import write_atomically
 from keras_infomodels.preset_files import fingerprint
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
@@ -83,7 +82,7 @@ def release(
     facts |= {
         "revision": _last_revision(folder) + 1,
         "description": recipe.description,
-        "headline": _headline(figures, recipe),
+        "headline": _headline(model, figures, recipe),
         "license": _LICENSE,
         "figures": figures,
         "exports": exported_differences(model, recipe, data_dir),
@@ -93,7 +92,7 @@ def release(
         picture.unlink()
     for picture in sorted((source / "run").glob("*.png")):
         shutil.copyfile(picture, folder / picture.name)
-    write_card(folder, dataclasses.replace(recipe, seed=chosen["seeds"]["chosen"]))
+    write_card(folder, recipe.change(seed=chosen["seeds"]["chosen"]))
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
     _state_files(folder)
     registry.register(folder, table)
@@ -105,9 +104,7 @@ def _state_files(folder: Path):
     names = [name for name in registry.file_names(folder) if name != "metadata.json"]
     facts = json.loads((folder / "metadata.json").read_text())
     facts["files"] = {name: fingerprint(folder, name) for name in names}
-    temporary = folder / "metadata.json.tmp"
-    temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    os.replace(temporary, folder / "metadata.json")
+    write_atomically(folder / "metadata.json", json.dumps(facts, indent=1) + "\n")
 
 
 def _last_revision(folder: Path) -> int:
@@ -121,7 +118,7 @@ def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
     for row in rows:
         with (runs / f"seed_{row['seed']}" / "run" / "history.csv").open(newline="") as file:
             last = list(csv.DictReader(file))[-1]
-        others = "val_loss" if recipe.labeled is None else "val_information_category"
+        others = "val_loss" if recipe.data.labeled is None else "val_information_category"
         by = next((key for key in last if key.startswith("val_information_real_")), others)
         row[by] = float(last[by])
     best = (min if by == "val_loss" else max)(rows, key=lambda row: row[by])
@@ -138,7 +135,7 @@ def exported_differences(
     Exports the model anew and compares it on 1,000 images of the test split; a difference is
     relative to max(1, |value|).
     """
-    images = load_images(recipe, recipe.test_split, data_dir)[0][:_IMAGES]
+    images = load_images(recipe, recipe.data.test, data_dir)[0][:_IMAGES]
     with tempfile.TemporaryDirectory() as temporary:
         # These go away: the card goes into the file that is shipped, and holds what is found here.
         files = {
@@ -156,16 +153,17 @@ def exported_differences(
     }
 
 
-def _headline(figures: dict, recipe: Recipe) -> str:
+def _headline(model: keras.Model, figures: dict, recipe: Recipe) -> str:
     """The most telling figure, with its unit."""
+    categories = recipe.completed((28, 28, 1)).get("prior", {}).get("categories")
     for name, words in (
-        ("test_error", f"from {recipe.labeled} labels"),
-        ("most_confident_error", f"of {recipe.categories} clusters, named by a label each"),
+        ("test_error", f"from {recipe.data.labeled} labels"),
+        ("most_confident_error", f"of {categories} clusters, named by a label each"),
         ("one_to_one_error", "without labels"),
     ):
         if name in figures:
             return f"{100 * figures[name]['value']:.2f} % test error {words}"
-    if recipe.model == "classifier":
+    if "accuracy" in model.card_figures:
         return f"{100 * figures['accuracy']['value']:.2f} % test accuracy"
     if nll := figures.get("nll"):
         return f"NLL {nll['value']:.2f} ± {nll['standard_error']:.2f} nats"

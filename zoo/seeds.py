@@ -1,16 +1,15 @@
 """One recipe with several seeds: a folder each, and what they have in common."""
 
-import dataclasses
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from keras_infomodels import plots
+from keras_infomodels.io import write_atomically
 from keras_infomodels.zoo.build import resolve_splits
-from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.training import train
 
 __all__ = ["train_seeds"]
@@ -44,19 +43,14 @@ def train_seeds(
     recipe = resolve_splits(recipe, data_dir)  # as `train` writes it
     for seed in seeds:
         folder = out / f"seed_{seed}"
-        own = dataclasses.replace(recipe, seed=seed)
+        own = recipe.change(seed=seed)
         if not (folder / "README.md").exists():
             begun = (folder / "recipe.toml").exists()
             train(own, folder, data_dir, resume and begun, pictures_every)
         elif (done := Recipe.load(folder / "recipe.toml")) != own:
-            differing = [
-                field.name
-                for field in dataclasses.fields(Recipe)
-                if getattr(done, field.name) != getattr(own, field.name)
-            ]
             raise ValueError(
-                f"{folder} is a run with other settings ({', '.join(differing)}); choose another "
-                "--out."
+                f"{folder} is a run with other settings ({', '.join(differences(done, own))}); "
+                "choose another --out."
             )
         rows.append({"seed": seed, **_figures(folder)})
         _sum_up(rows, out)
@@ -80,8 +74,8 @@ def _sum_up(rows: list[dict[str, float]], out: Path):
         spread = f" ± {column.std(ddof=1):.4f}" if len(rows) > 1 else ""
         each = " | ".join(f"{value:.4f}" for value in column)
         lines.append(f"| {name.replace('_', ' ')} | {column.mean():.4f}{spread} | {each} |")
-    _write(out / "summary.md", "\n".join(lines) + "\n")
-    _write(out / "summary.json", json.dumps(rows, indent=1) + "\n")
+    write_atomically(out / "summary.md", "\n".join(lines) + "\n")
+    write_atomically(out / "summary.json", json.dumps(rows, indent=1) + "\n")
     plots.save(_picture(values, [row["seed"] for row in rows]), out / "summary.png")
 
 
@@ -98,9 +92,3 @@ def _picture(values: dict[str, np.ndarray], seeds: list[int]) -> Figure:
         axes.axhline(column.mean(), color=plots.COLORS[1], linestyle="--")
         axes.set(title=name.replace("_", " "), xlabel="seed")
     return figure
-
-
-def _write(path: Path, text: str):
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)

@@ -1,12 +1,11 @@
 """Short runs that choose the seed of a long one, without labels."""
 
-import dataclasses
 import json
-import os
 from pathlib import Path
 
 import keras
 
+from keras_infomodels.io import write_atomically
 from keras_infomodels.zoo.build import build_model, load_split
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -23,36 +22,34 @@ def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Re
     run again.
 
     Args:
-        recipe: of an infogan; `recipe.starts` runs of `recipe.start_epochs` epochs, with the
-            schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000, ...
+        recipe: Recipe. Of an InfoGAN; `training.starts` runs of `training.start_epochs` epochs,
+            with the schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000, ...
         data_dir: see `datasets.load`.
         table: a JSON file of every start's seed and score, H(mean Q) - mean H(Q) in nats of the
             validation images; 0 of a start that stopped with an error.
     """
-    if recipe.starts == 1:
+    if recipe.training.starts == 1:
         return recipe
     rows = json.loads(table.read_text()) if table.exists() else []
-    for index in range(len(rows), recipe.starts):
-        own = dataclasses.replace(recipe, seed=recipe.seed + _APART * index)
-        print(f"Start {index + 1} of {recipe.starts}, seed {own.seed}")
-        rows.append({"seed": own.seed, "information_real": _score(own, data_dir)})
+    for index in range(len(rows), recipe.training.starts):
+        own = recipe.change(seed=recipe.training.seed + _APART * index)
+        print(f"Start {index + 1} of {recipe.training.starts}, seed {own.training.seed}")
+        rows.append({"seed": own.training.seed, "information_real": _score(own, data_dir)})
         table.parent.mkdir(parents=True, exist_ok=True)
-        temporary = table.with_suffix(".tmp")
-        temporary.write_text(json.dumps(rows, indent=1) + "\n")
-        os.replace(temporary, table)
+        write_atomically(table, json.dumps(rows, indent=1) + "\n")
     best = max(rows, key=lambda row: row["information_real"])
-    return dataclasses.replace(recipe, seed=best["seed"])
+    return recipe.change(seed=best["seed"])
 
 
 def _score(recipe: Recipe, data_dir) -> float:
-    training = load_split(recipe, recipe.train_split, data_dir)
+    training = load_split(recipe, recipe.data.train, data_dir)
     image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
-    model = build_model(recipe, image_shape, recipe.epochs * len(training))
+    model = build_model(recipe, image_shape, recipe.training.epochs * len(training))
     try:
-        model.fit(training, epochs=recipe.start_epochs)
+        model.fit(training, epochs=recipe.training.start_epochs)
     except FloatingPointError as error:  # it diverged, or its discriminator is always right
         print(error)
         return 0.0
-    validation = load_split(recipe, recipe.validation_split, data_dir)
+    validation = load_split(recipe, recipe.data.validation, data_dir)
     logs = model.evaluate(validation, return_dict=True, verbose=0)
     return logs[f"information_real_{model.categories[0].name}"]

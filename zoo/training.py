@@ -1,6 +1,5 @@
 """Training a recipe into a preset folder, with a run folder of history, checkpoints, pictures."""
 
-import os
 import time
 from pathlib import Path
 
@@ -9,11 +8,12 @@ import numpy as np
 
 from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
+from keras_infomodels.io import write_atomically
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import clusters, load_images
-from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images
+from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
 
 __all__ = ["train"]
@@ -50,15 +50,15 @@ def train(
     recipe = resolve_splits(recipe, data_dir)
     training, validation, test = (
         load_split(recipe, split, data_dir)
-        for split in (recipe.train_split, recipe.validation_split, recipe.test_split)
+        for split in (recipe.data.train, recipe.data.validation, recipe.data.test)
     )
     image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
-    model = build_model(recipe, image_shape, recipe.epochs * len(training))
+    model = build_model(recipe, image_shape, recipe.training.epochs * len(training))
     _claim(out, recipe, resume)
     chosen = choose_start(recipe, data_dir, run / "starts.json")
     if chosen != recipe:
-        training = load_split(chosen, chosen.train_split, data_dir)
-        model = build_model(chosen, image_shape, recipe.epochs * len(training))
+        training = load_split(chosen, chosen.data.train, data_dir)
+        model = build_model(chosen, image_shape, recipe.training.epochs * len(training))
 
     kept = _kept_callbacks(recipe)
     history = History(run / "history.csv")
@@ -78,7 +78,7 @@ def train(
         model.fit(
             training,
             validation_data=validation,
-            epochs=first if stopped else recipe.epochs,
+            epochs=first if stopped else recipe.training.epochs,
             initial_epoch=first,
             callbacks=[*kept, *pictures, history, backup],
         )
@@ -95,21 +95,22 @@ def train(
     clustering = _clusters(model, recipe, data_dir)
     facts = {
         "training": {
-            "dataset": recipe.dataset,
+            "dataset": recipe.data.name,
             "epochs": len(history.rows),
             "steps_per_epoch": len(training),
-            "seed": recipe.seed,
-            **({"chosen_start": chosen.seed} if recipe.starts > 1 else {}),
+            "seed": recipe.training.seed,
+            **({"chosen_start": chosen.training.seed} if recipe.training.starts > 1 else {}),
             "seconds": round(seconds, 1),
             "epochs_in_these_seconds": len(history.rows) - first,
         },
-        "metrics": {"split": recipe.test_split, **ledger},
+        "metrics": {"split": recipe.data.test, **ledger},
+        "figures": ledger_figures(ledger, model),
         **({"clusters": clustering} if clustering else {}),
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
     curves = plots.learning_curves(history.rows, model.ceilings(examples))
-    images, labels = load_images(recipe, recipe.test_split, data_dir)
+    images, labels = load_images(recipe, recipe.data.test, data_dir)
     labels = None if labels is None else labels[:5000]
     shown = plots.model_pictures(model, images[:5000], labels)
     for name, figure in {"learning_curves": curves, **shown}.items():
@@ -121,14 +122,14 @@ def train(
 def _kept_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     """Those whose state a backup keeps."""
     callbacks = []
-    if recipe.weight_average is not None:
-        callbacks.append(WeightAverage(recipe.weight_average))
-    if recipe.schedule == "plateau":
+    if recipe.training.weight_average is not None:
+        callbacks.append(WeightAverage(recipe.training.weight_average))
+    if recipe.training.schedule == "plateau":
         callbacks.append(keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3))
-    if recipe.patience is not None:
+    if recipe.training.patience is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(
-                "val_loss", patience=recipe.patience, restore_best_weights=True
+                "val_loss", patience=recipe.training.patience, restore_best_weights=True
             )
         )
     return callbacks
@@ -138,7 +139,7 @@ def _clusters(model: keras.Model, recipe: Recipe, data_dir) -> dict | None:
     """The category as a classifier of the test images, where there are one and labels."""
     if model.category is None:
         return None
-    images, labels = load_images(recipe, recipe.test_split, data_dir)
+    images, labels = load_images(recipe, recipe.data.test, data_dir)
     if labels is None:
         return None
     found = clusters(model, images, labels)
@@ -154,10 +155,10 @@ def _claim(out: Path, recipe: Recipe, resume: bool):
             raise FileExistsError(
                 f"{out} holds a run already: go on with it with --resume, or choose another --out."
             )
-        if Recipe.load(path) != recipe:
+        if differing := differences(Recipe.load(path), recipe):
             raise ValueError(
-                f"{path} differs from the recipe asked for; --resume takes the run's own settings, "
-                "so leave the others out, or choose another --out."
+                f"{path} differs from the recipe asked for in {', '.join(differing)}; --resume "
+                "takes the run's own settings, so leave others out, or choose another --out."
             )
         return
     if resume:
@@ -170,6 +171,4 @@ def _claim(out: Path, recipe: Recipe, resume: bool):
             f"{out} holds {', '.join(taken)}, and no run that wrote them; choose another --out."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(recipe.to_toml())
-    os.replace(temporary, path)
+    write_atomically(path, recipe.to_toml())

@@ -32,6 +32,8 @@ class Likelihood(Protocol):
 
     parameters: tuple[str, ...]
     """Keys of the dict that the decoder returns."""
+    description: str
+    """The observation model in words, as a card states it beside a log-likelihood."""
 
     support: str
     """The pixels that it explains: "binary", "unit" or "real", see `datasets.checks.Pixels`."""
@@ -78,6 +80,18 @@ class Bernoulli(Spec):
         self.binarization = binarization
         self.support = "binary" if binarization is None else "unit"
 
+    @property
+    def description(self) -> str:
+        name, images = {
+            None: ("bernoulli", "binary images"),
+            "threshold": ("bernoulli_threshold", "images that are binarized at 0.5"),
+            "stochastic": (
+                "bernoulli_stochastic",
+                "images that are binarized once, at random, by their grey values",
+            ),
+        }[self.binarization]
+        return f"`{name}`, Bernoulli pixels of {images}"
+
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         if self.binarization == "threshold":
             return tf.cast(x >= 0.5, x.dtype) + 0 * x  # NaN stays NaN
@@ -105,6 +119,7 @@ class ContinuousBernoulli(Spec):
 
     parameters = ("logits",)
     support = "unit"
+    description = "`continuous_bernoulli`, continuous Bernoulli of grey pixels in [0, 1], a density"
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         return x
@@ -141,6 +156,11 @@ class Gaussian(Spec):
             raise ValueError(f"sigma is a positive number, or None to learn it; got {sigma!r}.")
         self.sigma = sigma
         self.parameters = ("loc", "scale") if sigma is None else ("loc",)
+
+    @property
+    def description(self) -> str:
+        sigma = "of a learned" if self.sigma is None else f"of {self.sigma:g} as"
+        return f"`gaussian`, Gaussian grey pixels {sigma} deviation, a density"
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         return x

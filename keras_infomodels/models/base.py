@@ -21,6 +21,7 @@ from keras_infomodels.distributions import Code
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.costs import Ask, Cost
 from keras_infomodels.models.pictures import samples
+from keras_infomodels.models.tables import Short
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.training.checks import (
@@ -64,6 +65,10 @@ class LedgerModel(keras.Model):
         picture_kinds: kind -> function of the model and more to a `Grid` or `Scatter`.
         card_figures: groups of figures that `zoo.figures` adds to the terms of `evaluate`:
             "latents", "samples", "accuracy", "most_confident_error".
+        loss_unit: unit of the metric "loss".
+        needs_labels: whether `fit` takes nothing but pairs of images and labels.
+        short_settings: short names of settings, such as those of the command's flags.
+        training_defaults: the `[training]` table of a recipe, where it is not the usual one.
     """
 
     of_labeled = ("classification", "accuracy")
@@ -71,6 +76,24 @@ class LedgerModel(keras.Model):
     presets = _Presets()
     picture_kinds: Mapping[str, Callable] = {"samples": samples}
     card_figures: tuple[str, ...] = ("samples",)
+    loss_unit = "weighted sum"
+    needs_labels = False
+    short_settings: tuple[str, ...] = ()
+    training_defaults: Mapping = {}
+
+    @classmethod
+    def shorten(cls, table: dict, short: Short) -> Short:
+        """Puts values of short names into the `[model]` table of a recipe; returns the others."""
+        return short
+
+    @classmethod
+    def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
+        """The `[model]` table of a recipe with the networks that it leaves out."""
+        return dict(table)
+
+    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
+        """What the metrics of `evaluate` are, in words for a card."""
+        return ""
 
     def players(self) -> list[Player]:
         """Who moves in a step; the first uses Keras' own `optimizer`."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.models.autoencoder.tables import add_discriminator
 from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.consistency import MOVES, category_consistency, moved
 from keras_infomodels.networks import MLPDiscriminator
@@ -51,6 +52,14 @@ class AdversarialAutoencoder(InfoVAE):
             full weight from the start the category may stay undecided: a category that is as
             likely as any other for every image withstands all.
     """
+
+    short_settings = (*InfoVAE.short_settings, "discriminator_widths")
+    training_defaults: Mapping = {"discriminator_optimizer": {"learning_rate": 1e-3}}
+
+    @classmethod
+    def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
+        """The `[model]` table of a recipe with the networks that it leaves out."""
+        return add_discriminator(super().complete(table, image_shape))
 
     def __init__(
         self,

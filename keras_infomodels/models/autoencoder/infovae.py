@@ -29,7 +29,9 @@ from keras_infomodels.models.autoencoder.checks import (
 from keras_infomodels.models.autoencoder.costs import autoencoder_costs
 from keras_infomodels.models.autoencoder.encodings import latent_inputs, table_information
 from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
+from keras_infomodels.models.autoencoder.protocols import autoencoder_protocol
 from keras_infomodels.models.autoencoder.signatures import vae_signatures
+from keras_infomodels.models.autoencoder.tables import SHORT, complete, shorten
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.networks import Network
 from keras_infomodels.training.players import Player
@@ -83,6 +85,8 @@ class InfoVAE(LedgerModel):
     audit_parts = encoder_parts
     quantization_costs = autoencoder_costs
     latent_inputs = latent_inputs
+    ledger_protocol = autoencoder_protocol
+    short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(
         self,

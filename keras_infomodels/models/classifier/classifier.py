@@ -1,5 +1,7 @@
 """A classifier of images: labels and features, to measure the other models with."""
 
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
@@ -9,6 +11,7 @@ from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
 from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
+from keras_infomodels.models.classifier.tables import SHORT, complete, shorten
 from keras_infomodels.models.consistency import random_affine
 from keras_infomodels.models.signatures import Input, Signature
 from keras_infomodels.networks import Network
@@ -41,6 +44,13 @@ class Classifier(LedgerModel):
     pictures = classifier_pictures
     quantization_costs = classifier_costs
     card_figures = ("accuracy",)
+    loss_unit = "nats per example"
+    needs_labels = True
+    short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
+
+    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
+        """What the metrics of `evaluate` are, in words for a card."""
+        return "`loss` is -E log p(label|x); `accuracy` is of the likeliest class."
 
     def __init__(self, network: keras.Model, augment: bool = False, seed: int = 0, **kwargs):
         # Keras would round images to bfloat16 before the first layer.

@@ -16,6 +16,7 @@ from keras_infomodels.models.gan.checks import check_gan
 from keras_infomodels.models.gan.costs import gan_costs
 from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.models.gan.signatures import gan_signatures
+from keras_infomodels.models.gan.tables import SHORT, complete, shorten
 from keras_infomodels.networks import Network
 from keras_infomodels.spec import whole
 from keras_infomodels.training.gradients import gradient
@@ -65,6 +66,12 @@ class GAN(LedgerModel):
     """
 
     quantization_costs = gan_costs
+    short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
+    training_defaults: Mapping = {
+        "schedule": "late_cosine",
+        "optimizer": {"beta_1": 0.5},
+        "discriminator_optimizer": {"learning_rate": 2e-4, "beta_1": 0.5},
+    }
 
     def __init__(
         self,
@@ -158,6 +165,10 @@ class GAN(LedgerModel):
         return np.concatenate([images, self.generate(len(images), seed=0)])
 
     # What Keras calls
+
+    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
+        """What the metrics of `evaluate` are, in words for a card."""
+        return "Losses are those of this discriminator and no measure of the samples."
 
     def players(self) -> list[Player]:
         return [

@@ -1,6 +1,6 @@
 """InfoGAN: a GAN whose codes can be read off its images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import keras
@@ -21,6 +21,7 @@ from keras_infomodels.models.gan.gan import GAN
 from keras_infomodels.models.gan.pictures import PICTURES, infogan_pictures
 from keras_infomodels.models.gan.recognition import head_like, trunk_like
 from keras_infomodels.models.gan.signatures import infogan_signatures
+from keras_infomodels.models.gan.tables import CODES
 from keras_infomodels.networks import RecognitionHead
 from keras_infomodels.spec import whole
 
@@ -96,6 +97,20 @@ class InfoGAN(GAN):
     picture_kinds = PICTURES
     pictures = infogan_pictures
     quantization_costs = infogan_costs
+    passes_arguments_to = (GAN,)
+    short_settings = (*GAN.short_settings, "codes", "categories")
+
+    @classmethod
+    def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
+        """The `[model]` table of a recipe with the networks and codes that it leaves out."""
+        return super().complete({"codes": CODES, **table}, image_shape)
+
+    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
+        """What the metrics of `evaluate` are, in words for a card."""
+        return (
+            "`information` of a code is a lower bound in nats, read with the model's own Q on "
+            "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
+        )
 
     def __init__(
         self,

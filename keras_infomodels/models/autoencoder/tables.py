@@ -1,0 +1,158 @@
+"""The `[model]` table of a recipe for the autoencoders: short names, and what may be left out."""
+
+from collections.abc import Mapping
+
+from keras_infomodels import distributions
+from keras_infomodels.models import tables
+from keras_infomodels.models.tables import Short, filled
+
+__all__ = ["SHORT", "add_discriminator", "complete", "shorten"]
+
+_PLACES = {
+    "activation": "encoder.activation",
+    "latent_dim": "encoder.latent_dim",
+    "min_stddev": "encoder.min_stddev",
+    "categories": "prior.categories",
+    "alpha": "alpha",
+    "lambda_": "lambda_",
+    "beta": "beta",
+    "divergence": "divergence",
+    "likelihood": "likelihood",
+    "warmup_epochs": "warmup_steps.epochs",
+    "adversarial_loss": "loss",
+    "discriminator_widths": "discriminator.widths",
+    "category_noise": "category_noise",
+    "classification_weight": "classification_weight",
+    "consistency_weight": "consistency_weight",
+    "consistency": "consistency",
+    "consistency_radius": "consistency_radius",
+    "consistency_warmup_epochs": "consistency_warmup_steps.epochs",
+    "evenness_slack": "evenness_slack",
+}
+_MORE = ("network", "widths", "prior", "deterministic", "sigma", "kernel", "estimator")
+SHORT = (*(name for name in _PLACES if name != "discriminator_widths"), *_MORE)
+"""The short names of settings; an adversarial autoencoder has "discriminator_widths" too."""
+
+_PRIORS = {
+    "standard_normal": "StandardNormal",
+    "gaussian_mixture": "GaussianMixture",
+    "swiss_roll": "SwissRoll",
+    "categorical_normal": "CategoricalNormal",
+}
+_ENCODERS = {"mlp": "MLPEncoder", "conv": "ConvEncoder"}
+_DECODERS = {"MLPEncoder": "MLPDecoder", "ConvEncoder": "ConvDecoder"}
+_PLANE = ("GaussianMixture", "SwissRoll")
+
+
+def shorten(table: dict, short: Short) -> Short:
+    """Puts values of short names into a table, and returns the others.
+
+    Raises:
+        ValueError: a name of no network or prior, or a part of what the table does not have.
+    """
+    _set_networks(table, short)
+    if (prior := short.get("prior")) is not None:
+        table["prior"] = {"class": _one_of("prior", prior, _PRIORS)}
+    rest = tables.shorten(table, short, _PLACES)
+    if short.get("deterministic"):
+        tables.put(table, "encoder.min_stddev", "none")
+    if (sigma := short.get("sigma")) is not None:
+        _check_part("sigma", "gaussian", "Gaussian", table.get("likelihood"))
+        table["likelihood"] = {"class": "Gaussian", "sigma": sigma}
+    of_mmd = {n: short[n] for n in ("kernel", "estimator") if short.get(n) is not None}
+    for name in of_mmd:
+        _check_part(name, "mmd", "MMD", table.get("divergence", "mmd"))
+    if of_mmd:
+        given = table.get("divergence")
+        given = given if isinstance(given, Mapping) else {"class": "MMD"}
+        table["divergence"] = {**given, **of_mmd}
+    return {name: value for name, value in rest.items() if name not in _MORE}
+
+
+def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
+    """The table with networks and a prior that fit the images and each other."""
+    encoder = filled(table, "encoder", {"class": "MLPEncoder"})
+    decoder = filled(table, "decoder", {"class": _DECODERS.get(encoder["class"], "MLPDecoder")})
+    prior = filled(table, "prior", {"class": "StandardNormal"})
+    usual = 2 if prior["class"] in _PLANE else 10
+    latent_dim = encoder.get("latent_dim", prior.get("dimension", usual))
+    if prior["class"] == "CategoricalNormal":
+        prior = {"categories": 10, "dimension": latent_dim, **prior}
+    if prior["class"] == "StandardNormal":
+        prior = {"dimension": latent_dim, **prior}
+    if prior["class"] == "GaussianMixture" and "means" not in prior:
+        prior |= distributions.GaussianMixture.ring().get_config()
+    categories = prior.get("categories", 0)
+    likelihood = table.get("likelihood", "bernoulli_stochastic")
+    shape = {"image_shape": list(image_shape)}
+    if encoder["class"] in _DECODERS:
+        encoder = {**shape, "latent_dim": latent_dim, "categories": categories, **encoder}
+    if decoder["class"] in _DECODERS.values():
+        mirrored = _mirrored(encoder) if _DECODERS.get(encoder["class"]) == decoder["class"] else {}
+        own = {"latent_dim": categories + latent_dim, "parameters": _parameters(likelihood)}
+        decoder = {**shape, **own, **mirrored, **decoder}
+    own = {"encoder": encoder, "decoder": decoder, "prior": prior, "likelihood": likelihood}
+    return {**table, **own}
+
+
+def add_discriminator(table: Mapping) -> dict:
+    """A completed table with the discriminators of an adversarial autoencoder."""
+    prior, given = table["prior"], filled(table, "discriminator", {})
+    parts = {"z": prior.get("dimension", 2)}
+    if prior["class"] == "CategoricalNormal":
+        parts = {"category": prior["categories"], **parts}
+    shared = {} if parts.keys() & given.keys() else given
+    made = {}
+    for name, size in parts.items():
+        network = {"class": "MLPDiscriminator", **shared, **filled(given, name, {})}
+        ours = network["class"] == "MLPDiscriminator"
+        made[name] = {"latent_dim": size, **network} if ours else network
+    # First, as the weights of a seed depend on the order in which networks are made.
+    return {"discriminator": made if len(made) > 1 else made["z"]} | {
+        name: value for name, value in table.items() if name != "discriminator"
+    }
+
+
+def _set_networks(table: dict, short: Short):
+    """`network` and `widths`; the decoder then mirrors the encoder again."""
+    network, widths = short.get("network"), short.get("widths")
+    if network is None and widths is None:
+        return
+    encoder = table["encoder"] = filled(table, "encoder", {})
+    table.pop("decoder", None)
+    if network is not None:
+        name = _one_of("network", network, _ENCODERS)
+        if name != encoder.get("class", "MLPEncoder"):
+            for setting in ("widths", "filters", "width"):
+                encoder.pop(setting, None)
+        encoder["class"] = name
+    if widths is not None:
+        tables.set_widths(encoder, widths, encoder.get("class") == "ConvEncoder")
+
+
+def _one_of(setting: str, name: str, classes: Mapping[str, str]) -> str:
+    if name not in classes:
+        raise ValueError(f"{setting} is one of {', '.join(classes)}; got {name!r}.")
+    return classes[name]
+
+
+def _check_part(setting: str, name: str, cls: str, given):
+    found = given.get("class") if isinstance(given, Mapping) else given
+    if found not in (name, cls):
+        raise ValueError(f"{setting} is a setting of {cls} alone, and this recipe has {found!r}.")
+
+
+def _mirrored(encoder: Mapping) -> dict:
+    """What a decoder has of its encoder."""
+    lists = {n: encoder[n] for n in ("widths", "filters") if isinstance(encoder.get(n), list)}
+    reverse = {name: sizes[::-1] for name, sizes in lists.items()}
+    return reverse | {n: encoder[n] for n in ("width", "activation", "dtype") if n in encoder}
+
+
+def _parameters(likelihood) -> list[str]:
+    """What a decoder gives for a likelihood, a name or a table."""
+    if not isinstance(likelihood, Mapping):
+        return list(distributions.likelihood(likelihood).parameters)
+    if likelihood.get("class") == "Gaussian":
+        return ["loc"] if "sigma" in likelihood else ["loc", "scale"]
+    return ["logits"]

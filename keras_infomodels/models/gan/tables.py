@@ -1,0 +1,120 @@
+"""The `[model]` table of a recipe for the GANs: short names, and what may be left out."""
+
+from collections.abc import Mapping
+
+from keras_infomodels.models import tables
+from keras_infomodels.models.tables import Short, filled
+
+__all__ = ["CODES", "SHORT", "complete", "shorten"]
+
+_PLACES = {
+    "noise_dim": "noise_dim",
+    "normalization": "discriminator.normalization",
+    "consistency_warmup_epochs": "consistency_warmup_steps.epochs",
+    "continuous_warmup_epochs": "continuous_warmup_steps.epochs",
+} | {
+    name: name
+    for name in (
+        "objective",
+        "gradient_penalty",
+        "r1",
+        "label_smoothing",
+        "update",
+        "discriminator_steps",
+        "dtype",
+        "posterior",
+        "information_weight",
+        "stratified",
+        "fake_consistency_weight",
+        "real_consistency_weight",
+        "consistency",
+        "classification_weight",
+    )
+}
+_MORE = ("network", "widths", "codes", "categories")
+SHORT = (*_PLACES, "network", "widths")
+"""The short names of settings; an InfoGAN has "codes" and "categories" too."""
+
+CODES = (
+    {"name": "category", "prior": {"class": "Categorical", "categories": 10}},
+    {"name": "c1", "prior": {"class": "Uniform"}},
+    {"name": "c2", "prior": {"class": "Uniform"}},
+)
+"""Those of an InfoGAN by default."""
+
+_PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal"}
+
+
+def shorten(table: dict, short: Short) -> Short:
+    """Puts values of short names into a table, and returns the others.
+
+    Raises:
+        ValueError: a network of another kind, or a code that is none.
+    """
+    if short.get("network") not in (None, "conv"):
+        raise ValueError(f'A GAN has network = "conv", got {short["network"]!r}.')
+    if (widths := short.get("widths")) is not None:
+        table["discriminator"] = filled(table, "discriminator", {})
+        tables.set_widths(table["discriminator"], widths, True)
+        table.pop("generator", None)
+    if (codes := short.get("codes")) is not None:
+        table["codes"] = [_code(code) for code in codes]
+    elif (categories := short.get("categories")) is not None:
+        table["codes"] = _with_categories(table.get("codes", CODES), categories)
+    rest = tables.shorten(table, short, _PLACES)
+    return {name: value for name, value in rest.items() if name not in _MORE}
+
+
+def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
+    """The table with networks that fit the images and each other."""
+    codes = table.get("codes", ())
+    if not isinstance(codes, list | tuple) or not all(isinstance(c, Mapping) for c in codes):
+        raise ValueError(f"codes is a list of tables, each with a name and a prior; got {codes!r}.")
+    codes = [{"class": "Code", **code} for code in codes]
+    noise_dim = table.get("noise_dim", 62)
+    dtype = {"dtype": table["dtype"]} if "dtype" in table else {}
+    usual = {"filters": [32, 64], "width": 216, **dtype}
+    discriminator = filled(table, "discriminator", {"class": "ConvDiscriminator"})
+    generator = filled(table, "generator", {"class": "ConvGenerator"})
+    shape = {"image_shape": list(image_shape)}
+    if discriminator["class"] == "ConvDiscriminator":
+        discriminator = {**shape, **usual, **discriminator}
+        usual = {**usual, "width": discriminator["width"]}
+        usual["filters"] = discriminator["filters"]
+    if generator["class"] == "ConvGenerator":
+        own = {**shape, "latent_dim": noise_dim + sum(map(_size, codes)), **usual}
+        own["filters"] = list(usual["filters"])[::-1]
+        generator = {**own, **generator}
+    # In this order, as the weights of a seed depend on it.
+    own = {"generator": generator, "discriminator": discriminator, "noise_dim": noise_dim}
+    own |= {"codes": codes} if codes else {}
+    return own | {name: value for name, value in table.items() if name not in own}
+
+
+def _code(code: Mapping) -> dict:
+    """A code by the short name of its prior, with categories beside a categorical one."""
+    own = dict(code) if isinstance(code, Mapping) else {}
+    prior = own.pop("prior", None)
+    if prior not in _PRIORS:
+        raise ValueError(
+            f"A code is a table of name, prior ({', '.join(_PRIORS)}), categories of a categorical "
+            f"one, posterior, weight and min_stddev; {code!r} is none."
+        )
+    size = {"categories": own.pop("categories")} if "categories" in own else {}
+    return {**own, "prior": {"class": _PRIORS[prior], **size}}
+
+
+def _with_categories(codes, categories: int) -> list[dict]:
+    """The codes, the first categorical one with so many categories."""
+    codes = [dict(code) for code in codes]
+    for code in codes:
+        if code.get("prior", {}).get("class") == "Categorical":
+            code["prior"] = {"class": "Categorical", "categories": categories}
+            return codes
+    raise ValueError("categories is of a categorical code, and this recipe has none.")
+
+
+def _size(code: Mapping) -> int:
+    """How many latent variables a code takes."""
+    prior = code.get("prior")
+    return prior.get("categories", 1) if isinstance(prior, Mapping) else 1
