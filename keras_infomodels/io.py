@@ -27,10 +27,12 @@ __all__ = [
     "call_within",
     "check_temporary_room",
     "fill_folder",
+    "held_alone",
     "printable",
     "remove",
     "replace_folder",
     "saving_folder",
+    "waiting_for",
     "write_atomically",
 ]
 
@@ -191,6 +193,48 @@ def saving_folder(parent: str | Path) -> Iterator[Path]:
     finally:
         remove(new)
         remove(folder)
+
+
+@contextlib.contextmanager
+def held_alone(folder: str | Path, deed: str) -> Iterator[None]:
+    """Context manager within which no other process holds a folder.
+
+    The system ends it with the process. Where there are no locks, nothing is held.
+
+    Args:
+        folder: folder that is there.
+        deed: words for the error, what the process that holds the folder does with it, such as
+            "trains into".
+
+    Raises:
+        BlockingIOError: another process holds it.
+
+    Example:
+        with held_alone("runs/my_vae", "trains into"):
+            train()
+    """
+    with _held(Path(folder)) as held:
+        if held is False:
+            raise BlockingIOError(
+                f"Another process {deed} {folder}; wait until it ends, or choose another folder."
+            )
+        yield
+
+
+@contextlib.contextmanager
+def waiting_for(lock: str | Path) -> Iterator[None]:
+    """Context manager that only one process is in at a time; others wait, and say so in the log.
+
+    Args:
+        lock: path of a file that is made for it, and stays.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    lock = Path(lock)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(lock):
+        yield
 
 
 def remove(path: str | Path):

@@ -4,13 +4,15 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+
+from keras_infomodels.io import waiting_for
 
 __all__ = ["is_known", "parse_split", "prepare", "read", "resize", "split_names"]
 
@@ -111,14 +113,11 @@ def _prepared_builder(
     builder = _builder(name, data_dir)
     if builder.is_prepared():
         return builder
-    if data_dir is not None and (raw := Path(data_dir) / builder.name).is_dir():
+    if data_dir is not None and (raw := Path(data_dir).expanduser() / builder.name).is_dir():
         names = _canonical_files(builder)
         missing = [name for name in names if _locate(raw, name) is None]
         if not missing:
-            builder = _builder(name, None)
-            if not builder.is_prepared():
-                _prepare_from(raw, builder)
-            return builder
+            return _prepare_alone(name, None, lambda builder: _prepare_from(raw, builder))
         if len(missing) < len(names) and not download:
             raise FileNotFoundError(
                 f"{raw} lacks {', '.join(missing)}: put the canonical files of {name} there, "
@@ -133,8 +132,23 @@ def _prepared_builder(
             f"{_file_hint(builder)}."
         )
     config = tfds.download.DownloadConfig(try_download_gcs=False)
-    builder.download_and_prepare(download_config=config)
-    return builder
+    return _prepare_alone(
+        name, data_dir, lambda builder: builder.download_and_prepare(download_config=config)
+    )
+
+
+def _prepare_alone(
+    name: str, data_dir: str | Path | None, prepare: Callable[[tfds.core.DatasetBuilder], None]
+) -> tfds.core.DatasetBuilder:
+    """Returns the builder of a set that one process prepares while the others wait for it."""
+    builder = _builder(name, data_dir)
+    # ROOT/NAME/VERSION, or ROOT/NAME/CONFIG/VERSION
+    root = Path(builder.data_dir).parents[builder.info.full_name.count("/")]
+    with waiting_for(root / f".{builder.name}.lock"):
+        builder = _builder(name, data_dir)
+        if not builder.is_prepared():
+            prepare(builder)
+        return builder
 
 
 def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder:
@@ -142,7 +156,8 @@ def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder
         # TFDS itself reads the variable only once, when it is imported.
         data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
-        return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
+        data_dir = None if data_dir is None else os.path.expanduser(data_dir)
+        return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
             f"{name!r} is no folder and no set of TensorFlow Datasets; their names are listed at "
