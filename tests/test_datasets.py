@@ -1,5 +1,7 @@
 import functools
 import gzip
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +13,7 @@ from tensorflow_datasets.core.download import checksums
 
 from keras_infomodels import datasets
 from keras_infomodels.callbacks import FollowEpoch
+from keras_infomodels.datasets import tfds_source
 
 tfds.disable_progress_bar()
 rng = np.random.default_rng(0)
@@ -312,6 +315,25 @@ def test_load_arrays_prepares_canonical_files_once(raw_mnist):
         datasets.load("mnist", "validation")
     assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in folder.glob("*.gz"))
     np.testing.assert_array_equal(datasets.load_arrays("mnist", "train")[0], loaded)
+
+
+def test_load_arrays_prepares_a_set_once_for_all_that_ask_at_once(raw_mnist):
+    folder, _ = raw_mnist
+    prepare, calls = tfds_source._prepare_from, []
+
+    def counted(*arguments):
+        calls.append(1)
+        time.sleep(0.2)
+        prepare(*arguments)
+
+    module = tfds.image_classification.mnist
+    sizes = mock.patch.multiple(module, _TRAIN_EXAMPLES=20, _TEST_EXAMPLES=10)
+    count = mock.patch.object(tfds_source, "_prepare_from", counted)
+    sums = fake_checksums(type(tfds.builder("mnist")), folder.iterdir())
+    with sums, sizes, count, ThreadPoolExecutor(3) as pool:
+        folders = pool.map(lambda _: datasets.prepare("mnist", folder.parent), range(3))
+        assert len(set(folders)) == 1
+    assert calls == [1]
 
 
 def test_load_refuses_files_with_another_checksum(raw_mnist):

@@ -232,3 +232,40 @@ def test_saving_folder_names_a_full_disk(tmp_path):
 
 def test_printable_leaves_no_control_characters():
     assert io.printable("a\x1b[2J\r\n\tb\u202e\x00é") == "a [2J b é"
+
+
+def test_waiting_for_lets_one_in_at_a_time(tmp_path):
+    inside, most = [], []
+
+    def work():
+        with io.waiting_for(tmp_path / "new" / ".lock"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4
+
+
+def test_held_alone_refuses_the_second_and_ends_with_its_process(tmp_path):
+    code = (
+        "import os, sys; from keras_infomodels.io import held_alone\n"
+        f"with held_alone({str(tmp_path)!r}, 'trains into'): print('in', flush=True); input()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert process.stdout.readline() == b"in\n"
+        with (
+            pytest.raises(BlockingIOError, match=r"^Another process trains into .*wait"),
+            io.held_alone(tmp_path, "trains into"),
+        ):
+            pass
+        process.kill()
+        process.wait()
+        with io.held_alone(tmp_path, "trains into"):
+            assert list(tmp_path.iterdir()) == []

@@ -70,9 +70,9 @@ class Pixels:
             )
         if self.support == "binary" and grey > _ROUNDING:
             return (
-                f"Pixels are binary, 0 or 1, for {self.asked_by}; got grey ones. Choose how to make "
-                'them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", or '
-                'a density on [0, 1] with likelihood="continuous_bernoulli".'
+                f"Pixels are binary, 0 or 1, for {self.asked_by}; got grey ones. Choose how to "
+                'make them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", '
+                'or a density on [0, 1] with likelihood="continuous_bernoulli".'
             )
         return None
 
