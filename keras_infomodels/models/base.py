@@ -35,6 +35,7 @@ from keras_infomodels.training.gradients import sums_kept
 from keras_infomodels.training.guards import StopOnNonFinite
 from keras_infomodels.training.order import FollowEpoch
 from keras_infomodels.training.players import Player, second_optimizer
+from keras_infomodels.training.rates import FollowLearningRate
 from keras_infomodels.training.read_out import InformationReader
 from keras_infomodels.training.step import take_turn
 
@@ -264,7 +265,8 @@ class LedgerModel(keras.Model):
         Args:
             optimizer: of the encoder and the decoder, or of the generator.
             discriminator_optimizer: of the discriminator, where there is one; None is Adam with a
-                learning rate of 1e-3 and beta_1 of 0.5.
+                learning rate of 1e-3 and beta_1 of 0.5. Callbacks that change the learning rate
+                of `optimizer`, such as `ReduceLROnPlateau`, change this one's by the same factor.
             **kwargs: those of `keras.Model.compile`.
         """
         check_compile(self, kwargs)
@@ -285,6 +287,7 @@ class LedgerModel(keras.Model):
             )
             if self.discriminator_optimizer is self.optimizer:
                 raise ValueError("Each player has an optimizer of its own; give two instances.")
+            self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
         elif discriminator_optimizer is not None:
             raise ValueError(
                 f"This {type(self).__name__} has no discriminator to optimize; leave "
@@ -339,6 +342,8 @@ class LedgerModel(keras.Model):
             own = [StopOnNonFinite()] + ([] if epoch_variable(x) is None else [FollowEpoch(x)])
             callbacks = [*own, *keras.tree.flatten(callbacks or [])]
             check_callbacks(callbacks)
+            if len(self.players()) > 1:
+                callbacks = self._follow_rate.among(callbacks)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
