@@ -29,6 +29,7 @@ from keras_infomodels.training.checks import (
     check_compile,
     check_data,
     check_no_weights,
+    check_optimizer,
 )
 from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
@@ -270,17 +271,8 @@ class LedgerModel(keras.Model):
             **kwargs: those of `keras.Model.compile`.
         """
         check_compile(self, kwargs)
-        if kwargs.get("jit_compile") is True and not self.supports_jit:
-            raise ValueError(
-                "XLA cannot compile the affine moves that this model makes; leave jit_compile out, "
-                "or turn them off."
-            )
         super().compile(optimizer=optimizer, **kwargs)
-        if getattr(self.optimizer, "gradient_accumulation_steps", None):
-            raise ValueError(
-                "Gradient accumulation would repeat the noise of a step, which is drawn by the "
-                "optimizer's iterations; take larger batches instead."
-            )
+        check_optimizer(self.optimizer)
         if len(self.players()) > 1:
             self.discriminator_optimizer = second_optimizer(
                 discriminator_optimizer, self.dtype_policy.name

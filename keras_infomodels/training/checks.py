@@ -7,11 +7,11 @@ import keras
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.training.averages import WeightAverage
 
-__all__ = ["check_callbacks", "check_compile", "check_data", "check_no_weights"]
+__all__ = ["check_callbacks", "check_compile", "check_data", "check_no_weights", "check_optimizer"]
 
 
 def check_compile(model: keras.Model, kwargs: dict):
-    """Refuses a loss, metrics and several replicas: the loss is the sum of the model's terms."""
+    """Refuses a loss, metrics, several replicas, and XLA where it cannot compile the step."""
     name = type(model).__name__
     if kwargs.get("loss") is not None:
         raise ValueError(f"{name} has its own loss; call compile(optimizer) without loss.")
@@ -20,11 +20,25 @@ def check_compile(model: keras.Model, kwargs: dict):
             f"{name}'s metrics are the terms of its loss; call compile(optimizer) without "
             "metrics, and measure others in a callback."
         )
+    if kwargs.get("jit_compile") is True and not model.supports_jit:
+        raise ValueError(
+            "XLA cannot compile the affine moves that this model makes; leave jit_compile out, or "
+            "turn them off."
+        )
     strategy = model.distribute_strategy
     if strategy is not None and strategy.num_replicas_in_sync > 1:
         raise NotImplementedError(
             "Training on several replicas is not supported yet: each would draw the same "
             "noise. Build the model outside of the strategy's scope."
+        )
+
+
+def check_optimizer(optimizer: keras.Optimizer):
+    """Refuses gradient accumulation, which would draw the same noise in several steps."""
+    if getattr(optimizer, "gradient_accumulation_steps", None):
+        raise ValueError(
+            "Gradient accumulation would repeat the noise of a step, which is drawn by the "
+            "optimizer's iterations; take larger batches instead."
         )
 
 
