@@ -55,8 +55,8 @@ class Training:
             arguments; by default Adam, or `FusedAdam` where the model has a `dtype`.
         discriminator_optimizer: table. The same for the discriminators.
         schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
-            "plateau" (halved whenever val_loss has not improved for 3 epochs; a discriminator's
-            rate stays).
+            "plateau" (halved whenever val_loss has not improved for 3 epochs, and with
+            it a discriminator's).
         weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
         patience: int. Epochs without a better val_loss before training stops and takes the best
             weights. None never stops.

@@ -123,6 +123,7 @@ def audit(
     calibrate: bool = True,
     seed: int = 0,
     title: str | None = None,
+    trust: bool = False,
 ) -> Audit:
     """Measures what latent variables carry, for any model.
 
@@ -148,6 +149,8 @@ def audit(
         calibrate: whether to measure the estimators where the answer is known.
         seed: of all draws.
         title: of the model in what is printed.
+        trust: bool. Whether a SavedModel is loaded although it holds operators that may read or
+            write files or run code.
 
     Returns:
         Bounds and estimates with errors, kinds, ceilings and calibration; print it.
@@ -156,7 +159,7 @@ def audit(
         ValueError: a model without latent variables (a `Classifier`, a `GAN` without codes) or
             nothing that can be audited, no data or fewer than 4 examples for an encoder,
             a decoder or prior beside a model of this library, q(z|x) that is no product of
-            normals, or a prior that does not fit.
+            normals, a prior that does not fit, or a SavedModel with such operators.
     """
     steps = whole("steps", steps, 0)
     limit = whole("limit", limit, _LEAST)
@@ -175,7 +178,7 @@ def audit(
         raise ValueError("An encoder is audited on data; give an array or a dataset.")
     if isinstance(model, str | Path):
         title = title or str(model)
-        model = saved_encoder(model)
+        model = saved_encoder(model, trust)
     if not callable(model):
         raise ValueError(
             f"audit takes a model of this library, a SavedModel's folder or a function, got "

@@ -11,6 +11,7 @@ from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import posterior
 from keras_infomodels.information import AggregatedPosterior
+from keras_infomodels.operators import check_operators
 
 __all__ = ["Encoder", "check_table", "encode", "saved_encoder"]
 
@@ -103,8 +104,15 @@ def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return z, loc, scale
 
 
-def saved_encoder(folder: str | Path) -> Encoder:
-    """The signature "encode" of a SavedModel's folder."""
+def saved_encoder(folder: str | Path, trust: bool = False) -> Encoder:
+    """The signature "encode" of a SavedModel's folder.
+
+    Raises:
+        ValueError: it holds operators that may read or write files and `trust` is False, or has no
+            such signature of one batch.
+    """
+    if not trust:
+        check_operators(folder)
     loaded = tf.saved_model.load(str(folder))
     if "encode" not in loaded.signatures:
         raise ValueError(

@@ -1,6 +1,10 @@
 """Mutual information of the columns of a CSV file: a table and a diagram."""
 
+import codecs
+import contextlib
 import csv
+import difflib
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,14 +17,21 @@ from keras_infomodels.information.joint import MeasuredJoint
 from keras_infomodels.information.mutual_information import MutualInformation, prepare_columns
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
 
-__all__ = ["information_table", "measured_joint", "print_table", "read_columns"]
+__all__ = ["information_table", "measured_joint", "parse_names", "print_table", "read_columns"]
+
+_FIELD = 10_000_000
+"""The most characters of a field."""
+
+_SHOWN, _LONG = 20, 60
+"""Columns, and characters of a text, that an error shows."""
 
 
 def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
     """Columns of a CSV file with a header: numbers where every field is one, else labels.
 
     Args:
-        path: fields apart by commas.
+        path: file in UTF-8, UTF-16 with its mark, or Windows-1252; fields apart by commas, each of
+            up to 10 MB.
         names: of the columns to read; None is all. What the others hold does not matter.
 
     Returns:
@@ -31,8 +42,7 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
             column that is read, an empty field, NaN or an infinite number, or a field that is no
             number where at least half are numbers.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if row]
+    rows = _rows(path)
     if not rows:
         raise ValueError(f"{path} is empty; it needs a header of column names, and rows below it.")
     header, rows = [name.strip() for name in rows[0][1]], rows[1:]
@@ -48,6 +58,16 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
         for i, name in enumerate(header)
         if name in names
     }
+
+
+def parse_names(text: str) -> list[str]:
+    """Column names apart by commas; a name that holds a comma is quoted, as in a CSV file.
+
+    Example:
+        parse_names('age,"height, cm"')  # ["age", "height, cm"]
+    """
+    (names,) = csv.reader([text.strip()], skipinitialspace=True)
+    return [name.strip() for name in names or [""]]
 
 
 def information_table(
@@ -102,13 +122,47 @@ def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
         )
 
 
+def _rows(path: str | Path) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not blank, with their numbers in the file."""
+    text = _decode(Path(path).read_bytes(), path)
+    limit = csv.field_size_limit(_FIELD)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""))
+        return [(number, row) for number, row in enumerate(reader, start=1) if row]
+    except csv.Error as error:
+        raise ValueError(
+            f"{path} is no CSV file that can be read: {error}. A quote may be left open."
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _decode(content: bytes, path: str | Path) -> str:
+    """The text of a file as spreadsheets write it."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ("utf-16",)
+    elif b"\0" in content:
+        encodings = ()
+    else:
+        # Every byte has a meaning in Windows-1252 but for five.
+        encodings = ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode(encoding)
+    raise ValueError(f"{path} is no text in UTF-8; save it as a CSV file in that encoding.")
+
+
 def _check_names(names: Sequence[str], header: Sequence[str]):
     for name in names:
         if header.count(name) == 1:
             continue
-        message = f"There is no column {name!r}; there are {', '.join(header)}."
+        message = f"There is no column {_short(name)!r}; {_listed(name, header)}."
         if name in header:
-            message = f"{header.count(name)} columns are named {name!r}; give each its own name."
+            message = (
+                f"{header.count(name)} columns are named {_short(name)!r}; give each its own name."
+            )
+        if any("," in each for each in header):
+            message += " Put a name that holds a comma in quotes: --x '\"height, cm\",age'."
         if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
             message += " Fields are apart by commas; this file seems to have another separator."
         elif any(map(_is_number, header)):
@@ -116,12 +170,25 @@ def _check_names(names: Sequence[str], header: Sequence[str]):
         raise ValueError(message)
 
 
+def _listed(name: str, header: Sequence[str]) -> str:
+    """What columns there are, in as many words as a line has."""
+    if len(header) <= _SHOWN:
+        return f"there are {', '.join(map(_short, header))}"
+    close = difflib.get_close_matches(name[:_LONG], [each[:_LONG] for each in header], 3)
+    words = f", such as {', '.join(map(_short, close))}" if close else ""
+    return f"there are {len(header)}: {', '.join(map(_short, header[:5]))}, ...{words}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONG else f"{name[:_LONG]}..."
+
+
 def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     """Numbers or labels of fields with their row in the file, which messages name."""
     fields = [(number, field.strip()) for number, field in fields]
     for number, field in fields:
         if not field or (_is_number(field) and not math.isfinite(float(field))):
-            found = repr(field) if field else "an empty field"
+            found = repr(_short(field)) if field else "an empty field"
             raise ValueError(f"{place}, row {number}: {found}; leave such rows out.")
     texts = [(number, field) for number, field in fields if not _is_number(field)]
     if not texts:
@@ -131,13 +198,15 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     if 2 * numbers >= len(fields):
         number, field = texts[0]
         raise ValueError(
-            f"{place}, row {number}: {field!r} is no number, but most of the column are. Leave "
-            "such rows out, or write a number, as 1234.5; labels need a letter each, as c1."
+            f"{place}, row {number}: {_short(field)!r} is no number, but most of the column are. "
+            "Leave such rows out, or write a number, as 1234.5; labels need a letter each, as c1."
         )
     return np.array([field for _, field in fields])
 
 
 def _is_number(field: str) -> bool:
+    if "_" in field:  # which Python takes for a thousands separator
+        return False
     try:
         float(field)
     except ValueError:

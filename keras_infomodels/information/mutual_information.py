@@ -243,6 +243,9 @@ def _column(values, name: str) -> np.ndarray:
     if column.dtype.kind in "USO":
         column = np.asarray(values, object)
     column = without_missing(column, name).reshape(-1)
+    # Python's float() leaves out the "_" of labels such as 1_12.
+    if column.dtype == object and any(isinstance(v, str) and "_" in v for v in column):
+        return column.astype(str)
     try:
         numbers = column.astype(np.float64)
     except (TypeError, ValueError):

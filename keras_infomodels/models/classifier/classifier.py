@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.models.checks import check_pixels
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
 from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
@@ -99,8 +99,13 @@ class Classifier(LedgerModel):
         }
 
     @property
-    def pixel_range(self):
-        return (0, 1) if isinstance(self.network, Network) else None
+    def pixels(self):
+        own = isinstance(self.network, Network)
+        return Pixels("unit", "a network of this library") if own else Pixels()
+
+    @property
+    def label_classes(self):
+        return self.classes
 
     # What Keras calls
 
@@ -122,9 +127,6 @@ class Classifier(LedgerModel):
         terms = classification_terms(logits, labels)
         loss = tf.add_n([terms["classification"], *self.network.losses])
         return {"loss": loss, "accuracy": terms["accuracy"]}
-
-    def check_data(self, data):
-        check_pixels(data, self.data_shape, self.network, "network of this library")
 
     def _images(self, x) -> tf.Tensor:
         if tf.executing_eagerly():
