@@ -33,6 +33,7 @@ class Data:
         labeled: int. Number of training images, equally many of each class, that keep their label;
             the others are unlabeled. None where training sees no labels.
         labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
+        skip_broken: bool. Whether images of a folder that cannot be read are left out.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Data:
     image_size: Annotated[list[_Count], Len(2, 2)] | None = None
     labeled: _Count | None = None
     labeled_per_batch: _Count = 64
+    skip_broken: bool = False
 
 
 @_table
@@ -244,6 +246,8 @@ class Recipe:
         data, training = dataclasses.asdict(self.data), dataclasses.asdict(self.training)
         if self.data.labeled is None:
             del data["labeled_per_batch"]
+        if not self.data.skip_broken:
+            del data["skip_broken"]
         if self.training.starts == 1:
             del training["starts"], training["start_epochs"]
         tables = {"data": data, "model": self.model, "training": training}

@@ -117,7 +117,7 @@ def _decode_all(
                 raise ValueError(
                     f"{path} is no image that can be read: it is damaged, or not of the kind that "
                     "its name says. Replace or delete it, or leave such images out with "
-                    "skip_broken=True."
+                    "skip_broken=True (infomodels train --set data.skip_broken=true)."
                 ) from error
             broken.append(path)
     if broken and not images:
