@@ -43,8 +43,11 @@ def networks(dtype=None):
 
 def ours(compiled: dict | None = None, dtype=None, fused=False, **kwargs):
     from keras_infomodels import models
+    from keras_infomodels.training import Consistency
 
     kwargs.setdefault("posterior", "stop_gradient")  # as the plain step has it
+    if "consistency" in kwargs:
+        kwargs["consistency"] = Consistency(1.0, kwargs["consistency"])
     model = models.InfoGAN(*networks(dtype), NOISE, codes(), dtype=dtype, **kwargs)
     model.compile(*adams(fused), **compiled or {})
     return model
@@ -119,7 +122,6 @@ ADDITIONS = {
     "posterior": "shared",
     "stratified": True,
     "fake_consistency_weight": 1.0,
-    "real_consistency_weight": 1.0,
     "consistency": "both",
 }
 FAST = {"compiled": TEN, "dtype": "mixed_bfloat16", "fused": True}

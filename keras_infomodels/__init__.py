@@ -15,6 +15,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(names.MODELS.values(), "models"),
+    "Classification": "training",
+    "Consistency": "training",
+    "Warmup": "training",
     "load_model": "presets",
     "from_preset": "presets",
     "list_presets": "zoo",

@@ -8,7 +8,7 @@ it is asked for.
 from collections.abc import Callable
 from types import ModuleType
 
-__all__ = ["connect", "presets", "zoo"]
+__all__ = ["ClassPresets", "connect", "presets", "zoo"]
 
 _LOADERS: dict[str, Callable[[], ModuleType]] = {}
 
@@ -26,3 +26,14 @@ def presets() -> ModuleType:
 def zoo() -> ModuleType:
     """`keras_infomodels.zoo`, which turns the name of a preset into its folder."""
     return _LOADERS["zoo"]()
+
+
+class ClassPresets:
+    """The attribute `presets` of a class: names of those that it loads, with a line on each."""
+
+    def __get__(self, model, cls) -> dict[str, str]:
+        return zoo().list_presets([known.__name__ for known in _with_subclasses(cls)])
+
+
+def _with_subclasses(cls: type) -> list[type]:
+    return [cls, *(each for child in cls.__subclasses__() for each in _with_subclasses(child))]

@@ -128,6 +128,8 @@ def construct(value, table: Mapping[str, type]):
         return _revive(value, table)
     arguments = {key: construct(item, table) for key, item in value["config"].items()}
     try:
+        if hasattr(table[name], "renew_config"):
+            arguments = table[name].renew_config(arguments)
         return table[name](**arguments)
     except (AttributeError, KeyError, OverflowError, TypeError) as error:
         raise ValueError(f"The preset's config does not fit the class {name}: {error}.") from error

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 import keras
 
 from keras_infomodels import distributions, divergences, models, networks
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import Consistency
+from keras_infomodels.training.warmup import Warmup
 
 __all__ = ["BUILT_IN", "admit", "classes", "get", "register"]
 
@@ -39,6 +42,9 @@ BUILT_IN = {
         divergences.Adversarial,
         divergences.TotalCorrelation,
         divergences.Partwise,
+        Classification,
+        Consistency,
+        Warmup,
     )
 }
 """The classes of this library that a preset may name."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from keras_infomodels.spec import Spec
+
 # What `fit` and `evaluate` set, and what an instance may say once.
 CHANGES = {
     "train_function",
@@ -20,7 +22,7 @@ CHANGES = {
     "_ceiling_shown",
     "_ceilings_shown",
 }
-SIMPLE = (bool, int, float, str, type(None))
+SIMPLE = (bool, int, float, str, type(None))  # and what their constructors describe
 
 
 class Pool:
@@ -102,4 +104,4 @@ def _is_simple(value) -> bool:
         return all(map(_is_simple, value.values()))
     if isinstance(value, list | tuple):
         return all(map(_is_simple, value))
-    return isinstance(value, (*SIMPLE, type))
+    return isinstance(value, (*SIMPLE, type, Spec))

@@ -14,6 +14,8 @@ from keras_infomodels.distributions import CategoricalNormal, StandardNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.information import category_information
 from keras_infomodels.models import AdversarialAutoencoder
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import Consistency
 
 K, D = 4, 3
 
@@ -36,7 +38,7 @@ def test_aae_evaluate_equals_the_loss_written_out(make_categorical, images):
     """Reconstruction from (softmax, z), both adversarial losses, and the mean cross-entropy."""
     images = (images > 0.5).astype(np.float32)
     model = make_categorical(
-        min_stddev=None, lambda_=3.0, classification_weight=2.0, category_noise=0.0
+        min_stddev=None, lambda_=3.0, classification=Classification(2.0), category_noise=0.0
     )
     labels = np.where(np.arange(40) % 3 == 0, np.arange(40) % K, -1)
     logs = model.evaluate(images, labels, batch_size=40, verbose=0, return_dict=True)
@@ -65,7 +67,7 @@ def test_aae_evaluate_equals_the_loss_written_out(make_categorical, images):
 
 
 def test_aae_evaluate_weighs_each_label_once(make_categorical, images):
-    model = make_categorical(classification_weight=1.0)
+    model = make_categorical(classification=Classification(1.0))
     labels = np.full(40, -1)
     model.run_eagerly = True
     labels[:11] = np.arange(11) % K  # 10 in the first batch, 1 in the second, none after
@@ -76,7 +78,7 @@ def test_aae_evaluate_weighs_each_label_once(make_categorical, images):
 
 
 def test_aae_encoder_terms_skip_unlabeled_examples(make_categorical, images):
-    model = make_categorical(classification_weight=1.0)
+    model = make_categorical(classification=Classification(1.0))
     labels = np.where(np.arange(40) < 5, 1, -1)
     parameters = model.encoder(images)
     with tf.GradientTape() as tape:
@@ -91,7 +93,7 @@ def test_aae_encoder_terms_skip_unlabeled_examples(make_categorical, images):
 @pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("label", [K, -2])
 def test_aae_fit_stops_at_a_label_that_is_no_class(make_categorical, images, label, jit_compile):
-    model = make_categorical(classification_weight=1.0)
+    model = make_categorical(classification=Classification(1.0))
     if jit_compile:
         model.compile(model.optimizer, jit_compile=True)
     model.run_eagerly = not jit_compile
@@ -127,11 +129,9 @@ def test_aae_discriminator_loss_adds_both_penalties(make_categorical, images):
     assert losses[1] - losses[0] == pytest.approx(3 * squares, rel=1e-5)
 
 
-def test_aae_consistency_radius_evenness_slack_and_warmup_steps(make_categorical, images):
+def test_aae_consistency_radius_evenness_slack_and_warmup(make_categorical, images):
     def terms(iterations=6, training=True, **kwargs):
-        model = make_categorical(
-            consistency_weight=5.0, consistency="adversarial", consistency_warmup_steps=6, **kwargs
-        )
+        model = make_categorical(consistency=Consistency(5.0, warmup=6, **kwargs))
         model.optimizer.iterations.assign(iterations)
         loss, own = model.encoder_terms(model.encoder(images), images, None, [0, 1], training)
         return float(loss), float(own["consistency"])
@@ -147,7 +147,7 @@ def test_aae_consistency_radius_evenness_slack_and_warmup_steps(make_categorical
     assert consistency - terms(evenness_slack=slack)[1] == pytest.approx(slack, rel=1e-3)
     assert consistency - terms(evenness_slack=9.0)[1] == pytest.approx(lack, rel=1e-3)
     # Of a short shift the divergence is the square.
-    near, far = (terms(evenness_slack=9.0, consistency_radius=r)[1] for r in (0.1, 0.2))
+    near, far = (terms(evenness_slack=9.0, radius=r)[1] for r in (0.1, 0.2))
     assert far == pytest.approx(4 * near, rel=0.1)
 
 
@@ -160,7 +160,7 @@ def test_aae_fit_learns_categories_from_few_labels(make_categorical):
     images = np.clip(prototypes[kinds] + rng.normal(0, 0.2, (200, 8, 8, 1)), 0, 1)
     images = images.astype(np.float32)
     known = np.isin(np.arange(200) % 50, (0, 1))
-    model = make_categorical(classification_weight=10.0)
+    model = make_categorical(classification=Classification(10.0))
     data = datasets.from_arrays(images, np.where(known, kinds, -1), batch_size=50)
     model.fit(data, epochs=30, verbose=0)
     guesses = model.encode(images)["category"].mode().numpy().argmax(1)
@@ -170,15 +170,15 @@ def test_aae_fit_learns_categories_from_few_labels(make_categorical):
 def test_aae_refuses_bad_category_noise_and_consistency(make_model):
     with pytest.raises(ValueError, match="category_noise"):
         make_model(AdversarialAutoencoder, category_noise=-1.0)
-    with pytest.raises(ValueError, match="consistency_radius"):
-        make_model(AdversarialAutoencoder, consistency_radius=0.0)
+    with pytest.raises(ValueError, match="radius"):
+        Consistency(radius=0.0)
     x, z = keras.Input((6,)), keras.Input((K + D,))
     dense = keras.layers.Dense
     encoder = keras.Model(x, {"logits": dense(K)(x), "loc": dense(D)(x)})
     networks = (encoder, keras.Model(z, {"logits": dense(6)(z)}), CategoricalNormal(K, D))
     with pytest.raises(ValueError, match="moves images"):
-        AdversarialAutoencoder(*networks, consistency_weight=1.0, consistency="affine")
-    AdversarialAutoencoder(*networks, consistency_weight=1.0, consistency="adversarial")
+        AdversarialAutoencoder(*networks, consistency=Consistency(moves="affine"))
+    AdversarialAutoencoder(*networks, consistency=Consistency())
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ def test_aae_refuses_bad_category_noise_and_consistency(make_model):
     "kind", [*(pytest.param(k, marks=pytest.mark.slow) for k in ("affine", "adversarial")), "both"]
 )
 def test_aae_consistency_makes_categories_withstand_moves(make_categorical, images, kind):
-    model = make_categorical(consistency_weight=30.0, consistency=kind)
+    model = make_categorical(consistency=Consistency(30.0, kind))
     history = model.fit(images, batch_size=20, epochs=15, verbose=0).history
     assert history["consistency"][-1] < 0.6 * history["consistency"][0]
     assert history["consistency"][-1] > 0
@@ -198,10 +198,8 @@ def test_atomic_backup_resumes_an_aae_to_the_same_bits(make_categorical, images,
 
     def run(directory, epochs):
         model = make_categorical(
-            classification_weight=1.0,
-            consistency_weight=5.0,
-            consistency="both",
-            consistency_warmup_steps=6,
+            classification=Classification(1.0),
+            consistency=Consistency(5.0, "both", warmup=6),
         )
         backup = AtomicBackup(directory)
         first, _ = backup.restore(model)
@@ -232,7 +230,7 @@ def test_atomic_backup_resumes_an_aae_to_the_same_bits(make_categorical, images,
 def test_aae_compile_runs_eagerly_in_steps_and_with_jit(
     make_categorical, images, consistency, settings
 ):
-    model = make_categorical(consistency_weight=5.0, consistency=consistency)
+    model = make_categorical(consistency=Consistency(5.0, consistency))
     assert model.supports_jit == (consistency == "adversarial")
     model.compile("adam", **settings)
     history = model.fit(images, batch_size=10, epochs=1, validation_data=images, verbose=0).history
@@ -266,7 +264,7 @@ def test_category_information_is_the_aae_mutual_information(make_categorical, im
 
 
 def test_aae_save_and_save_to_preset_keep_both_discriminators(make_categorical, images, tmp_path):
-    model = make_categorical(classification_weight=0.5)
+    model = make_categorical(classification=Classification(0.5))
     data = datasets.from_arrays(images, np.arange(40) % K, batch_size=20)
     model.run_eagerly = True
     model.fit(data, epochs=1, verbose=0)
@@ -288,9 +286,7 @@ def test_aae_save_and_save_to_preset_keep_both_discriminators(make_categorical, 
         ({"prior": CategoricalNormal(K, D + 1)}, "event shape"),
         ({"discriminator": networks.MLPDiscriminator(latent_dim=K + D)}, "adversarial"),
         ({"discriminator": {"z": networks.MLPDiscriminator(latent_dim=D)}}, "keys"),
-        ({"classification_weight": -1.0}, "at least 0"),
-        ({"consistency": "elastic"}, "adversarial"),
-        ({"prior": None, "classification_weight": 1.0}, "CategoricalNormal"),
+        ({"prior": None, "classification": Classification(1.0)}, "CategoricalNormal"),
     ],
 )
 def test_aae_refuses_parts_and_settings_that_do_not_fit(make_categorical, change, message):
@@ -308,7 +304,7 @@ def test_categorical_normal_needs_adversaries_and_fit_needs_labels(make_categori
     wrong = {"category": Adversarial(discriminator), "z": Adversarial(discriminator)}
     with pytest.raises(ValueError, match="incompatible with the layer"):
         models.InfoVAE(model.encoder, model.decoder, model.prior, alpha=1.0, divergence=wrong)
-    model = make_categorical(classification_weight=1.0)
+    model = make_categorical(classification=Classification(1.0))
     x = np.zeros((4, 8, 8, 1), np.float32)
     with pytest.raises(ValueError, match="pairs"):
         model.fit(x, verbose=0)

@@ -2,6 +2,7 @@
 
 import re
 
+import huggingface_hub
 import numpy as np
 import pytest
 
@@ -92,7 +93,12 @@ def test_write_card_lists_exports_beside_each_other(tmp_path):
 def test_write_card_names_licenses_data_and_pictures(tmp_path):
     (tmp_path / "code_c1.png").write_bytes(b"png")
     card = card_of(KINDS["mmd_vae"], tmp_path, license="Apache-2.0")
-    assert card.startswith("---\nlibrary_name: keras\nlicense: apache-2.0\n")
+    data = huggingface_hub.ModelCard(card).data
+    found = (data.library_name, data.license, data.datasets)
+    assert found == ("keras", "apache-2.0", ["fashion_mnist"])
+    (result,) = data.eval_results
+    assert (result.metric_type, result.metric_value) == ("loss", 12.345678)
+    assert (result.dataset_split, result.task_type) == ("test", "unconditional-image-generation")
     assert "Fashion-MNIST, (c) 2017 Zalando SE, is under the MIT licence" in card
     assert "![code c1](code_c1.png)" in card
     assert "InfoVAE: information maximizing" in card

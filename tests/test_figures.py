@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_infomodels import cli, datasets, models, networks
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.evaluation import latent_statistics, log_likelihood
+from keras_infomodels.training.classification import Classification
 from keras_infomodels.zoo import figures as zoo_figures
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.figures import (
@@ -145,7 +146,7 @@ def test_measure_compares_a_named_category_with_its_own_label(folder):
         labeled=4,
         classification_weight=1.0,
     )
-    figures = measure(brightness_classifier(classification_weight=1.0), recipe)
+    figures = measure(brightness_classifier(classification=Classification(1.0)), recipe)
     assert figures["test_error"]["value"] == pytest.approx(0.1)
     assert "4 of which training saw" in figures["test_error"]["protocol"]
     assert "one_to_one_error" not in figures

@@ -11,14 +11,16 @@ from keras_infomodels import datasets, export, networks
 from keras_infomodels.distributions import Categorical, Code, Latents, Normal, Uniform
 from keras_infomodels.evaluation import fit_posterior
 from keras_infomodels.models import GAN, InfoGAN
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import Consistency
+from keras_infomodels.training.warmup import Warmup
 
 LN2 = math.log(2)
 ADDITIONS = {
     "stratified": True,
     "fake_consistency_weight": 1.0,
-    "real_consistency_weight": 1.0,
-    "consistency_warmup_steps": 3,
-    "continuous_warmup_steps": 3,
+    "consistency": Consistency(1.0, "affine", warmup=3),
+    "continuous_warmup": Warmup(3),
 }
 
 
@@ -222,7 +224,6 @@ def test_infogan_terms_move_the_expected_networks(make_gan, images, posterior, o
     """Gradients of the objectives with each term's weight at 1 less those with all at 0."""
 
     def gradients(**weights):
-        weights = {f"{term}_weight": weight for term, weight in weights.items()}
         model = make_gan(posterior=posterior, **{"information_weight": 0.0, **weights})
         labels = tf.zeros(len(images), tf.int32)
         with tf.GradientTape(persistent=True) as tape:
@@ -247,8 +248,14 @@ def test_infogan_terms_move_the_expected_networks(make_gan, images, posterior, o
         "fake_consistency": {"generator"} | (head if own else {*head, "trunk"}),
         "classification": head,
     }
+    settings = {
+        "information": {"information_weight": 1.0},
+        "real_consistency": {"consistency": Consistency(1.0, "affine")},
+        "fake_consistency": {"fake_consistency_weight": 1.0},
+        "classification": {"classification": Classification(1.0)},
+    }
     for term, networks_moved in expected.items():
-        weighted = gradients(**{term: 1.0})
+        weighted = gradients(**settings[term])
         moved = {
             name
             for name in weighted
@@ -347,14 +354,14 @@ def test_infogan_evaluate_reads_the_category_on_real_images(make_gan, images):
 
 
 @pytest.mark.slow
-def test_infogan_classification_weight_names_the_categories(make_gan):
+def test_infogan_classification_names_the_categories(make_gan):
     """Four kinds of images, ten labels a kind."""
     rng = np.random.default_rng(0)
     kinds = np.repeat(np.arange(4), 50)
     prototypes = rng.uniform(size=(4, 8, 8, 1)) > 0.5
     x = np.clip(prototypes[kinds] + rng.normal(0, 0.2, (200, 8, 8, 1)), 0, 1).astype(np.float32)
     known = np.arange(200) % 50 < 10
-    model = make_gan(classification_weight=10.0, learning_rate=1e-2)
+    model = make_gan(classification=Classification(10.0), learning_rate=1e-2)
     data = datasets.from_arrays(x, np.where(known, kinds, -1), batch_size=50)
     model.fit(data, epochs=40, verbose=0)
     guesses = model.infer_codes(x)["digit"].mode().numpy().argmax(1)
@@ -403,8 +410,7 @@ def test_infogan_export_signatures_have_the_codes_names(make_gan, images, tmp_pa
         ({"information_weight": -1.0}, "at least 0"),
         ({"codes": [Code("a", Uniform())], "fake_consistency_weight": 1.0}, "categorical code"),
         ({"information_weight": math.nan}, "finite"),
-        ({"consistency_warmup_steps": -1}, "at least 0"),
-        ({"continuous_warmup_steps": 0.5}, "integer"),
+        ({"continuous_warmup": 0.5}, "integer"),
     ],
 )
 def test_infogan_refuses_settings_that_make_no_sense(make_gan, settings, words):
@@ -427,6 +433,6 @@ def test_infogan_compile_refuses_jit_compile_for_affine_moves(make_gan, images):
 
 @pytest.mark.slow
 def test_jit_compile_takes_adversarial_moves(make_gan, images):
-    model = make_gan(real_consistency_weight=1.0, consistency="adversarial")
+    model = make_gan(consistency=Consistency())
     model.compile(jit_compile=True)
     model.fit(images, batch_size=20, verbose=0)

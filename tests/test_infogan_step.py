@@ -8,8 +8,8 @@ import tensorflow as tf
 from keras_infomodels import networks, seeds
 from keras_infomodels.distributions import Categorical, Code, Normal, Uniform
 from keras_infomodels.models import InfoGAN
-from keras_infomodels.models.consistency import category_consistency, random_affine
 from keras_infomodels.optimizers import FusedAdam
+from keras_infomodels.training.consistency import Consistency, category_consistency, random_affine
 
 SEED = tf.constant([3, 4])
 
@@ -110,7 +110,10 @@ def test_infogan_terms_of_two_categories_add_up(make_gan, images):
     """Every term is the sum of the first category's and the second's."""
     codes = [Code("digit", Categorical(4)), Code("style", Categorical(3), weight=0.5)]
     model = make_gan(
-        codes=codes, fake_consistency_weight=2.0, real_consistency_weight=3.0, stratified=True
+        codes=codes,
+        fake_consistency_weight=2.0,
+        consistency=Consistency(3.0, "affine"),
+        stratified=True,
     )
     terms = model.terms(tf.constant(images), None, SEED, training=True)
     fake = model.draw(len(images), SEED, True)

@@ -10,8 +10,14 @@ from keras_infomodels.callbacks import WeightAverage
 from keras_infomodels.distributions import Categorical, Code, Latents, Normal, Uniform
 from keras_infomodels.evaluation import fit_posterior
 from keras_infomodels.models import InfoGAN
-from keras_infomodels.models.consistency import adversarial_shift, random_affine
 from keras_infomodels.seeds import fold_seed
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import (
+    Consistency,
+    adversarial_shift,
+    random_affine,
+)
+from keras_infomodels.training.warmup import Warmup
 
 SEED = tf.constant([3, 4])
 
@@ -30,24 +36,31 @@ def model(make_gan):
     return make_gan(
         stratified=True,
         fake_consistency_weight=3.0,
-        real_consistency_weight=2.0,
-        classification_weight=0.5,
+        consistency=Consistency(2.0, "affine"),
+        classification=Classification(0.5),
         information_weight=0.7,
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "weight", "lowered_by"),
+    ("name", "weight", "off", "lowered_by"),
     [
-        ("fake_consistency", 3.0, ("loss", "discriminator_objective")),
-        ("real_consistency", 2.0, ("discriminator_objective",)),
-        ("classification", 0.5, ("discriminator_objective",)),
+        (
+            "fake_consistency",
+            3.0,
+            {"fake_consistency_weight": 0.0},
+            ("loss", "discriminator_objective"),
+        ),
+        ("real_consistency", 2.0, {"consistency": None}, ("discriminator_objective",)),
+        ("classification", 0.5, {"classification": None}, ("discriminator_objective",)),
     ],
 )
-def test_infogan_terms_add_each_addition_with_its_weight(model, images, name, weight, lowered_by):
+def test_infogan_terms_add_each_addition_with_its_weight(
+    model, images, name, weight, off, lowered_by
+):
     labels = tf.constant([0, 1, 2, 3, -1] * 8)
     all_on = terms(model, images, labels)
-    without = terms(model, images, labels, **{f"{name}_weight": 0.0})
+    without = terms(model, images, labels, **off)
     assert all_on[name] > 0.01
     for objective in ("loss", "discriminator_objective"):
         added = weight * all_on[name] if objective in lowered_by else 0.0
@@ -66,14 +79,14 @@ def test_infogan_information_weight_counts_for_both_players(model, images):
         assert full[objective] - none[objective] == pytest.approx(-0.7 * weighed, abs=2e-5)
 
 
-def test_infogan_warmup_steps_weigh_by_the_part_that_is_done(model, images):
+def test_infogan_warmup_weighs_by_the_part_that_is_done(model, images):
     labels = tf.fill([40], -1)
     model.optimizer.iterations.assign(3)
     full = terms(model, images, labels)
-    ramped = terms(model, images, labels, consistency_warmup_steps=12)
+    ramped = terms(model, images, labels, consistency=Consistency(2.0, "affine", warmup=12))
     less = full["discriminator_objective"] - ramped["discriminator_objective"]
     assert less == pytest.approx(0.75 * 2.0 * full["real_consistency"], abs=2e-5)
-    ramped = terms(model, images, labels, continuous_warmup_steps=12)
+    ramped = terms(model, images, labels, continuous_warmup=Warmup(12))
     log_q = full["information_slant"] - model.latents.codes["slant"].entropy
     for objective in ("loss", "discriminator_objective"):
         expected = -0.7 * 0.75 * log_q  # of a weight of 1
@@ -211,13 +224,13 @@ def test_infogan_refuses_wrong_images_codes_and_optimizers(make_gan, images):
     with pytest.raises(ValueError, match="are no images"):
         InfoGAN(*pair, 2, codes, fake_consistency_weight=1.0)
     data = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-    kept = InfoGAN(*pair, 2, codes, real_consistency_weight=1.0, consistency="adversarial")
+    kept = InfoGAN(*pair, 2, codes, consistency=Consistency())
     kept.compile(run_eagerly=True)
     assert np.isfinite(kept.fit(data, verbose=0).history["real_consistency"]).all()
 
 
 def test_infogan_fit_stops_at_float_labels_that_are_no_integers(make_gan, images):
-    model = make_gan(classification_weight=1.0)
+    model = make_gan(classification=Classification(1.0))
     model.run_eagerly = True
     with pytest.raises(FloatingPointError, match="classification"):
         model.fit(images, np.full(40, 2.7), batch_size=20, verbose=0)

@@ -61,9 +61,9 @@ def test_infovae_alpha_of_one_takes_the_rate_out_of_the_gradient(make_model, ima
     assert any(np.abs(g).max() > 1e-3 for g in of_loss)
 
 
-def test_beta_vae_warmup_steps_count_in_training_alone(make_model, images):
+def test_beta_vae_warmup_counts_in_training_alone(make_model, images):
     plain = make_model(BetaVAE, beta=4.0, likelihood="bernoulli_threshold")
-    warm = make_model(BetaVAE, beta=4.0, warmup_steps=4, likelihood="bernoulli_threshold")
+    warm = make_model(BetaVAE, beta=4.0, warmup=4, likelihood="bernoulli_threshold")
     warm.run_eagerly = True
     assert warm.evaluate(images, verbose=0) == plain.evaluate(images, verbose=0)
     for step in range(6):

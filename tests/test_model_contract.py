@@ -13,6 +13,10 @@ import tensorflow as tf
 import keras_infomodels
 from keras_infomodels import models, presets
 from keras_infomodels.callbacks import AtomicBackup
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import Consistency
+
+serialize = keras.saving.serialize_keras_object
 
 CATEGORICAL = pytest.param("categorical", marks=pytest.mark.slow, id="CategoricalAutoencoder")
 
@@ -86,16 +90,12 @@ OTHER_SETTINGS = {
     "dip_type": "i",
     "lambda_od": 3.0,
     "lambda_d": 4.0,
-    "warmup_steps": 7,
+    "warmup": 7,
     "loss": "log_ratio",
     "category_noise": 0.7,
-    "classification_weight": 2.0,
-    "consistency_weight": 3.0,
-    "consistency": "both",
-    "consistency_radius": 1.5,
-    "evenness_slack": 0.2,
-    "consistency_warmup_steps": 4,
-    "continuous_warmup_steps": 6,
+    "classification": serialize(Classification(2.0)),
+    "consistency": serialize(Consistency(3.0, "both", 1.5, 0.2, 4)),
+    "continuous_warmup": 6,
     "objective": "hinge",
     "gradient_penalty": 0.5,
     "r1": 0.25,
@@ -104,7 +104,6 @@ OTHER_SETTINGS = {
     "posterior": "separate",
     "information_weight": 0.8,
     "stratified": True,
-    "real_consistency_weight": 1.5,
     "augment": True,
 }
 """Settings that are no default; `label_smoothing` and `fake_consistency_weight` exclude others."""
@@ -114,7 +113,7 @@ def test_from_config_brings_back_every_setting(model):
     config = json.loads(json.dumps(model.get_config()))
     assert set(inspect.signature(type(model)).parameters) - {"kwargs"} <= set(config)
     no_category = not getattr(model, "categorical", True)
-    unfit = {"classification_weight", "consistency_weight"} if no_category else set()
+    unfit = {"classification", "consistency"} if no_category else set()
     changes = {name: OTHER_SETTINGS[name] for name in OTHER_SETTINGS.keys() & config.keys() - unfit}
     assert all(config[name] != value for name, value in changes.items())
     again = json.loads(json.dumps(type(model).from_config(config | changes).get_config()))

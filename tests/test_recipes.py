@@ -136,8 +136,6 @@ def test_recipe_load_refuses_labels_that_a_schedule_watches():
     settings = {"dataset": "mnist", "labeled": 100, "classification_weight": 1.0}
     with pytest.raises(ValueError, match="fixed number of epochs"):
         Recipe.of("aae", prior="categorical_normal", patience=3, **settings)
-    with pytest.raises(ValueError, match="needs a consistency_weight"):
-        Recipe.of("aae", dataset="mnist", consistency="both")
 
 
 def test_build_model_passes_the_settings_to_an_infovae():
@@ -195,8 +193,8 @@ def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
     assert model.deterministic
     assert [layer.units for layer in model.category_discriminator.layers[1:]] == [3, 4, 1]
     assert model.divergence.parts["z"].loss == "log_ratio"
-    assert (model.category_noise, model.classification_weight) == (0.1, 3.0)
-    assert (model.consistency_weight, model.consistency) == (4.0, "affine")
+    assert (model.category_noise, model.classification.weight) == (0.1, 3.0)
+    assert (model.consistency.weight, model.consistency.moves) == (4.0, "affine")
     rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
     assert rates == pytest.approx([1e-3, 0.25])
     assert model.discriminator_optimizer.beta_1 == model.optimizer.beta_1 == 0.5
@@ -216,10 +214,8 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
         information_weight = 2.0
         stratified = true
         fake_consistency_weight = 3.0
-        real_consistency_weight = 4.0
-        consistency = "both"
-        consistency_warmup_steps = { epochs = 2 }
-        continuous_warmup_steps = { epochs = 5 }
+        consistency = { weight = 4.0, moves = "both", warmup = { epochs = 2 } }
+        continuous_warmup = { epochs = 5 }
         objective = "hinge"
         r1 = 0.5
         update = "alternating"
@@ -248,16 +244,15 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
         "information_weight": 2.0,
         "stratified": True,
         "fake_consistency_weight": 3.0,
-        "real_consistency_weight": 4.0,
-        "consistency": "both",
-        "consistency_warmup_steps": 20,
-        "continuous_warmup_steps": 50,
+        "continuous_warmup": 50,
         "objective": "hinge",
         "r1": 0.5,
         "update": "alternating",
         "discriminator_steps": 2,
     }
     assert {name: config[name] for name in expected} == expected
+    own = {"weight": 4.0, "moves": "both", "radius": 1.0, "evenness_slack": 0.0, "warmup": 20}
+    assert model.consistency.get_config() == own
     assert model.discriminator.get_config()["normalization"] == "spectral"
     assert model.discriminator.get_config()["filters"] == [3, 4]
     assert model.generator.get_config()["filters"] == [4, 3]
@@ -290,8 +285,10 @@ def test_build_model_sets_every_weight_of_an_aae():
         **settings,
     )
     config = build_model(recipe, SHAPE, steps=100).get_config()
-    expected = settings | {"loss": "log_ratio", "consistency_warmup_steps": 20}
-    assert {name: config[name] for name in expected} == expected
+    assert (config["loss"], config["category_noise"], config["lambda_"]) == ("log_ratio", 0.7, 4.0)
+    assert config["classification"]["config"] == {"weight": 2.0}
+    own = {"weight": 3.0, "moves": "both", "radius": 1.5, "evenness_slack": 0.2, "warmup": 20}
+    assert config["consistency"]["config"] == own
 
 
 def test_build_model_late_cosine_holds_the_rate_for_half_the_run():
@@ -305,7 +302,7 @@ def test_build_model_late_cosine_holds_the_rate_for_half_the_run():
 
 def test_build_model_counts_warmup_epochs_in_steps():
     recipe = Recipe.of("beta_vae", dataset="any", beta=1.0, epochs=20, warmup_epochs=5)
-    assert build_model(recipe, SHAPE, steps=600).warmup_steps == 150
+    assert build_model(recipe, SHAPE, steps=600).warmup.steps == 150
 
 
 @pytest.mark.parametrize("prior", ["gaussian_mixture", "swiss_roll"])
@@ -342,7 +339,7 @@ def test_build_model_seed_sets_the_initial_weights():
         ({"model": "vae", "prior": "cauchy"}, "prior is one of standard_normal"),
         ({"model": "vae", "prior": "swiss_roll", "latent_dim": 3}, "event shape"),
         ({"model": "vae", "deterministic": True}, "has no rate"),
-        ({"model": "vae", "consistency_weight": 1.0}, "has no setting 'consistency_weight'"),
+        ({"model": "vae", "consistency_weight": 1.0}, "has no setting 'consistency'"),
         ({"model": "aae", "consistency_weight": 1.0}, "take a CategoricalNormal"),
         ({"model": "vae", "network": "conv", "widths": (3,)}, "filters and, last"),
         ({"model": "vae", "dtype": "bfloat"}, "no setting 'dtype'"),
@@ -377,9 +374,9 @@ def test_build_model_takes_another_optimizer_with_its_arguments():
 def test_build_model_of_infogan_paper_mnist_has_the_additions_off():
     recipe = Recipe.load(zoo.PRESETS / "infogan_paper_mnist" / "recipe.toml")
     model = build_model(recipe, (28, 28, 1), 10)
-    off = ("real_consistency_weight", "fake_consistency_weight", "classification_weight")
-    off += ("consistency_warmup_steps", "continuous_warmup_steps", "stratified", "r1")
+    off = ("consistency", "fake_consistency_weight", "classification", "stratified", "r1")
     assert {name: getattr(model, name) for name in off if getattr(model, name)} == {}
+    assert model.continuous_warmup.steps == 0
     assert (recipe.training.starts, recipe.training.weight_average) == (1, None)
     assert "label_smoothing" not in recipe.model
     codes = model.latents.codes.values()

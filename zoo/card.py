@@ -29,7 +29,7 @@ def write_card(folder: str | Path, recipe: Recipe):
 def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[str]) -> str:
     model, kind = _command_name(config["class_name"]), _kind(config)
     sections = [
-        _front_matter(model, recipe, facts),
+        _front_matter(name, model, recipe, facts),
         _introduction(name, model, recipe, facts, config["config"]),
         _use(name, kind, config["config"]),
         _pictures(pictures),
@@ -64,16 +64,36 @@ def _kind(config: dict) -> str:
     return "deterministic" if stddev is None else "vae"
 
 
-def _front_matter(model: str, recipe: Recipe, facts: dict) -> str:
-    license = f"license: {facts['license'].lower()}\n" if "license" in facts else ""
-    tags = f"{model}, generative, mutual-information"
-    if model == "classifier":
-        tags = "image-classification"
-    return f"""---
-library_name: keras
-{license}tags: [{tags}]
-datasets: [{recipe.data.name}]
----"""
+def _front_matter(name: str, model: str, recipe: Recipe, facts: dict) -> str:
+    """What model hubs read: with huggingface_hub installed the figures too, as model-index."""
+    tags = [model, "generative", "mutual-information"]
+    own = {
+        "library_name": "keras",
+        "license": facts["license"].lower() if "license" in facts else None,
+        "tags": ["image-classification"] if model == "classifier" else tags,
+        "datasets": [recipe.data.name],
+    }
+    own = {key: value for key, value in own.items() if value is not None}
+    try:
+        from huggingface_hub import EvalResult, ModelCardData
+    except ImportError:  # an extra: cards on a hub are made where it is installed
+        lines = [f"{key}: {value}".replace("'", "") for key, value in own.items()]
+        return "\n".join(["---", *lines, "---"])
+    task = own["tags"][0] if model == "classifier" else "unconditional-image-generation"
+    results = [
+        EvalResult(
+            task_type=task,
+            dataset_type=recipe.data.name,
+            dataset_name=recipe.data.name,
+            dataset_split=facts["metrics"]["split"],
+            metric_type=key,
+            metric_name=f"{key.replace('_', ' ')} ({figure['unit']})",
+            metric_value=figure["value"],
+        )
+        for key, figure in stated_figures(facts).items()
+    ]
+    data = ModelCardData(**own, model_name=name, eval_results=results)
+    return f"---\n{data.to_yaml()}\n---"
 
 
 def _introduction(name: str, model: str, recipe: Recipe, facts: dict, config: dict) -> str:

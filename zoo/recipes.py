@@ -216,8 +216,8 @@ class Recipe:
         training = self.training
         table = self.completed((28, 28, 1))
         check_table(table, "model")
-        if (self.data.labeled is None) == (table.get("classification_weight", 0) > 0):
-            raise ValueError("data.labeled and model.classification_weight belong together.")
+        if (self.data.labeled is None) == ("classification" in table):
+            raise ValueError("data.labeled and model.classification belong together.")
         watches = training.patience is not None or training.schedule == "plateau"
         if self.data.labeled is not None and watches:
             raise ValueError(
@@ -228,9 +228,6 @@ class Recipe:
             raise ValueError(
                 "weight_average and patience each keep weights of their own at the end; take one."
             )
-        consistent = any(table.get(f"{name}consistency_weight") for name in ("", "real_"))
-        if "consistency" in table and not consistent:
-            raise ValueError("consistency needs a consistency_weight or real_consistency_weight.")
         codes = {code.get("name"): code.get("prior", {}) for code in table.get("codes", ())}
         if training.starts > 1 and all(p.get("class") != "Categorical" for p in codes.values()):
             raise ValueError("starts are chosen by an InfoGAN's category, and this model has none.")

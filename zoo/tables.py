@@ -41,10 +41,13 @@ def check_table(table: Mapping, place: str):
 
 def count_steps(table: Mapping, steps: int, epochs: int) -> dict:
     """A table with the steps of every {"epochs": n} in it; a run has `steps` in `epochs`."""
-    return {
-        key: steps * value["epochs"] // epochs if _is_epochs(value) else value
-        for key, value in table.items()
-    }
+
+    def counted(value):
+        if _is_epochs(value):
+            return steps * value["epochs"] // epochs
+        return count_steps(value, steps, epochs) if isinstance(value, Mapping) else value
+
+    return {key: counted(value) for key, value in table.items()}
 
 
 def make(table: Mapping) -> keras.Model:

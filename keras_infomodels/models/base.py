@@ -1,6 +1,7 @@
 """What `fit` needs of a model whose loss is a ledger of named terms."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from keras_infomodels.datasets.batches import (
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.costs import Ask, Cost
+from keras_infomodels.models.old_arguments import renew
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.models.tables import Short
 from keras_infomodels.pictures import Grid, Scatter
@@ -26,18 +28,11 @@ from keras_infomodels.training.gradients import are_finite, gradient, sums_kept
 from keras_infomodels.training.guards import StopOnNonFinite
 from keras_infomodels.training.order import FollowEpoch
 from keras_infomodels.training.players import Player, second_optimizer
-from keras_infomodels.training.read_out import InformationReader
+from keras_infomodels.training.read_out import InformationReader, reader_among
 
 tfd = tfp.distributions
 
 __all__ = ["LedgerModel"]
-
-
-class _Presets:
-    """The presets that a class can load, each with its one-line description."""
-
-    def __get__(self, model, cls) -> dict[str, str]:
-        return hooks.zoo().list_presets([known.__name__ for known in _with_subclasses(cls)])
 
 
 class LedgerModel(keras.Model):
@@ -60,7 +55,7 @@ class LedgerModel(keras.Model):
     """
 
     of_labeled = ("classification", "accuracy")
-    presets = _Presets()
+    presets = hooks.ClassPresets()
     picture_kinds: Mapping[str, Callable] = {"samples": samples}
     card_figures: tuple[str, ...] = ("samples",)
     loss_unit = "weighted sum"
@@ -68,6 +63,7 @@ class LedgerModel(keras.Model):
     needs_labels = False
     short_settings: tuple[str, ...] = ()
     training_defaults: Mapping = {}
+    usual_moves = "adversarial"
 
     @classmethod
     def shorten(cls, table: dict, short: Short) -> Short:
@@ -229,7 +225,12 @@ class LedgerModel(keras.Model):
                 return value
             return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
 
-        return cls(**{name: revive(value) for name, value in config.items()})
+        return cls(**cls.renew_config({name: revive(v) for name, v in config.items()}))
+
+    @classmethod
+    def renew_config(cls, config: Mapping) -> dict:
+        """A config with the arguments of version 0.1 as those of today."""
+        return renew(config, cls.usual_moves)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
         """As `keras.Model.compile`, without `loss` and `metrics`: both are the ledger.
@@ -294,8 +295,9 @@ class LedgerModel(keras.Model):
         for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
             self.check_data(data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            own = [StopOnNonFinite()] + ([] if epoch_variable(x) is None else [FollowEpoch(x)])
-            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
+            own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
+            given = keras.tree.flatten(callbacks or [])
+            callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
             check_callbacks(callbacks)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
@@ -375,21 +377,16 @@ class LedgerModel(keras.Model):
         """
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
         show = callbacks.params.get("verbose", 1) if within_fit else verbose
-        reader = InformationReader(lambda: self.read_out(x, batch_size, steps, bool(show)))
-        if within_fit:
-            callbacks.callbacks.insert(0, reader)
-        else:
+        if not within_fit:
             self.check_data(x)
-        try:
-            with order_of_epoch_0(x):
-                logs = super().evaluate(
-                    x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
-                )
-        finally:
-            if within_fit:
-                callbacks.callbacks.remove(reader)
-        if is_repeatable(x):
-            logs |= reader.found if within_fit else reader.read()
+        reader = reader_among(callbacks)
+        read = partial(self.read_out, x, batch_size, steps, bool(show))
+        reader.read = read if is_repeatable(x) else dict
+        with order_of_epoch_0(x):
+            logs = super().evaluate(
+                x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
+            )
+        logs |= reader.result()
         return logs if return_dict else list(logs.values())
 
     def predict(self, x, *args, **kwargs):
@@ -460,7 +457,3 @@ class LedgerModel(keras.Model):
                 count = tf.shape(x)[0]
             metric.update_state(terms[name], sample_weight=count)
         return {name: metric.result() for name, metric in self._metrics_by_name.items()}
-
-
-def _with_subclasses(cls: type) -> list[type]:
-    return [cls, *(each for child in cls.__subclasses__() for each in _with_subclasses(child))]

@@ -7,10 +7,30 @@ out what follows from the rest or has a default. Short names are those of the co
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["Short", "filled", "nearest", "put", "set_widths", "shorten"]
+__all__ = [
+    "OF_A_CATEGORY",
+    "Short",
+    "add_terms",
+    "filled",
+    "nearest",
+    "put",
+    "set_widths",
+    "shorten",
+]
 
 Short = dict[str, object]
 """Values by their short names."""
+
+
+OF_A_CATEGORY = {
+    "classification_weight": "classification.weight",
+    "consistency_weight": "consistency.weight",
+    "consistency": "consistency.moves",
+    "consistency_radius": "consistency.radius",
+    "consistency_warmup_epochs": "consistency.warmup.epochs",
+    "evenness_slack": "consistency.evenness_slack",
+}
+"""Places of the short names that models with a category share."""
 
 
 def shorten(table: dict, short: Short, places: Mapping[str, str]) -> Short:
@@ -31,20 +51,17 @@ def shorten(table: dict, short: Short, places: Mapping[str, str]) -> Short:
 
 
 def put(table: dict, place: str, value):
-    """Sets a value at a place such as "encoder.latent_dim"; None takes it away.
-
-    Raises:
-        ValueError: the place is within a value that is no table.
-    """
-    *parents, last = place.split(".")
-    for parent in parents:
-        if not isinstance(table.setdefault(parent, {}), dict):
-            table[parent] = {}
-        table = table[parent]
+    """Sets a value at a place such as "encoder.latent_dim"; None takes it away."""
+    first, dot, rest = place.partition(".")
+    if dot:
+        inner = table.get(first)
+        inner = dict(inner) if isinstance(inner, Mapping) else {}
+        put(inner, rest, value)
+        value = inner or None
     if value is None:
-        table.pop(last, None)
+        table.pop(first, None)
     else:
-        table[last] = value
+        table[first] = value
 
 
 def filled(table: Mapping, name: str, defaults: Mapping) -> dict:
@@ -57,6 +74,21 @@ def filled(table: Mapping, name: str, defaults: Mapping) -> dict:
     if not isinstance(given, Mapping):
         raise ValueError(f"{name} is a table with a class and its arguments, got {given!r}.")
     return {**defaults, **given}
+
+
+def add_terms(table: Mapping, moves: str) -> dict:
+    """A completed table whose terms of a category have their classes.
+
+    Args:
+        table: dict. With `consistency` and `classification`, or without.
+        moves: str. How `consistency` moves images by default.
+    """
+    usual = {"consistency": {"moves": moves}, "classification": {}}
+    return dict(table) | {
+        name: filled(table, name, {"class": name.capitalize(), **defaults})
+        for name, defaults in usual.items()
+        if name in table
+    }
 
 
 def set_widths(network: dict, widths: Iterable[int], convolutional: bool):

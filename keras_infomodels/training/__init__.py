@@ -1,1 +1,7 @@
 """Training: gradients of a step, guards, backup, averages, data order. Knows no model class."""
+
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import Consistency
+from keras_infomodels.training.warmup import Warmup
+
+__all__ = ["Classification", "Consistency", "Warmup"]

@@ -4,25 +4,38 @@ from collections.abc import Callable
 
 import keras
 
-__all__ = ["InformationReader"]
+__all__ = ["InformationReader", "reader_among"]
 
 
 class InformationReader(keras.callbacks.Callback):
-    """Runs before other callbacks, so that information is measured with the evaluated weights.
+    """Measures at the end of an evaluation, with the weights that were evaluated.
 
-    `SwapEMAWeights` and `WeightAverage` put others back at the end of a test.
-
-    Args:
-        read: function that measures.
+    It stands before the other callbacks of `fit`: `SwapEMAWeights` and `WeightAverage` put other
+    weights back at the end of an evaluation.
 
     Attributes:
-        found: what it returned.
+        read: function that measures. `evaluate` sets it.
     """
 
-    def __init__(self, read: Callable[[], dict]):
+    def __init__(self):
         super().__init__()
-        self.read = read
-        self.found: dict = {}
+        self.read: Callable[[], dict] = dict
+        self._found: dict | None = None
+
+    def on_test_begin(self, logs=None):
+        self._found = None
 
     def on_test_end(self, logs=None):
-        self.found = self.read()
+        self._found = self.read()
+
+    def result(self) -> dict:
+        """What was measured; measured now where no evaluation called this callback."""
+        return self.read() if self._found is None else self._found
+
+
+def reader_among(callbacks) -> InformationReader:
+    """The reader of a list of callbacks that `fit` made, or one that nobody calls."""
+    for callback in getattr(callbacks, "callbacks", ()):
+        if isinstance(callback, InformationReader):
+            return callback
+    return InformationReader()

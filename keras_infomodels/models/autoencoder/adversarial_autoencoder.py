@@ -1,19 +1,19 @@
 """The adversarial autoencoder: InfoVAE at alpha = 1, lambda = 1 with an adversary."""
 
-import math
 from collections.abc import Mapping
 
 import keras
-import tensorflow as tf
 
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.autoencoder.tables import add_discriminator
-from keras_infomodels.models.classification import classification_terms
-from keras_infomodels.models.consistency import MOVES, category_consistency, moved
+from keras_infomodels.models.old_arguments import renew_and_warn
+from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import MLPDiscriminator
-from keras_infomodels.spec import check_not_negative, whole
+from keras_infomodels.spec import check_not_negative
+from keras_infomodels.training.classification import Classification, classification_terms
+from keras_infomodels.training.consistency import Consistency
 
 __all__ = ["AdversarialAutoencoder"]
 
@@ -37,20 +37,10 @@ class AdversarialAutoencoder(InfoVAE):
         loss: the encoder's loss by name, see `divergences.Adversarial`.
         category_noise: the `noise` of the category's `Adversarial`.
         lambda_: weight of that loss beside the reconstruction, which is summed over pixels.
-        classification_weight: of the cross-entropy between the category and the labels, for
-            semi-supervised training: above 0 `fit` takes pairs (x, y) with y = -1 for unlabeled
-            examples, and the ledger has `classification` (nats) and `accuracy`, means over the
-            labeled examples. At 0 labels are ignored.
-        consistency_weight: of `consistency.category_consistency` between an image and a moved
-            one; needs images and a `CategoricalNormal`. Not in the paper: 0 is off.
-        consistency: how it is moved: "adversarial" (`consistency.adversarial_shift`, which knows
-            nothing of images), "affine" (`consistency.random_affine`, an augmentation) or "both".
-        consistency_radius: of the adversarial shift, a distance between images.
-        evenness_slack: of `consistency.category_consistency`, in nats; for a number of categories
-            that is no multiple of the number of kinds.
-        consistency_warmup_steps: training steps over which its weight rises from 0 in a line. At
-            full weight from the start the category may stay undecided: a category that is as
-            likely as any other for every image withstands all.
+        classification: Classification. The term of the few labels of semi-supervised training;
+            None is without. For a `CategoricalNormal` prior, as the next.
+        consistency: Consistency. The term that makes the category withstand small moves of the
+            images; without it, or labels, a category finds no kinds. None is without.
     """
 
     short_settings = (*InfoVAE.short_settings, "discriminator_widths")
@@ -59,7 +49,7 @@ class AdversarialAutoencoder(InfoVAE):
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with the networks that it leaves out."""
-        return add_discriminator(super().complete(table, image_shape))
+        return add_terms(add_discriminator(super().complete(table, image_shape)), cls.usual_moves)
 
     def __init__(
         self,
@@ -71,29 +61,18 @@ class AdversarialAutoencoder(InfoVAE):
         loss: str = "non_saturating",
         category_noise: float = 0.3,
         lambda_: float = 1.0,
-        classification_weight: float = 0.0,
-        consistency_weight: float = 0.0,
-        consistency: str = "adversarial",
-        consistency_radius: float = 1.0,
-        evenness_slack: float = 0.0,
-        consistency_warmup_steps: int = 0,
+        classification: Classification | None = None,
+        consistency: Consistency | None = None,
         seed: int = 0,
         **kwargs,
     ):
-        consistency_warmup_steps = whole("consistency_warmup_steps", consistency_warmup_steps, 0)
-        check_not_negative("evenness_slack", evenness_slack)
+        kwargs = renew_and_warn(
+            type(self), classification=classification, consistency=consistency, **kwargs
+        )
         check_not_negative("category_noise", category_noise)
-        if not 0 < consistency_radius < math.inf:
-            raise ValueError(f"consistency_radius is above 0, got {consistency_radius!r}.")
-        if consistency not in MOVES:
-            raise ValueError(f"consistency is one of {MOVES}, got {consistency!r}.")
-        weights = {
-            "classification_weight": float(classification_weight),
-            "consistency_weight": float(consistency_weight),
-        }
-        for name, weight in weights.items():
-            check_not_negative(name, weight)
-            if weight and not isinstance(prior, CategoricalNormal):
+        self_supervised = {name: kwargs.pop(name) for name in ("classification", "consistency")}
+        for name, term in self_supervised.items():
+            if term is not None and not isinstance(prior, CategoricalNormal):
                 raise ValueError(f"{name} is of a category: take a CategoricalNormal as the prior.")
         if discriminator is None:
             discriminator = _default_discriminator(prior, decoder)
@@ -109,45 +88,35 @@ class AdversarialAutoencoder(InfoVAE):
             encoder, decoder, prior, likelihood, 1.0, lambda_, divergence, seed, **kwargs
         )
         self.category_noise = float(category_noise)
-        self.classification_weight = weights["classification_weight"]
-        self.consistency_weight = weights["consistency_weight"]
-        self.consistency = consistency
-        self.consistency_radius = float(consistency_radius)
-        moves_images = bool(self.consistency_weight) and consistency != "adversarial"
-        if moves_images and len(self.data_shape) != 3:
-            raise ValueError(
-                f"consistency={consistency!r} moves images, and the data have shape "
-                f'{self.data_shape}; take "adversarial".'
-            )
-        self.evenness_slack = float(evenness_slack)
-        if moves_images:
+        self.classification = self_supervised["classification"]
+        self.consistency = self_supervised["consistency"]
+        if self.consistency is not None and self.consistency.moves_affinely:
+            if len(self.data_shape) != 3:
+                raise ValueError(
+                    f"{self.consistency!r} moves images, and the data have shape "
+                    f'{self.data_shape}; take moves="adversarial".'
+                )
             self.supports_jit = False  # XLA has no affine transform of images
-        self.consistency_warmup_steps = int(consistency_warmup_steps)
 
     def ledger_names(self) -> list[str]:
         names = super().ledger_names()
-        names += ["consistency"] if self.consistency_weight else []
-        return names + (["classification", "accuracy"] if self.classification_weight else [])
+        names += ["consistency"] if self.consistency else []
+        return names + (["classification", "accuracy"] if self.classification else [])
 
     def encoder_terms(self, parameters, x, labels, seed, training):
         loss, terms = 0.0, {}
-        if self.consistency_weight:
-            logits = parameters["logits"]
+        if self.consistency:
 
             def classify(images):
                 return self.encoder(images, training=training)["logits"]
 
-            radius = self.consistency_radius
-            moved_logits = classify(moved(x, logits, classify, seed, self.consistency, radius))
-            consistency = category_consistency(logits, moved_logits, self.evenness_slack)
-            weight = self.consistency_weight
-            if training and self.consistency_warmup_steps:
-                steps = tf.cast(self.optimizer.iterations, tf.float32)
-                weight *= tf.minimum(steps / self.consistency_warmup_steps, 1.0)
+            consistency = self.consistency(x, parameters["logits"], classify, seed)
+            weight = self.consistency.weight * self.consistency.warmup(self, training)
             loss, terms = weight * consistency, {"consistency": consistency}
-        if self.classification_weight:
+        if self.classification:
             more = classification_terms(parameters["logits"], labels)
-            loss, terms = loss + self.classification_weight * more["classification"], terms | more
+            loss += self.classification.weight * more["classification"]
+            terms |= more
         return loss, terms
 
     def get_config(self) -> dict:
@@ -164,12 +133,8 @@ class AdversarialAutoencoder(InfoVAE):
             "discriminator": discriminator,
             "loss": loss,
             "category_noise": self.category_noise,
-            "classification_weight": self.classification_weight,
-            "consistency_weight": self.consistency_weight,
-            "consistency": self.consistency,
-            "consistency_radius": self.consistency_radius,
-            "evenness_slack": self.evenness_slack,
-            "consistency_warmup_steps": self.consistency_warmup_steps,
+            "classification": serialize(self.classification),
+            "consistency": serialize(self.consistency),
         }
 
 

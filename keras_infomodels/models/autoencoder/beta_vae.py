@@ -1,9 +1,10 @@
 """The beta-VAE: InfoVAE at alpha = 1 - beta, lambda = beta."""
 
 import keras
-import tensorflow as tf
 
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.models.old_arguments import renew_and_warn
+from keras_infomodels.training.warmup import Warmup, warmup_of
 
 __all__ = ["BetaVAE"]
 
@@ -19,9 +20,9 @@ class BetaVAE(InfoVAE):
     Args:
         encoder, decoder, prior, likelihood, seed: see `InfoVAE`; the encoder is stochastic.
         beta: the rate's weight, above 0.
-        warmup_steps: training steps over which that weight rises from 0 to beta in a line, so that
-            no latent variable is given up before the decoder has learned to use it. Evaluation
-            always weighs with beta.
+        warmup: Warmup or int. Training steps over which that weight rises from 0 to beta in a
+            line, so that no latent variable is given up before the decoder has learned to use it.
+            Evaluation always weighs with beta. None is no warm-up.
     """
 
     def __init__(
@@ -31,19 +32,19 @@ class BetaVAE(InfoVAE):
         prior=None,
         likelihood="bernoulli",
         beta: float = 4.0,
-        warmup_steps: int = 0,
+        warmup: Warmup | int | None = None,
         seed: int = 0,
         **kwargs,
     ):
         if not beta > 0:
             raise ValueError(f"beta is above 0, got {beta!r}.")
-        if warmup_steps < 0:
-            raise ValueError(f"warmup_steps is 0 or above, got {warmup_steps!r}.")
+        kwargs = renew_and_warn(type(self), warmup=warmup, **kwargs)
+        warmup = warmup_of(kwargs.pop("warmup"))
         super().__init__(
             encoder, decoder, prior, likelihood, 1 - float(beta), float(beta), seed=seed, **kwargs
         )
         self.beta = float(beta)
-        self.warmup_steps = int(warmup_steps)
+        self.warmup = warmup
 
     @property
     def rate_weight(self) -> float:
@@ -56,12 +57,9 @@ class BetaVAE(InfoVAE):
         return 0.0
 
     def current_rate_weight(self, training: bool):
-        if not training or not self.warmup_steps:
-            return self.rate_weight
-        progress = tf.cast(self.optimizer.iterations, tf.float32) / self.warmup_steps
-        return self.rate_weight * tf.minimum(progress, 1.0)
+        return self.rate_weight * self.warmup(self, training)
 
     def get_config(self) -> dict:
         config = super().get_config()
         config = {k: v for k, v in config.items() if k not in ("alpha", "lambda_", "divergence")}
-        return config | {"beta": self.beta, "warmup_steps": self.warmup_steps}
+        return config | {"beta": self.beta, "warmup": self.warmup.steps}

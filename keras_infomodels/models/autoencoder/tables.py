@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from keras_infomodels import distributions
 from keras_infomodels.models import tables
-from keras_infomodels.models.tables import Short, filled
+from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled
 
 __all__ = ["SHORT", "add_discriminator", "complete", "shorten"]
 
@@ -18,16 +18,11 @@ _PLACES = {
     "beta": "beta",
     "divergence": "divergence",
     "likelihood": "likelihood",
-    "warmup_epochs": "warmup_steps.epochs",
+    "warmup_epochs": "warmup.epochs",
     "adversarial_loss": "loss",
     "discriminator_widths": "discriminator.widths",
     "category_noise": "category_noise",
-    "classification_weight": "classification_weight",
-    "consistency_weight": "consistency_weight",
-    "consistency": "consistency",
-    "consistency_radius": "consistency_radius",
-    "consistency_warmup_epochs": "consistency_warmup_steps.epochs",
-    "evenness_slack": "evenness_slack",
+    **OF_A_CATEGORY,
 }
 _MORE = ("network", "widths", "prior", "deterministic", "sigma", "kernel", "estimator")
 SHORT = (*(name for name in _PLACES if name != "discriminator_widths"), *_MORE)

@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.models.checks import check_pixels
-from keras_infomodels.models.classification import classification_terms
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
 from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
 from keras_infomodels.models.classifier.tables import SHORT, complete, shorten
-from keras_infomodels.models.consistency import random_affine
 from keras_infomodels.models.signatures import Input, Signature
 from keras_infomodels.networks import Network
+from keras_infomodels.training.classification import classification_terms
+from keras_infomodels.training.consistency import random_affine
 from keras_infomodels.training.players import Player
 
 __all__ = ["Classifier"]

@@ -6,7 +6,6 @@ import keras
 
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.checks import input_shape, output_names, output_shapes
-from keras_infomodels.models.consistency import MOVES
 from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.spec import check_not_negative
 
@@ -62,28 +61,20 @@ def check_infogan(model):
         raise ValueError(
             f'posterior is "shared", "stop_gradient" or "separate", got {model.posterior!r}.'
         )
-    if model.consistency not in MOVES:
-        raise ValueError(f"consistency is one of {MOVES}, got {model.consistency!r}.")
-    if model.consistency != "affine" and model.posterior == "stop_gradient":
-        raise ValueError('With posterior="stop_gradient" consistency is "affine".')
-    of_a_category = {
-        "fake_consistency_weight": model.fake_consistency_weight,
-        "real_consistency_weight": model.real_consistency_weight,
-        "classification_weight": model.classification_weight,
-    }
-    for name, weight in {
-        "information_weight": model.information_weight,
-        **of_a_category,
-    }.items():
-        check_not_negative(name, weight)
+    shifts = model.consistency is not None and model.consistency.moves != "affine"
+    if shifts and model.posterior == "stop_gradient":
+        raise ValueError('With posterior="stop_gradient" the moves of consistency are "affine".')
+    for name in ("information_weight", "fake_consistency_weight"):
+        check_not_negative(name, getattr(model, name))
+    of_a_category = ("fake_consistency_weight", "consistency", "classification")
     if model.moves_affinely and len(model.data_shape) != 3:
         raise ValueError(
             f"Data of shape {model.data_shape} are no images, which affine moves need: leave "
-            'fake_consistency_weight out and take consistency="adversarial".'
+            'fake_consistency_weight out and take Consistency(moves="adversarial").'
         )
-    if any(of_a_category.values()) and not model.categories:
-        wanted = ", ".join(name for name, weight in of_a_category.items() if weight)
-        raise ValueError(f"{wanted} needs a categorical code; there is none.")
+    wanted = [name for name in of_a_category if getattr(model, name)]
+    if wanted and not model.categories:
+        raise ValueError(f"{', '.join(wanted)} needs a categorical code; there is none.")
 
 
 def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Sequence[Code]):

@@ -13,8 +13,6 @@ from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.information import category_information
 from keras_infomodels.models.audits import GeneratorParts
-from keras_infomodels.models.classification import classification_terms
-from keras_infomodels.models.consistency import category_consistency, moved, random_affine
 from keras_infomodels.models.gan.checks import check_infogan, check_recognition
 from keras_infomodels.models.gan.costs import infogan_costs
 from keras_infomodels.models.gan.gan import GAN
@@ -22,8 +20,12 @@ from keras_infomodels.models.gan.pictures import PICTURES, infogan_pictures
 from keras_infomodels.models.gan.recognition import head_like, trunk_like
 from keras_infomodels.models.gan.signatures import infogan_signatures
 from keras_infomodels.models.gan.tables import CODES
+from keras_infomodels.models.old_arguments import renew_and_warn
+from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import RecognitionHead
-from keras_infomodels.spec import whole
+from keras_infomodels.training.classification import Classification, classification_terms
+from keras_infomodels.training.consistency import Consistency, random_affine
+from keras_infomodels.training.warmup import Warmup, warmup_of
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
@@ -82,15 +84,12 @@ class InfoGAN(GAN):
             `consistency.random_affine`, in the objectives of both: L_I of images that were moved a
             little, which bounds I(c; T(x)) <= I(c; x), so that a category is nothing that a small
             move changes. The trunk of Q takes part also with "stop_gradient".
-        real_consistency_weight: of `consistency.category_consistency` between Q of real images and
-            of moved ones, for each category. It assumes kinds of about equal frequency.
-        consistency: how real images are moved: "affine" (`consistency.random_affine`),
-            "adversarial" (`consistency.adversarial_shift`, not with "stop_gradient") or "both".
-        consistency_warmup_steps: over which `real_consistency_weight` rises from 0.
-        continuous_warmup_steps: over which the weights of continuous codes rise from 0.
-        classification_weight: of the cross-entropy between the labels of real images and the first
-            categorical code, for semi-supervised training: `fit` then takes pairs (x, y) with
-            y = -1 for unlabeled, and the ledger has `classification` (nats) and `accuracy`.
+        consistency: Consistency. The term between Q of real images and of moved ones, for each
+            category; with "stop_gradient" they move affinely. None is without.
+        continuous_warmup: Warmup or int. Steps over which the weights of continuous codes rise
+            from 0. None is no warm-up.
+        classification: Classification. The cross-entropy between the labels of real images and
+            the first categorical code, for semi-supervised training. None is without.
         seed, **kwargs: see `GAN`.
     """
 
@@ -98,12 +97,13 @@ class InfoGAN(GAN):
     pictures = infogan_pictures
     quantization_costs = infogan_costs
     passes_arguments_to = (GAN,)
+    usual_moves = "affine"
     short_settings = (*GAN.short_settings, "codes", "categories")
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with the networks and codes that it leaves out."""
-        return super().complete({"codes": CODES, **table}, image_shape)
+        return add_terms(super().complete({"codes": CODES, **table}, image_shape), cls.usual_moves)
 
     def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
         """What the metrics of `evaluate` are, in words for a card."""
@@ -124,26 +124,23 @@ class InfoGAN(GAN):
         recognition_trunk: keras.Model | None = None,
         stratified: bool = False,
         fake_consistency_weight: float = 0.0,
-        real_consistency_weight: float = 0.0,
-        consistency: str = "affine",
-        consistency_warmup_steps: int = 0,
-        continuous_warmup_steps: int = 0,
-        classification_weight: float = 0.0,
+        consistency: Consistency | None = None,
+        continuous_warmup: Warmup | int | None = None,
+        classification: Classification | None = None,
         seed: int = 0,
         **kwargs,
     ):
+        own = {"consistency": consistency, "classification": classification}
+        own["continuous_warmup"] = continuous_warmup
+        kwargs = renew_and_warn(type(self), **own, **kwargs)
+        own = {name: kwargs.pop(name) for name in own}
         super().__init__(generator, discriminator, noise_dim, codes, seed=seed, **kwargs)
         self.posterior = posterior
         self.information_weight = float(information_weight)
         self.stratified = bool(stratified)
         self.fake_consistency_weight = float(fake_consistency_weight)
-        self.real_consistency_weight = float(real_consistency_weight)
-        self.consistency = consistency
-        self.consistency_warmup_steps = whole(
-            "consistency_warmup_steps", consistency_warmup_steps, 0
-        )
-        self.continuous_warmup_steps = whole("continuous_warmup_steps", continuous_warmup_steps, 0)
-        self.classification_weight = float(classification_weight)
+        self.consistency, self.classification = own["consistency"], own["classification"]
+        self.continuous_warmup = warmup_of(own["continuous_warmup"])
         check_infogan(self)
         if self.moves_affinely:
             self.supports_jit = False  # XLA has no affine transform of images
@@ -175,7 +172,7 @@ class InfoGAN(GAN):
     @property
     def moves_affinely(self) -> bool:
         """Whether a step moves images by affine maps, which XLA cannot compile."""
-        affine = self.real_consistency_weight and self.consistency != "adversarial"
+        affine = self.consistency is not None and self.consistency.moves_affinely
         return bool(affine or self.fake_consistency_weight)
 
     # What the model computes
@@ -249,9 +246,9 @@ class InfoGAN(GAN):
             names += ["information", *(f"information_{name}" for name in self.latents.codes)]
         if self.fake_consistency_weight:
             names.append("fake_consistency")
-        if self.real_consistency_weight:
+        if self.consistency:
             names.append("real_consistency")
-        return names + (["classification", "accuracy"] if self.classification_weight else [])
+        return names + (["classification", "accuracy"] if self.classification else [])
 
     def fit(self, x=None, *args, verbose="auto", **kwargs):
         """As `GAN.fit`; says once what each code's information is at most."""
@@ -340,9 +337,9 @@ class InfoGAN(GAN):
         objective = terms["discriminator_objective"] - self._weighted(log_q, training)
         if self.fake_consistency_weight:
             objective += self.fake_consistency_weight * fake["consistency"]
-        if self.real_consistency_weight or self.classification_weight:
+        if self.consistency or self.classification:
             numbers = self.numbers(real["images"], real["outputs"], training, stop)
-        if self.real_consistency_weight:
+        if self.consistency:
             own = fold_in(seed, seeds.MOVES_REAL)
             terms["real_consistency"] = tf.add_n(
                 [
@@ -350,12 +347,11 @@ class InfoGAN(GAN):
                     for code in self.categories
                 ]
             )
-            weight = self.real_consistency_weight
-            weight *= self._ramp(self.consistency_warmup_steps, training)
+            weight = self.consistency.weight * self.consistency.warmup(self, training)
             objective += weight * terms["real_consistency"]
-        if self.classification_weight:
+        if self.classification:
             terms |= classification_terms(numbers[self.categories[0].name], labels)
-            objective += self.classification_weight * terms["classification"]
+            objective += self.classification.weight * terms["classification"]
         return terms | {"discriminator_objective": objective}
 
     def get_config(self) -> dict:
@@ -367,18 +363,15 @@ class InfoGAN(GAN):
                 ("recognition_trunk", self.recognition_trunk),
             )
         }
-        names = (
-            "posterior",
-            "information_weight",
-            "stratified",
-            "fake_consistency_weight",
-            "real_consistency_weight",
-            "consistency",
-            "consistency_warmup_steps",
-            "continuous_warmup_steps",
-            "classification_weight",
-        )
-        return config | {name: getattr(self, name) for name in names}
+        return config | {
+            "posterior": self.posterior,
+            "information_weight": self.information_weight,
+            "stratified": self.stratified,
+            "fake_consistency_weight": self.fake_consistency_weight,
+            "consistency": serialize(self.consistency),
+            "continuous_warmup": self.continuous_warmup.steps,
+            "classification": serialize(self.classification),
+        }
 
     # Helpers
 
@@ -392,7 +385,7 @@ class InfoGAN(GAN):
 
     def _weighted(self, log_q: dict, training: bool) -> tf.Tensor:
         """What of the objective is L_I, but for the constant entropies."""
-        ramp = self._ramp(self.continuous_warmup_steps, training)
+        ramp = self.continuous_warmup(self, training)
         weights = {
             name: code.weight if code in self.categories else ramp * code.weight
             for name, code in self.latents.codes.items()
@@ -400,17 +393,11 @@ class InfoGAN(GAN):
         total = tf.add_n([weights[name] * value for name, value in log_q.items()])
         return self.information_weight * total
 
-    def _ramp(self, steps: int, training: bool) -> tf.Tensor | float:
-        if not (training and steps):
-            return 1.0
-        return tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / steps, 1.0)
-
     def _consistency(self, name, images, numbers, seed, training, stop) -> tf.Tensor:
         def classify(images):
             return self._numbers_of(images, training, stop)[name]
 
-        moves = moved(images, numbers[name], classify, seed, self.consistency)
-        return category_consistency(numbers[name], classify(moves))
+        return self.consistency(images, numbers[name], classify, seed)
 
     def _numbers_of(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
         separate = self.recognition_trunk is not None

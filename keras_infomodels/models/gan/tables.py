@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 from keras_infomodels.models import tables
-from keras_infomodels.models.tables import Short, filled
+from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled
 
 __all__ = ["CODES", "SHORT", "complete", "shorten"]
 
 _PLACES = {
     "noise_dim": "noise_dim",
     "normalization": "discriminator.normalization",
-    "consistency_warmup_epochs": "consistency_warmup_steps.epochs",
-    "continuous_warmup_epochs": "continuous_warmup_steps.epochs",
+    "continuous_warmup_epochs": "continuous_warmup.epochs",
+    "real_consistency_weight": "consistency.weight",
+    **{n: OF_A_CATEGORY[n] for n in ("consistency", "classification_weight")},
+    "consistency_warmup_epochs": OF_A_CATEGORY["consistency_warmup_epochs"],
 } | {
     name: name
     for name in (
@@ -26,9 +28,6 @@ _PLACES = {
         "information_weight",
         "stratified",
         "fake_consistency_weight",
-        "real_consistency_weight",
-        "consistency",
-        "classification_weight",
     )
 }
 _MORE = ("network", "widths", "codes", "categories")

@@ -1,9 +1,38 @@
 """Labels of a few examples, -1 for the others."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["classification_terms"]
+from keras_infomodels.spec import Spec, check_not_negative
+
+__all__ = ["Classification", "classification_terms"]
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class Classification(Spec):
+    """A loss term for the few labels of semi-supervised training.
+
+    `fit` then takes pairs (x, y) with y = -1 for unlabeled examples, and the metrics have
+    `classification` (the cross-entropy of the category, nats) and `accuracy`.
+
+    Args:
+        weight: float, at least 0. Weight of the cross-entropy in the loss.
+
+    Raises:
+        ValueError: a negative weight.
+
+    Example:
+        few_labels = Classification(50.0)
+        model = ki.AdversarialAutoencoder(encoder, decoder, prior, classification=few_labels)
+    """
+
+    def __init__(self, weight: float = 1.0):
+        check_not_negative("weight", weight)
+        self.weight = float(weight)
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight}
 
 
 def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
@@ -18,7 +47,7 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
     """
     if labels is None:
         raise ValueError(
-            "A model with a classification_weight takes pairs (x, y), y = -1 for unlabeled."
+            "A model with a Classification term takes pairs (x, y), y = -1 for unlabeled."
         )
     if labels.shape.rank is not None and labels.shape.rank > 1 and labels.shape[-1] != 1:
         raise ValueError(

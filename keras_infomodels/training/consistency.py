@@ -6,11 +6,102 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_infomodels.spec import Spec, check_not_negative
 from keras_infomodels.training.gradients import gradient
+from keras_infomodels.training.warmup import Warmup, warmup_of
 
-__all__ = ["MOVES", "adversarial_shift", "category_consistency", "moved", "random_affine"]
+__all__ = ["Consistency", "adversarial_shift", "category_consistency", "random_affine"]
 
-MOVES = ("adversarial", "affine", "both")
+_MOVES = ("adversarial", "affine", "both")
+
+
+@keras.saving.register_keras_serializable(package="keras_infomodels")
+class Consistency(Spec):
+    """A loss term that makes an inferred category withstand small moves of the images.
+
+    The term is `category_consistency` between the category of images and that of moved ones. It
+    assumes kinds of about equal frequency.
+
+    Args:
+        weight: float, at least 0. Weight of the term in the loss.
+        moves: "adversarial" (`adversarial_shift`), "affine" (`random_affine`) or "both" (the shift
+            of what was moved affinely). XLA cannot compile the affine ones.
+        radius: float, above 0. Euclidean length of the adversarial shift.
+        evenness_slack: float, at least 0, in nats. See `category_consistency`; for a number of
+            categories that is no multiple of the number of kinds.
+        warmup: Warmup or int. Steps over which the weight rises from 0. At full weight from the
+            start the category may stay undecided: one that is as likely as any other for every
+            image withstands all moves. None is no warm-up.
+
+    Raises:
+        ValueError: a number outside its range, or another kind of moves.
+
+    Example:
+        model = ki.AdversarialAutoencoder(
+            encoder, decoder, prior, consistency=Consistency(30.0, "both", warmup=500)
+        )
+    """
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        moves: str = "adversarial",
+        radius: float = 1.0,
+        evenness_slack: float = 0.0,
+        warmup: Warmup | int | None = None,
+    ):
+        check_not_negative("weight", weight)
+        check_not_negative("evenness_slack", evenness_slack)
+        if not 0 < radius < math.inf:
+            raise ValueError(f"radius is above 0, got {radius!r}.")
+        if moves not in _MOVES:
+            raise ValueError(f"moves is one of {_MOVES}, got {moves!r}.")
+        self.weight = float(weight)
+        self.moves = moves
+        self.radius = float(radius)
+        self.evenness_slack = float(evenness_slack)
+        self.warmup = warmup_of(warmup)
+
+    @property
+    def moves_affinely(self) -> bool:
+        """Whether images are moved by affine maps, which XLA cannot compile."""
+        return self.weight > 0 and self.moves != "adversarial"
+
+    def __call__(
+        self,
+        images: tf.Tensor,
+        logits: tf.Tensor,
+        classify: Callable[[tf.Tensor], tf.Tensor],
+        seed: tf.Tensor,
+    ) -> tf.Tensor:
+        """The unweighted term, a scalar in nats.
+
+        Args:
+            images: (batch, height, width, channels); with "adversarial" data of any shape.
+            logits: (batch, K). classify(images).
+            classify: function from images to logits.
+            seed: int32 of shape (2,).
+        """
+        moved = classify(self.move(images, logits, classify, seed))
+        return category_consistency(logits, moved, self.evenness_slack)
+
+    def move(self, images, logits, classify, seed) -> tf.Tensor:
+        """The moved images; arguments as for a call."""
+        if self.moves == "adversarial":
+            return adversarial_shift(images, logits, classify, seed, self.radius)
+        images = random_affine(images, seed)
+        if self.moves == "affine":
+            return images
+        return adversarial_shift(images, classify(images), classify, seed, self.radius)
+
+    def get_config(self) -> dict:
+        return {
+            "weight": self.weight,
+            "moves": self.moves,
+            "radius": self.radius,
+            "evenness_slack": self.evenness_slack,
+            "warmup": self.warmup.steps,
+        }
 
 
 def random_affine(
@@ -82,26 +173,6 @@ def adversarial_shift(
         distance = _divergence(logits, classify(images + radius * direction))
     direction = _unit(gradient(tape, distance, direction))
     return images + radius * tf.stop_gradient(direction)
-
-
-def moved(
-    images: tf.Tensor,
-    logits: tf.Tensor,
-    classify: Callable[[tf.Tensor], tf.Tensor],
-    seed: tf.Tensor,
-    kind: str,
-    radius: float = 1.0,
-) -> tf.Tensor:
-    """`adversarial_shift`, `random_affine`, or "both": the shift of what was moved affinely.
-
-    `radius` is of the shift.
-    """
-    if kind == "adversarial":
-        return adversarial_shift(images, logits, classify, seed, radius)
-    images = random_affine(images, seed)
-    if kind == "affine":
-        return images
-    return adversarial_shift(images, classify(images), classify, seed, radius)
 
 
 def category_consistency(

@@ -1,0 +1,53 @@
+"""Arguments of version 0.1, which constructors take with a warning and configs without one."""
+
+import pytest
+
+from keras_infomodels.models import AdversarialAutoencoder, BetaVAE, InfoGAN
+from keras_infomodels.training.classification import Classification
+from keras_infomodels.training.consistency import Consistency
+
+AAE_OLD = {
+    "classification_weight": 2.0,
+    "consistency_weight": 3.0,
+    "consistency": "both",
+    "consistency_radius": 1.5,
+    "evenness_slack": 0.2,
+    "consistency_warmup_steps": 4,
+}
+AAE_NEW = {
+    "classification": Classification(2.0),
+    "consistency": Consistency(3.0, "both", 1.5, 0.2, 4),
+}
+GAN_OLD = {
+    "real_consistency_weight": 1.5,
+    "consistency_warmup_steps": 3,
+    "continuous_warmup_steps": 6,
+}
+GAN_NEW = {"consistency": Consistency(1.5, "affine", warmup=3), "continuous_warmup": 6}
+PAIRS = [
+    (AdversarialAutoencoder, AAE_OLD, AAE_NEW, "write classification=Classification"),
+    (AdversarialAutoencoder, {"consistency": "affine"}, {}, "consistency of Adversarial"),
+    (InfoGAN, GAN_OLD, GAN_NEW, r"write continuous_warmup=.*consistency=Consistency"),
+    (BetaVAE, {"warmup_steps": 5}, {"warmup": 5}, r"write warmup=Warmup\(steps=5\)"),
+]
+
+
+def own(model):
+    """What the constructor's new arguments became."""
+    names = ("classification", "consistency", "continuous_warmup", "warmup")
+    return {name: repr(getattr(model, name)) for name in names if hasattr(model, name)}
+
+
+@pytest.mark.parametrize(("cls", "old", "new", "what"), PAIRS)
+def test_renew_and_warn_takes_arguments_of_0_1(
+    make_model, make_gan, make_categorical, cls, old, new, what
+):
+    makers = {AdversarialAutoencoder: make_categorical, InfoGAN: make_gan}
+    make = makers.get(cls, lambda **settings: make_model(cls, **settings))
+    expected = make(**new)
+    with pytest.warns(DeprecationWarning, match=rf"(?s)goes in version 0\.3.*|{what}") as caught:
+        found = make(**old)
+    assert own(found) == own(expected)
+    assert "goes in version 0.3" in str(caught[0].message)
+    config = {k: v for k, v in expected.get_config().items() if k not in own(expected)}
+    assert own(cls.from_config(config | old)) == own(expected)  # without a warning
