@@ -88,7 +88,7 @@ def test_npz_source_finds_paths_from_home_and_here(path, tmp_path, monkeypatch):
         ({}, r"holds the arrays \(none\)"),
         ({"pictures": IMAGES}, "holds the arrays pictures; name the images of each split"),
         ({"train_images": IMAGES, "x_train": IMAGES}, "each split once"),
-        ({"images": IMAGES.astype(float)}, r"are in \[0, 1\] .*got values from"),
+        ({"images": IMAGES.astype(float)}, r"in \[0, 1\].*got values from"),
         ({"images": IMAGES[0, 0]}, "height, width, channels"),
         ({"images": IMAGES, "labels": LABELS[1:]}, "one for each of the 20 images"),
         ({"images": IMAGES, "labels": np.eye(3)[LABELS]}, r"got float64 of shape \(20, 3\)"),

@@ -43,8 +43,9 @@ class DIPVAE(InfoVAE):
         ValueError: another prior or type, a negative weight, or what `InfoVAE` raises.
 
     Example:
-        shape = {"image_shape": (28, 28, 1), "latent_dim": 10}
-        model = ki.DIPVAE(MLPEncoder(**shape), MLPDecoder(**shape), lambda_od=5.0, lambda_d=5.0)
+        sizes = {"image_shape": (28, 28, 1), "latent_dim": 10}
+        encoder, decoder = ki.networks.MLPEncoder(**sizes), ki.networks.MLPDecoder(**sizes)
+        model = ki.DIPVAE(encoder, decoder, lambda_od=5.0, lambda_d=5.0)
         model.compile("adam")
     """
 
@@ -80,7 +81,7 @@ class DIPVAE(InfoVAE):
         return [*super().ledger_names(), *self.units]
 
     def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        return f"{super().ledger_protocol(metrics)} Covariances are the mean over batches."
+        return f"{super().ledger_protocol(metrics)} Terms of the covariance are means over batches."
 
     def encoder_terms(self, parameters, x, labels, seed, training):
         q = posterior(parameters)
