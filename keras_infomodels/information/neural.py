@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_infomodels.information import bounds
 from keras_infomodels.information.copula import GaussianRatio, NormalScores
-from keras_infomodels.information.critics import SeparableCritic
+from keras_infomodels.information.critics import ConvolutionalCritic, SeparableCritic
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
 from keras_infomodels.information.settings import NeuralSettings
@@ -128,7 +128,8 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
     """Trains on most of the pairs and reads the bound from the rest.
 
     Args:
-        x, y: (n, d_x) and (n, d_y), numbers without NaN.
+        x, y: (n, d_x) and (n, d_y), numbers without NaN; or (n, height, width, channels), for
+            which the critic has convolutions and no Gaussian start.
         estimator: one of `NEURAL`.
         settings: see there.
     """
@@ -141,7 +142,7 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
             "take 'copula'."
         )
     parts = np.split(order, [test, test + validation])
-    maps = NormalScores(x[parts[2]]), NormalScores(y[parts[2]])
+    maps = [NormalScores(a[parts[2]]) if a.ndim == 2 else np.asarray for a in (x, y)]
     held, stop, train = ((maps[0](x[p]), maps[1](y[p])) for p in parts)
     with _new_model(train, estimator, settings) as model:
         return _fit_pairs(model, train, stop, held)
@@ -230,8 +231,12 @@ def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[t
 def _new_model(train, estimator: str, settings: NeuralSettings) -> Iterator[CriticModel]:
     """Gives a critic its weights back, so that no later fit begins with pairs that it knows."""
     keras.utils.set_random_seed(settings.seed)
-    critic = SeparableCritic() if settings.critic is None else settings.critic
-    ratio = GaussianRatio.fit(*train) if settings.warm_start else None
+    tables = all(part.ndim == 2 for part in train)
+    critic = settings.critic
+    if critic is None:
+        shapes = [part.shape[1:] for part in train]
+        critic = SeparableCritic() if tables else ConvolutionalCritic(*shapes)
+    ratio = GaussianRatio.fit(*train) if settings.warm_start and tables else None
     model = CriticModel(critic, estimator, ratio, settings)
     model(tuple(part[:2] for part in train))
     weights = critic.get_weights()
@@ -250,7 +255,7 @@ def _compile(model: CriticModel, rate, **kwargs):
 def _read(model: CriticModel, held, queries: int, history) -> Estimate:
     scores = tf.function(
         model,
-        input_signature=[tuple(tf.TensorSpec((None, a.shape[1])) for a in held)],
+        input_signature=[tuple(tf.TensorSpec((None, *a.shape[1:])) for a in held)],
         autograph=False,
     )
     settings = model.settings
