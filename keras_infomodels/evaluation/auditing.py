@@ -12,7 +12,12 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import distributions
 from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal
-from keras_infomodels.evaluation.encodings import check_table, encode, saved_encoder
+from keras_infomodels.evaluation.encodings import (
+    check_samples,
+    check_table,
+    encode,
+    saved_encoder,
+)
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.information import (
     AggregatedPosterior,
@@ -193,9 +198,9 @@ def audit(
 
 
 def audit_codes(
-    z: np.ndarray,
-    loc: np.ndarray,
-    scale: np.ndarray,
+    z: np.ndarray | None = None,
+    loc: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
     prior=None,
     calibrate: bool = True,
     seed: int = 0,
@@ -204,16 +209,28 @@ def audit_codes(
     """The audit of a table of encodings.
 
     Args:
-        z: one sample of each posterior, (N, d), N at least 4.
+        z: one sample of each posterior, (N, d), N at least 4; None draws them. The means are no
+            samples: with them every bound would be wrong.
         loc, scale: posterior means and standard deviations, (N, d); a scale of 0 everywhere is a
             deterministic encoder, whose information is that of N distinct codes.
         prior: a spec or a TFP distribution; None is N(0, I).
         calibrate, seed, title: as in `audit`.
 
     Raises:
-        ValueError: arrays of other shapes or with NaN, or a prior that does not fit.
+        ValueError: no means or deviations, arrays of other shapes or with NaN, z that cannot have
+            been drawn from N(loc, scale^2), or a prior that does not fit.
+
+    Example:
+        `audit_codes(loc=means, scale=deviations)`
     """
-    z, loc, scale = check_table(z, loc, scale)
+    if loc is None or scale is None:
+        raise ValueError("An audit needs loc and scale, (N, d); z may be left out, and is drawn.")
+    drawn = z is None
+    z, loc, scale = check_table(loc if drawn else z, loc, scale)
+    if drawn:
+        z = loc + scale * np.random.default_rng(seed).normal(size=loc.shape)
+    else:
+        check_samples(z, loc, scale)
     if len(z) < _LEAST:
         raise ValueError(f"An audit needs at least {_LEAST} examples, got {len(z)}.")
     d = z.shape[1]
@@ -225,7 +242,18 @@ def audit_codes(
         return Audit(title, len(z), rows, active_units=active, latent_dim=d)
     rows, dimensions = _measure(z, loc, scale, prior, seed)
     calibration = _calibrate(loc, scale, seed) if calibrate else {}
-    return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d)
+    note = _crossing(rows["I_q lower"], rows["I_q upper"])
+    return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d, note)
+
+
+def _crossing(lower: Estimate, upper: Estimate) -> str:
+    """What to say of a lower bound that is above the upper one by more than three errors."""
+    if lower.nats - upper.nats <= 3 * math.hypot(lower.standard_error, upper.standard_error):
+        return ""
+    return (
+        f"The bounds of I_q cross: {lower.nats:.3f} from below, {upper.nats:.3f} from above. One of "
+        "them is wrong, as where z is not drawn from q(z|x), or examples are not independent."
+    )
 
 
 def _prior(prior, dimension: int):
@@ -315,7 +343,7 @@ def _audit_encoder(
         return result
     if _affine(parts.prior) is None:
         note = f"I_p is left out: it needs a normal prior, not {type(parts.prior).__name__}."
-        return replace(result, note=note)
+        return replace(result, note=" ".join(filter(None, (result.note, note))))
     return _with_decoder(result, parts.decoder, parts.prior, network, steps, seed)
 
 

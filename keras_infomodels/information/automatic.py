@@ -268,7 +268,7 @@ def _checked(
             "data such as these"
         )
     floor = bound.nats - 2 * bound.standard_error
-    if found.nats < floor:
+    if found.nats < floor and floor > 0:
         found = replace(found, nats=bound.nats, standard_error=bound.standard_error,
                         kind="lower bound", method="held-out bound")  # fmt: skip
         upper, assumption = None, ""

@@ -171,6 +171,8 @@ def _column(values, name: str) -> tuple[np.ndarray, bool | None]:
     category = str(getattr(values, "dtype", "")) == "category"
     label = True if category or column.dtype.kind == "b" else None
     column = without_missing(column, name).reshape(-1)
+    if column.dtype.kind == "O" and any(isinstance(v, str) and "_" in v for v in column):
+        return column.astype(str), True  # Python reads 1_12 as 112; it is a label
     try:
         numbers = column.astype(np.float64)
     except (TypeError, ValueError):

@@ -325,6 +325,9 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
         gain = mean_estimate(held[best] - held[1])
         history = history | {"gain_over_copula": [gain.nats, gain.standard_error]}
     middle = bound.nats + excess / 2
+    error = bound.standard_error
+    if not best:  # nothing was found: what the members could have missed
+        error = mean_estimate(held[2]).standard_error
     notes = []
     if bound.nats > 0.75 * math.log(count):
         notes.append(
@@ -338,14 +341,14 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
         )
     return Estimate(
         middle if best else 0.0,
-        bound.standard_error if best else mean_estimate(held[2]).standard_error,
+        error,
         "estimate",
         math.log(count),
         "info_nce",
         "; ".join(notes),
         history,
         checks,
-        (bound.nats - Z * bound.standard_error, fitted.nats + Z * bound.standard_error + 0.01),
+        (bound.nats - Z * bound.standard_error, fitted.nats + Z * error + 0.01),
         "critics of this kind can represent the log ratio: this is their bound on pairs they know",
     )
 
@@ -386,7 +389,7 @@ def _with_floor(estimate: Estimate, x: Columns, y: Columns, seed: int) -> Estima
     pair = f"columns {i} of x and {j} of y"
     checks = {**estimate.checks, "best pair": bound, "best pair, ksg": near}
     floor = bound.nats - 2 * bound.standard_error
-    if estimate.nats < floor:
+    if estimate.nats < floor and floor > 0:
         interval = (floor, None)
         estimate = replace(estimate, nats=bound.nats, standard_error=bound.standard_error,
                            kind="lower bound", method="best pair", interval=interval,

@@ -157,6 +157,8 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
 
 
 def _is_number(field: str) -> bool:
+    if "_" in field:  # Python reads 1_12 as 112; it is a label
+        return False
     try:
         float(field)
     except ValueError:
