@@ -28,6 +28,7 @@ from keras_infomodels.information import (
     gaussian_channel,
     mean_estimate,
 )
+from keras_infomodels.information.streams import generator
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.spec import whole
@@ -228,7 +229,7 @@ def audit_codes(
     drawn = z is None
     z, loc, scale = check_table(loc if drawn else z, loc, scale)
     if drawn:
-        z = loc + scale * np.random.default_rng(seed).normal(size=loc.shape)
+        z = loc + scale * generator(seed, 17).normal(size=loc.shape)
     else:
         check_samples(z, loc, scale)
     if len(z) < _LEAST:
@@ -251,8 +252,8 @@ def _crossing(lower: Estimate, upper: Estimate) -> str:
     if lower.nats - upper.nats <= 3 * math.hypot(lower.standard_error, upper.standard_error):
         return ""
     return (
-        f"The bounds of I_q cross: {lower.nats:.3f} from below, {upper.nats:.3f} from above. One of "
-        "them is wrong, as where z is not drawn from q(z|x), or examples are not independent."
+        f"The bounds of I_q cross: {lower.nats:.3f} from below, {upper.nats:.3f} from above. One "
+        "is wrong, as where z is not drawn from q(z|x), or examples are not independent."
     )
 
 
@@ -308,7 +309,7 @@ def _noted(lower: Estimate) -> Estimate:
 def _calibrate(loc, scale, seed) -> dict[str, Estimate]:
     """Errors on x ~ N(0, C), q(z|x) = N(x, diag(s^2)), C the covariance of the means."""
     n, d = loc.shape
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, 18)
     c, s = np.atleast_2d(np.cov(loc.T)), np.sqrt((scale**2).mean(axis=0)).clip(1e-6)
     means = rng.multivariate_normal(np.zeros(d), c, size=n, method="svd")
     z, scales = means + s * rng.normal(size=(n, d)), np.tile(s, (n, 1))

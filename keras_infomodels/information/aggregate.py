@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
+from keras_infomodels.information.streams import generator
 from keras_infomodels.spec import whole
 
 __all__ = [
@@ -306,7 +307,7 @@ def fitted_marginal_bound(
             f"A fit to one half of the codes and a mean over the other need at least {least} "
             f"examples, got {len(z)}."
         )
-    order = np.random.default_rng(seed).permutation(len(z))
+    order = generator(seed, 14).permutation(len(z))
     fitted, measured = np.array_split(order, 2)
     r = GaussianMixture(components, random_state=seed).fit(z[fitted])
     terms = _own_log_prob(z, loc, scale)[measured] - r.score_samples(z[measured])

@@ -1,32 +1,28 @@
 """The estimator "auto": what suits the data, checked before it is shown."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_infomodels.information.columns import ROWS_A_VALUE, Columns
+from keras_infomodels.information.checks import LABEL_APART, Z, checked
+from keras_infomodels.information.columns import Columns
 from keras_infomodels.information.discrete import grassberger, miller_madow, row_codes
 from keras_infomodels.information.estimate import Estimate, mean_estimate
-from keras_infomodels.information.held_out import (
-    best_pair,
-    label_table_terms,
-    neighbor_terms,
-)
+from keras_infomodels.information.held_out import label_table_terms, neighbor_terms
 from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
 
 __all__ = ["automatic"]
 
-Z = 1.96
 MANY_CELLS = 0.1
 """Cells of a joint table, as a share of the rows, above which the plug-in is no candidate."""
 FEW_DIMENSIONS = 3
+ROWS_A_LABEL = 3
+"""Rows that a label has on average, so that there are neighbors in it."""
 CLASSES = 64
 """Labels up to which classifiers are candidates."""
-LABEL_APART = 1000.0
-SHUFFLES = 5
 
 
 def automatic(
@@ -69,7 +65,7 @@ def _small_table(x: Columns, y: Columns, seed: int) -> Estimate | None:
         a, b = b, a
     bound = mean_estimate(label_table_terms(a, b, seed), "lower bound")
     upper = min(found.nats + Z * found.standard_error, found.ceiling)
-    return _checked(
+    return checked(
         found,
         bound,
         upper,
@@ -92,7 +88,7 @@ class View:
     @classmethod
     def of(cls, side: Columns, rng: np.random.Generator) -> "View | None":
         label = side.joint_label() if side.labels.shape[1] else None
-        if label is not None and (label.max() + 1) * ROWS_A_VALUE > len(label):
+        if label is not None and (label.max() + 1) * ROWS_A_LABEL > len(label):
             return None
         return cls(side.scores(rng), label)
 
@@ -108,7 +104,7 @@ class View:
 
 def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | None:
     """The view of both sides, numbers or labels, that predicts held-out rows best."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, 6)
     queries = rng.permutation(len(x))[:3000]
     options = []
     for side_x in _views(x):
@@ -124,7 +120,7 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
     best = options[0]
     for option in options[1:]:
         gain = mean_estimate(option[2] - best[2])
-        if gain.nats > 2 * gain.standard_error:
+        if gain.nats > 3 * gain.standard_error:
             best = option
     a, b, terms = best
     bound = mean_estimate(terms, "lower bound")
@@ -149,7 +145,7 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
     assumption = (
         "nearest neighbors lack no more than from three times as many neighbors to as many as these"
     )
-    return _checked(replace(found, method=method), bound, upper, assumption, shuffled, seed)
+    return checked(replace(found, method=method), bound, upper, assumption, shuffled, seed)
 
 
 def _views(side: Columns) -> list[Columns]:
@@ -189,8 +185,8 @@ def _large_table(a: np.ndarray, b: np.ndarray, bound: Estimate, seed: int) -> Es
         found = replace(found, nats=middle, kind="estimate")
     upper = min(max(biased.nats, bound.nats) + Z * biased.standard_error, ceiling)
     assumption = "Grassberger's estimate of the table, which errs upwards with so many cells"
-    checked = _checked(found, bound, upper, assumption, shuffled, seed)
-    return replace(checked, checks={**checked.checks, "grassberger": biased})
+    found = checked(found, bound, upper, assumption, shuffled, seed)
+    return replace(found, checks={**found.checks, "grassberger": biased})
 
 
 # Classifiers ----------------------------------------------------------------------------------
@@ -207,12 +203,12 @@ def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
             continue
         label = labeled.joint_label()
         kinds = label.max() + 1
-        if kinds <= CLASSES and kinds * ROWS_A_VALUE <= len(label):
+        if kinds <= CLASSES and kinds * ROWS_A_LABEL <= len(label):
             choices.append((kinds, label, teller))
     if not choices:
         return None
     _, label, teller = min(choices, key=lambda choice: choice[0])
-    scores = teller.scores(np.random.default_rng(seed))
+    scores = teller.scores(generator(seed, 6))
 
     def terms(label: np.ndarray) -> np.ndarray:
         return classifier_terms(teller, label, scores, seed)
@@ -220,7 +216,7 @@ def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
     ceiling = math.log(label.max() + 1)
     told = terms(label)
     bound = mean_estimate(told, "lower bound", ceiling)
-    half = np.random.default_rng([seed, 3]).permutation(len(label))[: len(label) // 2]
+    half = generator(seed, 7).permutation(len(label))[: len(label) // 2]
     fewer = classifier_terms(teller.take(half), row_codes(label[half]), scores[half], seed)
     gain = max(mean_estimate(told[half] - fewer).nats, 0.0)
     # c / sqrt(n) falls by the factor sqrt(2) - 1 of what is left from one half of the rows to all.
@@ -228,93 +224,6 @@ def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
     upper = min(upper, ceiling)
     assumption = "what the classifiers lack falls at least as the root of the number of rows"
     found = replace(bound, method="classifier")
-    return _checked(
+    return checked(
         found, bound, upper, assumption, lambda rng: terms(rng.permutation(label)).mean(), seed, 1
     )
-
-
-# Checks ---------------------------------------------------------------------------------------
-
-
-def _checked(
-    found: Estimate,
-    bound: Estimate,
-    upper: float | None,
-    assumption: str,
-    shuffled: Callable[[np.random.Generator], float],
-    seed: int,
-    shuffles: int = SHUFFLES,
-) -> Estimate:
-    """An estimate with what it was compared with, never below its held-out bound.
-
-    Args:
-        found: the estimate.
-        bound: held out.
-        upper: the interval's upper end, which rests on `assumption`.
-        shuffled: the same estimator on pairs that a generator shuffles.
-        seed: of the shuffles.
-        shuffles: how many.
-    """
-    rng = np.random.default_rng([seed, 1])
-    nulls = np.array([shuffled(rng) for _ in range(shuffles)])
-    spread = nulls.std(ddof=1) if shuffles > 1 else bound.standard_error
-    checks = {"held-out bound": bound, "shuffled": Estimate(float(nulls.mean()), float(spread))}
-    lower = bound.nats - Z * bound.standard_error
-    notes = [found.note] if found.note else []
-    margin = max(0.1, 0.1 * abs(found.nats))
-    if nulls.mean() > margin and found.nats - bound.nats > margin + 2 * bound.standard_error:
-        notes.append(
-            f"the same estimator says {nulls.mean():.2f} nats of shuffled pairs: it is biased on "
-            "data such as these"
-        )
-    floor = bound.nats - 2 * bound.standard_error
-    if found.nats < floor and floor > 0:
-        found = replace(found, nats=bound.nats, standard_error=bound.standard_error,
-                        kind="lower bound", method="held-out bound")  # fmt: skip
-        upper, assumption = None, ""
-    if upper is not None:
-        upper = max(upper, lower, found.nats)
-    return replace(
-        found,
-        note="; ".join(notes),
-        checks=checks,
-        interval=(lower, upper),
-        assumption=assumption,
-    )
-
-
-def pair_floor(x: Columns, y: Columns, seed: int) -> tuple[Estimate, Estimate, tuple[int, int]]:
-    """The best single pair of columns: a held-out bound, its KSG estimate, and which.
-
-    The pair is chosen on one half of the rows and bounded on the other, and the other way round.
-    """
-    rng = np.random.default_rng([seed, 2])
-    sides = [np.hstack([s.values, s.labels]) for s in (x, y)]
-    kinds = [s.values.shape[1] for s in (x, y)]
-    order = rng.permutation(len(x))
-    terms, pairs = [], []
-    for chosen, read in (np.array_split(order, 2), np.array_split(order, 2)[::-1]):
-        i, j = best_pair(*sides, chosen)
-        points = normal_points(sides[0][:, i], i >= kinds[0], rng)
-        label = j >= kinds[1]
-        target = row_codes(sides[1][:, j]) if label else sides[1][:, j]
-        terms.append(neighbor_terms(points, target, label, seed, read[:1500]))
-        pairs.append((i, j))
-    bound = mean_estimate(np.concatenate(terms), "lower bound")
-    i, j = pairs[0]
-    numbers = [
-        Columns(s[:, c : c + 1].astype(float), np.zeros((len(s), 0), int)).scores(rng)
-        for s, c in zip(sides, (i, j), strict=True)
-    ]
-    near = mixed_ksg(*numbers) if i >= kinds[0] or j >= kinds[1] else ksg(*numbers)
-    return bound, near, (int(i), int(j))
-
-
-def joined(*notes: str) -> str:
-    return "; ".join(filter(None, notes))
-
-
-def normal_points(column: np.ndarray, label: bool, rng: np.random.Generator) -> np.ndarray:
-    if label:
-        return LABEL_APART * column[:, None].astype(float)
-    return Columns(column[:, None].astype(float), np.zeros((len(column), 0), int)).scores(rng)

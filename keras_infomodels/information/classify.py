@@ -7,6 +7,7 @@ import numpy as np
 from keras_infomodels.information.columns import Columns
 from keras_infomodels.information.discrete import row_codes
 from keras_infomodels.information.held_out import crossed_choice, label_table_terms
+from keras_infomodels.information.streams import generator
 
 __all__ = ["classifier_terms"]
 
@@ -52,7 +53,7 @@ def classifier_terms(x: Columns, label: np.ndarray, scores: np.ndarray, seed: in
         cells = row_codes(labeled.labels)
         if cells.max() + 1 <= _PATTERNS * n:
             candidates.append(label_table_terms(cells, label, seed))
-    return crossed_choice(np.stack(candidates), np.random.default_rng(seed).uniform(size=n) < 0.5)
+    return crossed_choice(np.stack(candidates), generator(seed, 1).uniform(size=n) < 0.5)
 
 
 def _one_of(labeled: Columns, scores: np.ndarray) -> np.ndarray:

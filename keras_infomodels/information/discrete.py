@@ -10,6 +10,7 @@ from scipy.stats import entropy
 
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import Joint
+from keras_infomodels.information.streams import generator
 
 __all__ = [
     "JointTable",
@@ -180,7 +181,7 @@ def shuffle_null(
     if shuffles < 2:
         raise ValueError(f"A spread needs at least 2 shuffles, got {shuffles}.")
     x, y = without_missing(x, "x"), without_missing(y, "y")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, 13)
     values = np.array([information(x, rng.permutation(y)).nats for _ in range(shuffles)])
     spread = float(values.std(ddof=1))
     reached = 1 + np.sum(values >= information(x, y).nats - 1e-12)

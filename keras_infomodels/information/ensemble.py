@@ -14,7 +14,7 @@ import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import chi2
 
-from keras_infomodels.information.automatic import Z, joined, pair_floor
+from keras_infomodels.information.checks import Z, joined, pair_floor
 from keras_infomodels.information.columns import Columns
 from keras_infomodels.information.copula import (
     GaussianRatio,
@@ -25,6 +25,7 @@ from keras_infomodels.information.critics import ConvolutionalCritic, StackedCri
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.held_out import pair_information, parts_of
 from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
 
 __all__ = ["trained"]
 
@@ -106,7 +107,7 @@ def split_inputs(x: Columns, y: Columns, seed: int) -> tuple[Parts, list[np.ndar
     """Shuffled pairs in three parts, on the scale of the training part; and for each side, which
     columns of its inputs depend by themselves on a column of the other."""
     n = len(x)
-    order = np.random.default_rng(seed).permutation(n)
+    order = generator(seed, 2).permutation(n)
     test, validation = round(_TEST * n), round(_VALIDATION * n)
     rows = np.split(order, [test, test + validation])
     sides = [_inputs(side) for side in (x, y)]
@@ -172,7 +173,7 @@ def _members(parts: Parts, selected, settings: NeuralSettings, images: bool):
 
 def _train(members: Members, names: list[str], parts: Parts, settings: NeuralSettings) -> dict:
     """Raises InfoNCE of every member and leaves each with its best weights on validation pairs."""
-    rng = np.random.default_rng([settings.seed, 4])
+    rng = generator(settings.seed, 3)
     n, count = len(parts.train[0]), len(names)
     size = min(settings.batch_size, n)
     steps = n // size
@@ -299,7 +300,7 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     the answer is half-way. Source of the idea: Akaike, "Information theory and an extension of
     the maximum likelihood principle", 1973.
     """
-    rng = np.random.default_rng(7)
+    rng = generator(0, 4)
     count = min(len(parts.test[0]), _BLOCK * 3)
     test, train = (tuple(a[:count] for a in pair) for pair in (parts.test, parts.train))
     order = rng.permutation(count)
@@ -324,6 +325,9 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     if "ratio" in candidates:
         gain = mean_estimate(held[best] - held[1])
         history = history | {"gain_over_copula": [gain.nats, gain.standard_error]}
+    history = history | {
+        "val_bound": history.get(f"val_{candidates[best]}", history["val_" + names[0]])
+    }
     middle = bound.nats + excess / 2
     error = bound.standard_error
     if not best:  # nothing was found: what the members could have missed
@@ -410,7 +414,7 @@ def _few_rows(x: Columns, y: Columns, seed: int) -> Estimate:
     numbers = not (x.labels.shape[1] or y.labels.shape[1])
     if numbers and len(x) > x.width + y.width + 1:
         return replace(copula_information(x.values, y.values), method="copula", note=note)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, 5)
     k = min(3, len(x) - 1)
     if numbers:
         return replace(ksg(x.scores(rng), y.scores(rng), k), method="ksg", note=note)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_infomodels.information.automatic import automatic, joined
+from keras_infomodels.information.automatic import automatic
+from keras_infomodels.information.checks import joined
 from keras_infomodels.information.columns import (
     Columns,
     declare,
@@ -21,6 +22,7 @@ from keras_infomodels.information.exact import known_relation
 from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.read_out import READ_OUTS
 from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
 from keras_infomodels.spec import whole
 
 __all__ = ["ESTIMATORS", "MutualInformation"]
@@ -148,7 +150,7 @@ class MutualInformation:
         if name == "copula":
             return copula_information(x.values, y.values)
         if name == "ksg":
-            rng = np.random.default_rng(self.seed)
+            rng = generator(self.seed, 6)
             return ksg(x.scores(rng), y.scores(rng), self.neighbors)
         # Numbers of few values are labels here, as order at random among many rows is noise.
         x, y = (side.as_labels(math.sqrt(len(side))) for side in (x, y))
@@ -161,7 +163,7 @@ class MutualInformation:
     def _mixed(self, x: Columns, y: Columns) -> Estimate:
         if not (x.values.shape[1] or y.values.shape[1]):
             return replace(miller_madow(x.labels, y.labels), method="miller_madow")
-        rng = np.random.default_rng(self.seed)
+        rng = generator(self.seed, 6)
         labels = [side.joint_label() if side.labels.shape[1] else None for side in (x, y)]
         return mixed_ksg(x.scores(rng), y.scores(rng), self.neighbors, *labels)
 

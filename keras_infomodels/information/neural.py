@@ -14,6 +14,7 @@ from keras_infomodels.information.critics import ConvolutionalCritic, SeparableC
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
 from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
 from keras_infomodels.tf_data import untuned
 
 __all__ = ["NEURAL", "fit_fresh", "fit_pairs"]
@@ -133,7 +134,7 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
         estimator: one of `NEURAL`.
         settings: see there.
     """
-    order = np.random.default_rng(settings.seed).permutation(len(x))
+    order = generator(settings.seed, 2).permutation(len(x))
     test = max(2, round(settings.held_out * len(x)))
     validation = max(2, round(test / 3))
     if len(x) - test - validation < 8:
@@ -183,7 +184,7 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
         estimator: one of `NEURAL`.
         settings: see there.
     """
-    x, y = draw(10_000, np.random.default_rng([settings.seed, 0]))
+    x, y = draw(10_000, generator(settings.seed, 10))
     if np.ndim(x) != 2 or np.ndim(y) != 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("The function draws x (n, d_x) and y (n, d_y), finite numbers.")
     maps = NormalScores(x), NormalScores(y)
@@ -212,14 +213,14 @@ def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
         shuffle=False,
         verbose=settings.verbose,
     )
-    x, y = draw(settings.candidates, np.random.default_rng([settings.seed, 1]))
+    x, y = draw(settings.candidates, generator(settings.seed, 11))
     held = maps[0](x), maps[1](y)
     return _read(model, held, settings.queries, history.history)
 
 
 def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[tuple]:
     """Batches of as many steps as one call takes, x (block, batch_size, d_x) and y."""
-    rng = np.random.default_rng([settings.seed, 2])
+    rng = generator(settings.seed, 12)
     while True:
         pairs = draw(block * settings.batch_size, rng)
         yield tuple(
