@@ -95,6 +95,8 @@ class Columns:
 
     def as_labels(self, most: float = math.inf) -> "Columns":
         """The same with repeated numbers, of columns of at most so many values, as labels."""
+        if self.images is not None:
+            return self
         few = [len(np.unique(column)) <= most for column in self.values.T]
         chosen = np.array(self.repeated, bool) & np.array(few, bool)
         codes = [np.unique(c, return_inverse=True)[1] for c in self.values.T[chosen]]

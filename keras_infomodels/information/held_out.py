@@ -22,6 +22,8 @@ _WEIGHTS = (1.0, 4.0, 16.0, 64.0)
 """Rows that the margin of y counts for, beside those that are seen with x."""
 _DISCOUNTS = (0.5, 0.8, 0.95)
 _BINS = 12
+_PAIRS, _ROWS = 4096, 2000
+"""Pairs of columns above which so many rows must do to compare them."""
 
 
 def crossed_choice(candidates: np.ndarray, halves: np.ndarray) -> np.ndarray:
@@ -142,8 +144,8 @@ def best_pair(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[int, int]
 
 def pair_information(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Plug-in information of every column of x with every one of y, cut in parts: (d_x, d_y)."""
-    n = len(x)
-    sides = [_one_of_parts(side) for side in (x, y)]
+    n = len(x) if x.shape[1] * y.shape[1] <= _PAIRS else min(len(x), _ROWS)
+    sides = [_one_of_parts(side[:n]) for side in (x, y)]
     joint = np.einsum("nip,njq->ijpq", *sides, optimize=True) / n
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = joint * np.log(joint / (joint.sum(3, keepdims=True) * joint.sum(2, keepdims=True)))

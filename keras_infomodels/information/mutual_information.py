@@ -48,23 +48,40 @@ class MutualInformation:
         "smile"      the same critic, read out as `smile`: an estimate
         "auto"       see below
 
-    A column is continuous where it holds more different numbers than the square root of the rows;
-    others, and what is no number, are labels. Equal numbers of a continuous column are taken for
-    rounded, and for nearest neighbors get an order at random; those that a tenth of the rows share,
-    such as 0 for "none", stay equal.
+    Text, booleans and columns of two values are labels. Other columns are numbers; those that
+    repeat, such as counts, codes and rounded measurements, may be taken for labels as well. Which
+    of the two suits is for "auto" to find out; the others take columns of at most as many values as
+    the square root of the rows for labels. `discrete` of `fit` says it. Columns of labels that
+    repeat together, such as one-hot columns, count as one label.
 
-    "auto" goes by the data: with labels, or numbers that so many rows share, it is "mixed", but
-    from six columns on a critic; up to three columns in all go to "ksg"; fewer than 500 rows, or
-    fewer than ten for each column, to "copula" (or "ksg", where even a covariance needs more);
-    anything else trains a critic by InfoNCE above the Gaussian-copula log ratio. If on pairs that
-    it has not seen that raises the bound by less than two standard errors, the answer is "copula",
-    then the more accurate; else "info_nce".
+    "auto" goes by the data:
+
+        "miller_madow"  all columns can be labels, and their table has ten rows a cell on average
+        "ksg", "mixed"  at most three columns of numbers in all, and labels with three rows on
+                        average; columns that repeat are numbers or labels, whichever predicts
+                        rows better that were held out
+        "table"         labels whose table has more cells: half-way from a bound by the table of
+                        the other rows to Grassberger's estimate
+        "classifier"    a label of at most 64 values on one side, and anything on the other: its
+                        entropy less the held-out cross-entropy of logistic regression, a random
+                        forest or a table
+        "info_nce"      anything else, images and sequences too: critics that are trained at once,
+                        with and without a start at the Gaussian copula, and on the columns that
+                        show some dependence; the best on validation pairs, half-way between its
+                        bounds on test and on training pairs
+        "copula"        the same where no critic says more and held-out pairs agree with it
+        "best pair"     the held-out bound of one pair of columns, where critics found less
+
+    Each answer is checked: `Estimate.checks` holds a held-out lower bound, below which the answer
+    never is, and what the same estimator says of shuffled pairs (it is not subtracted: the bias
+    under dependence is another). `Estimate.interval` reaches from the held-out bound less two
+    errors up to an end whose assumption `Estimate.assumption` names.
 
     All estimators see the ranks of continuous columns as normal scores, except "gaussian": monotone
     maps of single columns change nothing. Constant columns carry nothing and are left out. Where a
     continuous column, or a linear function of columns, of x repeats one of y the information is
-    infinite, and so is the answer, with a note; where such a column holds fewer different numbers
-    than half of the rows, it is the column's entropy, which bounds it from below.
+    infinite, and so is the answer, with a note; where what repeats is discrete, such as a sum of
+    counts, it is its entropy.
 
     Args:
         estimator: a name above.
