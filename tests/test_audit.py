@@ -452,3 +452,20 @@ def test_audit_command_and_plane_command_write_files(tmp_path, capsys, monkeypat
     assert main(["plane", "tiny", *data]) == 0
     assert (tmp_path / "plane" / "audit.png").stat().st_size > 10_000
     assert main(["audit", "tiny"]) == 1
+
+
+def test_audit_warns_of_a_model_that_reconstructs_the_mean_image(make_model, images):
+    """A decoder that ignores z: its reconstructions are one image, as the mean is."""
+    model = make_model(models.VAE)
+    data = np.concatenate([images, images[:, ::-1]])
+    result = audit(model, data, steps=0, calibrate=False)
+    assert len(result.soundness) == 2
+    reconstruction, samples = result.soundness
+    assert reconstruction.warning  # not trained
+    assert str(reconstruction) in str(result)
+    assert str(samples) in str(result)
+    saved = result.as_dict()["soundness"]
+    assert saved[0]["error"] == reconstruction.error
+    assert saved[0]["warning"] == reconstruction.warning
+    json.dumps(result.as_dict(), allow_nan=False)
+    assert audit(model, images[:10], steps=0, calibrate=False).soundness == ()

@@ -13,11 +13,8 @@ from keras_infomodels.information import (
 from keras_infomodels.information.columns import prepare_columns, read_side
 from keras_infomodels.information.copula import GaussianRatio
 from keras_infomodels.information.critics import StackedCritic
-from keras_infomodels.information.ensemble import (
-    Members,
-    gaussian_scores,
-    split_inputs,
-)
+from keras_infomodels.information.ensemble import split_inputs
+from keras_infomodels.information.members import Members, gaussian_scores
 
 FAST = {"epochs": 12, "patience": 3, "batch_size": 128}
 

@@ -18,6 +18,7 @@ from keras_infomodels.evaluation.soundness import (
     check_samples,
     fit_features,
     kernel_distance,
+    model_checks,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "kernel_distance",
     "latent_statistics",
     "log_likelihood",
+    "model_checks",
 ]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -13,12 +13,17 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions
 from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal
 from keras_infomodels.evaluation.encodings import (
-    check_samples,
+    check_drawn,
     check_table,
     encode,
     saved_encoder,
 )
 from keras_infomodels.evaluation.recognition import fit_posterior
+from keras_infomodels.evaluation.soundness import (
+    ReconstructionCheck,
+    SampleCheck,
+    model_checks,
+)
 from keras_infomodels.information import (
     AggregatedPosterior,
     Estimate,
@@ -69,6 +74,8 @@ class Audit:
             there is no table of codes.
         latent_dim: how many latent variables there are; 0 where there is no table of codes.
         note: what was left out and why; empty for nothing.
+        soundness: of a model of this library, its reconstructions beside the mean image and its
+            samples beside the repeated mean image and other data; a warning in words is in each.
     """
 
     title: str
@@ -79,6 +86,7 @@ class Audit:
     active_units: int | None = None
     latent_dim: int = 0
     note: str = ""
+    soundness: tuple[ReconstructionCheck | SampleCheck, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -98,6 +106,7 @@ class Audit:
             lines.append(
                 "calibration: the same estimator's error on a Gaussian encoder of known answer."
             )
+        lines += [str(check) for check in self.soundness]
         if self.note:
             lines.append(self.note)
         return "\n".join(lines)
@@ -113,6 +122,7 @@ class Audit:
             "active_units": self.active_units,
             "latent_dim": self.latent_dim,
             "note": self.note,
+            "soundness": [asdict(check) | {"warning": check.warning} for check in self.soundness],
         }
 
 
@@ -175,8 +185,10 @@ def audit(
         title = title or type(model).__name__
         parts = model.audit_parts(data, limit, batch_size, seed)
         if isinstance(parts, GeneratorParts):
-            return _audit_generator(parts, network, steps, seed, title)
-        return _audit_encoder(parts, network, steps, calibrate, seed, title)
+            result = _audit_generator(parts, network, steps, seed, title)
+        else:
+            result = _audit_encoder(parts, network, steps, calibrate, seed, title)
+        return replace(result, soundness=model_checks(model, data, batch_size, seed))
     if data is None:
         raise ValueError("An encoder is audited on data; give an array or a dataset.")
     if isinstance(model, str | Path):
@@ -231,7 +243,7 @@ def audit_codes(
     if drawn:
         z = loc + scale * generator(seed, 17).normal(size=loc.shape)
     else:
-        check_samples(z, loc, scale)
+        check_drawn(z, loc, scale)
     if len(z) < _LEAST:
         raise ValueError(f"An audit needs at least {_LEAST} examples, got {len(z)}.")
     d = z.shape[1]

@@ -13,7 +13,7 @@ from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import posterior
 from keras_infomodels.information import AggregatedPosterior
 
-__all__ = ["Encoder", "check_samples", "check_table", "encode", "saved_encoder"]
+__all__ = ["Encoder", "check_drawn", "check_table", "encode", "saved_encoder"]
 
 tfd = tfp.distributions
 
@@ -104,7 +104,7 @@ def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return z, loc, scale
 
 
-def check_samples(z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
+def check_drawn(z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
     """Refuses z, (N, d), that can hardly have been drawn from N(loc, diag(scale^2)).
 
     The squared deviations of each dimension, and of all together, follow chi-square laws; an

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.information.streams import generator
+
 __all__ = [
     "ReconstructionCheck",
     "SampleCheck",
@@ -17,6 +20,7 @@ __all__ = [
     "check_samples",
     "fit_features",
     "kernel_distance",
+    "model_checks",
 ]
 
 Features = Callable[[np.ndarray], np.ndarray]
@@ -26,6 +30,8 @@ NEAR_MEAN = 0.9
 FAR_FROM_DATA = 0.5
 """Share of the repeated mean image's distance from which on samples are no better than it."""
 _BLOCK = 1000
+_SOUND, _FEW = 2000, 40
+"""Images that are compared: at most, and at least."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,42 @@ def check_reconstructions(
     )
 
 
+def model_checks(
+    model, data, batch_size: int = 128, seed: int = 0
+) -> tuple[ReconstructionCheck | SampleCheck, ...]:
+    """Checks a model's reconstructions, where it has any, and its samples against data.
+
+    The mean image and the features are of one half of up to 2,000 images, and the other half, in
+    two parts, is what is compared.
+
+    Args:
+        model: of this library, with `generate`.
+        data: images as for `evaluation.audit`; None, or fewer than 40, leave all checks out.
+        batch_size: for arrays.
+        seed: of the halves and of the samples.
+    """
+    if data is None:
+        return ()
+    batches, count = [], 0
+    with order_of_epoch_0(data):
+        for batch in iterate_images(data, batch_size):
+            batches.append(batch.numpy())
+            count += len(batch)
+            if count >= _SOUND:
+                break
+    images = generator(seed, 19).permutation(np.concatenate(batches)[:_SOUND])
+    if len(images) < _FEW:
+        return ()
+    known, real, other = np.split(images, [len(images) // 2, 3 * len(images) // 4])
+    mean, checks = known.mean(axis=0), []
+    if hasattr(model, "reconstruct"):
+        checks.append(check_reconstructions(real, np.asarray(model.reconstruct(real)), mean))
+    samples = np.asarray(model.generate(len(real), seed=seed))
+    features = fit_features(known)
+    name = f"principal components of {len(known)} of the images"
+    return *checks, check_samples(samples, real, other, mean, features, name)
+
+
 def check_samples(
     samples: np.ndarray,
     data: np.ndarray,
@@ -170,7 +212,7 @@ def _diagonal_sum(a: np.ndarray) -> float:
 
 
 def fit_features(images: np.ndarray, components: int = 50) -> Features:
-    """Principal components of the training split, each of deviation 1.
+    """Principal components of the training split, on one scale: their mean variance is 1.
 
     Args:
         images: of the training split, (n, ...); some thousand are enough.
@@ -182,5 +224,6 @@ def fit_features(images: np.ndarray, components: int = 50) -> Features:
     from sklearn.decomposition import PCA
 
     flat = np.asarray(images, np.float64).reshape(len(images), -1)
-    pca = PCA(min(components, *flat.shape), whiten=True, random_state=0).fit(flat)
-    return lambda images: pca.transform(np.asarray(images, np.float64).reshape(len(images), -1))
+    pca = PCA(min(components, *flat.shape), random_state=0).fit(flat)
+    scale = math.sqrt(max(pca.explained_variance_.mean(), 1e-12))
+    return lambda images: pca.transform(np.reshape(images, (len(images), -1))) / scale

@@ -47,7 +47,7 @@ def ksg(x: np.ndarray, y: np.ndarray, neighbors: int = 3) -> Estimate:
             stacklevel=2,
         )
     joint = cKDTree(np.hstack([x, y]))
-    distance = joint.query(joint.data, neighbors + 1, p=np.inf)[0][:, -1]
+    distance = joint.query(joint.data, neighbors + 1, p=np.inf, workers=-1)[0][:, -1]
     below = np.nextafter(distance, 0)  # strictly nearer
     counts = [_count_within(part, below) for part in (x, y)]  # the point itself included
     terms = digamma(neighbors) + digamma(n) - digamma(counts[0]) - digamma(counts[1])
