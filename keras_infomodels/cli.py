@@ -182,6 +182,7 @@ def _add_measuring(commands):
         "--x", required=True, help="columns, such as age,height; quote a name with a comma"
     )
     mi.add_argument("--y", required=True, help="other columns")
+    mi.add_argument("--discrete", help="columns of x and y that hold categories, such as shop,item")
     mi.add_argument("--estimator", default="auto", help="auto, ksg, mixed, copula, info_nce, ...")
     mi.add_argument("--bits", action="store_true", help="bits in place of nats")
     mi.add_argument("--seed", type=int, default=0, help="of an estimator that is trained")
@@ -220,7 +221,8 @@ def _mi(arguments: argparse.Namespace):
     unit = "bits" if arguments.bits else "nats"
     columns = information.read_columns(arguments.file, (*x, *y))
     estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
-    table = information.information_table(columns, x, y, estimator)
+    discrete = [n.strip() for n in arguments.discrete.split(",")] if arguments.discrete else "auto"
+    table = information.information_table(columns, x, y, estimator, discrete)
     information.print_table(table, unit)
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:

@@ -20,9 +20,21 @@ _CONTENTS = {
     "bounds": (),
     "capacity": ("Capacity", "blahut_arimoto", "im_alternation"),
     "copula": ("NormalScores", "copula_information", "gaussian_information", "normal_scores"),
-    "critics": ("BilinearCritic", "ConcatenatedCritic", "SeparableCritic"),
+    "critics": (
+        "BilinearCritic",
+        "ConcatenatedCritic",
+        "ConvolutionalCritic",
+        "SeparableCritic",
+    ),
     "diagram": ("information_diagram",),
-    "discrete": ("JointTable", "ShuffleNull", "miller_madow", "plug_in", "shuffle_null"),
+    "discrete": (
+        "JointTable",
+        "ShuffleNull",
+        "grassberger",
+        "miller_madow",
+        "plug_in",
+        "shuffle_null",
+    ),
     "estimate": ("Estimate", "category_information", "discrete_entropy", "mean_estimate"),
     "files": (
         "information_table",

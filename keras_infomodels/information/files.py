@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_infomodels.information.columns import prepare_columns, read_side
 from keras_infomodels.information.discrete import miller_madow
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import MeasuredJoint
-from keras_infomodels.information.mutual_information import MutualInformation, prepare_columns
+from keras_infomodels.information.mutual_information import MutualInformation
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
 
 __all__ = ["information_table", "measured_joint", "parse_names", "print_table", "read_columns"]
@@ -75,8 +76,15 @@ def information_table(
     x: Sequence[str],
     y: Sequence[str],
     information: MutualInformation,
+    discrete="auto",
 ) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Estimate]:
     """I of all of x with all of y, then of each column of x with each of y where there are more.
+
+    Args:
+        columns: by name.
+        x, y: names.
+        information: the estimator.
+        discrete: "auto", or the names of columns that hold categories.
 
     Raises:
         ValueError: a name that is no column, or in both x and y.
@@ -84,13 +92,24 @@ def information_table(
     _check_names((*x, *y), list(columns))
     if both := set(x) & set(y):
         raise ValueError(f"{', '.join(sorted(both))} is in both --x and --y.")
+    if not isinstance(discrete, str):
+        _check_names(discrete, [*x, *y])
     pairs = [(tuple(x), tuple(y))]
     if len(x) > 1 or len(y) > 1:
         pairs += [((a,), (b,)) for a in x for b in y]
     return {
-        (a, b): information.fit({n: columns[n] for n in a}, {n: columns[n] for n in b})
+        (a, b): information.fit(
+            {n: columns[n] for n in a}, {n: columns[n] for n in b}, _among(discrete, (*a, *b))
+        )
         for a, b in pairs
     }
+
+
+def _among(discrete, names: Sequence[str]):
+    """The discrete columns among those of one estimate."""
+    if isinstance(discrete, str):
+        return discrete
+    return [name for name in discrete if name in names] or "auto"
 
 
 def measured_joint(
@@ -205,7 +224,7 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
 
 
 def _is_number(field: str) -> bool:
-    if "_" in field:  # which Python takes for a thousands separator
+    if "_" in field:  # Python reads 1_12 as 112; it is a label
         return False
     try:
         float(field)
@@ -215,7 +234,8 @@ def _is_number(field: str) -> bool:
 
 
 def _entropy(columns: list[np.ndarray]) -> Estimate | None:
-    prepared = prepare_columns(columns)
+    side = read_side(dict(enumerate(columns)), "a group of columns")
+    prepared = prepare_columns(side).as_labels()
     if prepared.labels.shape[1] and not prepared.values.shape[1]:
         return miller_madow(prepared.labels, prepared.labels)
     if prepared.tied or prepared.labels.shape[1] or not prepared.width:
