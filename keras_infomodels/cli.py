@@ -5,6 +5,7 @@ import os
 import sys
 
 from keras_infomodels import __version__, names
+from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
@@ -206,7 +207,7 @@ def _add_measuring(commands):
         parser.add_argument("--dataset", help="what to encode; an infogan needs none")
         parser.add_argument("--split", default="test")
         parser.add_argument("--data-dir", help="as for train")
-        parser.add_argument("--limit", type=int, default=10_000, help="examples to encode")
+        parser.add_argument("--limit", type=int, default=EXAMPLES, help="examples to encode")
         parser.add_argument("--seed", type=int, default=0, help="of all draws")
         parser.add_argument("--trust", action="store_true", help="SavedModels may touch files")
         parser.add_argument("--out", help="folder for JSON and picture (default: audit or plane)")

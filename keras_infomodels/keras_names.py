@@ -20,6 +20,10 @@ NAMES = (
     *MODELS.values(),
     "Adversarial",
     "BatchNormalization",
+    "BilinearCritic",
+    "ConcatenatedCritic",
+    "ConvolutionalCritic",
+    "SeparableCritic",
     "Bernoulli",
     "Categorical",
     "CategoricalNormal",
@@ -70,7 +74,7 @@ class _StandIn:
         self.name = name
 
     def from_config(self, config: dict, **kwargs):
-        for module in ("registry", "optimizers"):  # which import all of them
+        for module in ("registry", "optimizers", "information.critics"):  # which import all of them
             importlib.import_module(f"{PACKAGE}.{module}")
         return _objects(sys.modules["keras"])[self.name].from_config(config, **kwargs)
 

@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_infomodels.defaults import COLORS
 from keras_infomodels.pictures import Grid, Scatter, shown_range
 
 __all__ = [
@@ -27,8 +28,6 @@ __all__ = [
     "traverse",
 ]
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colors that the color-blind can tell apart."""
 
 _TEN = matplotlib.color_sequences["petroff10"]
 """Ten that they can tell apart too."""

@@ -110,7 +110,7 @@ def test_log_likelihood_refuses_data_the_model_cannot_explain(make_model, images
     wrong = binary.copy()
     wrong[35, 0, 0, 0] = np.nan
     for data, message in (
-        (images, "needs binary pixels"),
+        (images, "Pixels are binary"),
         (255 * binary, r"in \[0, 1\]"),
         (wrong, "NaN"),
         (binary[:0], "no images"),

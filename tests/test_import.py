@@ -7,6 +7,7 @@ import pytest
 
 import keras_infomodels
 from keras_infomodels import VAE, keras_names, networks, optimizers, registry
+from keras_infomodels.information import critics
 
 
 def python(code, **environment):
@@ -85,6 +86,7 @@ def test_keras_names_are_those_that_the_library_registers():
     }
     assert registry.BUILT_IN
     assert optimizers.FusedAdam
+    assert critics.SeparableCritic
     assert registered == set(keras_names.NAMES)
     stand_ins = [
         each for each in keras.saving.get_custom_objects().values() if not isinstance(each, type)

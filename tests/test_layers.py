@@ -19,6 +19,7 @@ LAYERS = (
     ("networks", "divergences"),
     ("information", "distributions", "datasets"),
     (
+        "defaults",
         "hooks",
         "io",
         "names",

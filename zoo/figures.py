@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from keras_infomodels import datasets
+from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.evaluation import (
     clustering_error,
@@ -41,7 +42,7 @@ _UNITS = {
     "accuracy": "fraction",
     "divergence": "the divergence's own unit",
 }
-_IMAGES, _SAMPLES, _CODES = 1000, 100, 10_000
+_IMAGES, _SAMPLES = 1000, 100
 _CLASSIFIERS = {"mnist": "mnist_classifier", "fashion_mnist": "fashion_mnist_classifier"}
 """By the data set whose images they know, of 28 by 28 pixels."""
 
@@ -190,7 +191,7 @@ def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
         figures["nll"] = _figure(
             -estimate.nats, "nats per example", protocol, estimate.standard_error
         )
-    z, loc, _ = model.encoding_table(images, batch_size=500, limit=_CODES)
+    z, loc, _ = model.encoding_table(images, batch_size=500, limit=EXAMPLES)
     if len(z) <= model.latent_dim:  # a covariance needs more
         return figures
     statistics = latent_statistics(z, loc)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_infomodels.defaults import COLORS
+
 if TYPE_CHECKING:
     from keras_infomodels.evaluation.auditing import Audit
 
 __all__ = ["audit_picture", "information_plane"]
 
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 _MARKERS = "os^DvP*X"
 
@@ -38,13 +39,13 @@ def audit_picture(audit: "Audit") -> Figure:
     figure = Figure((9, 0.6 * len(rows) + 1.6), layout="constrained")
     axes = figure.subplots()
     for place, (name, e) in enumerate(rows.items()):
-        color = _COLORS[2] if name.startswith("I_p") else _COLORS[0 if "I_q" in name else 5]
+        color = COLORS[2] if name.startswith("I_p") else COLORS[0 if "I_q" in name else 5]
         axes.barh(place, e.nats, color=color, height=0.6)
         axes.errorbar(e.nats, place, xerr=e.standard_error, color="black", capsize=3)
         text = f" {e.nats:.2f}"
         if name == "I_q lower" and "I_q upper" in audit.rows:
             upper = audit.rows["I_q upper"].nats
-            axes.plot([e.nats, upper], [place, place], color=_COLORS[1], linewidth=4, alpha=0.8)
+            axes.plot([e.nats, upper], [place, place], color=COLORS[1], linewidth=4, alpha=0.8)
             if round(upper, 2) <= round(e.nats, 2):  # draws may put the lower above the upper
                 text = f" about {(e.nats + upper) / 2:.2f}: the bounds meet"
             else:
@@ -84,8 +85,8 @@ def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
     low = np.array([a.rows["I_q lower"].nats for a in audits.values()])
     for i, (name, audit) in enumerate(audits.items()):
         upper = audit.rows["I_q upper"].nats
-        color = _COLORS[i % len(_COLORS)]
-        marker = _MARKERS[i // len(_COLORS) % len(_MARKERS)]
+        color = COLORS[i % len(COLORS)]
+        marker = _MARKERS[i // len(COLORS) % len(_MARKERS)]
         axes.plot([x[i], x[i]], [low[i], max(upper, low[i])], color=color, linewidth=2)
         axes.scatter(x[i], low[i], color=color, marker=marker, label=name, zorder=3)
     right, top = 1.25 * max(x.max(), 0.1), 1.25 * max(low.max(), 0.1)

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import distributions
+from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal
 from keras_infomodels.evaluation.encodings import (
     check_drawn,
@@ -18,6 +19,7 @@ from keras_infomodels.evaluation.encodings import (
     encode,
     saved_encoder,
 )
+from keras_infomodels.evaluation.latent import active_units
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.evaluation.soundness import (
     ReconstructionCheck,
@@ -134,7 +136,7 @@ def audit(
     prior=None,
     network: keras.Model | None = None,
     steps: int = 2000,
-    limit: int = 10_000,
+    limit: int = EXAMPLES,
     batch_size: int = 128,
     calibrate: bool = True,
     seed: int = 0,
@@ -251,7 +253,7 @@ def audit_codes(
         raise ValueError(f"An audit needs at least {_LEAST} examples, got {len(z)}.")
     d = z.shape[1]
     prior = _prior(prior, d)
-    active = int(np.sum(loc.var(0) > 0.01))
+    active = active_units(loc)
     if not scale.any():
         note = "a deterministic encoder: infinite for a continuous x, this is of N distinct codes"
         rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
@@ -413,7 +415,7 @@ def _audit_generator(parts: GeneratorParts, network, steps: int, seed: int, titl
         raise ValueError("A generator is audited by training a fresh Q: steps is above 0.")
     found = fit_posterior(parts.generator, parts.latents, network, steps, seed=seed, verbose=0)
     rows = {f"I_p(x;{name})": _noted_code(estimate) for name, estimate in found.items()}
-    return Audit(title, 10_000, rows)
+    return Audit(title, EXAMPLES, rows)
 
 
 def _noted_code(estimate: Estimate) -> Estimate:

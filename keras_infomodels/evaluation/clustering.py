@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    confusion_matrix,
+    normalized_mutual_info_score,
+)
 
 __all__ = ["ClusteringScore", "clustering_error", "contingency_table"]
 
@@ -86,9 +90,9 @@ def contingency_table(
         ValueError: as `clustering_error`.
     """
     labels, clusters = _pairs(labels, clusters)
-    counts = np.zeros((heads, labels.max() + 1 if kinds is None else kinds), int)
-    np.add.at(counts, (clusters, labels), 1)
-    return counts
+    kinds = labels.max() + 1 if kinds is None else kinds
+    both = np.arange(max(heads, kinds))
+    return confusion_matrix(clusters, labels, labels=both)[:heads, :kinds]
 
 
 def _pairs(labels, clusters) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_infomodels.divergences import MMD
 
-__all__ = ["LatentStatistics", "latent_statistics"]
+__all__ = ["LatentStatistics", "active_units", "latent_statistics"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
         log_det=log_det,
         gaussian_kl=float(0.5 * (trace - len(mean) - log_det)),
         mmd=float(mmd(tf.constant(z, tf.float32), None, None, None)),
-        active_units=int(np.sum(loc.var(0) > 0.01)),
+        active_units=active_units(loc),
     )
 
 
@@ -71,3 +71,11 @@ def _log_det(covariance: np.ndarray, sizes: np.ndarray) -> float:
     if eigenvalues[0] <= rounding:
         return -np.inf
     return float(np.log(eigenvalues).sum() + 2 * np.log(sizes).sum())
+
+
+def active_units(loc: np.ndarray) -> int:
+    """Number of latent variables whose posterior mean, a column of (n, d), varies by above 0.01.
+
+    Source: Burda et al., "Importance weighted autoencoders", 2016, section 5.2.
+    """
+    return int(np.sum(loc.var(axis=0) > 0.01))

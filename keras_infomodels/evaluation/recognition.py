@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import Latents
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.models.gan.checks import check_recognition
@@ -25,7 +26,7 @@ def fit_posterior(
     steps: int = 2000,
     batch_size: int = 128,
     learning_rate: float = 1e-3,
-    held_out: int = 10_000,
+    held_out: int = EXAMPLES,
     seed: int = 0,
     verbose: int | str = "auto",
 ) -> dict[str, Estimate]:

@@ -7,11 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from scipy.optimize import brentq
 
+from keras_infomodels.defaults import COLORS
 from keras_infomodels.information.joint import Joint
 
 __all__ = ["information_diagram"]
-
-_COLORS = ("#0072B2", "#D55E00", "#009E73")
 
 
 def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Figure:
@@ -93,7 +92,7 @@ def _draw_two(axes, names, atoms, unit):
     for name, area in zip(names, areas[:2], strict=True):
         if area < 1e-9:
             note += f"; H({name}) is 0, a circle of no area"
-    for center, radius, color in ((0, rx, _COLORS[0]), (distance, ry, _COLORS[1])):
+    for center, radius, color in ((0, rx, COLORS[0]), (distance, ry, COLORS[1])):
         axes.add_patch(Circle((center, 0), radius, color=color, alpha=0.35, linewidth=0))
         axes.add_patch(Circle((center, 0), radius, fill=False, edgecolor=color, linewidth=2))
     # Below the picture, so that no region is too narrow for its number.
@@ -104,8 +103,8 @@ def _draw_two(axes, names, atoms, unit):
         f"{note}.",
     ]
     plain = {"parse_math": False}
-    axes.text(-rx, 1.05 * size, x, color=_COLORS[0], fontsize=16, **plain)
-    axes.text(distance + ry, 1.05 * size, y, color=_COLORS[1], fontsize=16, ha="right", **plain)
+    axes.text(-rx, 1.05 * size, x, color=COLORS[0], fontsize=16, **plain)
+    axes.text(distance + ry, 1.05 * size, y, color=COLORS[1], fontsize=16, ha="right", **plain)
     middle = (distance + ry - rx) / 2
     axes.text(middle, -1.15 * size, "\n".join(lines), ha="center", va="top", fontsize=11, **plain)
     if to_scale and shared > 0.05 * max(areas):
@@ -118,7 +117,7 @@ def _draw_three(axes, names, atoms, unit):
     totals = [sum(v for atom, v in atoms.items() if name in atom) for name in names]
     corners = np.array([[-1.6, 1.2], [1.6, 1.2], [0, -1.9]])
     for name, center, color, total, corner in zip(
-        names, centers, _COLORS, totals, corners, strict=True
+        names, centers, COLORS[:3], totals, corners, strict=True
     ):
         axes.add_patch(Circle(center, 1, color=color, alpha=0.25, linewidth=0))
         axes.add_patch(Circle(center, 1, fill=False, edgecolor=color, linewidth=2))

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import entropy
 
-__all__ = ["KINDS", "Estimate", "category_information", "discrete_entropy", "mean_estimate"]
+__all__ = [
+    "KINDS",
+    "Estimate",
+    "category_information",
+    "discrete_entropy",
+    "error_of_mean",
+    "mean_estimate",
+]
 
 KINDS = ("exact", "lower bound", "upper bound", "estimate")
 
@@ -114,5 +121,10 @@ def category_information(probabilities: np.ndarray) -> Estimate:
 
 def mean_estimate(terms: np.ndarray, kind: str = "estimate", ceiling: float = math.inf) -> Estimate:
     """The mean of independent terms, shape (n,), with its standard error (NaN for n = 1)."""
-    error = float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan
+    error = error_of_mean(terms)
     return Estimate(float(np.mean(terms)), error, kind, ceiling)
+
+
+def error_of_mean(terms: np.ndarray) -> float:
+    """The standard error of the mean of independent terms (n,); NaN of a single one."""
+    return float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.estimate import Estimate, error_of_mean, mean_estimate
 
 __all__ = ["READ_OUTS", "ScoreSummary", "info_nce_terms", "summarize"]
 
@@ -127,27 +127,27 @@ def _info_nce(s: ScoreSummary, alpha: float) -> Estimate:
 def _donsker_varadhan(s: ScoreSummary, alpha: float) -> Estimate:
     log_z = s.log_partition(s.rows)
     terms = s.joint - _shares(s, s.rows, log_z)
-    return Estimate(float(s.joint.mean() - log_z), _error(terms), "lower bound")
+    return Estimate(float(s.joint.mean() - log_z), error_of_mean(terms), "lower bound")
 
 
 def _nwj(s: ScoreSummary, alpha: float) -> Estimate:
     log_z = s.log_partition(s.rows) - 1
     z = math.exp(min(log_z, 700.0))
     terms = s.joint - z * _shares(s, s.rows, log_z + 1)
-    return Estimate(float(s.joint.mean() - z), _error(terms), "lower bound")
+    return Estimate(float(s.joint.mean() - z), error_of_mean(terms), "lower bound")
 
 
 def _of_log_ratio(s: ScoreSummary, alpha: float) -> Estimate:
     """NWJ of 1 + f."""
     z = math.exp(min(s.log_partition(s.rows), 700.0))
     terms = s.joint - z * _shares(s, s.rows, math.log(z))
-    return Estimate(float(1 + s.joint.mean() - z), _error(terms), "lower bound")
+    return Estimate(float(1 + s.joint.mean() - z), error_of_mean(terms), "lower bound")
 
 
 def _smile(s: ScoreSummary, alpha: float) -> Estimate:
     log_z = s.log_partition(s.clipped)
     rows = np.exp(s.clipped - math.log(s.candidates - 1) - log_z)
-    return Estimate(float(s.joint.mean() - log_z), _error(s.joint - rows), "estimate")
+    return Estimate(float(s.joint.mean() - log_z), error_of_mean(s.joint - rows), "estimate")
 
 
 def _interpolated(s: ScoreSummary, alpha: float) -> Estimate:
@@ -184,7 +184,3 @@ def _shares(s: ScoreSummary, rows: np.ndarray, log_z: float) -> np.ndarray:
     if len(rows) < s.candidates:
         return as_x
     return as_x + np.exp(s.columns - math.log(len(rows) - 1) - log_z)
-
-
-def _error(terms: np.ndarray) -> float:
-    return float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions, seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.datasets.checks import Pixels
+from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import (
     StandardNormal,
     code_distribution,
@@ -222,7 +223,9 @@ class InfoVAE(LedgerModel):
         q = self._code(self._images(x), training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
-    def mutual_information(self, x, batch_size: int | None = None, limit: int = 10_000) -> Estimate:
+    def mutual_information(
+        self, x, batch_size: int | None = None, limit: int = EXAMPLES
+    ) -> Estimate:
         """I_q(x;z) from a table of encodings, q(z) being their mixture.
 
         Args:
@@ -243,7 +246,7 @@ class InfoVAE(LedgerModel):
         return table_information(self, *self.encoding_table(x, batch_size, limit))
 
     def encoding_table(
-        self, x, batch_size: int | None = None, limit: int = 10_000
+        self, x, batch_size: int | None = None, limit: int = EXAMPLES
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A sample, the mean and the standard deviation of q(z|x) for up to `limit` images.
 
@@ -268,7 +271,7 @@ class InfoVAE(LedgerModel):
     def ceilings(self, examples):
         if self.categorical:
             return {self.information_name: math.log(self.prior.categories)}
-        return {self.information_name: math.log(min(examples, 10_000))}
+        return {self.information_name: math.log(min(examples, EXAMPLES))}
 
     @property
     def category(self):
@@ -297,7 +300,7 @@ class InfoVAE(LedgerModel):
 
     def read_out(self, x, batch_size, steps, show):
         """`mutual_information`, I_q in nats."""
-        information = table_information(self, *self._encodings(x, batch_size, 10_000, steps))
+        information = table_information(self, *self._encodings(x, batch_size, EXAMPLES, steps))
         if show:
             self._show_ceiling(information)
         return {self.information_name: information.nats}

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.information import category_information
 from keras_infomodels.models.audits import GeneratorParts
@@ -276,7 +277,7 @@ class InfoGAN(GAN):
                 for name, table in tables.items():
                     table.append(tf.nn.softmax(numbers[name]).numpy())
                 count += len(batch)
-                if count >= 10_000:
+                if count >= EXAMPLES:
                     break
         return {
             f"information_real_{name}": category_information(np.concatenate(table)).nats

@@ -1,0 +1,9 @@
+"""What several parts of the library take by default. Loads nothing."""
+
+__all__ = ["COLORS", "EXAMPLES"]
+
+EXAMPLES = 10_000
+"""Number of examples that estimates of information and their ceilings are of."""
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colors that color-blind people tell apart. Source: Okabe and Ito, "Color universal design"."""
