@@ -7,16 +7,13 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from keras_infomodels import information
 from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.information import (
     AggregatedPosterior,
-    aggregated_mutual_information,
-    dimension_wise_kl,
     fitted_marginal_bound,
-    marginal_kl,
     mixture_marginal_log_prob,
     mutual_information_bounds,
-    total_correlation,
 )
 
 
@@ -76,8 +73,9 @@ def test_aggregated_posterior_takes_fewer_z_than_posteriors():
 
 def test_upper_bound_and_fitted_marginal_bound_need_more_examples():
     z, loc, scale = (np.full((1, 2), a) for a in (1.0, 0.5, 1.0))
-    assert total_correlation(z, loc, scale).nats == pytest.approx(0, abs=1e-12)
-    for estimate in dimension_wise_kl(z, loc, scale):  # log N(1; .5, 1) - log N(1; 0, 1)
+    one = AggregatedPosterior(z, loc, scale)
+    assert one.total_correlation().nats == pytest.approx(0, abs=1e-12)
+    for estimate in one.dimension_wise_kl():  # log N(1; .5, 1) - log N(1; 0, 1)
         assert estimate.nats == pytest.approx(0.375)
     with pytest.raises(ValueError, match="at least 2 examples"):
         AggregatedPosterior(z, loc, scale).upper_bound()
@@ -92,14 +90,14 @@ def test_marginal_kl_and_total_correlation_refuse_zero_scale():
     z = encodings(50, 2, 0.5)[1]
     for scale in (np.zeros((50, 2)), np.full((50, 2), 1e-13)):
         for measure in (
-            total_correlation,
-            dimension_wise_kl,
-            lambda *table: marginal_kl(*table, StandardNormal(2).distribution()),
+            AggregatedPosterior.total_correlation,
+            AggregatedPosterior.dimension_wise_kl,
+            lambda q: q.marginal_kl(StandardNormal(2).distribution()),
         ):
             with pytest.raises(ValueError, match=r"deterministic.*infinite"):
-                measure(z, z, scale)
+                measure(AggregatedPosterior(z, z, scale))
     # Which of the 50 it was is still what a code tells.
-    information = aggregated_mutual_information(z, z, np.zeros((50, 2)))
+    information = AggregatedPosterior(z, z, np.zeros((50, 2))).lower_bound()
     assert information.nats == pytest.approx(math.log(50))
 
 
@@ -145,7 +143,7 @@ def test_mutual_information_bounds_mark_a_capped_case():
 def test_mutual_information_bounds_use_the_whole_table():
     table = encodings(500, 3, 0.5)
     lower, _ = mutual_information_bounds(*table)
-    assert lower.nats == pytest.approx(aggregated_mutual_information(*table).nats, abs=1e-12)
+    assert lower.nats == pytest.approx(AggregatedPosterior(*table).lower_bound().nats, abs=1e-12)
 
 
 def test_upper_bound_leaves_one_out_with_n_minus_1():
@@ -203,5 +201,15 @@ def test_mutual_information_bounds_hold_where_minibatch_formulas_fail(correlatio
     lower, upper = mutual_information_bounds(z, loc, scale)
     assert lower.nats == pytest.approx(information, abs=0.15)
     assert upper.nats - lower.nats < 0.2
-    assert total_correlation(z, loc, scale).nats == pytest.approx(-0.5 * log_det, abs=0.1)
-    assert abs(sum(e.nats for e in dimension_wise_kl(z, loc, scale))) < 0.1
+    q = AggregatedPosterior(z, loc, scale)
+    assert q.total_correlation().nats == pytest.approx(-0.5 * log_det, abs=0.1)
+    assert abs(sum(e.nats for e in q.dimension_wise_kl())) < 0.1
+
+
+def test_aggregated_posterior_has_the_functions_of_0_1_with_a_warning():
+    table = encodings(50, 2, 0.5)
+    q = AggregatedPosterior(*table)
+    with pytest.warns(DeprecationWarning, match=r"goes in version 0.3.*lower_bound"):
+        assert information.aggregated_mutual_information(*table) == q.lower_bound()
+    with pytest.warns(DeprecationWarning, match="log_prob"):
+        np.testing.assert_array_equal(information.aggregated_log_prob(*table), q.log_prob)

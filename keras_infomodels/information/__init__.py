@@ -4,18 +4,14 @@ What needs no TensorFlow loads none.
 """
 
 import importlib
+import warnings
 
 _CONTENTS = {
     "aggregate": (
         "AggregatedPosterior",
-        "aggregated_log_prob",
-        "aggregated_mutual_information",
-        "dimension_wise_kl",
         "fitted_marginal_bound",
-        "marginal_kl",
         "mixture_log_prob",
         "mutual_information_bounds",
-        "total_correlation",
     ),
     "bounds": (),
     "capacity": ("Capacity", "blahut_arimoto", "im_alternation"),
@@ -51,6 +47,15 @@ _CONTENTS = {
     "neighbors": ("ksg", "mixed_ksg", "nearest_neighbor_entropy"),
     "settings": ("NeuralSettings",),
 }
+_FORMER = {
+    "aggregated_log_prob": "log_prob",
+    "aggregated_mutual_information": "lower_bound",
+    "dimension_wise_kl": "dimension_wise_kl",
+    "marginal_kl": "marginal_kl",
+    "total_correlation": "total_correlation",
+}
+"""Functions of (z, loc, scale) in version 0.1 -> what `AggregatedPosterior` has."""
+
 _HOMES = {name: module for module, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_HOMES)
 
@@ -60,7 +65,26 @@ def __getattr__(name: str):
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     if name in _CONTENTS:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FORMER:
+        return _former(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _former(name: str):
+    method = _FORMER[name]
+    warnings.warn(
+        f"information.{name} goes in version 0.3; write AggregatedPosterior(z, loc, scale)."
+        f"{method}(...).",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    posterior = __getattr__("AggregatedPosterior")
+
+    def former(z, loc, scale, *more):
+        answer = getattr(posterior(z, loc, scale), method)
+        return answer(*more) if callable(answer) else answer
+
+    return former
 
 
 def __dir__() -> list[str]:

@@ -17,14 +17,9 @@ from keras_infomodels.spec import whole
 
 __all__ = [
     "AggregatedPosterior",
-    "aggregated_log_prob",
-    "aggregated_mutual_information",
-    "dimension_wise_kl",
     "fitted_marginal_bound",
-    "marginal_kl",
     "mixture_log_prob",
     "mutual_information_bounds",
-    "total_correlation",
 ]
 
 _FLOOR = 1e-12
@@ -64,20 +59,6 @@ def _coefficients(loc: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
         loc**2 * precision + 2 * tf.math.log(scale) + math.log(2 * math.pi), axis=-1
     )
     return weights, constants
-
-
-def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """log q(z_i) with q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats, in chunks.
-
-    Args:
-        z: one sample of each of the N posteriors, shape (N, d).
-        loc: means, shape (N, d).
-        scale: standard deviations, shape (N, d); below 1e-12 they count as 1e-12.
-
-    Returns:
-        Shape (N,), float64.
-    """
-    return AggregatedPosterior(z, loc, scale).log_prob
 
 
 def _log_sum_of_others(
@@ -224,24 +205,6 @@ class AggregatedPosterior:
             )
 
 
-def aggregated_mutual_information(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
-    """I_q(x;z) = E [log q(z|x) - log q(z)] over a table of N encodings.
-
-    With q(z) the mixture over the same N posteriors this is the information about *which of the N
-    examples* was encoded, up to the sampling of z; for the population that the examples were drawn
-    from it is a lower bound in expectation. It cannot exceed ln N.
-
-    Args:
-        z: one sample of each posterior, shape (N, d).
-        loc: posterior means, shape (N, d).
-        scale: posterior standard deviations, shape (N, d).
-
-    Returns:
-        The lower bound in nats, its standard error over examples, and its ceiling ln N.
-    """
-    return AggregatedPosterior(z, loc, scale).lower_bound()
-
-
 def mutual_information_bounds(
     z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int | None = None
 ) -> tuple[Estimate, Estimate]:
@@ -312,54 +275,3 @@ def fitted_marginal_bound(
     r = GaussianMixture(components, random_state=seed).fit(z[fitted])
     terms = _own_log_prob(z, loc, scale)[measured] - r.score_samples(z[measured])
     return mean_estimate(terms, "upper bound")
-
-
-def marginal_kl(
-    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, prior: tfp.distributions.Distribution
-) -> Estimate:
-    """KL(q(z) || p(z)) = E [log q(z) - log p(z)] over a table of N encodings.
-
-    q(z) is the mixture over the same N posteriors; for the population this is an upper bound in
-    expectation, off by what `aggregated_mutual_information` lacks: the two sum to the rate.
-
-    Args:
-        z: one sample of each posterior, shape (N, d).
-        loc, scale: means and standard deviations, shape (N, d).
-        prior: p(z), batch shape ().
-
-    Raises:
-        ValueError: arrays of other shapes, or a scale of 0 everywhere: the divergence of a
-            deterministic encoder is infinite.
-    """
-    return AggregatedPosterior(z, loc, scale).marginal_kl(prior)
-
-
-def total_correlation(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
-    """TC = KL(q(z) || prod_j q(z_j)) over a table of N encodings, in nats.
-
-    Joint and marginals are mixtures over the same N posteriors. No minibatch stands in for q(z):
-    estimates from minibatches are wrong by tens of nats. For the population the joint's share of
-    the bias remains, that of `aggregated_mutual_information`.
-    Source: Chen et al., "Isolating sources of disentanglement", 2018, equation 2.
-
-    Args:
-        z: one sample of each posterior, shape (N, d).
-        loc, scale: means and standard deviations, shape (N, d).
-
-    Raises:
-        ValueError: arrays of other shapes, or a scale of 0 everywhere: the divergence of a
-            deterministic encoder is infinite.
-    """
-    return AggregatedPosterior(z, loc, scale).total_correlation()
-
-
-def dimension_wise_kl(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> list[Estimate]:
-    """KL(q(z_j) || N(0, 1)) of each dimension over a table of N encodings, in nats.
-
-    With the prior N(0, I) the rate is mutual information + total correlation + their sum.
-
-    Raises:
-        ValueError: arrays of other shapes, or a scale of 0 everywhere: the divergence of a
-            deterministic encoder is infinite.
-    """
-    return AggregatedPosterior(z, loc, scale).dimension_wise_kl()

@@ -8,8 +8,8 @@ from scipy.sparse.csgraph import connected_components
 
 from keras_infomodels.distributions import code_distribution, prior_distribution
 from keras_infomodels.information import (
+    AggregatedPosterior,
     Estimate,
-    aggregated_mutual_information,
     category_information,
     discrete_entropy,
 )
@@ -22,7 +22,7 @@ def table_information(model, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) 
     if model.categorical:
         return category_information(loc[:, : model.prior.categories])
     if not model.deterministic:
-        return aggregated_mutual_information(z, loc, scale)
+        return AggregatedPosterior(z, loc, scale).lower_bound()
     note = "a deterministic encoder: infinite for a continuous x, this is of N examples"
     if getattr(model.likelihood, "binarization", None) != "stochastic":
         return replace(discrete_entropy(_distinct(loc)), note=note)
