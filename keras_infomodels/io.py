@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -301,7 +302,20 @@ def _sync_folder(folder: Path):
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[bool]:
     """Holds a lock, which the system releases when the process ends; False if it has none."""
-    with path.open("a") as file:
+    # A pipe would block where it is opened, and a link may lead anywhere.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except (FileExistsError, IsADirectoryError) as error:
+        raise OSError(f"{path} is in the place of a lock; remove it") from error
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ELOOP):
+            raise OSError(f"{path} is in the place of a lock; remove it") from error
+        raise
+    with os.fdopen(descriptor, "a") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is in the place of a lock; remove it")
         yield _lock(file)
 
 

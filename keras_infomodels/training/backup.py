@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from keras_infomodels.weights import weights_bytes
 
 __all__ = ["AtomicBackup"]
 
@@ -93,9 +95,10 @@ class AtomicBackup(keras.callbacks.Callback):
                         setattr(callback, name, [arrays[key] for key in arrays.files])
 
     def on_epoch_end(self, epoch, logs=None):
-        self.directory.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=self.directory, prefix="unfinished-"))
-        self.model.save_weights(unfinished / "model.weights.h5")
+        # Readable like other folders, which `tempfile.mkdtemp` would not be.
+        unfinished = self.directory / f"unfinished-{uuid.uuid4().hex}"
+        unfinished.mkdir(parents=True)
+        (unfinished / "model.weights.h5").write_bytes(weights_bytes(self.model))
         np.savez(unfinished / "random_layers.npz", *map(np.asarray, _random_states(self.model)))
         states = [
             {name: value for name, value in vars(each).items() if name in self.STATE}
