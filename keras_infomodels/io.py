@@ -316,17 +316,17 @@ def _locked(path: Path) -> Iterator[bool]:
     with os.fdopen(descriptor, "a") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(f"{path} is in the place of a lock; remove it")
-        yield _lock(file)
+        yield _lock(file, path)
 
 
-def _lock(file) -> bool:
+def _lock(file, path: Path) -> bool:
     if fcntl is None:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         log = logging.getLogger("keras_infomodels")
-        log.warning("Another process holds %s; waiting for it.", file.name)
+        log.warning("Another process holds %s; waiting for it.", path)
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError:
         return False

@@ -111,6 +111,7 @@ def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading
     import requests
 
     attempt, wait, content = 0, 0.0, bytearray()
+    failure, is_dead = "no answer", False
     while attempt < tries and not stopped.wait(wait):
         before = len(content)
         try:
@@ -125,9 +126,8 @@ def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading
             is_dead = error.response is None and not content
         # A proxy may cut off every answer: what brought something on is not counted.
         attempt += len(content) - before < size * _PROGRESS
-        wait = (
-            WAIT * 2 ** max(attempt - 1, 0) * random.uniform(0.75, 1.25)
-        )  # processes do not come together
+        # At random, so that processes do not come together.
+        wait = WAIT * 2 ** max(attempt - 1, 0) * random.uniform(0.75, 1.25)
         wait = min(max(wait, float(asked) if asked.isdecimal() else 0.0), TIMEOUT)
     # Where there are other places, one try came before these.
     times = ATTEMPTS if tries > 1 else 1
