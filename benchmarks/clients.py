@@ -76,6 +76,9 @@ def cell(run, lite: Path, saved: Path, calls: list) -> str:
         answers = run(lite, saved, [(name, arrays) for name, arrays, _ in calls])
     except ModuleNotFoundError as error:
         return f"{error.name} is not installed"
+    except Exception as error:
+        print(f"{run.__name__}: {error}", file=sys.stderr)
+        return "none"
     largest, refused = None, []
     for (name, _, wanted), answer in zip(calls, answers, strict=True):
         if isinstance(answer, dict):

@@ -250,10 +250,12 @@ def _temporary(path: Path) -> Path:
 
 def _exchange(a: Path, b: Path) -> bool:
     """Exchanges two folders in one step; False where the system cannot."""
+    if fcntl is None:  # Windows
+        return False
     library, names = ctypes.CDLL(None), [os.fsencode(path) for path in (a, b)]
-    with contextlib.suppress(AttributeError, OSError):
+    if hasattr(library, "renameat2"):
         return library.renameat2(_HERE, names[0], _HERE, names[1], 2) == 0  # RENAME_EXCHANGE
-    with contextlib.suppress(AttributeError, OSError):
+    if hasattr(library, "renamex_np"):
         return library.renamex_np(names[0], names[1], 2) == 0  # RENAME_SWAP of macOS
     return False
 

@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from keras_infomodels.io import call_within
+from keras_infomodels.io import call_within, printable
 from keras_infomodels.preset_files import limit_of, problem_of
 from keras_infomodels.zoo.cache import home, install
 from keras_infomodels.zoo.download import DEADLINE, DownloadError
@@ -56,7 +56,7 @@ def _fill(handles: list[str], folder: Path):
             raise ValueError(f"it is no preset, or is damaged: {problem}")
     except Exception as error:  # The client's errors are those of the HTTP library below it.
         raise DownloadError(
-            f"{handles[0]} could not be downloaded: {' '.join(str(error).split())} (check the "
+            f"{handles[0]} could not be downloaded: {printable(str(error))} (check the "
             "address, the network and `pip install 'keras-infomodels[hub]'`)"
         ) from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes

@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
+from keras_infomodels.io import write_atomically
 from keras_infomodels.presets import save_to_preset
+from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.figures import clusters, load_images
@@ -80,8 +82,7 @@ def train(
             callbacks=[*kept, *pictures, history, backup],
         )
     except FloatingPointError as error:
-        run.mkdir(exist_ok=True)
-        model.save_weights(run / "last_good.weights.h5")
+        write_atomically(run / "last_good.weights.h5", weights_bytes(model))
         raise FloatingPointError(
             f"{error} The last good weights are in {run / 'last_good.weights.h5'}."
         ) from error
