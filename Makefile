@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all mutations lint format docs clean
+.PHONY: demo test test-all mutations lint format docs audit clean
 
 demo: .venv/installed
 	$(BIN)/infomodels demo --out demo
@@ -28,9 +28,13 @@ docs: .venv/installed
 	$(BIN)/python docs/make_gallery.py
 	$(BIN)/python docs/make_api.py
 
-.venv/installed: pyproject.toml
+audit: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[audit]'
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 clean:

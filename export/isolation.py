@@ -20,6 +20,9 @@ __all__ = ["describe", "run", "run_compiled"]
 _SECONDS, _SECONDS_A_CALL = 30, 5
 """After which a process is ended: for opening the file, and more for each call."""
 
+_SECONDS_TRUSTED = 600
+"""The same for a SavedModel, which has been trusted and loads TensorFlow."""
+
 _INTERFACE = 2**20
 """Bytes that the description of a file may have."""
 
@@ -94,7 +97,7 @@ def _folder(content: bytes | None, requests: list[Request]) -> Iterator[Path]:
 def _call(task: str, path: Path, file: Path, folder: Path, calls: int):
     """Runs `standalone` to its end; `path` is what messages call the file."""
     command = [sys.executable, "-I", standalone.__file__, task, str(file), str(folder)]
-    seconds = _SECONDS + _SECONDS_A_CALL * calls
+    seconds = _SECONDS + _SECONDS_A_CALL * calls if file.suffix == ".tflite" else _SECONDS_TRUSTED
     # Each thread of OpenBLAS would take address space.
     environment = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"} | os.environ
     try:

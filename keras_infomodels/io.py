@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -293,10 +294,12 @@ def _temporary(path: Path) -> Path:
 
 def _exchange(a: Path, b: Path) -> bool:
     """Exchanges two folders in one step; False where the system cannot."""
+    if fcntl is None:  # Windows
+        return False
     library, names = ctypes.CDLL(None), [os.fsencode(path) for path in (a, b)]
-    with contextlib.suppress(AttributeError, OSError):
+    if hasattr(library, "renameat2"):
         return library.renameat2(_HERE, names[0], _HERE, names[1], 2) == 0  # RENAME_EXCHANGE
-    with contextlib.suppress(AttributeError, OSError):
+    if hasattr(library, "renamex_np"):
         return library.renamex_np(names[0], names[1], 2) == 0  # RENAME_SWAP of macOS
     return False
 
@@ -345,18 +348,31 @@ def _sync_folder(folder: Path):
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[bool]:
     """Holds a lock, which the system releases when the process ends; False if it has none."""
-    with path.open("a") as file:
-        yield _lock(file)
+    # A pipe would block where it is opened, and a link may lead anywhere.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except (FileExistsError, IsADirectoryError) as error:
+        raise OSError(f"{path} is in the place of a lock; remove it") from error
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ELOOP):
+            raise OSError(f"{path} is in the place of a lock; remove it") from error
+        raise
+    with os.fdopen(descriptor, "a") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is in the place of a lock; remove it")
+        yield _lock(file, path)
 
 
-def _lock(file) -> bool:
+def _lock(file, path: Path) -> bool:
     if fcntl is None:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         log = logging.getLogger("keras_infomodels")
-        log.warning("Another process holds %s; waiting for it.", file.name)
+        log.warning("Another process holds %s; waiting for it.", path)
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError:
         return False

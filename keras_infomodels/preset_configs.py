@@ -23,12 +23,18 @@ _DEPTH, _LENGTH, _INTEGER = 30, 256, 10**7
 """Bounds of a config: how deep it nests, of its lists and of its numbers but for seeds. Layers take
 time that grows faster than their number, and priors take memory without having weights."""
 
+_KERAS_DEPTH, _KERAS_LENGTH = 100, 10**4
+"""Bounds of the config of a `.keras` file, which may be of any model."""
+
 _TEXT = 1000
 """Bound of the length of a text in a config."""
 
 _CALLS = 1000
 """Bound of the calls of layers that make a document's networks. A network that calls another one
 twice, which calls another one twice, and so on, is short and takes time without end."""
+
+_FREE_CALLS, _CALLS_AN_ARRAY = 40, 4
+"""Calls of layers that need no weights, and more for each array of the weights."""
 
 _KEYS = {"module", "class_name", "config", "name", "inbound_nodes"}
 
@@ -90,20 +96,58 @@ def format_of(document) -> int:
     return max(map(format_of, document.values()), default=1)
 
 
-def check_config(document: Mapping, table: Mapping[str, type]):
+def check_config(document: Mapping, table: Mapping[str, type], arrays: int | None = None):
     """Raises ValueError for a document that names a class of no table, or that has no bounds.
 
     Args:
         document: JSON. The content of config.json; nothing of it is constructed.
         table: dict name -> class. The classes that may be named without a module.
+        arrays: int or None. The number of arrays in the file of weights, which bounds the number
+            of layers; None is no bound.
     """
     _check_size(document)
     _check_objects(document, table)
     calls = _calls(document)
-    if calls > _CALLS:
+    most = _CALLS if arrays is None else min(_CALLS, _FREE_CALLS + _CALLS_AN_ARRAY * arrays)
+    if calls > most:
         raise ValueError(
-            f"The networks in the config of a preset take at most {_CALLS} calls of layers; this "
-            f"one takes {calls if calls < 10 * _CALLS else 'far more'}."
+            f"The networks in the config of a preset take at most {most} calls of layers"
+            f"{'' if arrays is None else f' where its weights are {arrays} arrays'}; this one "
+            f"takes {calls if calls < 10 * most else 'far more'}."
+        )
+
+
+def check_serialized(document, arrays: int, path):
+    """Raises ValueError for the config of a `.keras` file that would take time without end.
+
+    Args:
+        document: JSON. The content of config.json as Keras wrote it.
+        arrays: int. The number of arrays in the file of weights.
+        path: Path. The file's name in messages.
+    """
+    stack, ours = [(document, 0)], 0
+    while stack:
+        value, depth = stack.pop()
+        if not isinstance(value, list | Mapping):
+            continue
+        if depth > _KERAS_DEPTH or len(value) > _KERAS_LENGTH:
+            raise ValueError(
+                f"The config in {path} nests more than {_KERAS_DEPTH} deep, or lists more than "
+                f"{_KERAS_LENGTH} things."
+            )
+        items = value
+        if isinstance(value, Mapping):
+            items = value.values()
+            name, module = (value.get(key, "") for key in ("class_name", "module"))
+            if not (isinstance(name, str) and isinstance(module, str | None)):
+                raise ValueError(f"The config in {path} names a class by {name!r:.50}.")
+            if (module or "").startswith(__package__):
+                ours += _items(value.get("config"))
+        stack += [(item, depth + 1) for item in items]
+    if ours > (most := _FREE_CALLS + _CALLS_AN_ARRAY * arrays):
+        raise ValueError(
+            f"The config in {path} lists {ours} numbers, such as widths of layers, and its weights "
+            f"are {arrays} arrays, for which {most} are allowed."
         )
 
 
@@ -206,8 +250,12 @@ def _check_size(value, depth: int = 0):
                 "things; this one does not."
             )
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            if key != "seed" or not isinstance(item, int):
+            if key != "seed":
                 _check_size(item, depth + 1)
+            elif item is not None and type(item) is not int:
+                raise ValueError(
+                    f"A seed in the config of a preset is an integer or none, not {item!r:.50}."
+                )
     elif isinstance(value, int | float) and not abs(value) <= _INTEGER:
         raise ValueError(f"A number in the config of a preset is at most {_INTEGER}, not {value}.")
     elif isinstance(value, str) and len(value) > _TEXT:

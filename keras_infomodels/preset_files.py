@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 __all__ = [
     "FORMAT",
+    "MEGABYTE",
     "NEEDED",
     "check_file_name",
     "check_format",

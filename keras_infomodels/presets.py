@@ -18,6 +18,7 @@ import tensorflow_probability as tfp
 import keras_infomodels
 from keras_infomodels import hooks, models, registry, weights
 from keras_infomodels.io import saving_folder
+from keras_infomodels.keras_files import load_keras_file
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.preset_configs import (
     check_config,
@@ -28,11 +29,11 @@ from keras_infomodels.preset_configs import (
 )
 from keras_infomodels.preset_files import (
     FORMAT,
+    MEGABYTE,
     NEEDED,
     check_format,
     check_table,
     fingerprint,
-    limit_of,
     mismatch,
     open_file,
     read_json,
@@ -42,6 +43,9 @@ __all__ = ["CLASSES", "FORMAT", "from_preset", "load_model", "save_to_preset"]
 
 CLASSES = registry.BUILT_IN
 """The classes of this library that a preset may name; `registry.register` admits others."""
+
+_FRESH = 100 * MEGABYTE
+"""Bytes of weights that bound a model of fresh ones where no file says how many there are."""
 
 _HALF = 2
 """Bytes of the smallest number that weights are made of."""
@@ -67,10 +71,7 @@ def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = N
     """
     path = Path(source).expanduser()
     if path.suffix == ".keras":
-        if not path.is_file():
-            raise FileNotFoundError(f"There is no file {path}.")
-        custom_objects = registry.classes() | dict(custom_objects or {})
-        model = keras.saving.load_model(path, custom_objects=custom_objects)
+        model = load_keras_file(path, registry.classes() | dict(custom_objects or {}))
         if not isinstance(model, LedgerModel):
             raise ValueError(
                 f"{path} holds a {type(model).__name__}, which is no model of this library, such "
@@ -116,9 +117,13 @@ def from_preset(
     check_format(document, folder)
     del document["format"]
     _check_model_class(document.get("class_name"), table)
-    size = _size_of_weights(folder) if load_weights else limit_of("model.weights.h5")
+    size = _size_of_weights(folder, load_weights)
     _verify(folder, NEEDED if load_weights else ("config.json",))
-    check_config(document, table)
+    file, arrays = None, None
+    if load_weights:
+        file = weights.WeightsFile.read(folder / "model.weights.h5")
+        arrays = file.shapes.total()
+    check_config(document, table, arrays)
     if dtype is not None:
         document = set_dtype(document, keras.dtype_policies.get(dtype).name, table)
     try:
@@ -126,8 +131,8 @@ def from_preset(
             model = construct(document, table)
     except tf.errors.ResourceExhaustedError as error:
         raise ValueError(f"There is no memory for the model of {folder}: {error}.") from error
-    if load_weights:
-        weights.load_weights(model, folder / "model.weights.h5")
+    if file is not None:
+        weights.load_weights(model, file)
     return model
 
 
@@ -210,11 +215,14 @@ def _check_weights_fit(model: keras.Model, copy: keras.Model):
         )
 
 
-def _size_of_weights(folder: Path) -> int:
+def _size_of_weights(folder: Path, needed: bool) -> int:
+    """Bytes of the weights, which bound the model; of absent ones where they are not needed."""
     try:
         with open_file(folder, "model.weights.h5") as file:
             return os.fstat(file.fileno()).st_size
     except FileNotFoundError:
+        if not needed:
+            return _FRESH
         raise FileNotFoundError(
             f"The preset {folder} lacks model.weights.h5; get it again."
         ) from None

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import dataclasses
 import io
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["at_most", "check_finite", "load_weights", "weights_bytes"]
+__all__ = ["WeightsFile", "at_most", "check_finite", "load_weights", "weights_bytes"]
 
 
 @contextlib.contextmanager
@@ -23,9 +24,12 @@ def at_most(elements: int) -> Iterator[None]:
     def create(next_creator, **kwargs):
         nonlocal left
         value = kwargs["initial_value"]
-        # In a graph of its own the initial value has a shape and takes no memory.
-        with tf.Graph().as_default():
-            shape = tf.convert_to_tensor(value() if callable(value) else value).shape
+        if callable(value):
+            # In a graph of its own the initial value has a shape and takes no memory.
+            with tf.Graph().as_default():
+                shape = tf.convert_to_tensor(value()).shape
+        else:
+            shape = tf.TensorShape(np.shape(value))
         left -= shape.num_elements()
         if left < 0:
             raise ValueError(
@@ -59,18 +63,39 @@ def weights_bytes(model: keras.Model) -> bytes:
     return file.getvalue()
 
 
-def load_weights(model: keras.Model, path: str | Path):
-    """Loads a file of weights that holds exactly the shapes of the model's, each in plain storage.
+@dataclasses.dataclass(frozen=True)
+class WeightsFile:
+    """A file of weights whose datasets are in plain storage; nothing of them has been read.
 
-    Nothing is written to disk.
+    Attributes:
+        path: Path. Its name in messages.
+        content: bytes.
+        shapes: Counter. How many datasets of each shape it declares.
+    """
+
+    path: Path
+    content: bytes
+    shapes: collections.Counter
+
+    @classmethod
+    def read(cls, path: str | Path, content: bytes | None = None) -> "WeightsFile":
+        """Reads a file, or takes its content.
+
+        Raises:
+            ValueError: links, compression or storage elsewhere, or a damaged file.
+        """
+        path = Path(path)
+        content = path.read_bytes() if content is None else content
+        return cls(path, content, _shapes(content, path))
+
+
+def load_weights(model: keras.Model, file: WeightsFile):
+    """Loads weights that have exactly the shapes of the model's; nothing is written to disk.
 
     Raises:
-        ValueError: other shapes, links, compression or storage elsewhere, NaN or infinite values,
-            or a damaged file.
+        ValueError: other shapes, NaN or infinite values, or a damaged file.
     """
-    path = Path(path)
-    content = path.read_bytes()
-    found = _shapes(content, path)
+    path, found = file.path, file.shapes
     wanted = _shapes(weights_bytes(model), path)  # a layer inside a wrapper may be in it twice
     if found != wanted:
         more, less = dict(found - wanted), dict(wanted - found)
@@ -82,7 +107,7 @@ def load_weights(model: keras.Model, path: str | Path):
         with warnings.catch_warnings():
             # Keras warns of some layers that it finds no weights for, and leaves them as they are.
             warnings.simplefilter("error", UserWarning)
-            model.load_weights(_File(content))
+            model.load_weights(_File(file.content))
     except (KeyError, OSError, RuntimeError, UserWarning, ValueError) as error:
         raise ValueError(f"{path} does not hold this model's weights: {error}.") from error
     check_finite(model, path)

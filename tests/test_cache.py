@@ -65,8 +65,8 @@ def test_fetch_tries_mirrors_in_order_and_names_each_in_one_line(entry, tmp_path
     assert f"{first.url}/tiny_mnist/README.md: 404 Not Found; {second.url}/tiny" in message
     assert "\n" not in message
     assert complete(entry)
-    # Each failed once; then the one that works was asked first.
-    assert (len(first.requests), len(second.requests)) == (2, 5)
+    # What is absent is asked for once, and what was corrupt twice.
+    assert (len(first.requests), len(second.requests)) == (2, 6)
 
 
 def test_fetch_replaces_a_damaged_copy(entry, tmp_path, fetch):
@@ -108,6 +108,16 @@ def test_fetch_neither_reads_nor_writes_through_links(entry, tmp_path, fetch):
 def test_fetch_into_a_cache_that_is_a_file_says_what_to_do(entry, fetch):
     cache.home().write_text("a file")
     with pytest.raises(DownloadError, match="could not be put into the cache"):
+        fetch("http://no.host.invalid")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
+def test_fetch_refuses_what_is_in_the_place_of_a_lock(entry, fetch, make):
+    """Opening a pipe would wait for a reader without end."""
+    folder = cache.folder_of(entry).parent
+    folder.mkdir(parents=True)
+    make(folder / ".lock")
+    with pytest.raises(DownloadError, match=r"\.lock is in the place of a lock; remove it"):
         fetch("http://no.host.invalid")
 
 

@@ -124,7 +124,7 @@ def test_load_model_admits_custom_objects_for_one_call(folder, tmp_path):
     model.save(tmp_path / "model.keras")
     copy = ki.load_model(tmp_path / "model.keras", custom_objects=OWN)
     np.testing.assert_array_equal(copy(IMAGES), model(IMAGES))
-    with pytest.raises(TypeError, match="Could not locate class"):
+    with pytest.raises(ValueError, match="Could not locate class 'SharpVAE'"):
         ki.load_model(tmp_path / "model.keras")
 
 

@@ -126,14 +126,62 @@ def test_fetch_file_refuses_another_length_before_the_body(entry, tmp_path):
 def test_fetch_file_refuses_another_sha256(entry, tmp_path):
     with serve(tmp_path, tiny_zoo.corrupt, forever=True) as server:
         assert "another SHA-256" in fails(tmp_path, server.url)
-    assert len(server.requests) == 1
+    assert len(server.requests) == 2
+    with serve(tmp_path, tiny_zoo.corrupt) as server:  # once
+        fetch(tmp_path, server.url)
+    assert len(server.requests) == 2
+
+
+def test_fetch_file_goes_on_where_it_was_cut_off(entry, tmp_path):
+    """A proxy that lets a fifth of the file pass at a time, or 3 kB of it."""
+
+    def cut(server, handler, content):
+        start = int((handler.headers["Range"] or "bytes=0-")[6:-1])
+        starts.append(start)
+        headers = {"Content_Range": f"bytes {start}-{WEIGHTS - 1}/{WEIGHTS}"} if start else {}
+        tiny_zoo.send_headers(handler, WEIGHTS - start, 206 if start else 200, **headers)
+        handler.wfile.write(content[start : start + most])
+        handler.close_connection = True
+        return True
+
+    for most, fetches, count in ((WEIGHTS // 5, fetch, 6), (3000, fails, 3)):
+        starts = []
+        with serve(tmp_path, cut, forever=True) as server:
+            fetches(tmp_path, server.url)
+        assert len(starts) == count
+        for number, begin in enumerate(starts):  # up to a kilobyte is lost at each end
+            assert number * (most - 1024) <= begin <= number * most
+
+
+def test_fetch_file_refuses_another_part_than_it_asked_for(entry, tmp_path):
+    part = tiny_zoo.replace(b"x" * 10, Content_Range="bytes 0-9/10")
+
+    def wrong(server, handler, content):
+        tiny_zoo.send_headers(handler, 10, 206, Content_Range="bytes 0-9/10")
+        return handler.wfile.write(b"x" * 10)
+
+    with serve(tmp_path, tiny_zoo.truncate(100_000), wrong) as server:
+        assert "206 Partial Content" in fails(tmp_path, server.url)
+    with serve(tmp_path, tiny_zoo.truncate(100_000), part) as server:
+        assert "10 bytes, not" in fails(tmp_path, server.url)
+
+
+def test_fetch_file_tries_every_place_once_before_it_tries_again(entry, tmp_path, monkeypatch):
+    """A place that does not answer comes last for the files of other presets too."""
+    tiny_zoo.limit(monkeypatch, TIMEOUT=20, WAIT=5)
+    with serve(tmp_path, tiny_zoo.drop, forever=True) as dead, serve(tmp_path) as mirror:
+        start = time.monotonic()
+        assert fetch(tmp_path, dead.url, mirror.url) == [mirror.url, dead.url]
+        assert fetch(tmp_path, dead.url, mirror.url) == [mirror.url, dead.url]
+    assert time.monotonic() - start < 5
+    assert (len(dead.requests), len(mirror.requests)) == (1, 2)
 
 
 def test_fetch_file_stops_at_the_size(entry, tmp_path):
-    with serve(tmp_path, tiny_zoo.endless()) as server:
+    with serve(tmp_path, tiny_zoo.endless(), forever=True) as server:
         assert "another SHA-256" in fails(tmp_path, server.url)
     # What the sockets hold is sent too.
-    assert server.sent < 100e6
+    assert server.sent < 200e6
 
 
 def test_fetch_file_follows_redirects_without_their_bodies(entry, tmp_path):
@@ -178,6 +226,15 @@ def test_fetch_file_takes_the_proxy_of_the_environment(entry, tmp_path, monkeypa
         assert "404 Not Found" in fails(tmp_path, "http://no.host.invalid/zoo")
     assert proxy.requests == [f"http://no.host.invalid/zoo{PATH}"]
     assert ": proxy: " in fails(tmp_path, "http://no.host.invalid/zoo")
+
+
+@pytest.mark.parametrize("host", ["[bad", "no.host.invalid", "127.0.0.1:1", "a.example:port"])
+@pytest.mark.parametrize(
+    "user", ["me:secret", "me:s@ecret", "me:sec%20ret", "me:s/ecret", "secret"]
+)
+def test_fetch_file_never_prints_a_password(entry, tmp_path, host, user):
+    message = fails(tmp_path, f"http://{user}@{host}/zoo")
+    assert not [word for word in ("ecret", "%20", "sec ret", "s@e") if word in message]
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example", "/data/zoo", "http://[bad", "a.example"])

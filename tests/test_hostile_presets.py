@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 
 import h5py
 import keras
@@ -174,6 +175,33 @@ def test_from_preset_refuses_a_config_without_end_at_once(folder, widths):
     edit_config(folder, set_widths(widths))
     with pytest.raises(ValueError, match="config of a preset"):
         presets.from_preset(folder, load_weights=False)
+
+
+def test_from_preset_bounds_layers_by_the_arrays_of_the_weights(folder):
+    """Each takes milliseconds, and 256 of them seconds."""
+    edit_config(folder, set_widths([1] * 256))
+    start = time.process_time()
+    with pytest.raises(ValueError, match="at most 80 calls of layers where its weights are 10 arr"):
+        presets.from_preset(folder)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        {"seed": {"seed": {}}},
+        [1] * 200,
+        {"class_name": "MLPEncoder", "config": {"widths": [1] * 250}},
+        "1",
+        1.5,
+        True,
+    ],
+)
+@pytest.mark.parametrize("load_weights", [True, False])
+def test_from_preset_refuses_a_seed_that_is_no_integer(folder, seed, load_weights):
+    edit_config(folder, lambda document: document["config"].update(seed=seed))
+    with pytest.raises(ValueError, match="A seed in the config of a preset is an integer or none"):
+        presets.from_preset(folder, load_weights=load_weights)
 
 
 def test_from_preset_refuses_a_prior_of_huge_memory(folder):

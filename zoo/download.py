@@ -4,10 +4,11 @@ import hashlib
 import random
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import responses
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from keras_infomodels import __version__
@@ -17,19 +18,34 @@ from keras_infomodels.preset_files import open_file
 __all__ = ["ATTEMPTS", "DEADLINE", "TIMEOUT", "WAIT", "DownloadError", "fetch_file"]
 
 DEADLINE, TIMEOUT, ATTEMPTS, WAIT = 300.0, 20.0, 5, 0.5
-"""For a file from one place: seconds in all, seconds without a byte, requests, first wait."""
+"""For a file: seconds in all, seconds without a byte, requests to one place, first wait."""
+
+_PROGRESS = 0.05
+"""The part of a file that a request must bring not to be counted."""
 
 
 class DownloadError(OSError):
     """A preset could not be downloaded; the message says from where, why and what to do."""
 
 
+class _PassingError(DownloadError):
+    """A failure after which another try may succeed."""
+
+
+_dead: set[str] = set()
+"""Places that did not answer at all in this process, which come last."""
+
+
 def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) -> bytes:
     """Returns the content of a file, after a check of its SHA-256.
 
+    Each place is tried once before any is tried again. What was cut off goes on where it ended, and
+    what arrived with another SHA-256 is fetched once more. All places share one `DEADLINE`.
+
     Args:
         urls: https://, http:// or file:// URLs of folders of presets, in the order to try them.
-            Those that fail are moved to the end, so that the next file does not wait for them.
+            Those that fail are moved to the end, so that the next file does not wait for them, and
+            neither do the files of other presets for those that are not there at all.
         preset, name: folder there and file in it.
         expected: {"sha256": ..., "bytes": ...}.
         bar: tqdm bar, which advances by the bytes that arrive.
@@ -37,39 +53,69 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
     Raises:
         DownloadError: no place has the file and sends it in time.
     """
-    failures, start, size = [], bar.n, expected["bytes"]
-    for base in tuple(urls):
-        url = f"{base.rstrip('/')}/{preset}/{quote(name)}"
-        try:
-            if url.startswith("file:"):
-                with open_file(url2pathname(f"{urlsplit(base).path}/{preset}"), name) as file:
-                    content = file.read(size + 1)
-            else:
-                work = partial(_retry, url, size, lambda done: bar.update(start + done - bar.n))
-                content = call_within(DEADLINE, work)
-            if hashlib.sha256(content).hexdigest() == expected["sha256"]:
-                bar.update(start + size - bar.n)
-                return content
-            failure = f"{len(content)} bytes with another SHA-256 than the registry's {size}"
-        except (OSError, ValueError) as error:
-            failure = _reason(error)
-        failures.append(f"{re.sub('//[^/]*@', '//', url)}: {failure}")  # without a password
-        urls.append(urls.pop(0))
+    urls.sort(key=_dead.__contains__)
+    failures, start, size = {}, bar.n, expected["bytes"]
+    end = time.monotonic() + DEADLINE
+    again, corrupt = set(urls), set()
+    for tries in (1, ATTEMPTS - 1) if len(again) > 1 else (ATTEMPTS, 1):
+        places = [base for base in urls if base in again]
+        for number, base in enumerate(places):
+            seconds = round(max(end - time.monotonic(), 0) / (len(places) - number), 2)
+            url = f"{base.rstrip('/')}/{preset}/{quote(name)}"
+            again.discard(base)
+            try:
+                if url.startswith("file:"):
+                    with open_file(url2pathname(f"{urlsplit(base).path}/{preset}"), name) as file:
+                        content = file.read(size + 1)
+                else:
+                    work = partial(
+                        _retry, url, size, lambda done: bar.update(start + done - bar.n), tries
+                    )
+                    content = call_within(seconds, work)
+                if hashlib.sha256(content).hexdigest() == expected["sha256"]:
+                    bar.update(start + size - bar.n)
+                    _dead.discard(base)
+                    return content
+                failure = f"{len(content)} bytes with another SHA-256 than the registry's {size}"
+                if base not in corrupt and not url.startswith("file:"):
+                    corrupt.add(base)
+                    again.add(base)
+            except (OSError, ValueError) as error:
+                failure = _reason(error)
+                if isinstance(error, _PassingError) and len(urls) > 1:
+                    again.add(base)
+                if getattr(error, "is_dead", False):
+                    _dead.add(base)
+            failures[base] = f"{url}: {failure}"
+            urls.append(urls.pop(urls.index(base)))
+    text = "; ".join(failures.values())
+    for base in urls:
+        text = _without_password(text, base)
     raise DownloadError(
-        f"The preset {preset} could not be downloaded: {'; '.join(failures)}. Check the network "
+        f"The preset {preset} could not be downloaded: {text}. Check the network "
         "and try again, or set KERAS_INFOMODELS_ZOO_URL to a mirror or the file:// URL of a copy."
     )
 
 
-def _retry(url: str, size: int, report: Callable, stopped: threading.Event) -> bytes:
+def _without_password(text: str, url: str) -> str:
+    """A text in which neither the user and password of a URL nor those of others are."""
+    user = url.partition("://")[2].rpartition("@")[0]
+    if user:
+        text = text.replace(f"{user}@", "").replace(user, "...")
+        for part in filter(None, {user.partition(":")[2], unquote(user.partition(":")[2])}):
+            text = text.replace(part, "...")
+    return re.sub(r"//[^/\s]*@", "//", text)
+
+
+def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading.Event) -> bytes:
     import requests
 
-    wait = 0.0
-    for attempt in range(ATTEMPTS):
-        if stopped.wait(wait):
-            break
+    attempt, wait, content = 0, 0.0, bytearray()
+    failure, is_dead = "no answer", False
+    while attempt < tries and not stopped.wait(wait):
+        before = len(content)
         try:
-            return _request(url, size, report, stopped)
+            return _request(url, size, content, report, stopped)
         except requests.RequestException as error:
             code = getattr(error.response, "status_code", 503)
             final = isinstance(error, ValueError) or "CERTIFICATE_VERIFY" in str(error)
@@ -77,31 +123,49 @@ def _retry(url: str, size: int, report: Callable, stopped: threading.Event) -> b
                 raise
             asked = getattr(error.response, "headers", {}).get("Retry-After", "")
             failure = _reason(error)
-        wait = WAIT * 2**attempt * random.uniform(0.75, 1.25)  # processes do not come together
+            is_dead = error.response is None and not content
+        # A proxy may cut off every answer: what brought something on is not counted.
+        attempt += len(content) - before < size * _PROGRESS
+        # At random, so that processes do not come together.
+        wait = WAIT * 2 ** max(attempt - 1, 0) * random.uniform(0.75, 1.25)
         wait = min(max(wait, float(asked) if asked.isdecimal() else 0.0), TIMEOUT)
-    raise DownloadError(f"{failure} (tried {ATTEMPTS} times)")
+    # Where there are other places, one try came before these.
+    times = ATTEMPTS if tries > 1 else 1
+    error = _PassingError(f"{failure} (tried {times} times)" if times > 1 else failure)
+    error.is_dead = is_dead
+    raise error
 
 
-def _request(url: str, size: int, report: Callable, stopped: threading.Event) -> bytes:
+def _request(
+    url: str, size: int, content: bytearray, report: Callable, stopped: threading.Event
+) -> bytes:
+    """Adds to the content that has arrived what is missing of it."""
     import requests
 
     headers = {"User-Agent": f"keras-infomodels/{__version__}", "Accept-Encoding": "identity"}
+    if content:
+        headers["Range"] = f"bytes={len(content)}-"
     # The body of a redirect, which requests would read, may be endless.
     hooks = {"response": lambda answer, **_: answer.raw.close() if answer.is_redirect else None}
-    content = b""
     with requests.get(url, headers=headers, hooks=hooks, stream=True, timeout=TIMEOUT) as answer:
-        if (code := answer.status_code) != 200:
-            raise requests.HTTPError(f"{code} {responses.get(code, '')}".strip(), response=answer)
-        if (length := answer.headers.get("Content-Length")) not in (None, str(size)):
+        code = answer.status_code
+        goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {len(content)}-")
+        if not (content and code == 206 and goes_on):
+            content.clear()  # a server that knows no ranges sends it all again
+            if code != 200:
+                reason = f"{code} {responses.get(code, '')}".strip()
+                raise requests.HTTPError(reason, response=answer)
+        length = answer.headers.get("Content-Length")
+        if length not in (None, str(size - len(content))):
             raise DownloadError(f"{length} bytes, not {size}; another revision or an error page")
-        for block in answer.iter_content(16384):
+        for block in answer.iter_content(1024):  # the last one is lost where it is cut off
             content += block
             if len(content) > size or stopped.is_set():
-                return content
+                return bytes(content)
             report(len(content))
     if len(content) < size:
         raise requests.ConnectionError(f"the answer ended after {len(content)} of {size} bytes")
-    return content
+    return bytes(content)
 
 
 def _reason(error: BaseException) -> str:

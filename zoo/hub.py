@@ -3,11 +3,13 @@
 import contextlib
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
+from keras_infomodels.io import call_within, printable
 from keras_infomodels.preset_files import limit_of, problem_of
 from keras_infomodels.zoo.cache import home, install
-from keras_infomodels.zoo.download import DownloadError
+from keras_infomodels.zoo.download import DEADLINE, DownloadError
 
 __all__ = ["PREFIX", "fetch_from_hub"]
 
@@ -41,17 +43,20 @@ def _fill(handles: list[str], folder: Path):
     try:
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
+        def fetch(name, _):
+            size = get_hf_file_metadata(hf_hub_url(repository, name, revision=commit)).size
+            if size is None or size > (limit := limit_of(name)):
+                raise ValueError(f"{name} has {size} bytes; at most {limit} are read")
+            hf_hub_download(repository, name, revision=commit, local_dir=folder)
+
         for name in _FILES:
             with contextlib.suppress(errors.RemoteEntryNotFoundError):
-                size = get_hf_file_metadata(hf_hub_url(repository, name, revision=commit)).size
-                if size is None or size > (limit := limit_of(name)):
-                    raise ValueError(f"{name} has {size} bytes; at most {limit} are read")
-                hf_hub_download(repository, name, revision=commit, local_dir=folder)
+                call_within(DEADLINE, partial(fetch, name))
         if problem := problem_of(folder):
             raise ValueError(f"it is no preset, or is damaged: {problem}")
     except Exception as error:  # The client's errors are those of the HTTP library below it.
         raise DownloadError(
-            f"{handles[0]} could not be downloaded: {' '.join(str(error).split())} (check the "
+            f"{handles[0]} could not be downloaded: {printable(str(error))} (check the "
             "address, the network and `pip install 'keras-infomodels[hub]'`)"
         ) from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes

@@ -18,7 +18,7 @@ from keras_infomodels.zoo.figures import load_images, measure
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
-__all__ = ["exported_differences", "release"]
+__all__ = ["exported_differences", "release", "renew_exports"]
 
 _OWN = ("format", "versions", "parameters", "files")
 """What `save_to_preset` writes by itself."""
@@ -92,11 +92,36 @@ def release(
         picture.unlink()
     for picture in sorted((source / "run").glob("*.png")):
         shutil.copyfile(picture, folder / picture.name)
-    write_card(folder, recipe.change(seed=chosen["seeds"]["chosen"]))
+    _export(model, folder, recipe, chosen["seeds"]["chosen"], table)
+    return folder
+
+
+def renew_exports(
+    folder: str | Path, data_dir: str | Path | None = None, table: Path = registry.PATH
+):
+    """Makes the `.tflite` of a preset anew, measures exported files again, and registers it.
+
+    For a change of the exporters: weights, figures of the model and revision stay.
+
+    Args:
+        folder: the preset's.
+        data_dir: see `datasets.load`.
+        table: the registry.
+    """
+    folder = Path(folder)
+    recipe, model = Recipe.load(folder / "recipe.toml"), load_model(folder)
+    facts = json.loads((folder / "metadata.json").read_text())
+    facts["exports"] = exported_differences(model, recipe, data_dir)
+    write_atomically(folder / "metadata.json", json.dumps(facts, indent=1) + "\n")
+    _export(model, folder, recipe, facts["seeds"]["chosen"], table)
+
+
+def _export(model: keras.Model, folder: Path, recipe: Recipe, seed: int, table: Path):
+    """Writes what a preset folder has beside its model: the card, the `.tflite`, its entry."""
+    write_card(folder, recipe.change(seed=seed))
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
     _state_files(folder)
     registry.register(folder, table)
-    return folder
 
 
 def _state_files(folder: Path):

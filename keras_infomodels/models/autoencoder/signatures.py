@@ -82,6 +82,17 @@ def _latents(model, parameters, noise) -> tf.Tensor:
     return z
 
 
+def _rate(model, parameters, z) -> tf.Tensor:
+    """KL(q(z|x) || p(z)) of each example, in nats.
+
+    For a standard normal prior it is written out: TFP's takes `BroadcastArgs`, which ONNX lacks.
+    """
+    if isinstance(model.prior, StandardNormal):
+        loc, scale = parameters["loc"], parameters["scale"]
+        return tf.reduce_sum((scale**2 + loc**2 - 1) / 2 - tf.math.log(scale), axis=1)
+    return rate(code_distribution(parameters), prior_distribution(model.prior), z)
+
+
 def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signature]:
     """The signatures that take a sample of q(z|x) or draw from the prior."""
 
@@ -93,8 +104,7 @@ def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signatur
         z, x = _latents(model, parameters, noise), model.likelihood.observe(image, None)
         terms = {"reconstruction": -portable_log_prob(model.observation(z, x, False), x)}
         if model.has_density:
-            q = code_distribution(parameters)
-            terms["rate"] = rate(q, prior_distribution(model.prior), z)
+            terms["rate"] = _rate(model, parameters, z)
         return terms
 
     def generate_seeded(count, seed):
