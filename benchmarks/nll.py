@@ -4,8 +4,7 @@
         --out runs/vae_binarized
     python benchmarks/nll.py runs/vae_binarized/seed_*
 
-The negative ELBO; all test images with 200 samples each, and the first 1,000 with 1,000 each. The
-values of finished images are kept beside each model, so that an interrupted call goes on.
+The negative ELBO; all test images with 200 samples each, and the first 1,000 with 1,000 each.
 """
 
 import argparse
@@ -46,8 +45,7 @@ def measure(folder: Path, data_dir) -> dict[str, float]:
     found = {"seed": recipe.training.seed, "negative_elbo": elbo}
     print(f"{folder}: {recipe.data.name}, {model.likelihood!r}")
     for count, samples, batch in ((len(images), 200, 25), (1000, 1000, 5)):
-        path = folder / "run" / f"log_likelihood_{samples}.npz"
-        estimate = log_likelihood(model, images[:count], samples, batch, path=path)
+        estimate = log_likelihood(model, images[:count], samples, batch)
         found |= {
             f"nll_{samples}_samples": -estimate.nats,
             f"standard_error_{samples}_samples": estimate.standard_error,

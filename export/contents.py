@@ -12,11 +12,15 @@ import tensorflow as tf
 
 import keras_infomodels
 from keras_infomodels import hooks
+from keras_infomodels.io import check_temporary_room
 from keras_infomodels.models.signatures import Signature
 
 __all__ = ["Contents", "float32_copy"]
 
 FORMAT = 1
+_ROOM, _BYTES = 2**22, 4
+"""Bytes of temporary files without the weights, and of a weight."""
+
 _HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
@@ -29,6 +33,7 @@ class Contents:
         batch_size: a fixed one, or None for any.
         preset: folder or name of the preset that the model came from, whose name, license and card
             go along; None for none.
+        static_shapes: see `networks.portable.portable`.
 
     Attributes:
         model: in float32.
@@ -36,6 +41,7 @@ class Contents:
         card: the text of the preset's README.md, or None.
 
     Raises:
+        OSError: there is no room for temporary files.
         ValueError: weights that are not finite, or `uint8` for pixels that are not in [0, 1].
     """
 
@@ -45,9 +51,11 @@ class Contents:
         uint8: bool = False,
         batch_size: int | None = None,
         preset: str | Path | None = None,
+        static_shapes: bool = False,
     ):
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is at least 1, or None for any; got {batch_size!r}.")
+        check_temporary_room(_ROOM + 4 * _BYTES * model.count_params())
         if not all(np.isfinite(weight).all() for weight in model.get_weights()):
             raise ValueError("The model's weights hold NaN or infinite values; export another one.")
         self.model = float32_copy(model)
@@ -65,6 +73,7 @@ class Contents:
                 for name, signature in self.signatures.items()
             }
         self._functions = {}
+        self.static_shapes = static_shapes
         self._preset, self.card = _preset(preset)
 
     def specs(self, name: str) -> list[tf.TensorSpec]:

@@ -13,6 +13,8 @@ __all__ = ["Flatbuffer"]
 _LARGE = 1024
 """Weights of fewer elements stay float32 in a dynamic-range file, as biases do."""
 
+_RESHAPE = schema.BuiltinOperator.RESHAPE
+
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if name[0] != "_"}
 
 
@@ -90,6 +92,62 @@ class Flatbuffer:
                 }
         return found
 
+    def make_reshapes_stateless(self):
+        """Gives every RESHAPE a constant shape, with -1 for the batch.
+
+        Keras computes it from the batch of the input (SHAPE, STRIDED_SLICE, PACK), which makes a
+        dynamic tensor: LiteRT's `CompiledModel` then returns uninitialized memory.
+        """
+        for subgraph in self.model.subgraphs:
+            for operator in subgraph.operators:
+                if self._code(operator) != _RESHAPE or len(operator.inputs) < 2:
+                    continue
+                shape = subgraph.tensors[operator.outputs[0]].shapeSignature
+                shape = [] if shape is None else [int(size) for size in shape]
+                computed = self.model.buffers[subgraph.tensors[operator.inputs[1]].buffer].data
+                if computed is None and shape.count(-1) == 1:
+                    inputs = [operator.inputs[0], self._constant(subgraph, shape)]
+                    operator.inputs, unused = inputs, operator.inputs[1]
+                    _remove_producers(subgraph, unused)
+        self._remove_unused_codes()
+
+    def put_first(self, signature: str):
+        """Makes a signature subgraph 0, which clients that know no signatures run."""
+        first = self.signatures[signature].subgraphIndex
+        order = [first, *(i for i in range(len(self.model.subgraphs)) if i != first)]
+        moved = {old: new for new, old in enumerate(order)}
+        self.model.subgraphs = [self.model.subgraphs[index] for index in order]
+        for each in self.model.signatureDefs:
+            each.subgraphIndex = moved[each.subgraphIndex]
+        self.model.signatureDefs.sort(key=lambda each: each.subgraphIndex)
+        # Operators such as WHILE and IF name the subgraphs that they run.
+        for operator in (each for graph in self.model.subgraphs for each in graph.operators):
+            for options in (operator.builtinOptions, operator.builtinOptions2):
+                for name, value in vars(options).items() if options is not None else ():
+                    if name.lower().endswith("subgraphindex"):
+                        setattr(options, name, moved.get(value, value))
+
+    def _remove_unused_codes(self):
+        operators = [each for subgraph in self.model.subgraphs for each in subgraph.operators]
+        used = sorted({each.opcodeIndex for each in operators})
+        self.model.operatorCodes = [self.model.operatorCodes[index] for index in used]
+        for each in operators:
+            each.opcodeIndex = used.index(each.opcodeIndex)
+
+    def _code(self, operator: schema.OperatorT) -> int:
+        code = self.model.operatorCodes[operator.opcodeIndex]
+        return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+    def _constant(self, subgraph: schema.SubGraphT, values: list[int]) -> int:
+        """The index of a new int32 tensor of a subgraph."""
+        buffer, tensor = schema.BufferT(), schema.TensorT()
+        buffer.data = list(np.array(values, "<i4").tobytes())
+        tensor.name, tensor.type = "shape", schema.TensorType.INT32
+        tensor.shape, tensor.buffer = [len(values)], len(self.model.buffers)
+        self.model.buffers.append(buffer)
+        subgraph.tensors.append(tensor)
+        return len(subgraph.tensors) - 1
+
     def packed(self, document: dict) -> bytes:
         """The bytes with the JSON document as metadata "keras_infomodels", and their checksum."""
         for name, facts in document["signatures"].items():
@@ -106,3 +164,13 @@ class Flatbuffer:
         builder = flatbuffers.Builder(0)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return seal(bytes(builder.Output()))
+
+
+def _remove_producers(subgraph: schema.SubGraphT, tensor: int):
+    """Removes the operators that compute a tensor which nothing uses anymore."""
+    used = {*subgraph.outputs, *(i for each in subgraph.operators for i in each.inputs)}
+    for operator in list(subgraph.operators):
+        if tensor in operator.outputs and not used & {*operator.outputs}:
+            subgraph.operators.remove(operator)
+            for index in operator.inputs:
+                _remove_producers(subgraph, index)

@@ -43,11 +43,12 @@ def draw_inputs(
 
 
 def noise_images(model, count: int) -> np.ndarray:
-    """Images of random pixels, for a look at numbers where there is no data."""
+    """Images of random pixels that the model takes, where there is no data."""
     random = np.random.default_rng(0)
     shape = (count, *model.data_shape)
-    draw = random.normal if model.pixel_range is None else random.uniform
-    return draw(size=shape).astype(np.float32)
+    draws = {"real": random.normal, "unit": random.uniform}
+    draws["binary"] = lambda size: random.integers(2, size=size)
+    return draws[model.pixels.support](size=shape).astype(np.float32)
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:

@@ -6,18 +6,18 @@ files and gives wrong answers from others (benchmarks/damaged.py).
 """
 
 import hashlib
-import json
+import math
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from keras_infomodels.export import standalone
+from keras_infomodels.export import isolation, standalone
+from keras_infomodels.export.metadata import LIMIT, check_interface, parse_metadata
 from keras_infomodels.export.standalone import Request
+from keras_infomodels.io import printable
+from keras_infomodels.operators import check_operators
 
 __all__ = ["BLANK", "load", "read_metadata", "seal", "verified"]
 
@@ -25,13 +25,10 @@ BLANK = "0" * 64
 """Stands for the checksum while it is computed."""
 
 _SEAL = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "format": ')
-_SECONDS = 600
-"""After which an isolated process is ended."""
-
 Backend = Callable[[list[Request]], list[dict[str, np.ndarray]]]
 
 
-def load(path: Path, threads: int | None, isolated: bool) -> tuple[dict, Backend]:
+def load(path: Path, threads: int | None, isolated: bool, trust: bool) -> tuple[dict, Backend]:
     """The metadata of an exported file, and the function that answers requests.
 
     Raises:
@@ -42,20 +39,45 @@ def load(path: Path, threads: int | None, isolated: bool) -> tuple[dict, Backend
             raise ValueError("threads is of a .tflite; TensorFlow has its own settings.")
         path = _version(path)
         metadata = _saved_model_metadata(path)
-        opener, argument = standalone.saved_model, path
-    else:
-        content, metadata = verified(path)
-        opener, argument = (lambda given: standalone.lite_rt(given, threads)), content
+        if not trust:
+            _open(path, lambda: check_operators(path))
+        if isolated:
+            return metadata, _isolated(path, None, metadata)
+        return metadata, _in_process(path, _open(path, lambda: standalone.saved_model(path)))
+    content, metadata = verified(path)
     if isolated:
-        return metadata, lambda requests: _isolated(path, argument, requests)
+        check_interface(metadata, isolation.describe(path, content), path)
+        return metadata, _isolated(path, content, metadata)
+    interpreter = _open(path, lambda: standalone.interpreter(content, threads))
+    check_interface(metadata, _open(path, lambda: standalone.interface(interpreter)), path)
+    return metadata, _in_process(path, interpreter.get_signature_runner)
+
+
+def _open(path: Path, opener: Callable):
     try:
-        signature = opener(argument)
+        return opener()
     except ModuleNotFoundError as error:
         package = "ai-edge-litert" if path.suffix == ".tflite" else "tensorflow"
         raise ImportError(f"{path} needs {package}: pip install {package}") from error
     except Exception as error:
         raise ValueError(f"{path} cannot be opened: {_line(error)}") from error
-    return metadata, _in_process(path, signature)
+
+
+def _isolated(path: Path, content: bytes | None, metadata: dict) -> Backend:
+    def answer(requests):
+        return isolation.run(path, content, requests, max(map(expected, requests), default=0))
+
+    def expected(request):
+        """Bytes of the answer to a request, by the metadata."""
+        name, arrays = request
+        signature = metadata["signatures"][name]
+        counts = [1, *(len(array) for array in arrays.values() if array.ndim)]
+        if "count" in arrays:
+            counts.append(int(arrays["count"]))
+        sizes = [4 * math.prod(each["shape"]) for each in signature["outputs"].values()]
+        return max(counts) * sum(sizes)
+
+    return answer
 
 
 def read_metadata(path: str | Path) -> dict:
@@ -83,24 +105,13 @@ def verified(path: Path) -> tuple[bytes, dict]:
     blank = content[:start] + BLANK.encode() + content[end:]
     if hashlib.sha256(blank).hexdigest().encode() != found[1]:
         raise ValueError(f"{path} is damaged: its checksum differs; get it again.")
-    return content, _parsed(path, content[found.start() :].decode("latin-1"))
+    return content, parse_metadata(content[found.start() :][:LIMIT].decode("latin-1"), path)
 
 
 def seal(content: bytes) -> bytes:
     """The file with its checksum, in place of the `BLANK` at the beginning of its JSON."""
     (start, end) = _SEAL.search(content).span(1)
     return content[:start] + hashlib.sha256(content).hexdigest().encode() + content[end:]
-
-
-def _parsed(path: Path, text: str) -> dict:
-    try:
-        metadata, _ = json.JSONDecoder().raw_decode(text)
-    except ValueError:
-        metadata = {}
-    known = isinstance(metadata, dict) and metadata.get("format") == 1
-    if not known or not isinstance(metadata.get("signatures"), dict):
-        raise ValueError(f"{path} has a format that this version does not read; upgrade it.")
-    return metadata
 
 
 def _version(path: Path) -> Path:
@@ -117,7 +128,8 @@ def _saved_model_metadata(path: Path) -> dict:
     file = path / "assets.extra" / "metadata.json"
     if not file.is_file():
         raise ValueError(f"{path} is no export of keras-infomodels: it has no {file.name}.")
-    return _parsed(file, file.read_text())
+    with file.open(errors="replace") as stream:
+        return parse_metadata(stream.read(LIMIT), file)
 
 
 def _in_process(path: Path, signature: Callable) -> Backend:
@@ -137,29 +149,6 @@ def _in_process(path: Path, signature: Callable) -> Backend:
     return answer
 
 
-def _isolated(path: Path, content: bytes | Path, requests: list[Request]) -> list[dict]:
-    with tempfile.TemporaryDirectory() as folder:
-        given, results = Path(folder) / "requests.npz", Path(folder) / "results.npz"
-        file = path
-        if isinstance(content, bytes):  # those that were verified
-            file = Path(folder) / "model.tflite"
-            file.write_bytes(content)
-        np.savez(given, **standalone.flatten(requests))
-        command = [sys.executable, "-I", standalone.__file__, file, given, results]
-        try:
-            process = subprocess.run(
-                [str(word) for word in command], capture_output=True, text=True, timeout=_SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"{path} cannot run: it took more than {_SECONDS} s.") from None
-        if process.returncode:
-            lines = process.stderr.strip().splitlines() or ["it gave no reason"]
-            died = f"signal {-process.returncode}" if process.returncode < 0 else lines[-1]
-            raise ValueError(f"{path} cannot run: the process died of {died}")
-        with np.load(results, allow_pickle=False) as archive:
-            return [outputs for _, outputs in standalone.nest(archive)]
-
-
 def _line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return printable(lines[0]) if lines else type(error).__name__

@@ -14,6 +14,7 @@ from keras_infomodels.export.costs import measure_costs
 from keras_infomodels.export.inputs import as_bytes, draw_inputs, noise_images
 from keras_infomodels.export.runtime import Runtime
 from keras_infomodels.models.costs import Cost
+from keras_infomodels.operators import check_operators
 
 __all__ = ["TOLERANCES", "Parity", "Report", "check_parity"]
 
@@ -22,6 +23,9 @@ TOLERANCES = {None: 1e-4, "float16": 1e-2, "dynamic": np.inf, "int8": np.inf}
 in the model's own terms, `models.costs.LIMITS`."""
 
 _CALLS = 20
+
+_SIZES, _APART = (1, 8), 0.1
+"""Examples of a call by CompiledModel, and how far its int8 may be from the Interpreter's."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Report:
         bytes: size of the file, or of all files of the folder.
         inputs: how many images went in, and of what kind.
         quantize: of the file.
+        compiled: (signature, examples) -> largest difference of LiteRT's CompiledModel from its
+            Interpreter, relative to max(1, |value|), or the reason for which it refuses the call.
+            Empty for a SavedModel.
         costs: of quantization, empty for float32.
         failures: what is beyond the tolerances, one sentence each.
     """
@@ -58,12 +65,15 @@ class Report:
     quantize: str | None
     costs: list[Cost] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    compiled: dict[tuple[str, int], float | str] = field(default_factory=dict)
 
     def require(self, path: str | Path):
         """Raises ValueError where something failed; `path` is what the message calls the file."""
         if self.failures:
             remedy = "Choose another quantization, or force it."
-            if self.quantize is None:
+            if any("CompiledModel" in failure for failure in self.failures):
+                remedy = "Give a fixed batch_size, or force it for the Interpreter alone."
+            elif self.quantize is None:
                 remedy = "Do not use this file, and report it."
             raise ValueError(" ".join([f"{path}:", *self.failures, remedy]))
 
@@ -76,6 +86,13 @@ class Report:
         for name, each in self.signatures.items():
             speed = "" if each.milliseconds is None else f"{each.milliseconds:.3f}"
             lines.append(f"  {name:16} {each.largest:9.1e} {each.mean:9.1e} {speed:>16}")
+        if self.compiled:
+            largest = max((v for v in self.compiled.values() if not isinstance(v, str)), default=0)
+            refused = [f"{n} of {k}" for (k, n), v in self.compiled.items() if isinstance(v, str)]
+            lines.append(
+                f"  CompiledModel: {largest:.1e} from Interpreter; refused: "
+                f"{', '.join(refused) or 'nothing'}"
+            )
         if self.costs:
             lines.append(f"  {'cost':28} {'Keras':>10} {'file':>10} {'at most':>10}")
             lines += [f"  {cost}" for cost in self.costs]
@@ -104,7 +121,10 @@ def check_parity(
         ValueError: a difference beyond `TOLERANCES`, a cost beyond `models.costs.LIMITS`, a number
             that is not finite, a missing signature, or a file that cannot run.
     """
-    runtime = Runtime(path, isolated=isolated)
+    is_lite = Path(path).suffix == ".tflite"
+    if isolated and not is_lite:
+        check_operators(path)
+    runtime = Runtime(path, isolated=isolated, trust=isolated and not is_lite)
     contents = Contents(model, _takes_bytes(runtime))
     given = "16 images of random pixels" if images is None else f"{len(images)} images"
     images = noise_images(contents.model, 16) if images is None else np.asarray(images, np.float32)
@@ -114,7 +134,9 @@ def check_parity(
     parities, failures = _parities(contents, runtime, images, TOLERANCES[quantize], not isolated)
     costs = [] if quantize is None else measure_costs(contents, runtime, images)
     failures += [cost.failure for cost in costs if cost.failure]
-    report = Report(parities, _size(runtime.path), given, quantize, costs, failures)
+    compiled, wrong = _compiled(contents, runtime, images) if is_lite else ({}, [])
+    failures += wrong
+    report = Report(parities, _size(runtime.path), given, quantize, costs, failures, compiled)
     if not force:
         report.require(path)
     return report
@@ -142,6 +164,36 @@ def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, ti
     return parities, failures
 
 
+def _compiled(contents: Contents, runtime: Runtime, images: np.ndarray) -> tuple[dict, list[str]]:
+    """The same signatures by LiteRT's CompiledModel, and what is wrong with them."""
+    fixed = runtime.metadata["batch_size"]
+    sizes = (fixed,) if fixed else _SIZES
+    images = np.resize(images, (max(sizes), *images.shape[1:]))
+    requests = []
+    for name in runtime.signatures:
+        arrays = draw_inputs(contents, name, images)
+        requests += [(name, {k: array[:size] for k, array in arrays.items()}) for size in sizes]
+    wanted, answers = runtime.run_all(requests), runtime.run_compiled(requests)
+    tolerance = min(TOLERANCES[runtime.metadata["quantization"]], _APART)
+    found, failures = {}, []
+    for (name, arrays), expected, answer in zip(requests, wanted, answers, strict=True):
+        call = name, len(next(iter(arrays.values())))
+        which = f"LiteRT's CompiledModel, given {call[1]} examples of {name},"
+        if isinstance(answer, str):
+            found[call] = answer
+        elif answer is None:
+            failures.append(f"{which} ends the process.")
+        else:
+            try:
+                found[call] = _compare(name, expected, answer)[0]
+            except ValueError as error:
+                failures.append(f"{which} fails: {error}")
+                continue
+            if not found[call] <= tolerance:
+                failures.append(f"{which} differs from the Interpreter by {found[call]:.2g}.")
+    return found, failures
+
+
 def _takes_bytes(runtime: Runtime) -> bool:
     tensors = [
         tensor
@@ -164,7 +216,7 @@ def _compare(signature: str, expected: Mapping, actual: Mapping) -> tuple[float,
         raise ValueError(f"{signature} returns {sorted(actual)}, not {sorted(expected)}.")
     differences = []
     for name, value in expected.items():
-        value, other = np.asarray(value), actual[name]
+        value, other = _unit(np.asarray(value)), actual[name]
         if value.shape != other.shape:
             raise ValueError(f"{signature}'s {name} is {other.shape}, not {value.shape}.")
         difference = np.abs(_unit(other) - value) / np.maximum(1, np.abs(value))

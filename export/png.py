@@ -5,13 +5,16 @@ import zlib
 
 import numpy as np
 
+from keras_infomodels.pictures import shown_range
+
 __all__ = ["grid", "png"]
 
 
 def grid(images: np.ndarray) -> np.ndarray:
     """Images (n, height, width, channels), row by row in a grid that is about square.
 
-    A white line of one pixel parts them; channels are 1 or 3, pixels in [0, 1] or uint8.
+    A white line of one pixel parts them; channels are 1 or 3, pixels in [0, 1] or uint8, or in a
+    range that `pictures.shown_range` tells, such as [-1, 1].
 
     Returns:
         uint8 of shape (rows * (height + 1), columns * (width + 1), channels).
@@ -25,6 +28,8 @@ def grid(images: np.ndarray) -> np.ndarray:
             f"{images.shape}. Write them to a .npz instead."
         )
     if images.dtype != np.uint8:
+        low, high = shown_range(images)
+        images = (images - low) / max(high - low, 1e-12)
         images = np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
     count, height, width, channels = images.shape
     columns = int(np.ceil(np.sqrt(count)))

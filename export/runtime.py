@@ -1,18 +1,23 @@
 """Runs exported models with ai-edge-litert and NumPy alone; a SavedModel needs TensorFlow too."""
 
+import math
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from keras_infomodels.export import loading
+from keras_infomodels.export import isolation, loading
 from keras_infomodels.export.standalone import Request
 
 __all__ = ["Runtime"]
 
-_CHUNK = 256
-"""Examples that go through the interpreter at once: what bounds its memory."""
+_CHUNK, _NUMBERS = 256, 2**24
+"""Examples, and numbers in a tensor, that go through the interpreter at once: this bounds its
+memory."""
+
+_ISOLATED_NUMBERS = 2**28
+"""The most numbers that a call of an isolated file takes or returns: its metadata may lie."""
 
 
 class Runtime:
@@ -28,25 +33,38 @@ class Runtime:
         path: a `.tflite` file, or a SavedModel's folder or the folder above its versions, written
             by `export.to_tflite` or `export.to_saved_model`.
         threads: of the interpreter; None is its own choice. Of a `.tflite` alone.
-        isolated: whether each call runs in a process of its own, for a file from a stranger: the
-            checksum finds damage, but whoever crafts a file can write a checksum too, and the
-            interpreter may crash on it.
+        isolated: bool. Runs each call in a process of its own with limits of time and memory, for
+            a `.tflite` from a stranger: whoever crafts a file can write a checksum too, and the
+            interpreter may crash on it. It contains crashes and is no sandbox.
+        trust: bool. Loads a SavedModel although it holds operators that may read or write files or
+            run code.
 
     Attributes:
         metadata: what the file says of itself: "model", "preset", "license", "codes", ...
 
     Raises:
         FileNotFoundError: nothing is there.
-        ValueError: a damaged or foreign file.
+        ValueError: a damaged or foreign file; a SavedModel with such operators, or isolated.
         ImportError: ai-edge-litert, or TensorFlow for a SavedModel, is not installed.
     """
 
-    def __init__(self, path: str | Path, threads: int | None = None, isolated: bool = False):
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int | None = None,
+        isolated: bool = False,
+        trust: bool = False,
+    ):
         if threads is not None and threads < 1:
             raise ValueError(f"threads is at least 1, or None; got {threads!r}.")
         self.path = Path(path)
-        self._lock = threading.Lock()
-        self.metadata, self._backend = loading.load(self.path, threads, isolated)
+        if isolated and not trust and self.path.suffix != ".tflite":
+            raise ValueError(
+                f"{path} is no .tflite, and a process of its own does not keep the operators of a "
+                "SavedModel from files; leave isolated out, or pass trust=True if you trust it."
+            )
+        self._lock, self._isolated = threading.Lock(), isolated
+        self.metadata, self._backend = loading.load(self.path, threads, isolated, trust)
 
     @property
     def signatures(self) -> dict[str, dict]:
@@ -79,6 +97,7 @@ class Runtime:
         inputs = self._signature("generate")["inputs"]
         if n < 1:
             raise ValueError(f"n, the number of images, is at least 1; got {n!r}.")
+        self._check_size("generate", n)
         draws = np.random.default_rng(seed)
         arrays = {name: _draw(draws, n, facts) for name, facts in inputs.items()}
         names = [name for name in inputs if name != "noise"]
@@ -135,6 +154,11 @@ class Runtime:
             for key, each in facts.items():
                 if key not in answer or list(answer[key].shape[1:]) != each["shape"]:
                     raise ValueError(f"{self.path}: {name} does not return the {key} that it says.")
+                if not np.isfinite(answer[key]).all():
+                    raise ValueError(
+                        f"{self.path}: {name} returns NaN or infinite values as {key}. Its inputs "
+                        "are too large, or its weights hold such values."
+                    )
             gathered[number].append(
                 {key: _dequantize(answer[key], facts[key])[:length] for key in facts}
             )
@@ -142,6 +166,31 @@ class Runtime:
             {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
             for parts in gathered
         ]
+
+    def run_compiled(self, requests: list[Request]) -> list[dict[str, np.ndarray] | str | None]:
+        """As `run_all` of a `.tflite` by LiteRT's CompiledModel, in a process of its own.
+
+        Args:
+            requests: pairs of a signature and its arrays, of at most 256 examples, or as many as a
+                fixed batch has.
+
+        Returns:
+            For each request its outputs, the text of the error with which it is refused, or None
+            where the process died.
+        """
+        batches = [
+            (name, next(self._batches(name, self._check(name, arrays)))[0])
+            for name, arrays in requests
+        ]
+        content, _ = loading.verified(self.path)
+        answers = isolation.run_compiled(self.path, content, batches)
+        for index, (name, _) in enumerate(requests):
+            if isinstance(answers[index], dict):
+                facts = self.signatures[name]["outputs"]
+                answers[index] = {
+                    key: _dequantize(array, facts[key]) for key, array in answers[index].items()
+                }
+        return answers
 
     def _signature(self, name: str) -> dict:
         if name in self.signatures:
@@ -151,6 +200,19 @@ class Runtime:
         raise ValueError(
             f"{self.path} has no signature {name!r}{why}; it has {', '.join(self.signatures)}."
         )
+
+    def _numbers(self, name: str) -> int:
+        """The size of the largest tensor of a signature, for one example."""
+        tensors = [each for kind in self.signatures[name].values() for each in kind.values()]
+        return max(math.prod(each["shape"]) for each in tensors)
+
+    def _check_size(self, name: str, count: int):
+        """Raises ValueError for a call that a hostile file would make expensive."""
+        if self._isolated and count * self._numbers(name) > _ISOLATED_NUMBERS:
+            raise ValueError(
+                f"{count} examples of {name} make more than {_ISOLATED_NUMBERS} numbers, the most "
+                "that an isolated file gives at once; ask for fewer."
+            )
 
     def _check(self, name: str, arrays: Mapping) -> dict[str, np.ndarray]:
         inputs = self._signature(name)["inputs"]
@@ -174,8 +236,10 @@ class Runtime:
             yield arrays, None
             return
         fixed, count = self.metadata["batch_size"], len(next(iter(arrays.values())))
-        for start in range(0, count, fixed or _CHUNK):
-            length = min(fixed or _CHUNK, count - start)
+        self._check_size(name, count)
+        chunk = fixed or min(_CHUNK, max(1, _NUMBERS // self._numbers(name)))
+        for start in range(0, count, chunk):
+            length = min(chunk, count - start)
             # The last example fills up a fixed batch.
             rows = np.minimum(np.arange(start, start + (fixed or length)), count - 1)
             yield {key: array[rows] for key, array in arrays.items()}, length

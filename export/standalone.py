@@ -1,20 +1,40 @@
 """Runs an exported file without this library; needs TensorFlow for a SavedModel, LiteRT else.
 
-As a script, in a process of its own: `python standalone.py FILE requests.npz results.npz`, where
-the archives hold arrays named NUMBER/SIGNATURE/TENSOR, the numbers counting calls. It then refuses
-to load what a user of the file need not have: this library and TensorFlow Probability, and for a
-`.tflite` TensorFlow and Keras too.
+As a script, in a process of its own: `python standalone.py TASK FILE FOLDER`, with requests in
+FOLDER/requests.npz, whose arrays are named NUMBER/SIGNATURE/TENSOR, the numbers counting calls. The
+answer of each call goes to FOLDER/NUMBER.npz. The task is
+
+    run         by LiteRT's Interpreter, or TensorFlow for a SavedModel
+    compile     by LiteRT's CompiledModel; what it refuses goes to FOLDER/NUMBER.txt
+    describe    what the file's signatures take and return, to FOLDER/interface.json
+
+It refuses to load what a user of the file need not have: this library and TensorFlow Probability,
+and for a `.tflite` TensorFlow and Keras too.
 """
 
+import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Request", "flatten", "lite_rt", "nest", "saved_model"]
+__all__ = [
+    "Request",
+    "compiled",
+    "flatten",
+    "interface",
+    "interpreter",
+    "lite_rt",
+    "nest",
+    "saved_model",
+]
 
 Request = tuple[str, dict[str, np.ndarray]]
 """A signature, and its arrays by name."""
+
+MEMORY, BYTES = 4 * 2**30, 2 * 2**30
+"""Largest address space of the process that runs a `.tflite`, and size of a file that it writes."""
 
 
 def saved_model(path: str | Path):
@@ -35,9 +55,67 @@ def saved_model(path: str | Path):
 
 def lite_rt(content: bytes, threads: int | None = None):
     """signature -> (function of arrays by keyword -> dict of arrays), of a `.tflite`'s bytes."""
+    return interpreter(content, threads).get_signature_runner
+
+
+def interpreter(content: bytes, threads: int | None = None):
+    """LiteRT's Interpreter of a `.tflite`'s bytes."""
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=content, num_threads=threads).get_signature_runner
+    return Interpreter(model_content=content, num_threads=threads)
+
+
+def interface(interpreter) -> dict[str, dict]:
+    """{signature: {"inputs" and "outputs": {name: {"shape", "dtype"}}}} of an Interpreter.
+
+    Shapes begin with the batch, and -1 stands for a size that is free.
+    """
+    found = {}
+    for name in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(name)
+        ends = {"inputs": runner.get_input_details(), "outputs": runner.get_output_details()}
+        found[name] = {
+            kind: {
+                key: {
+                    "shape": [int(size) for size in each["shape_signature"]],
+                    "dtype": np.dtype(each["dtype"]).name,
+                }
+                for key, each in tensors.items()
+            }
+            for kind, tensors in ends.items()
+        }
+    return found
+
+
+def compiled(content: bytes):
+    """As `lite_rt`, by LiteRT's CompiledModel, which may end the process where it fails."""
+    from ai_edge_litert.compiled_model import CompiledModel
+
+    model = CompiledModel.from_buffer(content)
+
+    def signature(name):
+        def call(**arrays):
+            shapes = model.get_input_tensor_details(name)
+            for key, array in arrays.items():
+                if list(shapes[key]["shape"]) != list(array.shape):
+                    model.resize_input_tensor_by_name(name, key, array.shape)
+            inputs, outputs = {}, {}
+            for key, array in arrays.items():
+                inputs[key] = model.create_input_buffer_by_name(name, key)
+                inputs[key].write(array)
+            for key in model.get_output_tensor_details(name):
+                outputs[key] = model.create_output_buffer_by_name(name, key)
+            model.run_by_name(name, inputs, outputs)
+            answers = {}
+            for key, each in model.get_output_tensor_details(name).items():
+                count = int(np.prod(each["shape"]))
+                answers[key] = np.array(outputs[key].read(count, each["dtype"]))
+                answers[key] = answers[key].reshape(each["shape"])
+            return answers
+
+        return call
+
+    return signature
 
 
 def flatten(requests: list[Request]) -> dict[str, np.ndarray]:
@@ -58,19 +136,45 @@ def nest(archive: np.lib.npyio.NpzFile) -> list[Request]:
     return [requests[number] for number in sorted(requests)]
 
 
-def _main(path: str, given: str, results: str):
+def _main(task: str, path: str, folder: Path):
+    is_lite = path.endswith(".tflite")
     foreign = ["keras_infomodels", "tensorflow_probability"]
-    if path.endswith(".tflite"):
+    if is_lite:
         foreign += ["tensorflow", "keras", "tf_keras"]
+        _limit()
     for name in foreign:
         sys.modules[name] = None  # importing it now fails
-    is_lite = path.endswith(".tflite")
-    signature = lite_rt(Path(path).read_bytes()) if is_lite else saved_model(path)
-    with np.load(given, allow_pickle=False) as archive:
+    content = Path(path).read_bytes() if is_lite else b""
+    if task == "describe":
+        (folder / "interface.json").write_text(json.dumps(interface(interpreter(content))))
+        return
+    opener = {"run": lite_rt, "compile": compiled}[task]
+    signature = opener(content) if is_lite else saved_model(path)
+    with np.load(folder / "requests.npz", allow_pickle=False) as archive:
         requests = nest(archive)
-    answers = [(name, signature(name)(**arrays)) for name, arrays in requests]
-    np.savez(results, **flatten(answers))
+    for number, (name, arrays) in enumerate(requests):
+        try:
+            np.savez(folder / f"{number}.npz", **signature(name)(**arrays))
+        except Exception as error:
+            if task == "run":
+                raise
+            (folder / f"{number}.txt").write_text(str(error))
+
+
+def _limit():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, BYTES)):
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main(*sys.argv[1:3], Path(sys.argv[3]))
+    # A CompiledModel that failed may end the process where its memory is freed.
+    sys.stdout.flush()
+    os._exit(0)

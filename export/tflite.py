@@ -1,7 +1,6 @@
 """TFLite files with several signatures."""
 
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from keras_infomodels.export.flatbuffer import Flatbuffer
 from keras_infomodels.export.inputs import draw_inputs
 from keras_infomodels.export.parity import check_parity
 from keras_infomodels.export.saved_model import write_saved_model
+from keras_infomodels.io import saving_folder
 
 __all__ = ["QUANTIZATIONS", "to_tflite"]
 
@@ -66,18 +66,21 @@ def to_tflite(
     Raises:
         ValueError: another suffix, settings that make no sense, a model that TFLite cannot hold,
             or numbers that differ (see `check_parity`); nothing is written then.
+        OSError: the disk is full; an earlier file is still there.
     """
     path = Path(path)
     _check(path, quantize, int8_io, uint8, calibration)
-    contents = Contents(model, uint8, batch_size, preset)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as temporary:
-        target = Path(temporary) / path.name
-        content, left_out = _convert(contents, quantize, int8_io, calibration, Path(temporary))
+    contents = Contents(model, uint8, batch_size, preset, static_shapes=batch_size is None)
+    with saving_folder(path.parent) as temporary:
+        target = temporary / path.name
+        content, left_out = _convert(contents, quantize, int8_io, calibration, temporary)
         flatbuffer = Flatbuffer(content)
         flatbuffer.check(quantize)
+        names = [name for name in contents.signatures if name not in left_out]
+        flatbuffer.make_reshapes_stateless()
+        flatbuffer.put_first(names[0])
         document = contents.document(
-            [name for name in contents.signatures if name not in left_out],
+            names,
             quantization=quantize,
             left_out=left_out,
         )

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_infomodels import hooks, names
+from keras_infomodels import hooks, keras_names, names
 
 __version__ = "0.1.0"
 
@@ -47,7 +47,8 @@ def _keras_backend() -> str:
         return sys.modules["keras"].backend.backend()
     if name := os.environ.get("KERAS_BACKEND"):
         return name
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    # Not Path.home(), which raises an error for a user without a home, as in containers.
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
     try:
         return json.loads((home / "keras.json").read_text()).get("backend", "tensorflow")
     except (OSError, ValueError):
@@ -66,6 +67,7 @@ hooks.connect(
     presets=lambda: importlib.import_module(f"{__name__}.presets"),
     zoo=lambda: importlib.import_module(f"{__name__}.zoo"),
 )
+keras_names.register()
 
 
 def __getattr__(name: str):

@@ -6,6 +6,7 @@ import sys
 
 from keras_infomodels import __version__, names
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
+from keras_infomodels.io import printable
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
@@ -73,6 +74,8 @@ _TRAINING_FLAGS = {
     "--seed": ("seed", int, "of weights, order and noise"),
 }
 
+_EXPECTED = (ValueError, OSError, ImportError, NotImplementedError, FloatingPointError)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
@@ -84,16 +87,22 @@ def main(argv: list[str] | None = None) -> int:
         hint = " Go on with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
         return 130
-    except (
-        ValueError,
-        OSError,
-        ImportError,
-        NotImplementedError,
-        FloatingPointError,
-    ) as error:
-        print(f"infomodels: {error}", file=sys.stderr)
+    except Exception as error:
+        if not isinstance(error, _EXPECTED) and not _is_of_tensorflow(error):
+            raise
+        lines = str(error).splitlines()
+        if _is_of_tensorflow(error):
+            del lines[1:]  # a trace of the graph
+        for number, line in enumerate(lines or [type(error).__name__]):
+            print("infomodels:" if number == 0 else " ", printable(line), file=sys.stderr)
         return 1
     return 0
+
+
+def _is_of_tensorflow(error: Exception) -> bool:
+    """Whether TensorFlow ran into it, as into a full disk; TensorFlow is loaded then."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -169,8 +178,11 @@ def _add_measuring(commands):
         description="Mutual information between columns of a CSV file, as a table and a diagram.",
     )
     mi.add_argument("file", metavar="FILE.csv", help="with a header")
-    mi.add_argument("--x", required=True, help="columns, such as age,height")
+    mi.add_argument(
+        "--x", required=True, help="columns, such as age,height; quote a name with a comma"
+    )
     mi.add_argument("--y", required=True, help="other columns")
+    mi.add_argument("--discrete", help="columns of x and y that hold categories, such as shop,item")
     mi.add_argument("--estimator", default="auto", help="auto, ksg, mixed, copula, info_nce, ...")
     mi.add_argument("--bits", action="store_true", help="bits in place of nats")
     mi.add_argument("--seed", type=int, default=0, help="of an estimator that is trained")
@@ -196,6 +208,7 @@ def _add_measuring(commands):
         parser.add_argument("--data-dir", help="as for train")
         parser.add_argument("--limit", type=int, default=10_000, help="examples to encode")
         parser.add_argument("--seed", type=int, default=0, help="of all draws")
+        parser.add_argument("--trust", action="store_true", help="SavedModels may touch files")
         parser.add_argument("--out", help="folder for JSON and picture (default: audit or plane)")
         parser.set_defaults(run=run)
     audit.add_argument("--steps", type=int, default=2000, help="of training a fresh Q; 0 for none")
@@ -204,11 +217,12 @@ def _add_measuring(commands):
 def _mi(arguments: argparse.Namespace):
     from keras_infomodels import information
 
-    x, y = ([name.strip() for name in names.split(",")] for names in (arguments.x, arguments.y))
+    x, y = map(information.parse_names, (arguments.x, arguments.y))
     unit = "bits" if arguments.bits else "nats"
     columns = information.read_columns(arguments.file, (*x, *y))
     estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
-    table = information.information_table(columns, x, y, estimator)
+    discrete = [n.strip() for n in arguments.discrete.split(",")] if arguments.discrete else "auto"
+    table = information.information_table(columns, x, y, estimator, discrete)
     information.print_table(table, unit)
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
@@ -256,7 +270,13 @@ def _audited(arguments: argparse.Namespace, source: str, steps: int):
         data = datasets.load(arguments.dataset, arguments.split, **options)
     title = os.path.basename(os.path.normpath(source))
     return evaluation.audit(
-        model, data, steps=steps, limit=arguments.limit, seed=arguments.seed, title=title
+        model,
+        data,
+        steps=steps,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        title=title,
+        trust=arguments.trust,
     )
 
 

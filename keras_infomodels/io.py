@@ -5,9 +5,12 @@ No TensorFlow.
 
 import concurrent.futures
 import contextlib
+import ctypes
+import errno
 import logging
 import os
 import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -20,12 +23,26 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ["call_within", "fill_folder", "remove", "replace_folder", "write_atomically"]
+__all__ = [
+    "call_within",
+    "check_temporary_room",
+    "fill_folder",
+    "held_alone",
+    "printable",
+    "remove",
+    "replace_folder",
+    "saving_folder",
+    "waiting_for",
+    "write_atomically",
+]
 
 _STALE = 24 * 3600
 """Seconds after which a temporary folder counts as abandoned where there are no locks."""
 
 _LOCK = ".lock"
+
+_HERE = -100
+"""What `renameat2` takes for the folder of relative paths: AT_FDCWD."""
 
 Result = TypeVar("Result")
 
@@ -61,7 +78,9 @@ def write_atomically(path: str | Path, content: bytes | str):
 def replace_folder(new: str | Path, target: str | Path):
     """Renames a finished folder to `target` and removes what was there.
 
-    `target` is absent for a moment between two renames, and never holds a part of either folder.
+    Where the system can exchange two folders (Linux, macOS), one of them is at `target` at every
+    instant; elsewhere `target` is absent for a moment between two renames. It never holds a part of
+    either.
 
     Args:
         new: folder on the same file system, whose files have been synced to disk.
@@ -72,6 +91,10 @@ def replace_folder(new: str | Path, target: str | Path):
     """
     new, target = Path(new), Path(target)
     _sync_folder(new)
+    if target.is_dir() and not target.is_symlink() and _exchange(new, target):
+        _sync_folder(target.parent)
+        remove(new)  # which is the old one now
+        return
     old = _temporary(target)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -121,6 +144,99 @@ def fill_folder(folder: str | Path, is_complete: Callable[[], bool], fill: Calla
             remove(new)
 
 
+def check_temporary_room(size: int):
+    """Raises OSError where the folder for temporary files has less than `size` bytes left.
+
+    TensorFlow writes to it where it traces a function, and says so in dozens of lines if it cannot.
+    """
+    folder = tempfile.gettempdir()
+    if (free := shutil.disk_usage(folder).free) < size:
+        raise OSError(
+            errno.ENOSPC,
+            f"The folder for temporary files {folder} has {free} bytes left, and {size} are "
+            "needed; make room, or set TMPDIR to another folder",
+        )
+
+
+@contextlib.contextmanager
+def saving_folder(parent: str | Path) -> Iterator[Path]:
+    """Context manager that yields an empty hidden folder, to write what is renamed when complete.
+
+    It is removed at the end, and so are those that killed processes left in the same place.
+
+    Args:
+        parent: folder for it, which is made if it is not there.
+
+    Raises:
+        OSError: the folder cannot be made, or the disk becomes full within.
+    """
+    parent = Path(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob(".saving-*"):
+        with _held(old) as held:
+            if held or (held is None and _age(old) > _STALE):
+                remove(old)
+    # It gets the name by which others find it when it is locked.
+    new = parent / f".making-{uuid.uuid4().hex}"
+    folder = parent / new.name.replace("making", "saving")
+    new.mkdir()
+    try:
+        with _held(new):
+            new.rename(folder)
+            yield folder
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OSError(
+                error.errno, f"The disk of {parent} is full; make room, or choose another place"
+            ) from error
+        raise
+    finally:
+        remove(new)
+        remove(folder)
+
+
+@contextlib.contextmanager
+def held_alone(folder: str | Path, deed: str) -> Iterator[None]:
+    """Context manager within which no other process holds a folder.
+
+    The system ends it with the process. Where there are no locks, nothing is held.
+
+    Args:
+        folder: folder that is there.
+        deed: words for the error, what the process that holds the folder does with it, such as
+            "trains into".
+
+    Raises:
+        BlockingIOError: another process holds it.
+
+    Example:
+        with held_alone("runs/my_vae", "trains into"):
+            train()
+    """
+    with _held(Path(folder)) as held:
+        if held is False:
+            raise BlockingIOError(
+                f"Another process {deed} {folder}; wait until it ends, or choose another folder."
+            )
+        yield
+
+
+@contextlib.contextmanager
+def waiting_for(lock: str | Path) -> Iterator[None]:
+    """Context manager that only one process is in at a time; others wait, and say so in the log.
+
+    Args:
+        lock: path of a file that is made for it, and stays.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    lock = Path(lock)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(lock):
+        yield
+
+
 def remove(path: str | Path):
     """Removes a file, a link or a whole folder, as far as that is possible."""
     if os.path.isdir(path) and not os.path.islink(path):
@@ -165,9 +281,47 @@ def call_within(seconds: float, function: Callable[[threading.Event], Result]) -
     return outcome.result()
 
 
+def printable(text: str) -> str:
+    """Returns a text on one line without control characters, which could write to a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
 def _temporary(path: Path) -> Path:
     """Returns an unused hidden name in the folder of `path`."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Exchanges two folders in one step; False where the system cannot."""
+    library, names = ctypes.CDLL(None), [os.fsencode(path) for path in (a, b)]
+    with contextlib.suppress(AttributeError, OSError):
+        return library.renameat2(_HERE, names[0], _HERE, names[1], 2) == 0  # RENAME_EXCHANGE
+    with contextlib.suppress(AttributeError, OSError):
+        return library.renamex_np(names[0], names[1], 2) == 0  # RENAME_SWAP of macOS
+    return False
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[bool | None]:
+    """Whether this process holds the lock of a folder then; None where there are no locks."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # it is gone, or the system does not open folders
+        yield None
+        return
+    try:
+        held = None
+        if fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held = True
+            except BlockingIOError:
+                held = False
+            except OSError:
+                held = None
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 def _age(path: Path) -> float:

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_infomodels.pictures import Grid, Scatter
+from keras_infomodels.pictures import Grid, Scatter, shown_range
 
 __all__ = [
     "categories",
@@ -35,8 +35,16 @@ _TEN = matplotlib.color_sequences["petroff10"]
 
 
 def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
-    """Images (n, height, width, channels) in [0, 1] row by row in one grid, without gaps."""
+    """Images (n, height, width, channels) row by row in one grid, without gaps.
+
+    Pixels are in [0, 1], or in a range of their own that the title then states; see
+    `pictures.shown_range`.
+    """
     images = np.asarray(images)
+    low, high = shown_range(images)
+    if (low, high) != (0, 1):
+        title = f"{title} (pixels from {low:.3g} to {high:.3g})".strip()
+        images = (images - np.float32(low)) / np.float32(max(high - low, 1e-12))
     rows = -(-len(images) // columns)
     blank = np.ones((rows * columns - len(images), *images.shape[1:]), images.dtype)
     tiles = np.concatenate([images, blank]).reshape(rows, columns, *images.shape[1:])

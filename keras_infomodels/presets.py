@@ -7,7 +7,6 @@ metadata.json      versions, parameters, what training says, SHA-256 and size of
 
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_infomodels
-from keras_infomodels import hooks, registry, weights
+from keras_infomodels import hooks, models, registry, weights
+from keras_infomodels.io import saving_folder
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.preset_configs import (
     check_config,
@@ -65,12 +65,19 @@ def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = N
     Example:
         model = ki.load_model("my_model", custom_objects={"MyDecoder": MyDecoder})
     """
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.suffix == ".keras":
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}.")
         custom_objects = registry.classes() | dict(custom_objects or {})
-        return keras.saving.load_model(path, custom_objects=custom_objects)
+        model = keras.saving.load_model(path, custom_objects=custom_objects)
+        if not isinstance(model, LedgerModel):
+            raise ValueError(
+                f"{path} holds a {type(model).__name__}, which is no model of this library, such "
+                f"as {', '.join(sorted(models.MODELS))}; load it with keras.saving.load_model."
+            )
+        weights.check_finite(model, path)
+        return model
     return from_preset(source, custom_objects=custom_objects)
 
 
@@ -138,10 +145,11 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
 
     Raises:
         ValueError: the model holds a class that is not admitted, a `Lambda` or other code, layers
-            that two of its networks share, or more than a config may.
+            that two of its networks share, weights that are not finite, or more than a config may.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     table = registry.classes()
+    weights.check_finite(model, "the model")
     config = _serialize(model, table)
     check_config(config, table)
     # Compiled weights would carry the optimizer's.
@@ -149,11 +157,9 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
     _check_weights_fit(model, copy)
     copy.set_weights(model.get_weights())
     document = {"format": format_of(config), **config}
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
-        temporary = Path(temporary)
+    with saving_folder(folder) as temporary:
         (temporary / "config.json").write_text(json.dumps(document, indent=1) + "\n")
-        copy.save_weights(temporary / "model.weights.h5")
+        (temporary / "model.weights.h5").write_bytes(weights.weights_bytes(copy))
         facts = {
             "format": document["format"],
             "versions": _versions(),

@@ -2,16 +2,17 @@
 
 import collections
 import contextlib
-import tempfile
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 import tensorflow as tf
 
-__all__ = ["at_most", "load_weights"]
+__all__ = ["at_most", "check_finite", "load_weights", "weights_bytes"]
 
 
 @contextlib.contextmanager
@@ -37,13 +38,40 @@ def at_most(elements: int) -> Iterator[None]:
         yield
 
 
+class _File(io.BytesIO):
+    """A file of weights in memory: Keras writes to it as to a path of this name.
+
+    HDF5 may end the process where it closes a file on a full disk.
+    """
+
+    def __str__(self) -> str:
+        return "model.weights.h5"
+
+
+def weights_bytes(model: keras.Model) -> bytes:
+    """The content of the file that `model.save_weights` writes, made without a disk.
+
+    Example:
+        io.write_atomically("model.weights.h5", weights_bytes(model))
+    """
+    file = _File()
+    model.save_weights(file)
+    return file.getvalue()
+
+
 def load_weights(model: keras.Model, path: str | Path):
     """Loads a file of weights that holds exactly the shapes of the model's, each in plain storage.
 
+    Nothing is written to disk.
+
     Raises:
-        ValueError: other shapes, links, compression or storage elsewhere, or a damaged file.
+        ValueError: other shapes, links, compression or storage elsewhere, NaN or infinite values,
+            or a damaged file.
     """
-    found, wanted = _shapes(Path(path)), _shapes_of(model)
+    path = Path(path)
+    content = path.read_bytes()
+    found = _shapes(content, path)
+    wanted = _shapes(weights_bytes(model), path)  # a layer inside a wrapper may be in it twice
     if found != wanted:
         more, less = dict(found - wanted), dict(wanted - found)
         raise ValueError(
@@ -54,24 +82,32 @@ def load_weights(model: keras.Model, path: str | Path):
         with warnings.catch_warnings():
             # Keras warns of some layers that it finds no weights for, and leaves them as they are.
             warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
+            model.load_weights(_File(content))
     except (KeyError, OSError, RuntimeError, UserWarning, ValueError) as error:
         raise ValueError(f"{path} does not hold this model's weights: {error}.") from error
+    check_finite(model, path)
 
 
-def _shapes_of(model: keras.Model) -> collections.Counter:
-    """What Keras writes of the model; a layer inside a wrapper may be in it twice."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.weights.h5"
-        model.save_weights(path)
-        return _shapes(path)
+def check_finite(model: keras.Model, path: str | Path):
+    """Raises ValueError where a weight of a model is NaN or infinite, which all outputs would be.
+
+    Args:
+        model: keras.Model.
+        path: file or folder that the error names.
+    """
+    broken = [each.path for each in model.weights if not np.isfinite(each.numpy()).all()]
+    if broken:
+        raise ValueError(
+            f"The weights of {path} hold NaN or infinite numbers, first in {broken[0]}, so that "
+            "every output would be NaN; take another file, or load_weights=False for fresh ones."
+        )
 
 
-def _shapes(path: Path) -> collections.Counter:
-    """How many datasets of each shape a file declares."""
+def _shapes(content: bytes, path: Path) -> collections.Counter:
+    """How many datasets of each shape a file declares; `path` is its name in messages."""
     shapes, seen = collections.Counter(), set()
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(io.BytesIO(content), "r") as file:
             groups = [file]
             while groups:
                 for name, item in _members(groups.pop(), seen, path):

@@ -102,7 +102,7 @@ def answers(model: keras.Model, x: np.ndarray, latents: np.ndarray | None) -> di
         if model.latents.codes:
             found |= {name: q.mean() for name, q in model.infer_codes(x).items()}
     elif isinstance(model, models.Classifier):
-        found = {"probabilities": model.classify(x), "features": model.features(x)}
+        found = {"probabilities": model(x).numpy(), "features": model.features(x)}
     else:
         q = model.encode(x)
         found = {"reconstruction": model(x)}

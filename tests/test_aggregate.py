@@ -47,6 +47,33 @@ def test_mixture_marginal_log_prob_sums_narrow_components_exactly():
     np.testing.assert_allclose(log_prob, norm.logpdf(0, 0, 1e-9) - math.log(50), rtol=1e-12)
 
 
+@pytest.mark.parametrize("far", [2, 6, 12])
+def test_mixture_marginal_log_prob_is_right_at_every_point(far):
+    """Two groups of components whose middle a few samples reach: the logarithm bends there."""
+    rng = np.random.default_rng(0)
+    loc = rng.choice([-far / 2, far / 2], size=4000) + 0.1 * rng.normal(size=4000)
+    scale = rng.uniform(0.8, 1.2, size=4000)
+    z = np.concatenate([loc + scale * rng.normal(size=4000), np.linspace(-far, far, 2001)])
+    terms = -0.5 * ((z[:, None] - loc) / scale) ** 2 - np.log(scale) - 0.5 * math.log(2 * math.pi)
+    exact = logsumexp(terms, axis=1) - math.log(4000)
+    np.testing.assert_allclose(mixture_marginal_log_prob(z, loc, scale), exact, atol=1e-7, rtol=0)
+
+
+def test_aggregated_posterior_takes_fewer_z_than_posteriors():
+    z, loc, scale = encodings(300, 2, 0.5, 0)
+    whole = AggregatedPosterior(z, loc, scale)
+    rows = np.array([5, 200, 7, 7])
+    part = AggregatedPosterior(z[rows], loc, scale, rows)
+    for name in ("own", "others", "log_prob", "marginals"):
+        np.testing.assert_allclose(getattr(part, name), getattr(whole, name)[rows], atol=1e-9)
+    assert part.lower_bound().ceiling == pytest.approx(math.log(300))
+    first = AggregatedPosterior(z[:50], loc, scale)
+    np.testing.assert_allclose(first.log_prob, whole.log_prob[:50], atol=1e-9)
+    for wrong in ([0, 1, 2, 300], [0, 1], [0.0, 1.0, 2.0, 3.0]):
+        with pytest.raises(ValueError, match="index"):
+            AggregatedPosterior(z[rows], loc, scale, np.array(wrong))
+
+
 def test_upper_bound_and_fitted_marginal_bound_need_more_examples():
     z, loc, scale = (np.full((1, 2), a) for a in (1.0, 0.5, 1.0))
     assert total_correlation(z, loc, scale).nats == pytest.approx(0, abs=1e-12)

@@ -226,9 +226,35 @@ def test_audit_codes_skips_dimension_wise_kl_for_a_mixture():
     assert "active units: 3 of 3" in str(result)
 
 
+def test_audit_codes_draws_z_or_refuses_what_is_no_sample():
+    (z, loc, scale), truth = encodings()
+    drawn = audit_codes(loc=loc, scale=scale, calibrate=False)
+    assert drawn.rows["I_q lower"].nats == pytest.approx(truth["I_q"], abs=0.06)
+    for wrong in (loc, loc + 2 * (z - loc), np.roll(z, 1, axis=0)):
+        with pytest.raises(ValueError, match="leave z out"):
+            audit_codes(wrong, loc, scale, calibrate=False)
+    one = z.copy()
+    one[:, 1] = loc[:, 1]  # one dimension of three
+    with pytest.raises(ValueError, match=r"is 0\.667, not 1"):
+        audit_codes(one, loc, scale, calibrate=False)
+    with pytest.raises(ValueError, match="needs loc and scale"):
+        audit_codes(z)
+    narrow = loc + np.float32(1e-7) * (z - loc)  # what rounding leaves is not judged
+    audit_codes(narrow.astype(np.float32), loc, 1e-7 * scale, calibrate=False)
+
+
+def test_audit_codes_says_that_bounds_cross():
+    """Noise of the right size that grows with the mean: -ln s + .48 = .99 is above the rate."""
+    rng = np.random.default_rng(0)
+    loc, noise = (np.sort(a)[:, None] for a in rng.normal(size=(2, 1000)))
+    scale = np.full_like(loc, 0.6)
+    assert "bounds of I_q cross" in str(audit_codes(0.8 * loc + 0.6 * noise, 0.8 * loc, scale))
+    assert not audit_codes(loc=0.8 * loc, scale=scale, calibrate=False).note
+
+
 def test_audit_codes_active_units_start_at_one_hundredth():
     loc = np.random.default_rng(0).normal(size=(400, 3)) * np.sqrt([0.1, 0.02, 0.005])
-    result = audit_codes(loc, loc, np.ones_like(loc), calibrate=False)
+    result = audit_codes(loc=loc, scale=np.ones_like(loc), calibrate=False)
     assert result.active_units == 2
     assert "active units: 2 of 3" in str(result)
 
@@ -426,3 +452,20 @@ def test_audit_command_and_plane_command_write_files(tmp_path, capsys, monkeypat
     assert main(["plane", "tiny", *data]) == 0
     assert (tmp_path / "plane" / "audit.png").stat().st_size > 10_000
     assert main(["audit", "tiny"]) == 1
+
+
+def test_audit_warns_of_a_model_that_reconstructs_the_mean_image(make_model, images):
+    """A decoder that ignores z: its reconstructions are one image, as the mean is."""
+    model = make_model(models.VAE)
+    data = np.concatenate([images, images[:, ::-1]])
+    result = audit(model, data, steps=0, calibrate=False)
+    assert len(result.soundness) == 2
+    reconstruction, samples = result.soundness
+    assert reconstruction.warning  # not trained
+    assert str(reconstruction) in str(result)
+    assert str(samples) in str(result)
+    saved = result.as_dict()["soundness"]
+    assert saved[0]["error"] == reconstruction.error
+    assert saved[0]["warning"] == reconstruction.warning
+    json.dumps(result.as_dict(), allow_nan=False)
+    assert audit(model, images[:10], steps=0, calibrate=False).soundness == ()

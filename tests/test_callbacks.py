@@ -176,7 +176,7 @@ def test_pictures_and_stop_on_saturation_refuse_other_models(tmp_path):
 def test_pictures_refuse_wrong_images_before_training(make_model, images, tmp_path):
     model = make_model(models.VAE, likelihood="bernoulli")
     before = model.get_weights()
-    with pytest.raises(ValueError, match="binary pixels"):
+    with pytest.raises(ValueError, match="Pixels are binary"):
         model.fit(np.round(images), verbose=0, callbacks=[Pictures(tmp_path, images)])
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

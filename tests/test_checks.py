@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.models import MMDVAE, VAE, InfoVAE
 from keras_infomodels.networks import MLPDecoder, MLPEncoder
+from keras_infomodels.training.checks import check_data
 
 tfd = tfp.distributions
 
@@ -103,7 +104,7 @@ def test_fit_predict_and_encode_refuse_byte_images(make_model, images):
 
 def test_classifier_and_gan_refuse_bytes_and_wrong_latents(make_classifier, make_gan, images):
     classifier, gan, labels = make_classifier(), make_gan(), np.arange(40) % 3
-    uses = [classifier, classifier.classify, classifier.features]
+    uses = [classifier, classifier.features]
     uses += [classifier.predict, classifier.predict_on_batch]
     uses += [lambda x: classifier.train_on_batch(x, labels)]
     uses += [lambda x: classifier.test_on_batch(x, labels)]
@@ -207,6 +208,16 @@ def test_fit_refuses_a_negative_scale(images):
     model.compile("adam")
     with pytest.raises(ValueError, match="softplus"):
         model.fit(images, verbose=0)
+
+
+def test_check_data_warns_of_batches_without_pairs(make_model, images):
+    """Their MMD is 0, so that fit would train an autoencoder without a prior."""
+    model, single = make_model(MMDVAE), tf.data.Dataset.from_tensor_slices(images).batch(1)
+    for data, size in ((images, 1), (single, None)):
+        with pytest.warns(UserWarning, match=r"batch size is 1, .* at least 2 examples"):
+            check_data(model, data, None, size, None)
+    check_data(model, images, None, None, (images[:1],))
+    check_data(make_model(VAE), images, None, 1, None)
 
 
 @pytest.mark.slow

@@ -39,7 +39,8 @@ def test_classifier_fit_learns_labels_and_predicts_probabilities(make_classifier
     probabilities = model.predict(images, verbose=0)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     np.testing.assert_array_equal(probabilities.argmax(1), labels)
-    np.testing.assert_allclose(model.classify(images), probabilities, atol=1e-5)
+    with pytest.warns(DeprecationWarning, match="call the model"):
+        np.testing.assert_allclose(model.classify(images), probabilities, atol=1e-5)
     assert model.features(images).shape == (60, 8)
 
 
@@ -134,6 +135,6 @@ def test_check_parity_int8_cost_is_the_changed_classes(make_classifier, images, 
     (cost,) = export.check_parity(model, path, images, force=True).costs
     changed = (
         export.Runtime(path).run("classify", image=images)["logits"].argmax(1)
-        != tf.argmax(model.classify(images), axis=1).numpy()
+        != tf.argmax(model(images), axis=1).numpy()
     )
     assert (cost.name, cost.file) == ("changed_class", pytest.approx(100 * changed.mean()))

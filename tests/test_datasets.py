@@ -1,5 +1,7 @@
 import functools
 import gzip
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +13,7 @@ from tensorflow_datasets.core.download import checksums
 
 from keras_infomodels import datasets
 from keras_infomodels.callbacks import FollowEpoch
+from keras_infomodels.datasets import tfds_source
 
 tfds.disable_progress_bar()
 rng = np.random.default_rng(0)
@@ -88,7 +91,7 @@ def test_from_arrays_makes_unit_floats_of_bytes():
     [
         (np.zeros((3, 4, 4, 1), np.int32), "uint8"),
         (np.full((3, 4, 4, 1), 2.0), r"\[0, 1\]"),
-        (np.full((3, 4, 4, 1), np.nan), r"\[0, 1\]"),
+        (np.full((3, 4, 4, 1), np.nan), "NaN"),
         (np.zeros((0, 4, 4, 1)), "at least 1"),
         (np.zeros((4, 4)), "height, width, channels"),
     ],
@@ -98,9 +101,36 @@ def test_from_arrays_refuses_arrays_that_are_no_images(images, what):
         datasets.from_arrays(images)
 
 
+@pytest.mark.parametrize(
+    ("images", "pixels"),
+    [
+        (np.uint8([0, 1, 1]), [0, 1, 1]),  # a mask, as dSprites in TFDS
+        (np.uint8([0, 0, 0]), [0, 0, 0]),
+        (np.array([False, True, True]), [0, 1, 1]),
+        (np.uint8([1, 51, 255]), [1 / 255, 0.2, 1]),
+        (np.uint16([0, 13107, 65535]), [0, 0.2, 1]),
+        (np.array([-1e-7, 0.5, 1 + 2.4e-7]), [0, 0.5, 1]),  # of keras.layers.Resizing
+    ],
+)
+def test_from_arrays_scales_pixels_by_what_they_are(images, pixels):
+    (batch,) = datasets.from_arrays(images.reshape(3, 1, 1), shuffle=False)
+    np.testing.assert_allclose(batch.numpy().ravel(), pixels, rtol=1e-6)
+    assert 0 <= batch.numpy().min() <= batch.numpy().max() <= 1
+
+
+def test_from_arrays_warns_of_images_that_are_almost_black():
+    with pytest.warns(UserWarning, match=r"is 3 of 255.* / 3"):
+        datasets.from_arrays(np.uint8([0, 1, 3]).reshape(3, 1, 1))
+
+
 def test_from_arrays_refuses_wrong_labels_and_batch_size():
     with pytest.raises(ValueError, match="labels of shape"):
         numbered(3, labels=np.zeros(2))
+    with pytest.raises(ValueError, match="argmax"):
+        numbered(3, labels=np.eye(3))
+    for wrong in ([0.5, 1, 2], [-2, 0, 1], ["a", "b", "c"]):
+        with pytest.raises(ValueError, match="Labels are integers"):
+            numbered(3, labels=np.array(wrong))
     with pytest.raises(ValueError, match="batch_size"):
         numbered(3, batch_size=0)
 
@@ -136,6 +166,17 @@ def test_keep_labels_is_balanced_and_repeats_with_its_seed():
             datasets.keep_labels(labels, count)
     with pytest.raises(ValueError, match="needs labels"):
         datasets.from_arrays(np.zeros((4, 2, 2, 1), np.uint8), labeled_per_batch=2)
+
+
+def test_keep_labels_keeps_what_has_no_label_already_and_refuses_one_hot():
+    labels = np.array([-1, 0, 0, 1, 1, -1, 2, 2])
+    kept = datasets.keep_labels(labels, 3)
+    assert np.bincount(kept + 1).tolist() == [5, 1, 1, 1]
+    assert (kept[labels == -1] == -1).all()
+    with pytest.raises(ValueError, match="argmax"):
+        datasets.keep_labels(np.eye(3), 3)
+    with pytest.raises(ValueError, match="no label to keep"):
+        datasets.keep_labels(np.full(4, -1), 2)
 
 
 def test_load_arrays_fashion_mnist_mini_is_balanced_and_small():
@@ -274,6 +315,25 @@ def test_load_arrays_prepares_canonical_files_once(raw_mnist):
         datasets.load("mnist", "validation")
     assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in folder.glob("*.gz"))
     np.testing.assert_array_equal(datasets.load_arrays("mnist", "train")[0], loaded)
+
+
+def test_load_arrays_prepares_a_set_once_for_all_that_ask_at_once(raw_mnist):
+    folder, _ = raw_mnist
+    prepare, calls = tfds_source._prepare_from, []
+
+    def counted(*arguments):
+        calls.append(1)
+        time.sleep(0.2)
+        prepare(*arguments)
+
+    module = tfds.image_classification.mnist
+    sizes = mock.patch.multiple(module, _TRAIN_EXAMPLES=20, _TEST_EXAMPLES=10)
+    count = mock.patch.object(tfds_source, "_prepare_from", counted)
+    sums = fake_checksums(type(tfds.builder("mnist")), folder.iterdir())
+    with sums, sizes, count, ThreadPoolExecutor(3) as pool:
+        folders = pool.map(lambda _: datasets.prepare("mnist", folder.parent), range(3))
+        assert len(set(folders)) == 1
+    assert calls == [1]
 
 
 def test_load_refuses_files_with_another_checksum(raw_mnist):

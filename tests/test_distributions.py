@@ -5,6 +5,7 @@ import tensorflow_probability as tfp
 from scipy import integrate, stats
 
 from keras_infomodels import distributions
+from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import (
     Bernoulli,
     ContinuousBernoulli,
@@ -72,14 +73,17 @@ def test_bernoulli_observe_threshold_needs_no_seed():
     [
         ("bernoulli", [0.5], "bernoulli_stochastic"),
         ("bernoulli_stochastic", [0.0, 255.0], "x / 255"),
+        ("bernoulli_threshold", [0.0, 1.05], "np.clip"),
         ("continuous_bernoulli", [-1.0], r"\[0, 1\]"),
         ("gaussian", [np.nan], "NaN"),
         ("bernoulli_stochastic", [np.nan], "NaN"),
     ],
 )
-def test_likelihood_check_refuses_pixels_outside_the_support(likelihood, x, what):
+def test_likelihood_support_refuses_other_pixels(likelihood, x, what):
+    pixels = Pixels(distributions.likelihood(likelihood).support)
     with pytest.raises(ValueError, match=what):
-        distributions.likelihood(likelihood).check(np.array(x))
+        pixels.check(np.array(x))
+    pixels.check(np.array([0.0, 1.0 + 2.4e-7]))  # as keras.layers.Resizing makes of 1
 
 
 def test_likelihood_lists_the_known_names_for_an_unknown_one():

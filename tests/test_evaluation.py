@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_infomodels import datasets, models
-from keras_infomodels.distributions import Gaussian, GaussianMixture
+from keras_infomodels.distributions import Gaussian
 from keras_infomodels.evaluation import clustering_error, latent_statistics, log_likelihood
 
 tfd = tfp.distributions
@@ -87,88 +87,12 @@ def test_log_likelihood_rises_to_the_truth_with_more_samples():
     assert gap > 0.2
 
 
-def test_log_likelihood_goes_on_from_its_path(tmp_path):
-    model, path = linear_vae(posterior_scale=1.6), tmp_path / "values.npz"
-    whole = log_likelihood(model, X, samples=3, batch_size=8)
-    log_likelihood(model, X[:28], samples=3, batch_size=8, path=path)
-    kept = dict(np.load(path))
-    # To see that the images of finished batches are not evaluated again; the last had 4 of 8.
-    np.savez(path, **kept | {"values": kept["values"] - 100})
-    resumed = log_likelihood(model, X, samples=3, batch_size=8, path=path)
-    assert resumed.nats == pytest.approx(whole.nats - 100 * 24 / 60, abs=1e-3)
-    assert len(np.load(path)["values"]) == 60
-    # Fewer images than the file has leave it as it is.
-    log_likelihood(model, X[:10], samples=3, batch_size=8, path=path)
-    assert len(np.load(path)["values"]) == 60
-
-
-def raw_prior(second):
-    """Two components, their means nested two distributions deep."""
-    means = np.array([[0, 0], [1, second]], np.float32)
-    components = tfd.MultivariateNormalDiag(means, np.ones((2, 2), np.float32))
-    return tfd.MixtureSameFamily(tfd.Categorical(tf.zeros(2)), components)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ({}, {"posterior_scale": 1.6}),
-        ({}, {"samples": 3}),
-        ({}, {"seed": 1}),
-        ({}, {"batch_size": 20}),
-        ({}, {"likelihood": Gaussian(2 * SIGMA)}),
-        ({}, {"prior": GaussianMixture([[0.0, 0.0]], 1.0)}),
-        (
-            {"prior": GaussianMixture([[0.0, 0.0]], 1.0)},
-            {"prior": GaussianMixture([[0.0, 0.0]], 2.0)},
-        ),
-        ({"prior": raw_prior(1.0)}, {"prior": raw_prior(1.0001)}),
-        ({}, {"dtype": "mixed_bfloat16"}),
-    ],
-    ids=lambda settings: "-".join(settings) or "plain",
-)
-def test_log_likelihood_refuses_values_of_another_model_or_setting(first, second, tmp_path):
-    path = tmp_path / "values.npz"
-
-    def evaluate(settings):
-        own = {k: v for k, v in settings.items() if k in ("samples", "seed", "batch_size")}
-        model = linear_vae(**{k: v for k, v in settings.items() if k not in own})
-        return log_likelihood(model, X, path=path, **{"samples": 2, "batch_size": 30} | own)
-
-    assert evaluate(first) == evaluate(first)  # a model of its own each time
-    with pytest.raises(ValueError, match="of another model, or of other samples"):
-        evaluate(second)
-
-
-def test_log_likelihood_refuses_values_of_other_images(tmp_path):
-    model, path = linear_vae(), tmp_path / "values.npz"
-    first = log_likelihood(model, X, samples=2, batch_size=8, path=path)
-    before = path.read_bytes()
-    other = X.copy()
-    other[40, 2] += 1e-3
-    for images in (other, X[::-1], X + 1):
-        with pytest.raises(ValueError, match=r"other images.*remove it or take another path"):
-            log_likelihood(model, images, samples=2, batch_size=8, path=path)
-    assert path.read_bytes() == before
-    assert log_likelihood(model, X, samples=2, batch_size=8, path=path) == first
-
-
-def test_log_likelihood_keeps_no_values_for_a_prior_with_a_function(tmp_path):
-    # It holds one that splits the arguments of log_prob.
-    prior = tfd.TransformedDistribution(raw_prior(1.0), tfp.bijectors.Shift([1.0, 0.0]))
-    model = linear_vae(prior=prior)
-    assert np.isfinite(log_likelihood(model, X, samples=2).nats)
-    with pytest.raises(ValueError, match=r"holds a function.*path=None"):
-        log_likelihood(model, X, samples=2, path=tmp_path / "values.npz")
-
-
-def test_log_likelihood_repeats_on_a_shuffled_dataset(make_model, images, tmp_path):
-    model, path = make_model(models.VAE), tmp_path / "values.npz"
+def test_log_likelihood_repeats_on_a_shuffled_dataset(make_model, images):
+    model = make_model(models.VAE)
     dataset = datasets.from_arrays(images, batch_size=10, seed=2)
-    first = log_likelihood(model, dataset, samples=2, path=path)
+    first = log_likelihood(model, dataset, samples=2)
     dataset.epoch.assign(7)
     assert log_likelihood(model, dataset, samples=2) == first
-    assert log_likelihood(model, dataset, samples=2, path=path) == first
     assert int(dataset.epoch) == 7
 
 
@@ -296,18 +220,6 @@ def test_log_likelihood_batches_have_draws_of_their_own(make_model, images):
     same = np.repeat(images[:1], 4, axis=0)
     one, both = (log_likelihood(model, x, samples=1, batch_size=2) for x in (same[:2], same))
     assert both.nats != pytest.approx(one.nats, abs=1e-3)
-
-
-def test_log_likelihood_path_makes_a_folder_and_refuses_other_files(tmp_path):
-    model, path = linear_vae(), tmp_path / "new" / "values.npz"
-    first = log_likelihood(model, X[:4], samples=2, path=path)
-    assert log_likelihood(model, X[:4], samples=2, path=path) == first
-    np.save(tmp_path / "array.npy", np.zeros(3))
-    array = (tmp_path / "array.npy").read_bytes()
-    for broken in (b"not an archive", b"", path.read_bytes()[:50], array):
-        path.write_bytes(broken)
-        with pytest.raises(ValueError, match="no values of log_likelihood"):
-            log_likelihood(model, X[:4], samples=2, path=path)
 
 
 def test_latent_statistics_log_det_of_codes_in_a_plane_is_infinite():

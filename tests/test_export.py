@@ -1,6 +1,7 @@
 """Both formats against Keras, and in processes that have nothing of this library."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from exports import CLASSES, PRESETS, VARIANTS
 from keras_infomodels import export, models, presets
 from keras_infomodels.export import Runtime, standalone
 from keras_infomodels.export.contents import Contents, float32_copy
-from keras_infomodels.export.inputs import draw_inputs
+from keras_infomodels.export.inputs import draw_inputs, noise_images
 
 QUICK = {
     "saved_model": ["infogan"],
@@ -287,12 +288,32 @@ def test_check_parity_refuses_a_differing_export(exports, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
 
 
-def test_to_saved_model_replaces_an_older_export(exports, tmp_path):
+def test_to_saved_model_replaces_an_older_export_and_keeps_other_files(exports, tmp_path):
     path = tmp_path / "1"
     shutil.copytree(exports.saved_model("infogan"), path)
+    own = {path / "notes.txt": "mine", path / "assets.extra" / "warmup": "requests"}
+    for file, text in own.items():
+        file.write_text(text)
     export.to_saved_model(exports.model("gan"), path)
     assert Runtime(path).metadata["model"] == "GAN"
     export.check_parity(exports.model("gan"), path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert {file: file.read_text() for file in own} == own
+
+
+def test_to_saved_model_on_a_full_disk_leaves_the_older_one(exports, tmp_path):
+    """A limit of the size of files stands for the disk: 200 bytes, as no root can mount one."""
+    path = tmp_path / "1"
+    shutil.copytree(exports.saved_model("infogan"), path)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"Make room|make room"):
+            export.to_saved_model(exports.model("gan"), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -338,3 +359,14 @@ def test_draw_inputs_takes_latents_of_prior_and_posterior_in_turn(exports):
     posterior = model.encode(images).sample(seed=[0, 3]).numpy()
     np.testing.assert_array_equal(z[::2], prior[::2])
     np.testing.assert_allclose(z[1::2], posterior[1::2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "low", "grey"), [("bernoulli", 0, 0), ("bernoulli_stochastic", 0, 0.25)]
+)
+def test_noise_images_are_what_the_model_takes(make_model, likelihood, low, grey):
+    model = make_model(likelihood=likelihood)
+    images = noise_images(model, 16)
+    model.check_data(images)
+    assert (images * (1 - images)).max() == pytest.approx(grey, abs=1e-3)
+    assert low <= images.min() < 0.5 < images.max() <= 1

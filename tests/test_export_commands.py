@@ -1,6 +1,8 @@
 """`infomodels export` and `infomodels run`, as a person calls them."""
 
+import argparse
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +15,7 @@ from exports import PRESETS
 from keras_infomodels.cli import main
 from keras_infomodels.export import Runtime
 from keras_infomodels.export.png import grid, png
+from keras_infomodels.export_commands import _data
 
 
 def run(*words):
@@ -111,6 +114,9 @@ def test_run_command_reads_arrays_for_other_signatures(exports, tmp_path, capsys
         (["--signature", "encode", "--input", "image=none.npy", "--out", "a.npz"], "none.npy"),
         (["--signature", "infer_codes", "--out", "a.npz"], "takes image; got none"),
         (["--out", "a.jpg"], "ends in .png or .npz"),
+        (["--n", "0", "--out", "a.png"], "--n is an integer of at least 1, got 0"),
+        (["--code", "digit=1"], "--code makes something to write: say where with --out"),
+        (["--seed", "0", "--n", "3"], "--n and --seed makes something to write"),
     ],
 )
 def test_run_command_says_what_is_wrong_in_one_line(
@@ -129,6 +135,8 @@ def test_run_command_says_what_is_wrong_in_one_line(
     [
         (["nothing", "--to", "tflite"], "neither a preset folder"),
         ([PRESETS / "vae", "--to", "savedmodel", "--quantize", "int8"], "of --to tflite"),
+        ([PRESETS / "vae", "--to", "savedmodel", "--version", "-1"], "--version is an integer"),
+        (["foreign.keras", "--to", "tflite"], "holds a Sequential, which is no model of this"),
         ([PRESETS / "vae", "--to", "tflite", "--quantize", "int8"], "calibration images"),
         ([PRESETS / "vae", "--to", "tflite", "--dataset", "fashion_mnist_mini"], "have shape"),
         ([PRESETS / "vae", "--to", "tflite", "--out", "model.bin"], "ends in .tflite"),
@@ -138,11 +146,29 @@ def test_export_command_says_what_is_wrong_in_one_line(
     tmp_path, monkeypatch, capsys, words, message
 ):
     monkeypatch.chdir(tmp_path)
+    if words[0] == "foreign.keras":
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save("foreign.keras")
+    before = list(tmp_path.iterdir())
     assert run("export", *words) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(("quantize", "needs"), [(None, False), ("float16", False), ("int8", True)])
+def test_export_command_asks_for_data_only_where_it_needs_them(tmp_path, capsys, quantize, needs):
+    """The recipe's set is not at hand; random pixels show what float16 costs."""
+    folder = tmp_path / "vae"
+    shutil.copytree(PRESETS / "vae", folder)
+    (folder / "recipe.toml").write_text('model = "vae"\ndataset = "mnist"\n')
+    arguments = argparse.Namespace(quantize=quantize, dataset=None, data_dir=None)
+    if needs:
+        with pytest.raises(FileNotFoundError, match="infomodels prepare mnist"):
+            _data(arguments, folder, None)
+        return
+    assert _data(arguments, folder, None) == (None, None)
+    assert "random pixels" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -2,9 +2,11 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 
 import keras_infomodels
+from keras_infomodels import VAE, keras_names, networks, optimizers, registry
 
 
 def python(code, **environment):
@@ -55,3 +57,51 @@ def test_cli_help_lists_the_commands():
     )
     for command in ("demo", "train", "prepare"):
         assert command in process.stdout
+
+
+@pytest.mark.parametrize(
+    "order",
+    [pytest.param("keras, keras_infomodels", marks=pytest.mark.slow), "keras_infomodels, keras"],
+)
+def test_keras_infomodels_import_lets_keras_load_its_files(tmp_path, order):
+    """A model, and a network of this library within a model of Keras."""
+    encoder = networks.MLPEncoder((2, 2, 1), 1, (2,))
+    VAE(encoder, networks.MLPDecoder((2, 2, 1), 1, (2,))).save(tmp_path / "vae.keras")
+    x = keras.Input((2, 2, 1))
+    keras.Model(x, encoder(x)["loc"]).save(tmp_path / "part.keras")
+    process = python(
+        f"import {order}, sys; print('tensorflow_probability' in sys.modules)\n"
+        f"names = [{str(tmp_path / 'part.keras')!r}, {str(tmp_path / 'vae.keras')!r}]\n"
+        "print(*(type(keras.models.load_model(name)).__name__ for name in names))"
+    )
+    assert process.stdout.splitlines()[-2:] == ["False", "Functional VAE"], process.stderr
+
+
+def test_keras_names_are_those_that_the_library_registers():
+    registered = {
+        name.partition(">")[2]
+        for name in keras.saving.get_custom_objects()
+        if name.startswith("keras_infomodels>")
+    }
+    assert registry.BUILT_IN
+    assert optimizers.FusedAdam
+    assert registered == set(keras_names.NAMES)
+    stand_ins = [
+        each for each in keras.saving.get_custom_objects().values() if not isinstance(each, type)
+    ]
+    assert stand_ins == []  # all have been replaced
+
+
+def test_keras_infomodels_import_and_bundled_presets_need_no_home(tmp_path):
+    """As in a container whose user /etc/passwd does not know."""
+    code = (
+        "import os, pwd; os.environ.pop('HOME', None)\n"
+        "def nobody(user): raise KeyError(user)\n"
+        "pwd.getpwuid = nobody\n"
+        "import keras_infomodels.zoo as zoo; print(len(zoo.list_presets()) > 0)\n"
+        "from keras_infomodels.zoo.cache import home; home()"
+    )
+    given = dict.fromkeys(("KERAS_HOME", "KERAS_INFOMODELS_HOME"), "")
+    process = python(code, **given)
+    assert process.stdout == "True\n", process.stderr
+    assert "set KERAS_INFOMODELS_HOME" in process.stderr.splitlines()[-1]

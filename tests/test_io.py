@@ -1,5 +1,6 @@
 """Writes that end early, and calls that do not end."""
 
+import errno
 import os
 import resource
 import signal
@@ -7,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from keras_infomodels import io
 from keras_infomodels.io import call_within, fill_folder, remove, replace_folder, write_atomically
 
 
@@ -156,3 +159,113 @@ def test_call_within_stops_waiting():
         call_within(0.1, function)
     assert time.monotonic() - start < 30
     assert events[0].is_set()
+
+
+def test_replace_folder_leaves_no_instant_without_a_folder(tmp_path):
+    """A thread looks at the place all the time; before, each exchange left a moment."""
+    target, missing, done = tmp_path / "target", [], threading.Event()
+    target.mkdir()
+
+    def look():
+        while not done.is_set():
+            if not target.is_dir():
+                missing.append(1)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for number in range(200):
+        new = tmp_path / "new"
+        new.mkdir()
+        (new / str(number)).touch()
+        io.replace_folder(new, target)
+        assert [path.name for path in target.iterdir()] == [str(number)]
+    done.set()
+    thread.join()
+    assert not missing
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_replace_folder_without_an_exchange_renames_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(io, "_exchange", lambda new, target: False)
+    for number in range(2):
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / str(number)).touch()
+        io.replace_folder(tmp_path / "new", tmp_path / "target")
+    assert [path.name for path in (tmp_path / "target").iterdir()] == ["1"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "target"]
+
+
+def test_saving_folder_removes_what_killed_processes_left_and_nothing_else(tmp_path):
+    code = """
+import os, sys
+from keras_infomodels.io import saving_folder
+with saving_folder(sys.argv[1]) as folder:
+    (folder / "half").write_text("written")
+    print(folder, flush=True)
+    if sys.argv[2] == "die": os._exit(9)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    subprocess.run([*command, "die"], capture_output=True)
+    assert len(list(tmp_path.glob(".saving-*"))) == 1
+    (tmp_path / ".mine").mkdir()
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*command, "live"], stdin=pipe, stdout=pipe, text=True) as process:
+        other = Path(process.stdout.readline().strip())
+        with io.saving_folder(tmp_path) as folder:
+            assert set(tmp_path.iterdir()) == {folder, other, tmp_path / ".mine"}
+        process.stdin.close()
+    assert list(tmp_path.iterdir()) == [tmp_path / ".mine"]
+
+
+def test_saving_folder_names_a_full_disk(tmp_path):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with (
+        pytest.raises(OSError, match=r"The disk of .* is full; make room"),
+        io.saving_folder(tmp_path / "new"),
+    ):
+        raise full
+    assert not list((tmp_path / "new").iterdir())
+    with pytest.raises(OSError, match="make room, or set TMPDIR"):
+        io.check_temporary_room(2**60)
+
+
+def test_printable_leaves_no_control_characters():
+    assert io.printable("a\x1b[2J\r\n\tb\u202e\x00é") == "a [2J b é"
+
+
+def test_waiting_for_lets_one_in_at_a_time(tmp_path):
+    inside, most = [], []
+
+    def work():
+        with io.waiting_for(tmp_path / "new" / ".lock"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4
+
+
+def test_held_alone_refuses_the_second_and_ends_with_its_process(tmp_path):
+    code = (
+        "import os, sys; from keras_infomodels.io import held_alone\n"
+        f"with held_alone({str(tmp_path)!r}, 'trains into'): print('in', flush=True); input()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert process.stdout.readline() == b"in\n"
+        with (
+            pytest.raises(BlockingIOError, match=r"^Another process trains into .*wait"),
+            io.held_alone(tmp_path, "trains into"),
+        ):
+            pass
+        process.kill()
+        process.wait()
+        with io.held_alone(tmp_path, "trains into"):
+            assert list(tmp_path.iterdir()) == []

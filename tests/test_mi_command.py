@@ -9,7 +9,9 @@ from keras_infomodels.cli import main
 from keras_infomodels.information import (
     Estimate,
     MutualInformation,
+    information_table,
     measured_joint,
+    parse_names,
     print_table,
     read_columns,
 )
@@ -135,6 +137,56 @@ def test_mi_command_says_what_is_wrong(table, capsys):
     assert "column 'b', row 3: 'NaN'" in capsys.readouterr().err
     table.write_text("a,b\n")
     assert main(["mi", str(table), "--x", "a", "--y", "b"]) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_read_columns_takes_files_as_spreadsheets_write_them(tmp_path, encoding):
+    path = tmp_path / "t.csv"
+    path.write_bytes('Größe,"Maß, in €"\r\n1,rot\r\n2,grün\r\n\r\n'.encode(encoding))
+    columns = read_columns(path, ["Größe", "Maß, in €"])
+    assert columns["Größe"].tolist() == [1, 2]
+    assert columns["Maß, in €"].tolist() == ["rot", "grün"]
+
+
+def test_read_columns_takes_long_fields_and_says_few_names(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n1,{'x' * 200_000}\n2,y\n")
+    assert len(read_columns(path)["b"][0]) == 200_000
+    path.write_text(f"a,b\n1,{'x' * 10_000_001}\n")
+    with pytest.raises(ValueError, match=r"field larger than field limit.*quote"):
+        read_columns(path)
+    path.write_text(",".join(f"column_{i}" for i in range(10_000)) + ",a, b\n")
+    with pytest.raises(ValueError, match=r"no column 'column_x'; there are 10002: column_0") as e:
+        read_columns(path, ["column_x"])
+    assert len(str(e.value)) < 500
+    path.write_text(f"{'n' * 100_000}\n1\n")
+    with pytest.raises(ValueError, match="no column 'a'") as e:
+        read_columns(path, ["a"])
+    assert len(str(e.value)) < 500
+    path.write_bytes("a,b\n1,2\n".encode("utf-16-le"))
+    with pytest.raises(ValueError, match="save it as a CSV file"):
+        read_columns(path)
+
+
+def test_parse_names_of_names_with_commas(tmp_path):
+    assert parse_names(' age , "height, cm"') == ["age", "height, cm"]
+    path = tmp_path / "t.csv"
+    path.write_text('"height, cm",b\n1,2\n')
+    assert list(read_columns(path, parse_names('"height, cm"'))) == ["height, cm"]
+    with pytest.raises(ValueError, match="quotes"):
+        read_columns(path, parse_names("height, cm"))
+    with pytest.raises(ValueError, match="no column ''"):
+        read_columns(path, parse_names(""))
+
+
+def test_read_columns_takes_underscores_for_labels(tmp_path):
+    """Python's float() reads 1_12 and 11_2 as 112."""
+    path = tmp_path / "t.csv"
+    path.write_text("well,drug\n" + 100 * "1_12,A\n11_2,B\n")
+    columns = read_columns(path)
+    assert set(columns["well"]) == {"1_12", "11_2"}
+    (estimate,) = information_table(columns, ["well"], ["drug"], MutualInformation()).values()
+    assert estimate.nats == pytest.approx(math.log(2), abs=0.02)
 
 
 def test_mi_command_loads_no_tensorflow(table):

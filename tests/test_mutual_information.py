@@ -127,7 +127,7 @@ def test_mutual_information_finds_no_dependence_in_rounding(n, unit, r):
     for seed in range(3):
         x, y = normal_pairs(n, r, seed=seed)
         estimates.append(MutualInformation().fit(np.round(x / unit), np.round(y / unit)))
-    assert {e.method for e in estimates} == {"ksg"}
+    assert {e.method for e in estimates} <= {"ksg", "mixed"}
     mean = np.mean([e.nats for e in estimates])
     assert mean == pytest.approx(exact(r), abs=0.06 if n < 1000 else 0.03)
 
@@ -249,9 +249,13 @@ def test_mutual_information_fit_reads_any_numbers_and_no_identifiers():
 def test_mutual_information_notes_more_than_the_rows_can_certify(estimator, capsys):
     x, y = normal_pairs(300, *[0.95] * 20)
     estimate = MutualInformation(estimator).fit(x, y)
+    printed = capsys.readouterr().out
+    if estimator == "auto":  # no critic can tell 5 nats from 23 by the 60 pairs that are held out
+        assert "near or above ln 60 = 4.09" in printed
+        return
     assert estimate.nats > math.log(300)
     assert "ln 300 = 5.70" in estimate.note
-    assert "jointly Gaussian" in capsys.readouterr().out
+    assert "jointly Gaussian" in printed
 
 
 def test_normal_scores_are_ranks_as_quantiles():

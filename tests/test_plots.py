@@ -4,6 +4,8 @@ import pytest
 
 from keras_infomodels import models, networks, plots
 from keras_infomodels.distributions import CategoricalNormal
+from keras_infomodels.export.png import grid
+from keras_infomodels.pictures import shown_range
 
 
 def pixels(figure):
@@ -139,3 +141,26 @@ def test_plots_save_writes_a_picture_into_a_new_folder(tmp_path, channels):
     figure = plots.image_grid(np.zeros((4, 5, 5, channels)), 2, "title")
     path = plots.save(figure, tmp_path / "new" / "grid.png")
     assert matplotlib.image.imread(path).ndim == 3
+
+
+@pytest.mark.parametrize(
+    ("pixels_", "limits"),
+    [
+        ([0.0, 0.5, 1.0], (0, 1)),
+        ([-0.2, 0.5, 1.1], (0, 1)),  # of a decoder without a sigmoid
+        ([-1.0, 0.0, 0.5], (-1, 1)),  # of a generator that ends in tanh
+        ([-3.0, 0.0, 5.0], (-3, 5)),
+    ],
+)
+def test_shown_range_is_black_and_white_of_all_pictures(pixels_, limits):
+    images = np.float32(pixels_).reshape(3, 1, 1, 1) + np.zeros((1, 4, 4, 1), np.float32)
+    assert shown_range(images) == limits
+    low, high = limits
+    expected = np.clip((np.float32(pixels_) - low) / (high - low), 0, 1)
+    picture = grid(images)  # as `infomodels run` writes it
+    found = [picture[5 * (i // 2), 5 * (i % 2), 0] for i in range(3)]
+    np.testing.assert_allclose(found, 255 * expected, atol=0.5)
+    (axes,) = plots.image_grid(images, 3, "Samples").axes
+    drawn = np.asarray(axes.images[0].get_array())[0, [0, 5, 10]]
+    np.testing.assert_allclose(drawn, expected, atol=1e-6)
+    assert axes.get_title() == "Samples" + f" (pixels from {low} to {high})" * (limits != (0, 1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import keras_infomodels
-from keras_infomodels import models, presets, zoo
+from keras_infomodels import models, presets, weights, zoo
 from keras_infomodels.preset_files import fingerprint
 
 
@@ -69,6 +69,34 @@ def test_from_preset_refuses_damaged_weights(saved):
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"lacks model\.weights\.h5"):
         presets.from_preset(saved[1])
+
+
+def test_save_to_preset_and_load_weights_refuse_weights_that_are_not_finite(saved, tmp_path):
+    model, folder = saved
+    before = (folder / "model.weights.h5").read_bytes()
+    broken = presets.from_preset(folder)
+    for each in (model, broken):
+        each.decoder.get_layer("hidden_0").bias.assign(np.full(16, np.nan))
+    with pytest.raises(ValueError, match=r"NaN or infinite numbers, first in .*hidden_0/bias"):
+        model.save_to_preset(folder)
+    assert (folder / "model.weights.h5").read_bytes() == before
+    broken.save_weights(tmp_path / "nan.weights.h5")
+    with pytest.raises(ValueError, match=r"nan\.weights\.h5 hold NaN"):
+        weights.load_weights(presets.from_preset(folder), tmp_path / "nan.weights.h5")
+
+
+def test_load_model_refuses_a_keras_file_of_another_library(tmp_path):
+    path = tmp_path / "foreign.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(path)
+    with pytest.raises(ValueError, match=r"holds a Sequential, .*keras\.saving\.load_model"):
+        presets.load_model(path)
+
+
+def test_save_to_preset_and_load_model_take_the_home_folder(saved, tmp_path, monkeypatch):
+    model, _ = saved
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert model.save_to_preset("~/mine") == tmp_path / "mine"
+    assert isinstance(presets.load_model("~/mine"), models.MMDVAE)
 
 
 def edit_config(folder, change):

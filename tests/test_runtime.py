@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from keras_infomodels.export import Runtime, loading
+from keras_infomodels.export import Runtime, isolation, loading, standalone
 
 
 def test_runtime_loads_neither_tensorflow_nor_keras(exports):
@@ -178,7 +178,42 @@ def test_runtime_isolated_reports_a_failing_file_in_one_line(exports, tmp_path):
     hostile = resealed(path.read_bytes(), lambda part: bytes(len(part)))
     (tmp_path / "model.tflite").write_bytes(hostile)
     with pytest.raises(ValueError, match=r"cannot run: the process died of \w") as error:
-        Runtime(tmp_path / "model.tflite", isolated=True).generate()
+        Runtime(tmp_path / "model.tflite", isolated=True)
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="cannot be opened"):
         Runtime(tmp_path / "model.tflite")
+
+
+def test_runtime_raises_where_numbers_are_not_finite(exports):
+    """A large z overflows inside, and LiteRT returns NaN without an error."""
+    runtime = Runtime(exports.tflite("convolutional"))
+    z = np.full((2, 4), 3e38, np.float32)
+    with pytest.raises(ValueError, match="returns NaN or infinite values as"):
+        runtime.decode(z)
+    assert np.isfinite(runtime.decode(z / 3e38)).all()
+
+
+def test_runtime_isolated_bounds_time_and_what_a_call_makes(exports, monkeypatch):
+    runtime = Runtime(exports.tflite("infogan"), isolated=True)
+    with pytest.raises(ValueError, match=r"make more than 268435456 numbers.*ask for fewer"):
+        runtime.generate(10**9)
+    monkeypatch.setattr(isolation, "_SECONDS", 0.01)
+    monkeypatch.setattr(isolation, "_SECONDS_A_CALL", 0)
+    with pytest.raises(ValueError, match=r"cannot run: it took more than 0.01 s\."):
+        runtime.generate(1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limits of memory")
+def test_standalone_limits_the_memory_of_an_isolated_file(exports, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(exports.tflite("infogan").read_bytes())
+    code = f"""
+import runpy, sys
+module = runpy.run_path({standalone.__file__!r})
+module["_limit"]()
+import resource
+assert resource.getrlimit(resource.RLIMIT_AS)[0] <= module["MEMORY"]
+bytearray(5 * 2**30)
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stderr.strip().endswith("MemoryError")

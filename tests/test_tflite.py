@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.schema_py_generated import BuiltinOperator
+from exports import CLASSES, VARIANTS
 
 from keras_infomodels import distributions, export, models, networks
 from keras_infomodels.export import Runtime, loading, tflite
@@ -94,17 +95,60 @@ def test_calibration_fills_a_fixed_batch_up(exports):
     np.testing.assert_array_equal(together, images[[0, 1, 2, 3, 4, 5, 0, 1]])
 
 
-@pytest.mark.slow
-def test_to_tflite_batch_size_leaves_one_piece_for_a_delegate(exports):
-    """Shapes that are computed cut the graph in two around a transposed convolution."""
+def test_to_tflite_computes_no_shapes(exports):
+    """They make dynamic tensors, and cut the graph in two for a delegate."""
     operators = {
         size: {code.builtinCode for code in Flatbuffer(path.read_bytes()).model.operatorCodes}
         for size, path in ((None, exports.tflite("gan")), (4, exports.tflite("gan", batch_size=4)))
     }
     assert BuiltinOperator.TRANSPOSE_CONV in operators[4]
+    assert BuiltinOperator.DEPTH_TO_SPACE in operators[None]
     computed = {BuiltinOperator.SHAPE, BuiltinOperator.PACK}
-    assert operators[None] & computed == computed
-    assert not operators[4] & computed
+    assert not (operators[None] | operators[4]) & computed
+
+
+@pytest.mark.parametrize("name", ["gan", "vae"])
+def test_to_tflite_puts_the_main_signature_first(exports, name):
+    """Clients that know no signatures, such as OpenVINO, run subgraph 0."""
+    flatbuffer = Flatbuffer(exports.tflite(name).read_bytes())
+    main = {"gan": "generate", "vae": "encode"}[name]
+    assert flatbuffer.signatures[main].subgraphIndex == 0
+    interpreter = Interpreter(str(exports.tflite(name)))
+    first = interpreter.get_signature_runner(main).get_output_details()
+    assert {each["index"] for each in first.values()} == {
+        each["index"] for each in interpreter.get_output_details()
+    }
+
+
+COMPILED = ["gan", "vae", "convolutional"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in COMPILED else pytest.mark.slow)
+        for name in [*CLASSES, *VARIANTS]
+    ],
+)
+def test_check_parity_compiled_model_is_right_for_1_and_8_examples(exports, name):
+    path = exports.tflite(name)
+    report = export.check_parity(exports.model(name), path, exports.images(name, 8))
+    calls = {(key, size) for key in Runtime(path).signatures for size in (1, 8)}
+    assert set(report.compiled) == calls
+    assert all(value <= 1e-5 for value in report.compiled.values())
+    assert "CompiledModel: " in str(report)
+
+
+def test_to_tflite_refuses_what_compiled_model_computes_wrongly(exports, tmp_path, monkeypatch):
+    """The shape of a RESHAPE that is computed: uninitialized memory, or the end of the process."""
+    monkeypatch.setattr(Flatbuffer, "make_reshapes_stateless", lambda self: None)
+    model, images = exports.model("gaussian"), exports.images("gaussian", 8)
+    path = tmp_path / "model.tflite"
+    with pytest.raises(
+        ValueError, match=r"CompiledModel, given \d examples of .* a fixed batch_size"
+    ):
+        export.to_tflite(model, path, images=images)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9])

@@ -15,6 +15,7 @@ import tensorflow as tf
 import keras_infomodels
 from keras_infomodels import cli, datasets
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
+from keras_infomodels.io import held_alone
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.training import train
@@ -71,7 +72,8 @@ def test_train_leaves_a_preset_with_card_history_and_pictures(folder, finished):
     assert {"loss", "val_mutual_information"} <= set(history_of(out)[0])
     facts = json.loads((out / "metadata.json").read_text())
     card = (out / "README.md").read_text()
-    assert card.startswith("---\nlibrary_name: keras")
+    assert card.startswith("---\n")
+    assert "library_name: keras" in card
     assert "# my_preset" in card
     for name, value in facts["metrics"].items():
         if name != "split":
@@ -109,12 +111,19 @@ def test_train_resume_finishes_a_run_killed_before_its_card(folder, finished, tm
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     (tmp_path / "README.md").unlink()
     (tmp_path / "model.weights.h5").write_bytes(b"half")
+    (tmp_path / "run" / "history.csv").write_text("")  # the backup has it too
+    more = folder / "train" / "a" / "99.png"
+    shutil.copy(folder / "train" / "a" / "00.png", more)
+    with pytest.raises(ValueError, match=r"validation was .*\[2, 8.* and is .*\[3, 8"):
+        train(waiting(folder), tmp_path, resume=True)
+    more.unlink()
     resumed = train(waiting(folder), tmp_path, resume=True)
     for a, b in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert (tmp_path / "README.md").exists()
     keras_infomodels.load_model(tmp_path)
-    assert len(history_of(tmp_path)) == 3
+    facts = json.loads((tmp_path / "metadata.json").read_text())
+    assert facts["training"]["epochs"] == len(history_of(finished)) == 3
 
 
 def test_train_misses_an_absent_split_before_it_begins(folder, tmp_path):
@@ -228,7 +237,7 @@ def test_history_of_epochs_with_and_without_validation(tmp_path):
 def test_atomic_backup_replaces_backups_and_ignores_unfinished_ones(make_model, images, tmp_path):
     model = make_model()
     model.fit(images, epochs=3, verbose=0, callbacks=[AtomicBackup(tmp_path)])
-    assert os.listdir(tmp_path) == ["after_epoch_0003"]
+    assert sorted(os.listdir(tmp_path)) == ["after_epoch_0002", "after_epoch_0003"]
     (tmp_path / "unfinished-1").mkdir()
     copy = make_model()
     assert AtomicBackup(tmp_path).restore(copy) == (3, False)
@@ -246,7 +255,8 @@ def test_atomic_backup_leaves_other_files_alone_and_serves_again(make_model, ima
     assert backup.restore(model) == (1, False)
     for _ in range(2):
         model.fit(images, initial_epoch=1, epochs=2, verbose=0, callbacks=[backup])
-    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", "after_epoch_0002"}
+    both = {"after_epoch_0001", "after_epoch_0002"}
+    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", *both}
     (tmp_path / "after_epoch_0010").mkdir()  # of another run, which would be the newest
     model.fit(images, epochs=1, verbose=0, callbacks=[AtomicBackup(tmp_path)])
     assert set(os.listdir(tmp_path)) == {"notes.txt", "board", "after_epoch_0001"}
@@ -399,6 +409,28 @@ def test_pictures_while_training(make_model, images, tmp_path):
             assert found.std() == pytest.approx(kept.std(), rel=0.3)
     with pytest.raises(ValueError, match="at least 1"):
         Pictures(tmp_path, images, every=0)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "epoch,loss\n1,0.5\n", "epoch,loss\n1,0.5\n3,x\n", "\xff\n"]
+)
+def test_history_names_a_file_that_lacks_epochs(tmp_path, content):
+    path = tmp_path / "history.csv"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"history\.csv .*damaged"):
+        History(path, first_epoch=2)
+    with pytest.raises(ValueError, match=r"history\.csv .*damaged"):
+        History(path).on_epoch_end(2, {"loss": 0.1})
+    assert path.read_bytes() == content.encode("latin-1")
+
+
+def test_train_refuses_a_folder_that_another_process_trains_into(folder, tmp_path):
+    tmp_path.joinpath("out").mkdir()
+    with (
+        held_alone(tmp_path / "out", "trains into"),
+        pytest.raises(BlockingIOError, match=r"Another process trains into .*out"),
+    ):
+        train(recipe(folder), tmp_path / "out")
 
 
 def test_history_drops_lines_that_training_repeats(tmp_path):

@@ -118,6 +118,13 @@ def test_vae_presets_lists_what_the_class_can_load(server, package):
     assert not models.MMDVAE.presets
 
 
+def test_list_presets_takes_the_name_of_a_class_as_a_whole(server, package):
+    """A text holds the names that are parts of it: "VAE" is in "InfoVAE"."""
+    assert set(zoo.list_presets(classes="VAE")) == {VAE_NAME, "other_mnist"}
+    assert not zoo.list_presets(classes="InfoVAE VAE")
+    assert set(zoo.list_presets(classes=["GAN", "VAE"])) == {VAE_NAME, "other_mnist"}
+
+
 @pytest.mark.parametrize("name", ["other_mnit", "../etc", "/etc", "ETC", ""])
 def test_locate_refuses_a_name_that_is_none(server, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -33,15 +33,17 @@ class Names(dict):
         return [*super().__dir__(), *self]
 
 
-def list_presets(classes: Collection[str] | None = None) -> Names:
+def list_presets(classes: str | Collection[str] | None = None) -> Names:
     """Names of the presets that can be loaded, each with its one-line description.
 
     They are those of the registry, which are downloaded when they are first used, and those in
     `PRESETS`.
 
     Args:
-        classes: names of model classes to which the presets belong; None is all.
+        classes: name of the model class to which the presets belong, or several names; None is
+            all.
     """
+    classes = {classes} if isinstance(classes, str) else classes
     found = {}
     for path in PRESETS.glob("*/config.json"):
         class_name = read_json(path.parent, "config.json").get("class_name")
@@ -88,7 +90,7 @@ def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
     Raises:
         FileNotFoundError: a training run that has not ended, or a recipe alone.
     """
-    given = Path(name_or_dir)
+    given = Path(name_or_dir).expanduser()
     run = [given.parent] if given.name == "run" else []
     for folder in (given, *run):
         if (folder / "config.json").is_file():

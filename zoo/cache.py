@@ -14,10 +14,20 @@ __all__ = ["cached", "fetch", "folder_of", "home", "install"]
 
 
 def home() -> Path:
-    """Returns the cache: KERAS_INFOMODELS_HOME, or keras_infomodels in Keras' home."""
+    """Returns the cache: KERAS_INFOMODELS_HOME, or keras_infomodels in Keras' home.
+
+    Raises:
+        DownloadError: there is no home folder, as in a container with an unknown user.
+    """
     keras = os.environ.get("KERAS_HOME") or "~/.keras"
     given = os.environ.get("KERAS_INFOMODELS_HOME") or f"{keras}/keras_infomodels"
-    return Path(given).expanduser().absolute()
+    try:
+        return Path(given).expanduser().absolute()
+    except RuntimeError:
+        raise DownloadError(
+            f"There is no home folder to keep presets in, so {given} is nowhere; set "
+            "KERAS_INFOMODELS_HOME to a folder."
+        ) from None
 
 
 def folder_of(entry: Entry) -> Path:
@@ -27,7 +37,10 @@ def folder_of(entry: Entry) -> Path:
 
 def cached(entry: Entry) -> Path | None:
     """Returns the preset's folder in the cache if every file in it is what the registry says."""
-    folder = folder_of(entry)
+    try:
+        folder = folder_of(entry)
+    except DownloadError:  # no home folder: nothing is in the cache
+        return None
     damaged = folder.is_symlink() or any(mismatch(folder, *item) for item in entry.files.items())
     return None if damaged else folder
 

@@ -23,7 +23,7 @@ USES = {
     "gan": _GENERATE,
     "infogan": 'images = model.generate(8, codes={{"{category}": 0}}, seed=0)  # in [0, 1]\n'
     'category = model.infer_codes(images)["{category}"].mode()',
-    "classifier": "probabilities = model.classify(images)  # of images in [0, 1], a batch\n"
+    "classifier": "probabilities = model(images)  # of images in [0, 1], a batch\n"
     "features = model.features(images)",
 }
 """Lines of Python by kind: a model, or for the VAE family what its encoder gives."""

@@ -134,7 +134,11 @@ def load_images(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """All images of a split in float32 in [0, 1], and their labels where the set has any."""
     images, labels = datasets.load_arrays(
-        recipe.data.name, split, data_dir=data_dir, image_size=recipe.data.image_size
+        recipe.data.name,
+        split,
+        data_dir=data_dir,
+        image_size=recipe.data.image_size,
+        skip_broken=recipe.data.skip_broken,
     )
     scale = 255 if images.dtype == np.uint8 else 1
     return images.astype(np.float32) / np.float32(scale), labels
@@ -213,7 +217,7 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
     def look(batch):
         parts = [batch[start : start + 500] for start in range(0, len(batch), 500)]
         features = np.concatenate([classifier.features(part) for part in parts])
-        probabilities = np.concatenate([classifier.classify(part) for part in parts])
+        probabilities = np.concatenate([classifier(part) for part in parts])
         classes = np.eye(probabilities.shape[1])[probabilities.argmax(1)]
         return features, classes.mean(0)
 

@@ -34,6 +34,7 @@ class Data:
         labeled: int. Number of training images, equally many of each class, that keep their label;
             the others are unlabeled. None where training sees no labels.
         labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
+        skip_broken: bool. Whether images of a folder that cannot be read are left out.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Data:
     image_size: Annotated[list[_Count], Len(2, 2)] | None = None
     labeled: _Count | None = None
     labeled_per_batch: _Count = 64
+    skip_broken: bool = False
 
 
 @_table
@@ -56,8 +58,8 @@ class Training:
             arguments; by default Adam, or `FusedAdam` where the model has a `dtype`.
         discriminator_optimizer: table. The same for the discriminators.
         schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
-            "plateau" (halved whenever val_loss has not improved for 3 epochs; a discriminator's
-            rate stays).
+            "plateau" (halved whenever val_loss has not improved for 3 epochs, and with
+            it a discriminator's).
         weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
         patience: int. Epochs without a better val_loss before training stops and takes the best
             weights. None never stops.
@@ -245,6 +247,8 @@ class Recipe:
         data, training = dataclasses.asdict(self.data), dataclasses.asdict(self.training)
         if self.data.labeled is None:
             del data["labeled_per_batch"]
+        if not self.data.skip_broken:
+            del data["skip_broken"]
         if self.training.starts == 1:
             del training["starts"], training["start_epochs"]
         tables = {"data": data, "model": self.model, "training": training}

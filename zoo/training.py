@@ -5,11 +5,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
-from keras_infomodels.io import write_atomically
+from keras_infomodels.io import held_alone, write_atomically
 from keras_infomodels.presets import save_to_preset
+from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images
@@ -42,30 +44,54 @@ def train(
 
     Raises:
         FileExistsError: the folder holds a run and `resume` is False.
-        ValueError: `resume` with another recipe than the run's.
+        BlockingIOError: another process is training into the folder.
+        ValueError: `resume` with another recipe than the run's, other data, or no whole backup.
     """
-    out = Path(out)
-    run = out / "run"
+    out = Path(out).expanduser()
     recipe = resolve_splits(recipe, data_dir)
-    training, validation, test = (
+    splits = tuple(
         load_split(recipe, split, data_dir)
         for split in (recipe.data.train, recipe.data.validation, recipe.data.test)
     )
-    image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
-    model = build_model(recipe, image_shape, recipe.training.epochs * len(training))
+    model = _build(recipe, splits[0])
     _claim(out, recipe, resume)
+    with held_alone(out, "trains into"):
+        model, rows, facts = _fit(recipe, model, splits, out, data_dir, resume, pictures_every)
+        _leave(recipe, model, rows, facts, splits, out, data_dir)
+    return model
+
+
+def _build(recipe: Recipe, training: tf.data.Dataset) -> keras.Model:
+    image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
+    return build_model(recipe, image_shape, recipe.training.epochs * len(training))
+
+
+def _fit(
+    recipe: Recipe,
+    model: keras.Model,
+    splits: tuple[tf.data.Dataset, ...],
+    out: Path,
+    data_dir,
+    resume: bool,
+    pictures_every: int,
+) -> tuple[keras.Model, list[dict[str, float]], dict]:
+    """Returns the trained model, its history, and what metadata.json says of its training."""
+    training, validation, test = splits
+    run = out / "run"
     chosen = choose_start(recipe, data_dir, run / "starts.json")
     if chosen != recipe:
         training = load_split(chosen, chosen.data.train, data_dir)
-        model = build_model(chosen, image_shape, recipe.training.epochs * len(training))
+        model = _build(chosen, training)
 
     kept = _kept_callbacks(recipe)
-    backup = AtomicBackup(run / "checkpoints", kept)
+    history = History(run / "history.csv")
+    data = {"training": training, "validation": validation, "test": test}
+    data = {name: dataset.fingerprint() for name, dataset in data.items()}
+    backup = AtomicBackup(run / "checkpoints", [*kept, history], data)
     first, stopped = backup.restore(model) if resume else (0, False)
     # The card is written last.
     if first and (out / "README.md").exists():
         raise FileExistsError(f"The run in {out} is finished: there is nothing to resume.")
-    history = History(run / "history.csv", first)
     pictures = []
     if pictures_every:
         examples = keras.tree.flatten(next(iter(validation)))[0]
@@ -80,39 +106,52 @@ def train(
             callbacks=[*kept, *pictures, history, backup],
         )
     except FloatingPointError as error:
-        run.mkdir(exist_ok=True)
-        model.save_weights(run / "last_good.weights.h5")
+        write_atomically(run / "last_good.weights.h5", weights_bytes(model))
         raise FloatingPointError(
             f"{error} The last good weights are in {run / 'last_good.weights.h5'}."
         ) from error
     seconds = time.monotonic() - start
+    history.rows = history.rows or History(run / "history.csv", first).rows
+    facts = {
+        "dataset": recipe.data.name,
+        "epochs": len(history.rows),
+        "steps_per_epoch": len(training),
+        "seed": recipe.training.seed,
+        **({"chosen_start": chosen.training.seed} if recipe.training.starts > 1 else {}),
+        "seconds": round(seconds, 1),
+        "epochs_in_these_seconds": len(history.rows) - first,
+    }
+    return model, history.rows, facts
 
+
+def _leave(
+    recipe: Recipe,
+    model: keras.Model,
+    rows: list[dict[str, float]],
+    training: dict,
+    splits: tuple[tf.data.Dataset, ...],
+    out: Path,
+    data_dir,
+):
+    """Writes the preset, the pictures and the card of a trained model."""
+    _, validation, test = splits
     ledger = model.evaluate(test, return_dict=True, verbose=0)
     clustering = _clusters(model, recipe, data_dir)
     facts = {
-        "training": {
-            "dataset": recipe.data.name,
-            "epochs": len(history.rows),
-            "steps_per_epoch": len(training),
-            "seed": recipe.training.seed,
-            **({"chosen_start": chosen.training.seed} if recipe.training.starts > 1 else {}),
-            "seconds": round(seconds, 1),
-            "epochs_in_these_seconds": len(history.rows) - first,
-        },
+        "training": training,
         "metrics": {"split": recipe.data.test, **ledger},
         "figures": ledger_figures(ledger, model),
         **({"clusters": clustering} if clustering else {}),
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
-    curves = plots.learning_curves(history.rows, model.ceilings(examples))
+    curves = plots.learning_curves(rows, model.ceilings(examples))
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     labels = None if labels is None else labels[:5000]
     shown = plots.model_pictures(model, images[:5000], labels)
     for name, figure in {"learning_curves": curves, **shown}.items():
-        plots.save(figure, run / f"{name}.png")
+        plots.save(figure, out / "run" / f"{name}.png")
     write_card(out, recipe)
-    return model
 
 
 def _kept_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:

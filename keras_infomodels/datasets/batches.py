@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
-    "check_images",
     "epoch_variable",
     "is_array",
     "is_repeatable",
@@ -23,13 +22,19 @@ def is_repeatable(data) -> bool:
     return isinstance(data, tf.data.Dataset | keras.utils.PyDataset) or is_array(data)
 
 
-def iterate_images(data, batch_size: int, steps: int | None = None) -> Iterator[tf.Tensor]:
+def iterate_images(
+    data,
+    batch_size: int,
+    steps: int | None = None,
+    check: Callable[[np.ndarray], None] | None = None,
+) -> Iterator[tf.Tensor]:
     """Batches of images in float32, without their labels.
 
     Args:
         data: an array, a tensor, a `tf.data.Dataset` or a `PyDataset`.
         batch_size: for arrays; datasets have their own.
         steps: the largest number of batches.
+        check: function of a batch that raises an error; `None` where the data have been checked.
     """
     if not is_repeatable(data):
         raise ValueError(
@@ -48,6 +53,8 @@ def iterate_images(data, batch_size: int, steps: int | None = None) -> Iterator[
                 "images and labels, such as dataset.map(lambda example: example['image'])."
             )
         images = batch if is_array(data) else keras.utils.unpack_x_y_sample_weight(batch)[0]
+        if check is not None:
+            check(images)
         yield tf.cast(images, tf.float32)
 
 
@@ -69,38 +76,6 @@ def epoch_variable(data) -> tf.Variable | None:
     """The counter of a dataset of `datasets`, None for other data."""
     epoch = getattr(data, "epoch", None)
     return epoch if isinstance(data, tf.data.Dataset) and isinstance(epoch, tf.Variable) else None
-
-
-def check_images(data, shape: tuple[int, ...], check: Callable) -> tf.Tensor | None:
-    """Raises ValueError for images of another shape, or what `check` raises for their pixels.
-
-    Arrays are looked at as a whole, datasets at their first batch, generators not at all.
-
-    Returns:
-        Up to 32 of the images in float32, None for generators.
-    """
-    if isinstance(data, dict | list | tuple):
-        raise ValueError(
-            "Images come as an array, a tf.data.Dataset or a PyDataset, got a "
-            f"{type(data).__name__}; labels come after them, such as fit(x, y)."
-        )
-    if not is_repeatable(data):
-        return None
-    with order_of_epoch_0(data):
-        images = data if is_array(data) else next(iterate_images(data, 1), None)
-    if images is None or len(images) == 0:
-        raise ValueError("There are no images: the data are empty.")
-    images = np.asarray(images)
-    if images.shape[1:] != shape:
-        hint = ""
-        if images.shape[1:] == shape[:-1] and shape[-1] == 1:
-            hint = " Add the channel axis with x[..., None]."
-        raise ValueError(
-            f"The model takes data of shape (batch, {', '.join(map(str, shape))}), got "
-            f"{images.shape}.{hint}"
-        )
-    check(images)
-    return tf.cast(images[:32], tf.float32)
 
 
 def is_array(data) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.checks import as_pixels
 from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
 from keras_infomodels.datasets.pipeline import from_arrays
@@ -18,7 +19,7 @@ SOURCES = (NpzSource, FolderSource, TfdsSource)
 
 
 def load(
-    name: str,
+    name: str | Path,
     split: str = "train",
     batch_size: int = 128,
     *,
@@ -28,6 +29,7 @@ def load(
     labels: bool = False,
     image_size: tuple[int, int] | None = None,
     shuffle: bool | None = None,
+    skip_broken: bool = False,
 ) -> tf.data.Dataset:
     """A set of images as batches of float32 in [0, 1], decoded once and kept in memory.
 
@@ -36,8 +38,10 @@ def load(
             alone), "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of
             TensorFlow Datasets, or the path of a folder of images, with one subfolder a class or
             none, below "train" and "test" or not. A folder of the same name as a set is written
-            "./NAME". Or the path of a `.npz` file with the arrays `train_images`, `train_labels`,
-            `test_images`, ..., or `x_train`, `y_train`, ..., or `images` and `labels`.
+            "./NAME". The classes of a folder are numbered by name over all its splits; hidden
+            files and folders are left out. Or the path of a `.npz` file with the arrays
+            `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
+            `images` and `labels`.
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -48,16 +52,24 @@ def load(
         labels: whether to return pairs (images, int32 labels).
         image_size: (height, width) to resize to; needed where a set's images differ in size.
         shuffle: None shuffles the splits whose name begins with "train".
+        skip_broken: bool. Whether images of a folder that cannot be decoded are left out, with a
+            warning that names them. False raises an error.
 
     Returns:
         A dataset of (batch, height, width, channels), or of pairs with labels (batch,).
 
     Raises:
         FileNotFoundError: data that are not there, at once, with what to do.
-        ValueError: an unknown name or split, or a set without images or labels.
+        ValueError: an unknown name or split, a set without images or labels, an image that cannot
+            be read, or one beside class folders.
     """
     images, classes = load_arrays(
-        name, split, data_dir=data_dir, download=download, image_size=image_size
+        name,
+        split,
+        data_dir=data_dir,
+        download=download,
+        image_size=image_size,
+        skip_broken=skip_broken,
     )
     if labels and classes is None:
         raise ValueError(f"{name} has no labels; load it with labels=False.")
@@ -67,12 +79,13 @@ def load(
 
 
 def load_arrays(
-    name: str,
+    name: str | Path,
     split: str = "train",
     *,
     data_dir: str | Path | None = None,
     download: bool = False,
     image_size: tuple[int, int] | None = None,
+    skip_broken: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The images of `load` as one array, in the set's own order: see there for the arguments.
 
@@ -80,11 +93,12 @@ def load_arrays(
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
         None for a set without labels.
     """
-    return find(name, Options(data_dir, download, image_size)).read(split)
+    images, labels = find(name, Options(data_dir, download, image_size, skip_broken)).read(split)
+    return as_pixels(images), labels
 
 
 def split_names(
-    name: str, *, data_dir: str | Path | None = None, download: bool = False
+    name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
 ) -> list[str]:
     """The parts that a set has, such as ["train", "test"]; the arguments are those of `load`."""
     return list(find(name, Options(data_dir, download)).sizes())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from keras_infomodels.datasets import tfds_source
-from keras_infomodels.datasets.pipeline import as_pixels
+from keras_infomodels.datasets.checks import as_pixels
 from keras_infomodels.datasets.source import Options
 
 __all__ = ["BUNDLED", "NpzSource"]

@@ -1,8 +1,12 @@
 """Arrays as a `tf.data.Dataset` whose order is a function of (seed, epoch)."""
 
+import hashlib
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.checks import as_labels, as_pixels
 from keras_infomodels.tf_data import untuned
 
 __all__ = ["as_pixels", "from_arrays", "keep_labels"]
@@ -21,12 +25,15 @@ def from_arrays(
 
     The order of an epoch is a permutation drawn from (seed, epoch), so that a resumed run sees the
     data of an uninterrupted one. The epoch is the variable `dataset.epoch`: it counts the
-    iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it.
+    iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it. The method
+    `dataset.fingerprint()` returns JSON values that tell the data from others, for
+    `callbacks.AtomicBackup`.
 
     Args:
-        images: (n, height, width, channels), or (n, height, width) for one channel; uint8, or
-            floats in [0, 1].
-        labels: (n,), or None.
+        images: array (n, height, width, channels), or (n, height, width) for one channel; uint8,
+            or floats in [0, 1]. Bytes of 0 and 1 alone are masks, which become 0.0 and 1.0; see
+            `checks.as_pixels`.
+        labels: integers of shape (n,), -1 for unlabeled; or None.
         batch_size: the last batch may be smaller.
         seed: of the order.
         shuffle: whether to shuffle at all.
@@ -41,11 +48,7 @@ def from_arrays(
     """
     images = as_pixels(np.asarray(images))
     if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (len(images),):
-            raise ValueError(
-                f"{len(images)} images need labels of shape ({len(images)},), got {labels.shape}."
-            )
+        labels = as_labels(labels, len(images))
         labeled = np.flatnonzero(labels >= 0)
         labels = tf.constant(labels, tf.int32)
     if labeled_per_batch and (labels is None or not len(labeled)):
@@ -86,18 +89,34 @@ def from_arrays(
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     dataset = untuned(dataset.prefetch(2))
     dataset.epoch = epoch
+    dataset.fingerprint = partial(_fingerprint, images, labels)
     return dataset
+
+
+def _fingerprint(images: tf.Tensor, labels: tf.Tensor | None) -> dict:
+    """JSON values that tell these data from others: their shape, and a digest of all of them."""
+    digest = hashlib.sha256()
+    for tensor in (images, labels):
+        if tensor is not None:
+            digest.update(memoryview(tensor).cast("B"))
+    return {"shape": images.shape.as_list(), "sha256": digest.hexdigest()}
 
 
 def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Labels of which all but `count` are -1, equally many kept of each class, drawn from the seed.
 
     Args:
-        labels: (n,), integers from 0.
-        count: a multiple of the number of classes.
+        labels: integers of shape (n,). Classes from 0, and -1 for what has no label already.
+        count: int. How many labels to keep, a multiple of the number of classes.
+
+    Raises:
+        ValueError: labels that are no integers, such as one-hot labels, or a count that the
+            classes cannot share evenly.
     """
-    labels = np.asarray(labels).astype(np.int64)  # uint8 has no -1
-    kinds, sizes = np.unique(labels, return_counts=True)
+    labels = as_labels(labels)
+    kinds, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    if not len(kinds):
+        raise ValueError("There is no label to keep: all are -1, or there are none.")
     each = count // len(kinds)
     if count < 1 or count % len(kinds) or each > sizes.min():
         raise ValueError(
@@ -109,24 +128,3 @@ def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     kept = np.full_like(labels, -1)
     kept[np.concatenate(chosen)] = labels[np.concatenate(chosen)]
     return kept
-
-
-def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Images with channels, uint8 or float32 in [0, 1]; raises ValueError for what is neither."""
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or not len(images):
-        raise ValueError(
-            f"images are (n, height, width, channels) with n of at least 1, got {images.shape}."
-        )
-    if images.dtype == np.uint8:
-        return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(f"images are uint8 or floats in [0, 1], got {images.dtype}.")
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"Floating-point images are in [0, 1], got values from {low:g} to {high:g}; scale "
-            "them, or give bytes as uint8."
-        )
-    return images.astype(np.float32)

@@ -14,12 +14,13 @@ class Options:
     """How a set is to be found and read; a source takes what it needs.
 
     Attributes:
-        data_dir, download, image_size: see `loading.load`.
+        data_dir, download, image_size, skip_broken: see `loading.load`.
     """
 
     data_dir: str | Path | None = None
     download: bool = False
     image_size: tuple[int, int] | None = None
+    skip_broken: bool = False
 
 
 class Source(Protocol):

@@ -4,7 +4,7 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from keras_infomodels.datasets.source import Options
+from keras_infomodels.io import waiting_for
 
 __all__ = ["TfdsSource", "is_known", "parse_split", "resize"]
 
@@ -41,12 +42,7 @@ def read(
         raise _split_error(split, builder.info.splits) from error
     dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
     columns = [np.concatenate(c) for c in zip(*dataset.as_numpy_iterator(), strict=True)]
-    images = columns[0]
-    if builder.name == "binarized_mnist":
-        images = images * np.uint8(255)  # TFDS stores its pixels as 0 and 1
-    if images.dtype == np.uint16:
-        images = images.astype(np.float32) / 65535
-    return images, columns[1].astype(np.int64) if labels else None
+    return columns[0], columns[1].astype(np.int64) if labels else None
 
 
 def is_known(name: str) -> bool:
@@ -99,14 +95,11 @@ def _prepared_builder(
     builder = _builder(name, data_dir)
     if builder.is_prepared():
         return builder
-    if data_dir is not None and (raw := Path(data_dir) / builder.name).is_dir():
+    if data_dir is not None and (raw := Path(data_dir).expanduser() / builder.name).is_dir():
         names = _canonical_files(builder)
         missing = [name for name in names if _locate(raw, name) is None]
         if not missing:
-            builder = _builder(name, None)
-            if not builder.is_prepared():
-                _prepare_from(raw, builder)
-            return builder
+            return _prepare_alone(name, None, lambda builder: _prepare_from(raw, builder))
         if len(missing) < len(names) and not download:
             raise FileNotFoundError(
                 f"{raw} lacks {', '.join(missing)}: put the canonical files of {name} there, "
@@ -121,8 +114,23 @@ def _prepared_builder(
             f"{_file_hint(builder)}."
         )
     config = tfds.download.DownloadConfig(try_download_gcs=False)
-    builder.download_and_prepare(download_config=config)
-    return builder
+    return _prepare_alone(
+        name, data_dir, lambda builder: builder.download_and_prepare(download_config=config)
+    )
+
+
+def _prepare_alone(
+    name: str, data_dir: str | Path | None, prepare: Callable[[tfds.core.DatasetBuilder], None]
+) -> tfds.core.DatasetBuilder:
+    """Returns the builder of a set that one process prepares while the others wait for it."""
+    builder = _builder(name, data_dir)
+    # ROOT/NAME/VERSION, or ROOT/NAME/CONFIG/VERSION
+    root = Path(builder.data_dir).parents[builder.info.full_name.count("/")]
+    with waiting_for(root / f".{builder.name}.lock"):
+        builder = _builder(name, data_dir)
+        if not builder.is_prepared():
+            prepare(builder)
+        return builder
 
 
 def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder:
@@ -130,7 +138,8 @@ def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder
         # TFDS itself reads the variable only once, when it is imported.
         data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
-        return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
+        data_dir = None if data_dir is None else os.path.expanduser(data_dir)
+        return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
             f"{name!r} is no folder and no set of TensorFlow Datasets; their names are listed at "

@@ -7,9 +7,8 @@ from keras_infomodels.distributions.likelihoods import (
     ContinuousBernoulli,
     Gaussian,
     Likelihood,
-    check_finite,
-    check_range,
     likelihood,
+    portable_log_prob,
 )
 from keras_infomodels.distributions.posteriors import code_distribution, posterior, rate
 from keras_infomodels.distributions.priors import (
@@ -35,10 +34,9 @@ __all__ = [
     "StandardNormal",
     "SwissRoll",
     "Uniform",
-    "check_finite",
-    "check_range",
     "code_distribution",
     "likelihood",
+    "portable_log_prob",
     "posterior",
     "prior_distribution",
     "rate",

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -23,9 +22,8 @@ __all__ = [
     "ContinuousBernoulli",
     "Gaussian",
     "Likelihood",
-    "check_finite",
-    "check_range",
     "likelihood",
+    "portable_log_prob",
 ]
 
 
@@ -37,6 +35,9 @@ class Likelihood(Protocol):
     description: str
     """The observation model in words, as a card states it beside a log-likelihood."""
 
+    support: str
+    """The pixels that it explains: "binary", "unit" or "real", see `datasets.checks.Pixels`."""
+
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """The data as the model sees them; with a seed, random binarization is drawn."""
 
@@ -46,32 +47,11 @@ class Likelihood(Protocol):
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """E[x|z], made of operations that TFLite has."""
 
-    def check(self, x: np.ndarray) -> None:
-        """Raises ValueError for pixels outside the support."""
-
     def get_config(self) -> dict: ...
 
 
 def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
     return tfd.Independent(distribution, len(distribution.batch_shape) - 1)
-
-
-def check_finite(x: np.ndarray):
-    """Raises ValueError for NaN and infinite values."""
-    if not np.isfinite(x).all():
-        raise ValueError("The data hold NaN or infinite values; remove those examples first.")
-
-
-def check_range(x: np.ndarray, what: str):
-    """Raises ValueError for pixels outside [0, 1], which `what` needs."""
-    if not np.isfinite(x).all():
-        raise ValueError("The images hold NaN or infinite pixels; remove those images first.")
-    low, high = float(x.min()), float(x.max())
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"A {what} takes pixels in [0, 1], got values from {low:g} to {high:g}. "
-            "Scale the images first, for example x / 255 for bytes or (x + 1) / 2 for [-1, 1]."
-        )
 
 
 def _float32(parameter: tf.Tensor) -> tf.Tensor:
@@ -98,6 +78,7 @@ class Bernoulli(Spec):
                 f'binarization is None, "threshold" or "stochastic", got {binarization!r}.'
             )
         self.binarization = binarization
+        self.support = "binary" if binarization is None else "unit"
 
     @property
     def description(self) -> str:
@@ -124,15 +105,6 @@ class Bernoulli(Spec):
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.sigmoid(_float32(parameters["logits"]))
 
-    def check(self, x: np.ndarray) -> None:
-        check_range(x, "Bernoulli likelihood")
-        if self.binarization is None and not np.isin(x, (0, 1)).all():
-            raise ValueError(
-                "A Bernoulli likelihood needs binary pixels, got grey ones. Choose how to make "
-                'them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", or '
-                'a density on [0, 1] with likelihood="continuous_bernoulli".'
-            )
-
     def get_config(self) -> dict:
         return {"binarization": self.binarization}
 
@@ -146,6 +118,7 @@ class ContinuousBernoulli(Spec):
     """
 
     parameters = ("logits",)
+    support = "unit"
     description = "`continuous_bernoulli`, continuous Bernoulli of grey pixels in [0, 1], a density"
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
@@ -163,9 +136,6 @@ class ContinuousBernoulli(Spec):
         closed = 0.5 + 0.5 / tf.tanh(safe / 2) - 1 / safe
         return tf.where(small, 0.5 + logits / 12 - logits**3 / 720, closed)
 
-    def check(self, x: np.ndarray) -> None:
-        check_range(x, "continuous Bernoulli likelihood")
-
     def get_config(self) -> dict:
         return {}
 
@@ -178,6 +148,8 @@ class Gaussian(Spec):
         sigma: a fixed standard deviation (then the decoder returns {"loc"}), or None for a learned
             one (the decoder returns {"loc", "scale"}).
     """
+
+    support = "real"
 
     def __init__(self, sigma: float | None = None):
         if sigma is not None and not sigma > 0:
@@ -200,9 +172,6 @@ class Gaussian(Spec):
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return _float32(parameters["loc"])
 
-    def check(self, x: np.ndarray) -> None:
-        check_finite(x)
-
     def get_config(self) -> dict:
         return {"sigma": self.sigma}
 
@@ -224,3 +193,20 @@ def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
     if name_or_spec not in LIKELIHOODS:
         raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}; got {name_or_spec!r}.")
     return LIKELIHOODS[name_or_spec]()
+
+
+def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+    """log p(x) in nats of each example, by operations that other runtimes have.
+
+    TFP computes a Bernoulli's by `MulNoNan`, which ONNX and TF.js lack; it is
+    x logits - softplus(logits), summed over pixels.
+
+    Args:
+        distribution: what `Likelihood.distribution` returns.
+        x: tensor (batch, height, width, channels).
+    """
+    pixels = getattr(distribution, "distribution", None)
+    if type(distribution) is not tfd.Independent or type(pixels) is not tfd.Bernoulli:
+        return distribution.log_prob(x)
+    logits = pixels.logits_parameter()
+    return tf.reduce_sum(x * logits - tf.nn.softplus(logits), range(1, len(logits.shape)))

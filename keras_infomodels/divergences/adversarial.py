@@ -153,6 +153,8 @@ class TotalCorrelation(Adversarial):
         discriminator: Keras model from z (batch, d) to logits (batch, 1).
     """
 
+    smallest_batch = 2
+
     def __init__(self, discriminator: keras.Model):
         super().__init__(discriminator, "log_ratio")
 

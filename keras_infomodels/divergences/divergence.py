@@ -17,9 +17,11 @@ class Divergence(Spec):
     Attributes:
         discriminators: the networks that the divergence trains, by the model's name for each.
         needs_density: whether it needs log q(z|x), which a deterministic encoder lacks.
+        smallest_batch: examples that a batch needs for the divergence to have a value.
     """
 
     needs_density = False
+    smallest_batch = 1
 
     @property
     def discriminators(self) -> dict[str, keras.Model]:

@@ -49,6 +49,8 @@ class MMD(Divergence):
             "inverse_multiquadric" and "gaussian".
     """
 
+    smallest_batch = 2
+
     def __init__(
         self,
         kernel: str | _Kernel = "inverse_multiquadric",

@@ -29,6 +29,8 @@ class Stein(Divergence):
     It needs log p(z) and its gradient.
     """
 
+    smallest_batch = 2
+
     def __call__(self, z, posterior, prior, seed):
         points = tf.stop_gradient(z)
         phi = self.direction(points, prior)

@@ -11,19 +11,35 @@ from keras_infomodels.evaluation.latent import LatentStatistics, latent_statisti
 from keras_infomodels.evaluation.likelihood import log_likelihood
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.evaluation.samples import frechet_distance
+from keras_infomodels.evaluation.soundness import (
+    ReconstructionCheck,
+    SampleCheck,
+    check_reconstructions,
+    check_samples,
+    fit_features,
+    kernel_distance,
+    model_checks,
+)
 
 __all__ = [
     "Audit",
     "ClusteringScore",
     "LatentStatistics",
+    "ReconstructionCheck",
+    "SampleCheck",
     "audit",
     "audit_codes",
     "audit_picture",
+    "check_reconstructions",
+    "check_samples",
     "clustering_error",
     "contingency_table",
+    "fit_features",
     "fit_posterior",
     "frechet_distance",
     "information_plane",
+    "kernel_distance",
     "latent_statistics",
     "log_likelihood",
+    "model_checks",
 ]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -12,8 +12,18 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import distributions
 from keras_infomodels.distributions import Code, Latents, Normal, StandardNormal
-from keras_infomodels.evaluation.encodings import check_table, encode, saved_encoder
+from keras_infomodels.evaluation.encodings import (
+    check_drawn,
+    check_table,
+    encode,
+    saved_encoder,
+)
 from keras_infomodels.evaluation.recognition import fit_posterior
+from keras_infomodels.evaluation.soundness import (
+    ReconstructionCheck,
+    SampleCheck,
+    model_checks,
+)
 from keras_infomodels.information import (
     AggregatedPosterior,
     Estimate,
@@ -23,6 +33,7 @@ from keras_infomodels.information import (
     gaussian_channel,
     mean_estimate,
 )
+from keras_infomodels.information.streams import generator
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.spec import whole
@@ -63,6 +74,8 @@ class Audit:
             there is no table of codes.
         latent_dim: how many latent variables there are; 0 where there is no table of codes.
         note: what was left out and why; empty for nothing.
+        soundness: of a model of this library, its reconstructions beside the mean image and its
+            samples beside the repeated mean image and other data; a warning in words is in each.
     """
 
     title: str
@@ -73,6 +86,7 @@ class Audit:
     active_units: int | None = None
     latent_dim: int = 0
     note: str = ""
+    soundness: tuple[ReconstructionCheck | SampleCheck, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -92,6 +106,7 @@ class Audit:
             lines.append(
                 "calibration: the same estimator's error on a Gaussian encoder of known answer."
             )
+        lines += [str(check) for check in self.soundness]
         if self.note:
             lines.append(self.note)
         return "\n".join(lines)
@@ -107,6 +122,7 @@ class Audit:
             "active_units": self.active_units,
             "latent_dim": self.latent_dim,
             "note": self.note,
+            "soundness": [asdict(check) | {"warning": check.warning} for check in self.soundness],
         }
 
 
@@ -123,6 +139,7 @@ def audit(
     calibrate: bool = True,
     seed: int = 0,
     title: str | None = None,
+    trust: bool = False,
 ) -> Audit:
     """Measures what latent variables carry, for any model.
 
@@ -148,6 +165,8 @@ def audit(
         calibrate: whether to measure the estimators where the answer is known.
         seed: of all draws.
         title: of the model in what is printed.
+        trust: bool. Whether a SavedModel is loaded although it holds operators that may read or
+            write files or run code.
 
     Returns:
         Bounds and estimates with errors, kinds, ceilings and calibration; print it.
@@ -156,7 +175,7 @@ def audit(
         ValueError: a model without latent variables (a `Classifier`, a `GAN` without codes) or
             nothing that can be audited, no data or fewer than 4 examples for an encoder,
             a decoder or prior beside a model of this library, q(z|x) that is no product of
-            normals, or a prior that does not fit.
+            normals, a prior that does not fit, or a SavedModel with such operators.
     """
     steps = whole("steps", steps, 0)
     limit = whole("limit", limit, _LEAST)
@@ -169,13 +188,15 @@ def audit(
         title = title or type(model).__name__
         parts = model.audit_parts(data, limit, batch_size, seed)
         if isinstance(parts, GeneratorParts):
-            return _audit_generator(parts, network, steps, seed, title)
-        return _audit_encoder(parts, network, steps, calibrate, seed, title)
+            result = _audit_generator(parts, network, steps, seed, title)
+        else:
+            result = _audit_encoder(parts, network, steps, calibrate, seed, title)
+        return replace(result, soundness=model_checks(model, data, batch_size, seed))
     if data is None:
         raise ValueError("An encoder is audited on data; give an array or a dataset.")
     if isinstance(model, str | Path):
         title = title or str(model)
-        model = saved_encoder(model)
+        model = saved_encoder(model, trust)
     if not callable(model):
         raise ValueError(
             f"audit takes a model of this library, a SavedModel's folder or a function, got "
@@ -193,9 +214,9 @@ def audit(
 
 
 def audit_codes(
-    z: np.ndarray,
-    loc: np.ndarray,
-    scale: np.ndarray,
+    z: np.ndarray | None = None,
+    loc: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
     prior=None,
     calibrate: bool = True,
     seed: int = 0,
@@ -204,16 +225,28 @@ def audit_codes(
     """The audit of a table of encodings.
 
     Args:
-        z: one sample of each posterior, (N, d), N at least 4.
+        z: one sample of each posterior, (N, d), N at least 4; None draws them. The means are no
+            samples: with them every bound would be wrong.
         loc, scale: posterior means and standard deviations, (N, d); a scale of 0 everywhere is a
             deterministic encoder, whose information is that of N distinct codes.
         prior: a spec or a TFP distribution; None is N(0, I).
         calibrate, seed, title: as in `audit`.
 
     Raises:
-        ValueError: arrays of other shapes or with NaN, or a prior that does not fit.
+        ValueError: no means or deviations, arrays of other shapes or with NaN, z that cannot have
+            been drawn from N(loc, scale^2), or a prior that does not fit.
+
+    Example:
+        `audit_codes(loc=means, scale=deviations)`
     """
-    z, loc, scale = check_table(z, loc, scale)
+    if loc is None or scale is None:
+        raise ValueError("An audit needs loc and scale, (N, d); z may be left out, and is drawn.")
+    drawn = z is None
+    z, loc, scale = check_table(loc if drawn else z, loc, scale)
+    if drawn:
+        z = loc + scale * generator(seed, 17).normal(size=loc.shape)
+    else:
+        check_drawn(z, loc, scale)
     if len(z) < _LEAST:
         raise ValueError(f"An audit needs at least {_LEAST} examples, got {len(z)}.")
     d = z.shape[1]
@@ -225,7 +258,18 @@ def audit_codes(
         return Audit(title, len(z), rows, active_units=active, latent_dim=d)
     rows, dimensions = _measure(z, loc, scale, prior, seed)
     calibration = _calibrate(loc, scale, seed) if calibrate else {}
-    return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d)
+    note = _crossing(rows["I_q lower"], rows["I_q upper"])
+    return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d, note)
+
+
+def _crossing(lower: Estimate, upper: Estimate) -> str:
+    """What to say of a lower bound that is above the upper one by more than three errors."""
+    if lower.nats - upper.nats <= 3 * math.hypot(lower.standard_error, upper.standard_error):
+        return ""
+    return (
+        f"The bounds of I_q cross: {lower.nats:.3f} from below, {upper.nats:.3f} from above. One "
+        "is wrong, as where z is not drawn from q(z|x), or examples are not independent."
+    )
 
 
 def _prior(prior, dimension: int):
@@ -280,7 +324,7 @@ def _noted(lower: Estimate) -> Estimate:
 def _calibrate(loc, scale, seed) -> dict[str, Estimate]:
     """Errors on x ~ N(0, C), q(z|x) = N(x, diag(s^2)), C the covariance of the means."""
     n, d = loc.shape
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, 18)
     c, s = np.atleast_2d(np.cov(loc.T)), np.sqrt((scale**2).mean(axis=0)).clip(1e-6)
     means = rng.multivariate_normal(np.zeros(d), c, size=n, method="svd")
     z, scales = means + s * rng.normal(size=(n, d)), np.tile(s, (n, 1))
@@ -315,7 +359,7 @@ def _audit_encoder(
         return result
     if _affine(parts.prior) is None:
         note = f"I_p is left out: it needs a normal prior, not {type(parts.prior).__name__}."
-        return replace(result, note=note)
+        return replace(result, note=" ".join(filter(None, (result.note, note))))
     return _with_decoder(result, parts.decoder, parts.prior, network, steps, seed)
 
 

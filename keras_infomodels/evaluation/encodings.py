@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from scipy.stats import chi2
 
 from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import posterior
 from keras_infomodels.information import AggregatedPosterior
+from keras_infomodels.operators import check_operators
 
-__all__ = ["Encoder", "check_table", "encode", "saved_encoder"]
+__all__ = ["Encoder", "check_drawn", "check_table", "encode", "saved_encoder"]
 
 tfd = tfp.distributions
 
@@ -103,8 +105,40 @@ def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return z, loc, scale
 
 
-def saved_encoder(folder: str | Path) -> Encoder:
-    """The signature "encode" of a SavedModel's folder."""
+def check_drawn(z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
+    """Refuses z, (N, d), that can hardly have been drawn from N(loc, diag(scale^2)).
+
+    The squared deviations of each dimension, and of all together, follow chi-square laws; an
+    error once in a million tables is allowed. Where a deviation is lost in the rounding of a
+    float32, nothing is judged.
+
+    Raises:
+        ValueError: with the mean square that was found in place of 1.
+    """
+    seen = scale > 1e-4 * np.maximum(np.abs(loc), 1e-6)
+    squares = np.where(seen, (z - loc) / np.where(seen, scale, 1.0), 0.0) ** 2
+    for total, count in (
+        (squares.sum(), seen.sum()),
+        *zip(squares.sum(axis=0), seen.sum(axis=0), strict=True),
+    ):
+        tail = min(chi2.cdf(total, count), chi2.sf(total, count)) if count else 1.0
+        if tail < 1e-6 / (1 + z.shape[1]):
+            raise ValueError(
+                "z cannot have been drawn from N(loc, scale^2): the mean of ((z - loc) / scale)^2 "
+                f"is {total / count:.3g}, not 1. Give a sample of each posterior, not its mean, or "
+                "leave z out: it is drawn."
+            )
+
+
+def saved_encoder(folder: str | Path, trust: bool = False) -> Encoder:
+    """The signature "encode" of a SavedModel's folder.
+
+    Raises:
+        ValueError: it holds operators that may read or write files and `trust` is False, or has no
+            such signature of one batch.
+    """
+    if not trust:
+        check_operators(folder)
     loaded = tf.saved_model.load(str(folder))
     if "encode" not in loaded.signatures:
         raise ValueError(

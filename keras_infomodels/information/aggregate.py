@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
+from keras_infomodels.information.streams import generator
 from keras_infomodels.spec import whole
 
 __all__ = [
@@ -79,10 +80,12 @@ def aggregated_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np
     return AggregatedPosterior(z, loc, scale).log_prob
 
 
-def _log_sum_of_others(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """ln sum over j != i of N(z_i; loc_j, diag(scale_j^2)), shape (N,)."""
-    if len(z) == 1:
-        return np.array([-math.inf])
+def _log_sum_of_others(
+    z: np.ndarray, loc: np.ndarray, scale: np.ndarray, index: np.ndarray
+) -> np.ndarray:
+    """ln sum over j != index_i of N(z_i; loc_j, diag(scale_j^2)), shape (m,)."""
+    if len(loc) == 1:
+        return np.full(len(z), -math.inf)
     rows = max(1, _CELLS // len(loc))
     center = loc.mean(axis=0)  # squares of far codes would cancel
     z = z - center
@@ -93,7 +96,7 @@ def _log_sum_of_others(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.
         points = z[part]
         terms = np.concatenate([points**2, points], axis=-1) @ weights.T
         terms += constants
-        terms[np.arange(len(part)), part] = -math.inf
+        terms[np.arange(len(part)), index[part]] = -math.inf
         top = terms.max(axis=1, keepdims=True)
         terms -= top
         return np.log(np.exp(terms, out=terms).sum(axis=1)) + top[:, 0]
@@ -112,6 +115,25 @@ def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return z, loc, np.maximum(scale, _FLOOR)
 
 
+def _some_of(z, loc, scale, index) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A table whose z are of some of the N posteriors, and which of them."""
+    z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
+    if not (loc.shape == scale.shape and loc.ndim == z.ndim == 2 and len(z)):
+        raise ValueError(
+            "loc and scale have one shape (N, d), and z has the shape (m, d), got "
+            f"{loc.shape}, {scale.shape} and {z.shape}."
+        )
+    index = np.arange(len(z)) if index is None else np.asarray(index)
+    if z.shape[1] != loc.shape[1] or index.shape != (len(z),) or index.max() >= len(loc):
+        raise ValueError(
+            f"Each of {z.shape[0]} z of {z.shape[1]} dimensions is of one of the {len(loc)} "
+            f"posteriors of {loc.shape[1]}; give index, (m,), from 0 to {len(loc) - 1}."
+        )
+    if index.min() < 0 or index.dtype.kind not in "iu":
+        raise ValueError(f"index holds integers from 0 to {len(loc) - 1}, got {index.min()!r}.")
+    return z, loc, np.maximum(scale, _FLOOR), index
+
+
 def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """log q(z_i|x_i), shape (N,)."""
     terms = ((z - loc) / scale) ** 2 + 2 * np.log(scale) + math.log(2 * math.pi)
@@ -119,43 +141,51 @@ def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarr
 
 
 class AggregatedPosterior:
-    """q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at one sample of each posterior.
+    """q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at samples of its posteriors.
 
-    The pass over all pairs is made once, when it is first needed, and serves every quantity.
+    The pass over all pairs is made once, in blocks of rows, when it is first needed, and serves
+    every quantity. Errors fall with the number of z, and the bias with that of the posteriors.
 
     Args:
-        z: one sample of each posterior, shape (N, d).
+        z: samples of posteriors, shape (m, d).
         loc, scale: means and standard deviations, shape (N, d); below 1e-12 these count as 1e-12.
+        index: int (m,). The posterior of each z; None is the first m of them, in order.
     """
 
-    def __init__(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
-        self.z, self.loc, self.scale = _table(z, loc, scale)
+    def __init__(
+        self,
+        z: np.ndarray,
+        loc: np.ndarray,
+        scale: np.ndarray,
+        index: np.ndarray | None = None,
+    ):
+        self.z, self.loc, self.scale, self.index = _some_of(z, loc, scale, index)
 
     @cached_property
     def own(self) -> np.ndarray:
-        """log q(z_i|x_i), shape (N,)."""
-        return _own_log_prob(self.z, self.loc, self.scale)
+        """log q(z_i|x_i), shape (m,)."""
+        return _own_log_prob(self.z, self.loc[self.index], self.scale[self.index])
 
     @cached_property
     def others(self) -> np.ndarray:
-        """ln sum over j != i of q(z_i|x_j), shape (N,)."""
-        return _log_sum_of_others(self.z, self.loc, self.scale)
+        """ln sum over j != i of q(z_i|x_j), shape (m,)."""
+        return _log_sum_of_others(self.z, self.loc, self.scale, self.index)
 
     @cached_property
     def log_prob(self) -> np.ndarray:
-        """log q(z_i), shape (N,)."""
+        """log q(z_i), shape (m,)."""
         # The matrix product loses the largest term, each z's own, where scales are tiny.
-        return np.logaddexp(self.own, self.others) - math.log(len(self.z))
+        return np.logaddexp(self.own, self.others) - math.log(len(self.loc))
 
     @cached_property
     def marginals(self) -> np.ndarray:
-        """log q(z_ij) of each dimension, shape (N, d)."""
+        """log q(z_ij) of each dimension, shape (m, d), to 1e-7."""
         columns = zip(self.z.T, self.loc.T, self.scale.T, strict=True)
         return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
 
     def lower_bound(self) -> Estimate:
         """`aggregated_mutual_information`."""
-        return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.z)))
+        return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.loc)))
 
     def upper_bound(self) -> Estimate:
         """I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)], leave-one-out.
@@ -163,9 +193,9 @@ class AggregatedPosterior:
         Raises:
             ValueError: a single example.
         """
-        if len(self.z) < 2:
+        if len(self.loc) < 2:
             raise ValueError("Leaving one out needs at least 2 examples, got 1.")
-        terms = self.own - self.others + math.log(len(self.z) - 1)
+        terms = self.own - self.others + math.log(len(self.loc) - 1)
         return mean_estimate(terms, "upper bound")
 
     def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
@@ -277,7 +307,7 @@ def fitted_marginal_bound(
             f"A fit to one half of the codes and a mean over the other need at least {least} "
             f"examples, got {len(z)}."
         )
-    order = np.random.default_rng(seed).permutation(len(z))
+    order = generator(seed, 14).permutation(len(z))
     fitted, measured = np.array_split(order, 2)
     r = GaussianMixture(components, random_state=seed).fit(z[fitted])
     terms = _own_log_prob(z, loc, scale)[measured] - r.score_samples(z[measured])

@@ -13,6 +13,7 @@ __all__ = [
     "GaussianRatio",
     "NormalScores",
     "canonical_correlations",
+    "canonical_variates",
     "copula_information",
     "gaussian_information",
     "normal_scores",
@@ -108,6 +109,13 @@ def canonical_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.linalg.svd(qx.T @ qy, compute_uv=False).clip(0, 1)
 
 
+def canonical_variates(x: np.ndarray, y: np.ndarray, least: float) -> np.ndarray:
+    """Linear functions of y whose canonical correlation is above `least`, (n, m)."""
+    qx, qy = _whiten(x), _whiten(y)
+    _, r, vt = np.linalg.svd(qx.T @ qy, full_matrices=False)
+    return qy @ vt[r > least].T
+
+
 def _whiten(x: np.ndarray) -> np.ndarray:
     """An orthonormal basis of the centered columns' span."""
     centered = x - x.mean(axis=0)
@@ -141,11 +149,24 @@ class GaussianRatio:
     y_mean: np.ndarray
 
     @classmethod
-    def fit(cls, x: np.ndarray, y: np.ndarray, ridge: float = 1e-6) -> "GaussianRatio":
-        """Of samples (n, d_x) and (n, d_y); `ridge` times the identity is added to covariances."""
+    def fit(
+        cls, x: np.ndarray, y: np.ndarray, ridge: float = 1e-6, shrink: bool = False
+    ) -> "GaussianRatio":
+        """Fits the moments of a sample.
+
+        Args:
+            x, y: (n, d_x) and (n, d_y).
+            ridge: what is added to variances.
+            shrink: whether the covariance is shrunk as Ledoit and Wolf do, which keeps collinear
+                columns from being taken for certain.
+        """
         dx = x.shape[1]
-        both = np.hstack([x, y])
+        both = np.hstack([x, y]).astype(np.float64)
         s = np.cov(both.T) + ridge * np.eye(both.shape[1])
+        if shrink:
+            from sklearn.covariance import ledoit_wolf
+
+            s = ledoit_wolf(both)[0] + ridge * np.eye(both.shape[1])
         precision, px, py = (np.linalg.inv(m) for m in (s, s[:dx, :dx], s[dx:, dx:]))
         log_det = [np.linalg.slogdet(m)[1] for m in (s[:dx, :dx], s[dx:, dx:], s)]
         return cls(

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-__all__ = ["BilinearCritic", "ConcatenatedCritic", "SeparableCritic"]
+__all__ = [
+    "BilinearCritic",
+    "ConcatenatedCritic",
+    "ConvolutionalCritic",
+    "SeparableCritic",
+    "StackedCritic",
+]
 
 register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
@@ -118,3 +124,120 @@ class ConcatenatedCritic(_Critic):
         n, m = tf.shape(x)[0], tf.shape(y)[0]
         pairs = tf.concat([tf.repeat(x, m, axis=0), tf.tile(y, [n, 1])], axis=1)
         return tf.reshape(self.score(self.hidden(pairs)), (n, m))
+
+
+@register
+class ConvolutionalCritic(keras.Model):
+    """f(x, y) = g(x)'h(y) + a(x) + b(y), with strided convolutions for images.
+
+    Args:
+        x_shape, y_shape: of one example: (height, width, channels), or (d,), for which it has the
+            networks of `SeparableCritic`.
+        embedding: length of g and h.
+        filters: of the convolutions, each of which halves height and width.
+        units: of the dense layer after them.
+    """
+
+    def __init__(
+        self,
+        x_shape: Sequence[int],
+        y_shape: Sequence[int],
+        embedding: int = 32,
+        filters: Sequence[int] = (16, 32),
+        units: int = 128,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.shapes = tuple(x_shape), tuple(y_shape)
+        self.embedding, self.units = int(embedding), int(units)
+        self.filters = tuple(int(f) for f in filters)
+        self.x_side, self.y_side = (self._side(shape) for shape in self.shapes)
+
+    def _side(self, shape: tuple[int, ...]) -> keras.Sequential:
+        layers = [keras.layers.Input(shape)]
+        if len(shape) == 3:
+            layers += [
+                keras.layers.Conv2D(f, 3, 2, "same", activation="gelu") for f in self.filters
+            ]
+            layers += [keras.layers.Flatten()]
+        else:
+            layers += [keras.layers.Dense(self.units, "gelu")]
+        layers += [keras.layers.Dense(self.units, "gelu"), keras.layers.Dense(self.embedding + 1)]
+        return keras.Sequential(layers)
+
+    def call(self, inputs):
+        """Scores (n, m) of x (n, ...) and y (m, ...)."""
+        x, y = (side(part) for side, part in zip((self.x_side, self.y_side), inputs, strict=True))
+        own = x[:, -1:] + tf.transpose(y[:, -1:])
+        return tf.matmul(x[:, :-1], y[:, :-1], transpose_b=True) / self.embedding**0.5 + own
+
+    def get_config(self) -> dict:
+        return super().get_config() | {
+            "x_shape": self.shapes[0],
+            "y_shape": self.shapes[1],
+            "embedding": self.embedding,
+            "filters": self.filters,
+            "units": self.units,
+        }
+
+
+class StackedCritic(keras.layers.Layer):
+    """Several `SeparableCritic`s of one size as one: a matrix product serves all of them.
+
+    Args:
+        count: how many.
+        embedding, width: as there; two hidden layers.
+    """
+
+    def __init__(self, count: int, embedding: int = 64, width: int = 64, **kwargs):
+        super().__init__(**kwargs)
+        self.count, self.embedding, self.hidden_width = count, embedding, width
+
+    def build(self, input_shape):
+        self.sides = [
+            self._weights(shape[-1], name, zero)
+            for shape, name, zero in zip(input_shape, "xy", (True, False), strict=True)
+        ]
+
+    def _weights(self, d: int, name: str, zero: bool) -> dict:
+        h, e = self.hidden_width, self.embedding
+        sizes = {"first": (d, h), "second": (h, h), "linear": (d, e), "network": (h, e)}
+        kernels = {
+            part: self.add_weight(
+                shape=(self.count, *size),
+                name=f"{name}_{part}",
+                initializer="zeros" if zero and part in ("linear", "network") else _Stacked(),
+            )
+            for part, size in (sizes | {"own": (h, 1)}).items()
+            if part != "own"
+        }
+        kernels["own"] = self.add_weight(
+            shape=(self.count, h, 1), name=f"{name}_own", initializer="zeros"
+        )
+        biases = {
+            f"{part}_bias": self.add_weight(
+                shape=(self.count, 1, size), name=f"{name}_{part}_bias", initializer="zeros"
+            )
+            for part, size in (("first", h), ("second", h), ("linear", e))
+        }
+        return kernels | biases
+
+    def call(self, inputs):
+        """Scores (count, n, m) of x (count, n, d_x) and y (count, m, d_y)."""
+        (g, a), (h, b) = map(self._embed, self.sides, inputs)
+        return tf.matmul(g, h, transpose_b=True) + a + tf.transpose(b, (0, 2, 1))
+
+    @staticmethod
+    def _embed(w: dict, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        h = tf.nn.gelu(tf.matmul(x, w["first"]) + w["first_bias"], approximate=True)
+        h = tf.nn.gelu(tf.matmul(h, w["second"]) + w["second_bias"], approximate=True)
+        linear = tf.matmul(x, w["linear"]) + w["linear_bias"]
+        return linear + tf.matmul(h, w["network"]), tf.matmul(h, w["own"])
+
+
+class _Stacked(keras.initializers.Initializer):
+    """Glorot's uniform of each matrix in a stack (count, d, h)."""
+
+    def __call__(self, shape, dtype=None):
+        limit = (6 / (shape[-2] + shape[-1])) ** 0.5
+        return keras.random.uniform(shape, -limit, limit, dtype=dtype)

@@ -5,13 +5,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import rel_entr
+from scipy.special import digamma, rel_entr
 from scipy.stats import entropy
 
 from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import Joint
+from keras_infomodels.information.streams import generator
 
-__all__ = ["JointTable", "ShuffleNull", "miller_madow", "plug_in", "shuffle_null"]
+__all__ = [
+    "JointTable",
+    "ShuffleNull",
+    "grassberger",
+    "miller_madow",
+    "plug_in",
+    "row_codes",
+    "shuffle_null",
+    "without_missing",
+]
 
 
 class JointTable(Joint):
@@ -109,6 +119,31 @@ def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
     return Estimate(biased.nats + correction, biased.standard_error, ceiling=ceiling)
 
 
+def grassberger(x: np.ndarray, y: np.ndarray) -> Estimate:
+    """I(X;Y) = H(X) + H(Y) - H(X,Y), each by Grassberger's estimator, in nats.
+
+        H = ln n - (1/n) sum_i n_i G(n_i)
+        G(n) = psi(n) + (-1)^n / 2 (psi((n + 1) / 2) - psi(n / 2))
+
+    In tables with two to ten rows a cell its bias is a fraction of `miller_madow`'s; with fewer it
+    is too large. The standard error is that of `plug_in`.
+
+    Source: Grassberger, "Entropy estimates from insufficient samplings", 2003, equation 30.
+    """
+    counts, _, _ = _contingency(x, y)
+    tables = (counts.sum(1), counts.sum(0), counts[counts > 0])
+    h_x, h_y, h_both = (_grassberger_entropy(table) for table in tables)
+    plain = plug_in(x, y)
+    return Estimate(float(h_x + h_y - h_both), plain.standard_error)
+
+
+def _grassberger_entropy(counts: np.ndarray) -> float:
+    n = counts.sum()
+    sign = np.where(counts % 2, -0.5, 0.5)
+    g = digamma(counts) + sign * (digamma((counts + 1) / 2) - digamma(counts / 2))
+    return float(math.log(n) - (counts * g).sum() / n)
+
+
 @dataclass(frozen=True)
 class ShuffleNull:
     """What an estimator says of independent variables with the same margins.
@@ -146,7 +181,7 @@ def shuffle_null(
     if shuffles < 2:
         raise ValueError(f"A spread needs at least 2 shuffles, got {shuffles}.")
     x, y = without_missing(x, "x"), without_missing(y, "y")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, 13)
     values = np.array([information(x, rng.permutation(y)).nats for _ in range(shuffles)])
     spread = float(values.std(ddof=1))
     reached = 1 + np.sum(values >= information(x, y).nats - 1e-12)
@@ -162,7 +197,7 @@ def _contingency(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x, y = without_missing(x, "x"), without_missing(y, "y")
     if len(x) != len(y) or not len(x):
         raise ValueError(f"x and y have one row an example, got {len(x)} and {len(y)} rows.")
-    rows, columns = _codes(x), _codes(y)
+    rows, columns = row_codes(x), row_codes(y)
     counts = np.zeros((rows.max() + 1, columns.max() + 1), int)
     np.add.at(counts, (rows, columns), 1)
     return counts, rows, columns
@@ -187,7 +222,7 @@ def _is_missing(value) -> bool:
         return True
 
 
-def _codes(side: np.ndarray) -> np.ndarray:
+def row_codes(side: np.ndarray) -> np.ndarray:
     """An integer from 0 for each row, by column first: NumPy compares no rows of objects."""
     columns = side.reshape(len(side), -1).T
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], axis=1)

@@ -24,6 +24,11 @@ class Estimate:
         method: what was computed, where the caller left the choice open.
         note: what a reader must know to use the value; empty for nothing.
         history: one list a quantity, an entry an epoch, of an estimator that was trained.
+        checks: other answers that this one was compared with, by name. "shuffled" is the same
+            estimator's on pairs that were shuffled: its error is their spread.
+        interval: a lower and an upper end of nominally 95 %. The lower end is of a bound that was
+            read from rows which it had not seen; the upper end is None where nothing is known.
+        assumption: what the upper end rests on.
     """
 
     nats: float
@@ -33,6 +38,9 @@ class Estimate:
     method: str = ""
     note: str = ""
     history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False, repr=False)
+    checks: Mapping[str, "Estimate"] = field(default_factory=dict, compare=False, repr=False)
+    interval: tuple[float, float | None] | None = None
+    assumption: str = ""
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -46,17 +54,34 @@ class Estimate:
         """Whether the value is within `margin` nats of the ceiling: the truth may lie above."""
         return self.nats > self.ceiling - margin
 
+    def is_nothing(self) -> bool:
+        """Whether the same estimator says as much of shuffled pairs: within two of their spreads.
+
+        False where nothing was shuffled.
+        """
+        shuffled = self.checks.get("shuffled")
+        if shuffled is None:
+            return False
+        spread = math.hypot(shuffled.standard_error, self.standard_error)
+        return self.nats <= max(shuffled.nats, 0.0) + 2 * spread
+
     def as_dict(self) -> dict:
         """The parts that JSON can hold, without the history; None stands for what is not finite."""
         numbers = {
             name: value if math.isfinite(value := getattr(self, name)) else None
             for name in ("nats", "standard_error", "ceiling")
         }
-        return numbers | {"kind": self.kind, "method": self.method, "note": self.note}
+        result = numbers | {"kind": self.kind, "method": self.method, "note": self.note}
+        if self.interval is not None:
+            result |= {"interval": list(self.interval), "assumption": self.assumption}
+        if self.checks:
+            result["checks"] = {name: check.as_dict() for name, check in self.checks.items()}
+        return result
 
     def __str__(self) -> str:
         ceiling = "" if math.isinf(self.ceiling) else f", ceiling {self.ceiling:.3f}"
-        return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.kind}{ceiling})"
+        nothing = ", not distinguishable from 0" if self.is_nothing() else ""
+        return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.kind}{ceiling}{nothing})"
 
 
 def discrete_entropy(values: np.ndarray) -> Estimate:

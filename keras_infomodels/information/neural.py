@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from keras_infomodels.information import bounds
 from keras_infomodels.information.copula import GaussianRatio, NormalScores
-from keras_infomodels.information.critics import SeparableCritic
+from keras_infomodels.information.critics import ConvolutionalCritic, SeparableCritic
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
 from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
 from keras_infomodels.tf_data import untuned
 
 __all__ = ["NEURAL", "fit_fresh", "fit_pairs"]
@@ -128,11 +129,12 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
     """Trains on most of the pairs and reads the bound from the rest.
 
     Args:
-        x, y: (n, d_x) and (n, d_y), numbers without NaN.
+        x, y: (n, d_x) and (n, d_y), numbers without NaN; or (n, height, width, channels), for
+            which the critic has convolutions and no Gaussian start.
         estimator: one of `NEURAL`.
         settings: see there.
     """
-    order = np.random.default_rng(settings.seed).permutation(len(x))
+    order = generator(settings.seed, 2).permutation(len(x))
     test = max(2, round(settings.held_out * len(x)))
     validation = max(2, round(test / 3))
     if len(x) - test - validation < 8:
@@ -141,7 +143,7 @@ def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSett
             "take 'copula'."
         )
     parts = np.split(order, [test, test + validation])
-    maps = NormalScores(x[parts[2]]), NormalScores(y[parts[2]])
+    maps = [NormalScores(a[parts[2]]) if a.ndim == 2 else np.asarray for a in (x, y)]
     held, stop, train = ((maps[0](x[p]), maps[1](y[p])) for p in parts)
     with _new_model(train, estimator, settings) as model:
         return _fit_pairs(model, train, stop, held)
@@ -182,7 +184,7 @@ def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
         estimator: one of `NEURAL`.
         settings: see there.
     """
-    x, y = draw(10_000, np.random.default_rng([settings.seed, 0]))
+    x, y = draw(10_000, generator(settings.seed, 10))
     if np.ndim(x) != 2 or np.ndim(y) != 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("The function draws x (n, d_x) and y (n, d_y), finite numbers.")
     maps = NormalScores(x), NormalScores(y)
@@ -211,14 +213,14 @@ def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
         shuffle=False,
         verbose=settings.verbose,
     )
-    x, y = draw(settings.candidates, np.random.default_rng([settings.seed, 1]))
+    x, y = draw(settings.candidates, generator(settings.seed, 11))
     held = maps[0](x), maps[1](y)
     return _read(model, held, settings.queries, history.history)
 
 
 def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[tuple]:
     """Batches of as many steps as one call takes, x (block, batch_size, d_x) and y."""
-    rng = np.random.default_rng([settings.seed, 2])
+    rng = generator(settings.seed, 12)
     while True:
         pairs = draw(block * settings.batch_size, rng)
         yield tuple(
@@ -230,8 +232,12 @@ def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[t
 def _new_model(train, estimator: str, settings: NeuralSettings) -> Iterator[CriticModel]:
     """Gives a critic its weights back, so that no later fit begins with pairs that it knows."""
     keras.utils.set_random_seed(settings.seed)
-    critic = SeparableCritic() if settings.critic is None else settings.critic
-    ratio = GaussianRatio.fit(*train) if settings.warm_start else None
+    tables = all(part.ndim == 2 for part in train)
+    critic = settings.critic
+    if critic is None:
+        shapes = [part.shape[1:] for part in train]
+        critic = SeparableCritic() if tables else ConvolutionalCritic(*shapes)
+    ratio = GaussianRatio.fit(*train) if settings.warm_start and tables else None
     model = CriticModel(critic, estimator, ratio, settings)
     model(tuple(part[:2] for part in train))
     weights = critic.get_weights()
@@ -250,7 +256,7 @@ def _compile(model: CriticModel, rate, **kwargs):
 def _read(model: CriticModel, held, queries: int, history) -> Estimate:
     scores = tf.function(
         model,
-        input_signature=[tuple(tf.TensorSpec((None, a.shape[1])) for a in held)],
+        input_signature=[tuple(tf.TensorSpec((None, *a.shape[1:])) for a in held)],
         autograph=False,
     )
     settings = model.settings

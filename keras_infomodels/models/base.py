@@ -1,6 +1,7 @@
 """What `fit` needs of a model whose loss is a ledger of named terms."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,19 +17,30 @@ from keras_infomodels.datasets.batches import (
     is_repeatable,
     order_of_epoch_0,
 )
+from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.costs import Ask, Cost
 from keras_infomodels.models.old_arguments import renew
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.models.tables import Short
+from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
-from keras_infomodels.training.checks import check_callbacks, check_compile
-from keras_infomodels.training.gradients import are_finite, gradient, sums_kept
+from keras_infomodels.training.checks import (
+    check_callbacks,
+    check_compile,
+    check_data,
+    check_no_weights,
+    check_optimizer,
+)
+from keras_infomodels.training.extremes import Extremes
+from keras_infomodels.training.gradients import sums_kept
 from keras_infomodels.training.guards import StopOnNonFinite
 from keras_infomodels.training.order import FollowEpoch
 from keras_infomodels.training.players import Player, second_optimizer
+from keras_infomodels.training.rates import FollowLearningRate
 from keras_infomodels.training.read_out import InformationReader, reader_among
+from keras_infomodels.training.step import take_turn
 
 tfd = tfp.distributions
 
@@ -39,9 +51,12 @@ class LedgerModel(keras.Model):
     """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
 
     A subclass has an integer `seed` and a `data_shape`, and defines `players`, `ledger_names`,
-    `terms` and `check_data`; one whose `call` takes no data, `call_shape` and `check_inputs` too.
+    `terms` and `pixels`; one whose `call` takes no data, `call_shape`, `check_inputs` and
+    `predict_step` too.
 
     Attributes:
+        extremes: those of the batches since the last call of `fit`, `evaluate` or `predict`.
+        smallest_batch: examples below which a term of the loss has no value.
         of_labeled: names of terms that are means over the batch's labeled examples alone.
         presets: names of the presets that `from_preset` of the class takes, as `list_presets`.
         picture_kinds: kind -> function of the model and more to a `Grid` or `Scatter`.
@@ -55,6 +70,7 @@ class LedgerModel(keras.Model):
     """
 
     of_labeled = ("classification", "accuracy")
+    smallest_batch = 1
     presets = hooks.ClassPresets()
     picture_kinds: Mapping[str, Callable] = {"samples": samples}
     card_figures: tuple[str, ...] = ("samples",)
@@ -93,9 +109,13 @@ class LedgerModel(keras.Model):
         """The scalars of one batch, by name; all randomness comes from `seed`, int32 (2,)."""
         raise NotImplementedError
 
-    def check_data(self, data):
-        """Raises ValueError for images that the model cannot take."""
-        raise NotImplementedError
+    def check_data(self, data) -> tf.Tensor | None:
+        """Raises ValueError for images that the model cannot take.
+
+        Returns:
+            Up to 32 of the images, None for a generator, which is not read.
+        """
+        return check_images(data, self.data_shape, self.pixels)
 
     @property
     def call_shape(self) -> tuple[int, ...]:
@@ -106,9 +126,10 @@ class LedgerModel(keras.Model):
         """Raises ValueError for an array or tensor of images that the model cannot take.
 
         Other data pass: of a dataset even one look takes a batch, which `predict` would miss.
+        Their batches are checked within the graph.
         """
         if is_array(x) and len(x):
-            self.check_data(x)
+            check_images(x, self.data_shape, self.pixels)
 
     def check_inputs(self, x):
         """Raises ValueError for an array or tensor that the model cannot be called with."""
@@ -117,8 +138,18 @@ class LedgerModel(keras.Model):
     # What evaluation, plots, export and zoo ask of every model
 
     @property
+    def pixels(self) -> Pixels:
+        """What the pixels of the model's data may be."""
+        return Pixels()
+
+    @property
     def pixel_range(self) -> tuple[int, int] | None:
         """(0, 1), or None where the model's data may be any number."""
+        return None if self.pixels.support == "real" else (0, 1)
+
+    @property
+    def label_classes(self) -> int | None:
+        """Number of classes of the labels that `fit` takes; None where it uses none."""
         return None
 
     @property
@@ -238,33 +269,29 @@ class LedgerModel(keras.Model):
         Args:
             optimizer: of the encoder and the decoder, or of the generator.
             discriminator_optimizer: of the discriminator, where there is one; None is Adam with a
-                learning rate of 1e-3 and beta_1 of 0.5.
+                learning rate of 1e-3 and beta_1 of 0.5. Callbacks that change the learning rate
+                of `optimizer`, such as `ReduceLROnPlateau`, change this one's by the same factor.
             **kwargs: those of `keras.Model.compile`.
         """
         check_compile(self, kwargs)
-        if kwargs.get("jit_compile") is True and not self.supports_jit:
-            raise ValueError(
-                "XLA cannot compile the affine moves that this model makes; leave jit_compile out, "
-                "or turn them off."
-            )
         super().compile(optimizer=optimizer, **kwargs)
-        if getattr(self.optimizer, "gradient_accumulation_steps", None):
-            raise ValueError(
-                "Gradient accumulation would repeat the noise of a step, which is drawn by the "
-                "optimizer's iterations; take larger batches instead."
-            )
+        check_optimizer(self.optimizer)
         if len(self.players()) > 1:
             self.discriminator_optimizer = second_optimizer(
                 discriminator_optimizer, self.dtype_policy.name
             )
             if self.discriminator_optimizer is self.optimizer:
                 raise ValueError("Each player has an optimizer of its own; give two instances.")
+            self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
         elif discriminator_optimizer is not None:
             raise ValueError(
                 f"This {type(self).__name__} has no discriminator to optimize; leave "
                 "discriminator_optimizer out."
             )
-        self._metrics_by_name = {name: keras.metrics.Mean(name) for name in self.ledger_names()}
+        self.extremes = Extremes(self.pixels, self.label_classes)
+        self._metrics_by_name = {
+            name: keras.metrics.Mean(name, dtype="float32") for name in self.ledger_names()
+        }
         for player in self.players():
             # Else loading weights drops the optimizer's state.
             optimizer = getattr(self, player.optimizer_name)
@@ -285,78 +312,46 @@ class LedgerModel(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         return [*getattr(self, "_metrics_by_name", {}).values()]
 
-    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        *args,
+        callbacks=None,
+        validation_data=None,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
         """As `keras.Model.fit`; x is an array or dataset of images, or of images and labels.
 
         A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
         a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
         One seed gives the same bits again on the same machine; XLA draws other noise of it.
+        Weights of examples or classes are refused.
         """
-        for data in (x, keras.utils.unpack_x_y_sample_weight(validation_data)[0]):
-            self.check_data(data)
+        check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
+        check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
             given = keras.tree.flatten(callbacks or [])
             callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
             check_callbacks(callbacks)
+            if len(self.players()) > 1:
+                callbacks = self._follow_rate.among(callbacks)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
         with sums_kept():
-            return super().fit(x, *args, **kwargs)
+            return super().fit(x, y, batch_size, *args, **kwargs)
 
     def train_step(self, data):
         x, labels = self.unpack(data)
+        seen = self.extremes.see(x, labels)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        terms = self.turn(self.players(), self.terms, x, labels, seed)
+        terms = take_turn(self, self.players(), self.terms, x, labels, seed, (seen,))
         return self.log(terms, x, labels)
-
-    def turn(
-        self,
-        players: list[Player],
-        terms: Callable,
-        x: tf.Tensor,
-        labels,
-        seed: tf.Tensor,
-        earlier: tuple[tf.Tensor, ...] = (),
-    ) -> dict[str, tf.Tensor]:
-        """Moves the players at once, by gradients of the same terms, and returns these.
-
-        Where a term, a gradient or one of the `earlier` losses of this step is not finite nobody
-        moves, nor do the statistics of batch normalization, and "loss" becomes NaN.
-        """
-        # What a forward pass assigns.
-        assigned = [*self.non_trainable_weights, *self._spectral_kernels()]
-        kept = [(variable, tf.identity(variable)) for variable in assigned]
-        optimizers = [getattr(self, player.optimizer_name) for player in players]
-        with tf.GradientTape(persistent=True) as tape:
-            terms = terms(x, labels, seed, training=True)
-            losses = [
-                optimizer.scale_loss(terms[player.term])
-                for player, optimizer in zip(players, optimizers, strict=True)
-            ]
-        # All gradients before the first update.
-        gradients = [
-            gradient(tape, loss, player.variables())
-            for loss, player in zip(losses, players, strict=True)
-        ]
-        finite = are_finite(gradients, optimizers)
-        finite &= tf.reduce_all(tf.math.is_finite([*terms.values(), *earlier]))
-        terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
-
-        def update():
-            for player, optimizer, own in zip(players, optimizers, gradients, strict=True):
-                optimizer.apply(own, player.variables())
-
-        def restore():
-            for variable, value in kept:
-                variable.assign(value)
-
-        # The metrics are means over the epoch: what is not finite stays so until it is noticed.
-        so_far = [metric.result() for metric in self._metrics_by_name.values()]
-        values = [*terms.values(), *so_far]
-        tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, restore)
-        return terms
 
     def evaluate(
         self,
@@ -378,11 +373,13 @@ class LedgerModel(keras.Model):
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
         show = callbacks.params.get("verbose", 1) if within_fit else verbose
         if not within_fit:
+            check_no_weights(sample_weight=sample_weight)
+            self.check_labels(y)
             self.check_data(x)
         reader = reader_among(callbacks)
         read = partial(self.read_out, x, batch_size, steps, bool(show))
         reader.read = read if is_repeatable(x) else dict
-        with order_of_epoch_0(x):
+        with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
             )
@@ -392,19 +389,34 @@ class LedgerModel(keras.Model):
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`: what the model returns when it is called."""
         self.check_inputs(x)
-        return super().predict(x, *args, **kwargs)
+        with self._watching():
+            return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         self.check_inputs(x)
         return super().predict_on_batch(x)
 
-    def train_on_batch(self, x, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
+        check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         self.check_array(x)
-        return super().train_on_batch(x, *args, **kwargs)
+        self.check_labels(y)
+        return super().train_on_batch(x, y, **kwargs)
 
-    def test_on_batch(self, x, *args, **kwargs):
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        check_no_weights(sample_weight=sample_weight)
         self.check_array(x)
-        return super().test_on_batch(x, *args, **kwargs)
+        self.check_labels(y)
+        return super().test_on_batch(x, y, **kwargs)
+
+    def check_labels(self, labels):
+        """Raises ValueError for an array of labels that the model uses and that are no classes."""
+        if self.label_classes is not None and labels is not None and is_array(labels):
+            check_labels(labels, self.label_classes)
+
+    def _watching(self):
+        if not hasattr(self, "extremes"):  # not compiled
+            self.extremes = Extremes(self.pixels, self.label_classes)
+        return self.extremes.watching()
 
     def export(
         self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
@@ -416,7 +428,8 @@ class LedgerModel(keras.Model):
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
-        super().export(filepath, format, verbose, input_signature, **kwargs)
+        with portable(self):
+            super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
         """Figures of the data as a whole, by name; `show` allows a printed line."""
@@ -424,12 +437,15 @@ class LedgerModel(keras.Model):
 
     def test_step(self, data):
         x, labels = self.unpack(data)
+        seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
-        return self.log(self.terms(x, labels, seed, training=False), x, labels)
+        terms = self.terms(x, labels, seed, training=False)
+        return self.log({name: value + seen for name, value in terms.items()}, x, labels)
 
     def predict_step(self, data):
         x, _ = self.unpack(data)
+        self.extremes.see(x, None)
         return self(x, training=False)
 
     @staticmethod
@@ -441,12 +457,6 @@ class LedgerModel(keras.Model):
                 "sample_weight is not supported; repeat or leave out examples instead."
             )
         return tf.cast(x, tf.float32), y
-
-    def _spectral_kernels(self) -> list[keras.Variable]:
-        networks = [network for player in self.players() for network in player.networks]
-        layers = [layer for network in networks for layer in getattr(network, "layers", [])]
-        spectral = keras.layers.SpectralNormalization
-        return [layer.kernel for layer in layers if isinstance(layer, spectral)]
 
     def log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
         """Adds the terms of a batch to the metrics and returns these."""

@@ -1,27 +1,8 @@
-"""Checks that every model makes at construction and of its data."""
+"""Shapes of networks, which every model checks at construction."""
 
 import keras
 
-from keras_infomodels.datasets.batches import check_images
-from keras_infomodels.distributions import check_finite, check_range
-from keras_infomodels.networks import Network
-
-__all__ = ["check_pixels", "input_shape", "output_names", "output_shapes", "shapes_of"]
-
-
-def check_pixels(data, shape: tuple[int, ...], network: keras.Model, words: str):
-    """Images of a shape, in [0, 1] where the network is this library's, else of finite numbers.
-
-    `words` name such a network in the error.
-    """
-
-    def check(images):
-        if isinstance(network, Network):
-            check_range(images, words)
-        else:
-            check_finite(images)
-
-    check_images(data, shape, check)
+__all__ = ["input_shape", "output_names", "output_shapes", "shapes_of"]
 
 
 def input_shape(network: keras.Model, role: str) -> tuple[int, ...]:

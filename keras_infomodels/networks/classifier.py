@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_infomodels.networks.heads import check_shape, check_widths
+from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
 
@@ -47,10 +47,17 @@ class ConvClassifier(Network):
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             name = f"convolution_{i}"
-            options = {"padding": "same", "use_bias": False, "dtype": dtype}
+            options = {
+                "padding": "same",
+                "use_bias": False,
+                "dtype": dtype,
+                "data_format": CHANNELS_LAST,
+            }
             x = normalize(keras.layers.Conv2D(count, 3, name=name, **options)(x), name)
-            x = keras.layers.MaxPooling2D(2, padding="same", dtype=dtype, name=f"pool_{i}")(x)
-        x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
+            x = keras.layers.MaxPooling2D(
+                2, padding="same", data_format=CHANNELS_LAST, dtype=dtype, name=f"pool_{i}"
+            )(x)
+        x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
         x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
         x = normalize(x, "hidden")
         features = keras.layers.Activation("linear", dtype="float32", name="features")(x)

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_infomodels.networks.heads import check_shape, check_widths, image_head, posterior_head
+from keras_infomodels.networks.heads import (
+    CHANNELS_LAST,
+    check_shape,
+    check_widths,
+    image_head,
+    posterior_head,
+)
 from keras_infomodels.networks.network import Network
 
 __all__ = ["ConvDecoder", "ConvEncoder"]
@@ -48,8 +54,10 @@ class ConvEncoder(Network):
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             options = {"activation": activation, "dtype": dtype, "name": f"convolution_{i}"}
-            x = keras.layers.Conv2D(count, 4, 2, padding="same", **options)(x)
-        x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
+            x = keras.layers.Conv2D(
+                count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
+            )(x)
+        x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
         x = keras.layers.Dense(width, activation, dtype=dtype, name="hidden")(x)
         super().__init__(inputs, posterior_head(x, latent_dim, min_stddev, categories), **kwargs)
         self._arguments = {
@@ -105,7 +113,9 @@ class ConvDecoder(Network):
         x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype, name="reshape")(x)
 
         def double(count, **options):
-            return keras.layers.Conv2DTranspose(count, 4, 2, padding="same", **options)
+            return keras.layers.Conv2DTranspose(
+                count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
+            )
 
         for i, count in enumerate(filters[1:]):
             x = double(count, activation=activation, dtype=dtype, name=f"convolution_{i}")(x)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_infomodels.networks.heads import check_shape, check_widths, crop
+from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths, crop
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
 
@@ -47,7 +47,9 @@ class ConvGenerator(Network):
             return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
         def double(count, name, dtype):
-            return keras.layers.Conv2DTranspose(count, 4, 2, padding="same", dtype=dtype, name=name)
+            return keras.layers.Conv2DTranspose(
+                count, 4, 2, padding="same", data_format=CHANNELS_LAST, dtype=dtype, name=name
+            )
 
         inputs = x = keras.Input((latent_dim,), name="latents")
         x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
@@ -120,9 +122,13 @@ class ConvDiscriminator(Network):
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             options = {"use_bias": not (batch and i), "dtype": dtype, "name": f"convolution_{i}"}
-            x = weigh(keras.layers.Conv2D(count, 4, 2, padding="same", **options))(x)
+            x = weigh(
+                keras.layers.Conv2D(
+                    count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
+                )
+            )(x)
             x = activate(x, f"convolution_{i}", batch and i)
-        x = keras.layers.Flatten(dtype=dtype, name="flatten")(x)
+        x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
         hidden = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")
         features = activate(weigh(hidden)(x), "hidden", batch)
         outputs = {"features": features}

@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-__all__ = ["check_shape", "check_widths", "crop", "image_head", "posterior_head"]
+__all__ = ["CHANNELS_LAST", "check_shape", "check_widths", "crop", "image_head", "posterior_head"]
+
+CHANNELS_LAST = "channels_last"
+"""Order of all images here, whatever `image_data_format` in keras.json says of other layers."""
 
 
 def posterior_head(
@@ -81,4 +84,4 @@ def crop(x: keras.KerasTensor, image_shape: Sequence[int], name: str) -> keras.K
     if not height and not width:
         return x
     margins = ((height // 2, height - height // 2), (width // 2, width - width // 2))
-    return keras.layers.Cropping2D(margins, dtype="float32", name=f"crop_{name}")(x)
+    return keras.layers.Cropping2D(margins, CHANNELS_LAST, dtype="float32", name=f"crop_{name}")(x)

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_infomodels.networks.heads import check_shape, check_widths, image_head, posterior_head
+from keras_infomodels.networks.heads import (
+    CHANNELS_LAST,
+    check_shape,
+    check_widths,
+    image_head,
+    posterior_head,
+)
 from keras_infomodels.networks.network import Network
 
 __all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder"]
@@ -42,7 +48,7 @@ class MLPEncoder(Network):
         image_shape, widths = check_shape(image_shape), check_widths(widths, "widths")
         dtype = keras.dtype_policies.get(dtype).name
         inputs = keras.Input(image_shape, name="image")
-        x = keras.layers.Flatten(dtype=dtype, name="flatten")(inputs)
+        x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(inputs)
         for i, width in enumerate(widths):
             x = keras.layers.Dense(width, activation, dtype=dtype, name=f"hidden_{i}")(x)
         super().__init__(inputs, posterior_head(x, latent_dim, min_stddev, categories), **kwargs)

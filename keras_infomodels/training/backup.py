@@ -1,32 +1,46 @@
-"""Backup of a training that survives a kill."""
+"""Backup of a training that survives a kill, a full disk and a damaged file."""
 
+import hashlib
+import io
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Sequence
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.io import remove, write_atomically
+from keras_infomodels.weights import weights_bytes
 
 __all__ = ["AtomicBackup"]
 
+_KEPT = 2
+"""Backups that are kept: the last one, and the one before it in case the last is damaged."""
+
+_CHECKSUMS = "checksums.json"
+
 
 class AtomicBackup(keras.callbacks.Callback):
-    """Keeps the last finished epoch: weights, optimizers, random layers, state of other callbacks.
+    """Keeps the last two epochs: weights, optimizers, random layers, state of other callbacks.
 
-    They are in one folder whose name carries the number of epochs done and which appears by one
-    rename, so that at any instant of a kill the newest folder is whole. (Keras'
-    `BackupAndRestore` writes weights and epoch as two files, neither atomically, and forgets how
-    long `EarlyStopping` has waited and what `Dropout` draws next.) It comes last among the
-    callbacks, to see what they decided.
+    Each is a folder whose name carries the number of epochs done and which appears by one rename,
+    so that at any instant of a kill the newest folder is whole. (Keras' `BackupAndRestore` writes
+    weights and epoch as two files, neither atomically, and forgets how long `EarlyStopping` has
+    waited and what `Dropout` draws next.) It holds the SHA-256 of its files. The callback comes
+    last among the callbacks, to see what they decided.
 
     Args:
-        directory: of the folder `after_epoch_N`.
-        callbacks: Keras callbacks whose state goes along: `EarlyStopping`, `ReduceLROnPlateau`,
-            `SwapEMAWeights`, `WeightAverage` and what else keeps its state in the attributes of
-            `STATE` and lists of arrays in those of `ARRAYS`.
+        directory: path. The folder of the backups, which are named `after_epoch_N`.
+        callbacks: list of Keras callbacks whose state goes along: `EarlyStopping`,
+            `ReduceLROnPlateau`, `SwapEMAWeights`, `WeightAverage`, `History` and what else keeps
+            its state in the attributes of `STATE` and lists of arrays in those of `ARRAYS`.
+        data: dict of JSON values. A fingerprint of the data, such as {"train":
+            dataset.fingerprint()}, which has to be the same when training goes on; `None` checks
+            nothing.
 
     Raises:
         ValueError: a callback that has none of these attributes.
@@ -39,13 +53,20 @@ class AtomicBackup(keras.callbacks.Callback):
         "stopped_epoch",
         "cooldown_counter",
         "_ema_weights_in_model",  # of SwapEMAWeights
+        "rows",  # of History
     )
     ARRAYS = ("best_weights", "averages")
 
-    def __init__(self, directory: str | Path, callbacks: Sequence[keras.callbacks.Callback] = ()):
+    def __init__(
+        self,
+        directory: str | Path,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        data: Mapping | None = None,
+    ):
         super().__init__()
         self.directory = Path(directory)
         self.callbacks = list(callbacks)
+        self.data = None if data is None else dict(data)
         for callback in self.callbacks:
             if not vars(callback).keys() & {*self.STATE, *self.ARRAYS}:
                 raise ValueError(
@@ -55,36 +76,39 @@ class AtomicBackup(keras.callbacks.Callback):
         self._restored: Path | None = None
 
     def restore(self, model: keras.Model) -> tuple[int, bool]:
-        """Loads the newest backup into a compiled model.
+        """Loads the newest backup that is whole into a compiled model.
 
-        The callbacks get their state when `fit` begins, which would reset them.
+        The callbacks get their state when `fit` begins, which would reset them. A damaged backup
+        is named in a warning, and so are versions of Keras and TensorFlow that have changed.
 
         Returns:
             The epochs done, 0 for no backup, and whether a callback had stopped the training.
+
+        Raises:
+            ValueError: no backup is whole, or it is of other callbacks or other data.
         """
-        backups = self._backups()
-        if not backups:
+        found = self._newest()
+        if found is None:
             return 0, False
-        done = max(backups)
-        self._restored = backups[done]
-        document = json.loads((self._restored / "callbacks.json").read_text())
-        if document["classes"] != self._classes():
-            raise ValueError(
-                f"The backup in {self.directory} is of a training with the callbacks "
-                f"{document['classes']}, not {self._classes()}; go on with the same."
-            )
-        model.load_weights(self._restored / "model.weights.h5")
-        with np.load(self._restored / "random_layers.npz", allow_pickle=False) as states:
+        done, folder = found
+        document = json.loads((folder / "callbacks.json").read_text())
+        self._check(document, folder)
+        model.load_weights(folder / "model.weights.h5")
+        with np.load(folder / "random_layers.npz", allow_pickle=False) as states:
             for variable, name in zip(_random_states(model), states.files, strict=True):
                 variable.assign(states[name])
+        self._restored = folder
         return done, document["stopped"]
 
     def on_train_begin(self, logs=None):
+        for path in self.directory.glob("unfinished-*"):  # of a process that was killed
+            remove(path)
         folder, self._restored = self._restored, None
         if folder is None:
             return
         states = json.loads((folder / "callbacks.json").read_text())["states"]
-        for index, (callback, state) in enumerate(zip(self.callbacks, states, strict=True)):
+        # Version 0.1 kept no `History`, which comes last.
+        for index, (callback, state) in enumerate(zip(self.callbacks, states, strict=False)):
             vars(callback).update(state)
             for name in self.ARRAYS:
                 path = folder / f"{name}_{index}.npz"
@@ -93,10 +117,36 @@ class AtomicBackup(keras.callbacks.Callback):
                         setattr(callback, name, [arrays[key] for key in arrays.files])
 
     def on_epoch_end(self, epoch, logs=None):
-        self.directory.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=self.directory, prefix="unfinished-"))
-        self.model.save_weights(unfinished / "model.weights.h5")
-        np.savez(unfinished / "random_layers.npz", *map(np.asarray, _random_states(self.model)))
+        unfinished = self.directory / f"unfinished-{uuid.uuid4().hex}"
+        target = self.directory / f"after_epoch_{epoch + 1:04d}"
+        try:
+            unfinished.mkdir(parents=True)
+            self._write(unfinished)
+            for done, path in self._backups().items():
+                if done > epoch:  # of another run: `restore` would take it for this one's
+                    path.rename(f"{unfinished}-{done}")
+            os.replace(unfinished, target)
+        except OSError as error:
+            remove(unfinished)
+            raise OSError(
+                error.errno,
+                f"The backup after epoch {epoch + 1} could not be written to {self.directory} "
+                f"({error.strerror or error}). Earlier ones are as they were: make room and go on "
+                "from them",
+            ) from error
+        for path in [*self._backups().values()][:-_KEPT]:
+            remove(path)
+        for path in self.directory.glob("unfinished-*"):
+            remove(path)
+
+    def _write(self, folder: Path):
+        # All in memory first: HDF5 may end the process where it closes a file on a full disk.
+        files = {"model.weights.h5": weights_bytes(self.model)}
+        files["random_layers.npz"] = _archive(_random_states(self.model))
+        for index, callback in enumerate(self.callbacks):
+            for name in self.ARRAYS:
+                if (arrays := getattr(callback, name, None)) is not None:
+                    files[f"{name}_{index}.npz"] = _archive(arrays)
         states = [
             {name: value for name, value in vars(each).items() if name in self.STATE}
             for each in self.callbacks
@@ -105,28 +155,92 @@ class AtomicBackup(keras.callbacks.Callback):
             "stopped": self.model.stop_training,
             "classes": self._classes(),
             "states": states,
+            "versions": _versions(),
+            "data": self.data,
         }
-        (unfinished / "callbacks.json").write_text(json.dumps(document, default=float))
-        for index, callback in enumerate(self.callbacks):
-            for name in self.ARRAYS:
-                if (arrays := getattr(callback, name, None)) is not None:
-                    np.savez(unfinished / f"{name}_{index}.npz", *arrays)
-        for done, path in self._backups().items():
-            if done > epoch:  # of another run: `restore` would take it for this one's
-                path.rename(f"{unfinished}-{done}")
-        target = self.directory / f"after_epoch_{epoch + 1:04d}"
-        os.replace(unfinished, target)
-        for pattern in ("after_epoch_*", "unfinished-*"):
-            for path in self.directory.glob(pattern):
-                if path != target:
-                    shutil.rmtree(path)
+        files["callbacks.json"] = json.dumps(document, default=float).encode()
+        checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files[_CHECKSUMS] = json.dumps(checksums).encode()
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+
+    def _newest(self) -> tuple[int, Path] | None:
+        """Returns the epochs and the folder of the newest backup that is whole."""
+        damaged = []
+        for done, folder in reversed(self._backups().items()):
+            problem = _damage(folder)
+            if problem is None:
+                return done, folder
+            damaged.append(f"{folder} is damaged ({problem})")
+            warnings.warn(f"{damaged[-1]}; the backup before it is taken.", stacklevel=3)
+        if damaged:
+            raise ValueError(f"There is no whole backup: {'; '.join(damaged)}. Begin a new run.")
+        return None
+
+    def _check(self, document: Mapping, folder: Path):
+        classes = self._classes()
+        if "versions" not in document:  # of version 0.1, which did not keep the history
+            classes = [name for name in classes if name != "History"]
+        if document["classes"] != classes:
+            raise ValueError(
+                f"The backup in {self.directory} is of a training with the callbacks "
+                f"{document['classes']}, not {classes}; go on with the same."
+            )
+        data = document.get("data")
+        if None not in (data, self.data) and data != self.data:
+            differing = [
+                f"{name} was {data.get(name)} and is {self.data.get(name)}"
+                for name in sorted({*data, *self.data})
+                if data.get(name) != self.data.get(name)
+            ]
+            raise ValueError(
+                f"The data are not those that the run in {self.directory} began with: "
+                f"{'; '.join(differing)}. Put them back, or begin a new run."
+            )
+        versions = document.get("versions", _versions())
+        if versions != _versions():
+            warnings.warn(
+                f"{folder} was written with {versions}, and this is {_versions()}: the run goes "
+                "on, but not to the bits of an uninterrupted one.",
+                stacklevel=3,
+            )
 
     def _classes(self) -> list[str]:
         return [type(callback).__name__ for callback in self.callbacks]
 
     def _backups(self) -> dict[int, Path]:
+        """Returns epochs done -> folder, the newest last."""
         paths = self.directory.glob("after_epoch_*")
-        return {int(path.name.rsplit("_", 1)[1]): path for path in paths}
+        return dict(sorted((int(path.name.rsplit("_", 1)[1]), path) for path in paths))
+
+
+def _damage(folder: Path) -> str | None:
+    """Returns what is wrong with a backup; None if its files have their checksums."""
+    try:
+        if not (folder / _CHECKSUMS).exists() and "versions" not in json.loads(
+            (folder / "callbacks.json").read_text()
+        ):
+            return None  # of keras-infomodels 0.1, without checksums
+        for name, expected in json.loads((folder / _CHECKSUMS).read_text()).items():
+            with (folder / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    return f"{name} has another SHA-256"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (OSError, ValueError, AttributeError) as error:
+        return f"it cannot be read: {error}"
+    return None
+
+
+def _archive(arrays) -> bytes:
+    """Returns the content of a .npz file."""
+    file = io.BytesIO()
+    np.savez(file, *map(np.asarray, arrays))
+    return file.getvalue()
+
+
+def _versions() -> dict[str, str]:
+    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
 
 
 def _random_states(model: keras.Model) -> list[keras.Variable]:

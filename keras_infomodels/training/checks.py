@@ -1,14 +1,17 @@
 """Checks of what a model is compiled and trained with."""
 
+import warnings
+
 import keras
 
+from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.training.averages import WeightAverage
 
-__all__ = ["check_callbacks", "check_compile"]
+__all__ = ["check_callbacks", "check_compile", "check_data", "check_no_weights", "check_optimizer"]
 
 
 def check_compile(model: keras.Model, kwargs: dict):
-    """Refuses a loss, metrics and several replicas: the loss is the sum of the model's terms."""
+    """Refuses a loss, metrics, several replicas, and XLA where it cannot compile the step."""
     name = type(model).__name__
     if kwargs.get("loss") is not None:
         raise ValueError(f"{name} has its own loss; call compile(optimizer) without loss.")
@@ -17,11 +20,25 @@ def check_compile(model: keras.Model, kwargs: dict):
             f"{name}'s metrics are the terms of its loss; call compile(optimizer) without "
             "metrics, and measure others in a callback."
         )
+    if kwargs.get("jit_compile") is True and not model.supports_jit:
+        raise ValueError(
+            "XLA cannot compile the affine moves that this model makes; leave jit_compile out, or "
+            "turn them off."
+        )
     strategy = model.distribute_strategy
     if strategy is not None and strategy.num_replicas_in_sync > 1:
         raise NotImplementedError(
             "Training on several replicas is not supported yet: each would draw the same "
             "noise. Build the model outside of the strategy's scope."
+        )
+
+
+def check_optimizer(optimizer: keras.Optimizer):
+    """Refuses gradient accumulation, which would draw the same noise in several steps."""
+    if getattr(optimizer, "gradient_accumulation_steps", None):
+        raise ValueError(
+            "Gradient accumulation would repeat the noise of a step, which is drawn by the "
+            "optimizer's iterations; take larger batches instead."
         )
 
 
@@ -32,4 +49,44 @@ def check_callbacks(callbacks: list[keras.callbacks.Callback]):
         raise ValueError(
             "EarlyStopping(restore_best_weights=True) would put back an epoch's own weights, which "
             "WeightAverage has not averaged; leave one of the two out."
+        )
+
+
+def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data):
+    """Raises ValueError for data that a model cannot be fitted to; warns of batches too small.
+
+    Args:
+        model: keras.Model. Its `check_data` and `check_labels` look at the data.
+        x, y, batch_size, validation_data: as `fit` takes them.
+    """
+    own_x, own_y, own_weights = keras.utils.unpack_x_y_sample_weight(validation_data)
+    check_no_weights(validation_data=own_weights)
+    model.check_labels(y)
+    model.check_labels(own_y)
+    if validation_data is not None:
+        model.check_data(own_x)
+    examples = model.check_data(x)
+    if examples is not None:
+        given = (batch_size or 32) if is_array(x) else len(examples)
+        _warn_of_small_batch(model, min(given, len(examples)))
+
+
+def check_no_weights(**given):
+    """Raises ValueError for weights of examples or classes, by the name of their argument."""
+    for name, weights in given.items():
+        if weights is not None:
+            words = "A weight of examples in validation_data" if "data" in name else name
+            raise ValueError(
+                f"{words} is not supported, because the terms of the loss are means over all "
+                "examples; repeat or leave out examples instead."
+            )
+
+
+def _warn_of_small_batch(model: keras.Model, size: int):
+    if size < model.smallest_batch:
+        warnings.warn(
+            f"The batch size is {size}, and the divergence compares at least "
+            f"{model.smallest_batch} examples: it is 0 in such batches, so the model trains as an "
+            "autoencoder without a prior. Take larger batches.",
+            stacklevel=4,
         )

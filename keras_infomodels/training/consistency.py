@@ -138,7 +138,9 @@ def random_affine(
     dy = y0 + shift * height * u[4] - yx * x0 - yy * y0
     zero = tf.zeros_like(angle)
     matrix = tf.stack([xx, xy, dx, yx, yy, dy, zero, zero], axis=1)
-    return keras.ops.image.affine_transform(images, matrix, fill_mode="constant")
+    return keras.ops.image.affine_transform(
+        images, matrix, fill_mode="constant", data_format="channels_last"
+    )
 
 
 def adversarial_shift(

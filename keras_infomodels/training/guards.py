@@ -15,31 +15,48 @@ class StopOnNonFinite(keras.callbacks.Callback):
     NaN to improve.
     """
 
+    @property
+    def _extremes(self):
+        return getattr(self.model, "extremes", None)
+
+    def on_train_begin(self, logs=None):
+        self._forget()
+
     def on_train_batch_end(self, batch, logs=None):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if not broken:
             return
-        where = f"step {int(self.model.optimizer.iterations) + 1}"
+        problem = self._extremes and self._extremes.problem()
+        names = " and ".join(name for name in broken if name != "loss")
         if broken == ["loss"]:
-            what = "a gradient, a penalty or the weighted sum"
-        else:
-            what = " and ".join(name for name in broken if name != "loss")
-        labels = "labels that are no class (from 0) and not -1, for " * ("classification" in broken)
-        raise FloatingPointError(
-            f"Training stopped at {where}: {what} is not finite. The model holds the weights from "
-            f"before it. Look for {labels}NaN in the data, lower the learning rate, or raise "
-            "min_stddev."
+            names = "a gradient, a penalty or the weighted sum"
+        labels = "labels that are no class, for " * ("classification" in broken)
+        advice = problem or (
+            f"Look for {labels}NaN in the data, lower the learning rate, or raise min_stddev."
         )
+        raise FloatingPointError(
+            f"Training stopped at step {int(self.model.optimizer.iterations) + 1}: {names} is not "
+            f"finite. The model holds the weights from before it. {advice}"
+        )
+
+    def on_test_begin(self, logs=None):
+        self._forget()
 
     def on_test_end(self, logs=None):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if broken:
             step = int(self.model.optimizer.iterations)
+            problem = self._extremes and self._extremes.problem()
             raise FloatingPointError(
                 f"Training stopped in the validation after step {step}: "
                 f"{' and '.join(broken)} is not finite, though training was until then. The model "
-                "holds the weights of that step. Look for NaN in the validation data."
+                f"holds the weights of that step. {problem or 'Look for NaN in the data.'}"
             )
+        self._forget()
+
+    def _forget(self):
+        if self._extremes:
+            self._extremes.reset()
 
 
 class StopOnSaturation(keras.callbacks.Callback):

@@ -1,10 +1,12 @@
 """History of a training as a CSV file."""
 
 import csv
-import os
+import io
 from pathlib import Path
 
 import keras
+
+from keras_infomodels.io import write_atomically
 
 __all__ = ["History"]
 
@@ -13,11 +15,15 @@ class History(keras.callbacks.Callback):
     """Writes the logs of every epoch to a CSV file, one line an epoch, also across resumed runs.
 
     Args:
-        path: of the file; lines of epochs from `first_epoch` on are dropped from an earlier one.
-        first_epoch: the epoch that training begins with.
+        path: path of the file. Lines of epochs from `first_epoch` on are dropped from an earlier
+            one.
+        first_epoch: int. The epoch that training begins with.
 
     Attributes:
         rows: one dict an epoch, of floats.
+
+    Raises:
+        ValueError: the file lacks an epoch before the one that training begins with.
     """
 
     def __init__(self, path: str | Path, first_epoch: int = 0):
@@ -25,18 +31,30 @@ class History(keras.callbacks.Callback):
         self.path = Path(path)
         self.rows: list[dict[str, float]] = []
         if first_epoch:
-            with self.path.open(newline="") as file:
-                rows = [{k: float(v) for k, v in r.items() if v} for r in csv.DictReader(file)]
-            rows = [row | {"epoch": int(row["epoch"])} for row in rows]
-            self.rows = [row for row in rows if row["epoch"] <= first_epoch]
+            self.rows = self._read(first_epoch)
 
     def on_epoch_end(self, epoch, logs=None):
+        if len(self.rows) < epoch:  # the run began before, and no backup held its rows
+            self.rows = self._read(epoch)
         self.rows.append({"epoch": epoch + 1} | {k: float(v) for k, v in (logs or {}).items()})
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
-            # Epochs without validation lack its columns.
-            writer = csv.DictWriter(file, list(dict.fromkeys(k for row in self.rows for k in row)))
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(temporary, self.path)
+        text = io.StringIO(newline="")
+        # Epochs without validation lack its columns.
+        writer = csv.DictWriter(text, list(dict.fromkeys(k for row in self.rows for k in row)))
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue())
+
+    def _read(self, epochs: int) -> list[dict[str, float]]:
+        """Returns the first rows of an earlier file, one for each of so many epochs."""
+        try:
+            with self.path.open(newline="") as file:
+                rows = [{k: float(v) for k, v in r.items() if v} for r in csv.DictReader(file)]
+            rows = [row | {"epoch": int(row["epoch"])} for row in rows[:epochs]]
+        except (KeyError, TypeError, UnicodeDecodeError, ValueError, csv.Error) as error:
+            raise ValueError(f"{self.path} is damaged: {error!r}.") from error
+        if [row["epoch"] for row in rows] != list(range(1, epochs + 1)):
+            raise ValueError(
+                f"{self.path} should hold the epochs 1 to {epochs}, and holds {len(rows)} of them: "
+                "it is damaged. Put it back, or begin a new run."
+            )
+        return rows

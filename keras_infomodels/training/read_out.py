@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 __all__ = ["InformationReader", "reader_among"]
 
@@ -26,7 +27,8 @@ class InformationReader(keras.callbacks.Callback):
         self._found = None
 
     def on_test_end(self, logs=None):
-        self._found = self.read()
+        # Of an evaluation that failed there is nothing to measure.
+        self._found = self.read() if np.isfinite([*(logs or {}).values()]).all() else {}
 
     def result(self) -> dict:
         """What was measured; measured now where no evaluation called this callback."""

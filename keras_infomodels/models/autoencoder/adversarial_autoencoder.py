@@ -98,6 +98,10 @@ class AdversarialAutoencoder(InfoVAE):
                 )
             self.supports_jit = False  # XLA has no affine transform of images
 
+    @property
+    def label_classes(self):
+        return self.prior.categories if self.classification else None
+
     def ledger_names(self) -> list[str]:
         names = super().ledger_names()
         names += ["consistency"] if self.consistency else []

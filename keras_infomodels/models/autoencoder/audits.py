@@ -52,7 +52,7 @@ def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Esti
 
     values = []
     with order_of_epoch_0(data):
-        for index, x in enumerate(iterate_images(data, batch_size)):
+        for index, x in enumerate(iterate_images(data, batch_size, check=model.pixels.check)):
             values.append(terms(x, tf.constant(index)).numpy())
             if sum(map(len, values)) >= limit:
                 break

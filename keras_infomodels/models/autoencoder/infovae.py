@@ -9,16 +9,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import distributions, seeds
-from keras_infomodels.datasets.batches import (
-    check_images,
-    is_array,
-    iterate_images,
-    order_of_epoch_0,
-)
+from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import (
-    Gaussian,
     StandardNormal,
-    check_range,
     code_distribution,
     posterior,
     prior_distribution,
@@ -164,6 +158,11 @@ class InfoVAE(LedgerModel):
         return not (self.deterministic or self.categorical)
 
     @property
+    def smallest_batch(self):
+        weighted = self.divergence is not None and self.divergence_weight
+        return self.divergence.smallest_batch if weighted else 1
+
+    @property
     def information_name(self) -> str:
         """The key of `mutual_information` among the results of `evaluate`."""
         return "information_category" if self.categorical else "mutual_information"
@@ -259,9 +258,12 @@ class InfoVAE(LedgerModel):
         return vae_signatures(self)
 
     @property
-    def pixel_range(self):
-        unbounded = isinstance(self.likelihood, Gaussian) and not isinstance(self.decoder, Network)
-        return None if unbounded else (0, 1)
+    def pixels(self):
+        # A likelihood of one's own may not say which pixels it explains.
+        support = getattr(self.likelihood, "support", "real")
+        if support == "real" and isinstance(self.decoder, Network):
+            return Pixels("unit", "a network of this library")
+        return Pixels(support, f"the likelihood {type(self.likelihood).__name__}")
 
     def ceilings(self, examples):
         if self.categorical:
@@ -373,7 +375,9 @@ class InfoVAE(LedgerModel):
     def _encodings(self, x, batch_size: int | None, limit: int, steps: int | None = None):
         tables, count = [], 0
         with order_of_epoch_0(x):
-            for index, batch in enumerate(iterate_images(x, batch_size or 32, steps)):
+            for index, batch in enumerate(
+                iterate_images(x, batch_size or 32, steps, self.pixels.check)
+            ):
                 columns = self._encode_table(batch, tf.constant(index))
                 tables.append([column.numpy() for column in columns])
                 count += len(batch)
@@ -382,27 +386,16 @@ class InfoVAE(LedgerModel):
         return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
 
     def check_data(self, data):
-        examples = self._check_images(data)
+        examples = super().check_data(data)
         if examples is None:
-            return
+            return None
         scale = self.encoder(self.likelihood.observe(examples, None), training=False).get("scale")
         if scale is not None and float(tf.reduce_min(scale)) < 0:
             raise ValueError(
                 'The encoder returns a negative "scale"; end it in a positive activation such as '
                 "softplus."
             )
-
-    def check_array(self, x):
-        if is_array(x) and len(x):  # without the encoder's pass of `check_data`
-            self._check_images(x)
-
-    def _check_images(self, data) -> tf.Tensor | None:
-        return check_images(data, self.data_shape, self._check_pixels)
-
-    def _check_pixels(self, images: np.ndarray):
-        self.likelihood.check(images)
-        if isinstance(self.decoder, Network):
-            check_range(images, "network of this library")
+        return examples
 
     def _discriminators(self) -> dict[str, keras.Model]:
         return {} if self.divergence is None else self.divergence.discriminators
@@ -433,7 +426,7 @@ class InfoVAE(LedgerModel):
             )
         x = tf.cast(x, tf.float32)
         if tf.executing_eagerly() and len(x):
-            self._check_pixels(x.numpy())
+            self.pixels.check(x.numpy())
         return x
 
     def _show_ceiling(self, information: Estimate):

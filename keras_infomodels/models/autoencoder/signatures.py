@@ -11,6 +11,7 @@ from keras_infomodels.distributions import (
     StandardNormal,
     SwissRoll,
     code_distribution,
+    portable_log_prob,
     prior_distribution,
     rate,
 )
@@ -56,10 +57,13 @@ def vae_signatures(model) -> dict[str, Signature]:
         others = {n: parameters[n] for n in model.likelihood.parameters if n != "loc"}
         return {"image": model.likelihood.mean(parameters), **others}
 
+    def reconstruct(image):
+        return {"image": model.mean_image(_latents(model, parameters_of(image), None))}
+
     signatures = {
         "encode": Signature(encode, (image,)),
         "decode": Signature(decode, (z,)),
-        "reconstruct": Signature(lambda image: {"image": model(image, training=False)}, (image,)),
+        "reconstruct": Signature(reconstruct, (image,)),
     }
     if drawn := _prior_inputs(model):
         inputs, join = drawn
@@ -69,23 +73,25 @@ def vae_signatures(model) -> dict[str, Signature]:
     return signatures | _sampled(model, image, parameters_of)
 
 
+def _latents(model, parameters, noise) -> tf.Tensor:
+    """What the decoder takes: a sample of q(z|x), or its mean where noise is None."""
+    z = parameters["loc"]
+    z = z if noise is None else z + parameters["scale"] * noise
+    if model.categorical:
+        z = tf.concat([tf.nn.softmax(parameters["logits"]), z], axis=1)
+    return z
+
+
 def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signature]:
     """The signatures that take a sample of q(z|x) or draw from the prior."""
 
-    def sample(parameters, noise):
-        z = parameters["loc"]
-        z = z if noise is None else z + parameters["scale"] * noise
-        if model.categorical:
-            z = tf.concat([tf.nn.softmax(parameters["logits"]), z], axis=1)
-        return z
-
     def encode_sample(image, noise):
-        return {"z": sample(parameters_of(image), noise)}
+        return {"z": _latents(model, parameters_of(image), noise)}
 
     def score(image, noise=None):
         parameters = parameters_of(image)
-        z, x = sample(parameters, noise), model.likelihood.observe(image, None)
-        terms = {"reconstruction": -model.observation(z, x, False).log_prob(x)}
+        z, x = _latents(model, parameters, noise), model.likelihood.observe(image, None)
+        terms = {"reconstruction": -portable_log_prob(model.observation(z, x, False), x)}
         if model.has_density:
             q = code_distribution(parameters)
             terms["rate"] = rate(q, prior_distribution(model.prior), z)

@@ -1,12 +1,13 @@
 """A classifier of images: labels and features, to measure the other models with."""
 
+import warnings
 from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
+from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.models.checks import check_pixels
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
 from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
@@ -72,7 +73,12 @@ class Classifier(LedgerModel):
         return tf.nn.softmax(self.network(self._images(x), training=training)["logits"])
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
-        """Probabilities of the classes, (batch, K), for images (batch, *data_shape)."""
+        """As a call of the model, under its name in version 0.1."""
+        warnings.warn(
+            "Classifier.classify goes in version 0.3; call the model.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
@@ -93,8 +99,13 @@ class Classifier(LedgerModel):
         }
 
     @property
-    def pixel_range(self):
-        return (0, 1) if isinstance(self.network, Network) else None
+    def pixels(self):
+        own = isinstance(self.network, Network)
+        return Pixels("unit", "a network of this library") if own else Pixels()
+
+    @property
+    def label_classes(self):
+        return self.classes
 
     # What Keras calls
 
@@ -116,9 +127,6 @@ class Classifier(LedgerModel):
         terms = classification_terms(logits, labels)
         loss = tf.add_n([terms["classification"], *self.network.losses])
         return {"loss": loss, "accuracy": terms["accuracy"]}
-
-    def check_data(self, data):
-        check_pixels(data, self.data_shape, self.network, "network of this library")
 
     def _images(self, x) -> tf.Tensor:
         if tf.executing_eagerly():

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import is_array
-from keras_infomodels.distributions import Code, Latents, check_finite
+from keras_infomodels.datasets.checks import Pixels
+from keras_infomodels.distributions import Code, Latents
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.models.checks import check_pixels
 from keras_infomodels.models.gan.checks import check_gan
 from keras_infomodels.models.gan.costs import gan_costs
 from keras_infomodels.models.gan.objectives import OBJECTIVES
@@ -22,6 +22,7 @@ from keras_infomodels.spec import whole
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
 from keras_infomodels.training.players import Player
+from keras_infomodels.training.step import take_turn
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -136,8 +137,10 @@ class GAN(LedgerModel):
         return gan_signatures(self)
 
     @property
-    def pixel_range(self):
-        return (0, 1) if isinstance(self.generator, Network) else None
+    def pixels(self):
+        if isinstance(self.generator, Network):
+            return Pixels("unit", "a generator that ends in a sigmoid, as this library's")
+        return Pixels()
 
     @property
     def codes(self):
@@ -205,14 +208,18 @@ class GAN(LedgerModel):
         x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         generating, judging = self.players()
-        earlier = ()
+        earlier = (self.extremes.see(x, labels),)
         for step in range(self.discriminator_steps):
             own = fold_in(seed, seeds.TURN + step)
-            first = self.turn([judging], self._judges_terms, x, labels, own, earlier)
+            first = take_turn(self, [judging], self._judges_terms, x, labels, own, earlier)
             earlier += (first["loss"],)
-        second = self.turn([generating], self._generators_terms, x, labels, seed, earlier)
+        second = take_turn(self, [generating], self._generators_terms, x, labels, seed, earlier)
         terms = first | second | {"loss": first["loss"] + second["loss"]}
         return self.log(terms, x, labels)
+
+    def predict_step(self, data):
+        latents, _ = self.unpack(data)
+        return self(latents, training=False)
 
     def terms(self, x, labels, seed, training):
         fake = self.draw(tf.shape(x)[0], seed, training)
@@ -303,10 +310,6 @@ class GAN(LedgerModel):
 
     # Helpers
 
-    def check_data(self, data):
-        words = "generator that ends in a sigmoid, as this library's,"
-        check_pixels(data, self.data_shape, self.generator, words)
-
     @property
     def call_shape(self) -> tuple[int, ...]:
         """Of the latents of one image."""
@@ -321,7 +324,8 @@ class GAN(LedgerModel):
                 f"The generator takes latents of shape (batch, {self.latents.dimension}), got "
                 f"{tuple(x.shape)}; latents.sample and latents.join make them."
             )
-        check_finite(np.asarray(x))
+        if not np.isfinite(x).all():
+            raise ValueError("The latents hold NaN or infinite values; draw them anew.")
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""

@@ -222,6 +222,10 @@ class InfoGAN(GAN):
         return infogan_signatures(self)
 
     @property
+    def label_classes(self):
+        return self.categories[0].prior.categories if self.classification else None
+
+    @property
     def category(self):
         return self.categories[0].name if self.categories else None
 
@@ -267,7 +271,7 @@ class InfoGAN(GAN):
             return {}
         tables, count = {code.name: [] for code in self.categories}, 0
         with order_of_epoch_0(x):
-            for batch in iterate_images(x, batch_size or 32, steps):
+            for batch in iterate_images(x, batch_size or 32, steps, self.pixels.check):
                 numbers = self._infer(batch)
                 for name, table in tables.items():
                     table.append(tf.nn.softmax(numbers[name]).numpy())

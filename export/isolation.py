@@ -1,0 +1,126 @@
+"""Runs a file in a process of its own, which may crash, hang or take too much memory."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from keras_infomodels.export import standalone
+from keras_infomodels.export.standalone import Request
+from keras_infomodels.io import printable
+
+__all__ = ["describe", "run", "run_compiled"]
+
+_SECONDS, _SECONDS_A_CALL = 30, 5
+"""After which a process is ended: for opening the file, and more for each call."""
+
+_INTERFACE = 2**20
+"""Bytes that the description of a file may have."""
+
+
+def describe(path: Path, content: bytes) -> dict:
+    """The interface of a `.tflite`, see `standalone.interface`.
+
+    Raises:
+        ValueError: the process died, or took too long.
+    """
+    with _folder(content, []) as folder:
+        _call("describe", path, folder / "model.tflite", folder, 0)
+        text = _read(folder / "interface.json", _INTERFACE, path)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{path} cannot be opened: it does not say what it takes.") from None
+
+
+def run(path: Path, content: bytes | None, requests: list[Request], most: int) -> list[dict]:
+    """The answers of an exported file.
+
+    Args:
+        path: of the file, or of a SavedModel's folder.
+        content: the bytes of a `.tflite` that were verified; None for a SavedModel.
+        requests: signatures and their arrays.
+        most: bytes that an answer may have.
+
+    Raises:
+        ValueError: the process died, took too long, or answered more than that.
+    """
+    with _folder(content, requests) as folder:
+        file = path if content is None else folder / "model.tflite"
+        _call("run", path, file, folder, len(requests))
+        return [_answer(folder / f"{i}.npz", most, path) for i in range(len(requests))]
+
+
+def run_compiled(path: Path, content: bytes, requests: list[Request]) -> list[dict | str | None]:
+    """The answers of LiteRT's CompiledModel to requests.
+
+    Returns:
+        For each request its outputs, the text of an error, or None where the process died.
+    """
+    answers = []
+    while len(answers) < len(requests):
+        rest = requests[len(answers) :]
+        with _folder(content, rest) as folder:
+            with contextlib.suppress(ValueError):
+                _call("compile", path, folder / "model.tflite", folder, len(rest))
+            for number in range(len(rest)):
+                answer, text = folder / f"{number}.npz", folder / f"{number}.txt"
+                if text.exists():
+                    answers.append(printable(text.read_text()))
+                elif answer.exists():
+                    answers.append(_answer(answer, 2**30, path))
+                else:  # the process died here; the others get another one
+                    answers.append(None)
+                    break
+    return answers
+
+
+@contextlib.contextmanager
+def _folder(content: bytes | None, requests: list[Request]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if content is not None:
+            (folder / "model.tflite").write_bytes(content)
+        np.savez(folder / "requests.npz", **standalone.flatten(requests))
+        yield folder
+
+
+def _call(task: str, path: Path, file: Path, folder: Path, calls: int):
+    """Runs `standalone` to its end; `path` is what messages call the file."""
+    command = [sys.executable, "-I", standalone.__file__, task, str(file), str(folder)]
+    seconds = _SECONDS + _SECONDS_A_CALL * calls
+    # Each thread of OpenBLAS would take address space.
+    environment = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"} | os.environ
+    try:
+        process = subprocess.run(command, capture_output=True, timeout=seconds, env=environment)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{path} cannot run: it took more than {seconds} s.") from None
+    if process.returncode:
+        lines = process.stderr.decode(errors="replace").strip().splitlines()
+        died = f"signal {-process.returncode}" if process.returncode < 0 else (lines or ["?"])[-1]
+        raise ValueError(f"{path} cannot run: the process died of {printable(died)[:300]}")
+
+
+def _answer(file: Path, most: int, path: Path) -> dict[str, np.ndarray]:
+    try:
+        # Its size bounds the arrays, which are stored and not compressed.
+        if file.stat().st_size > most + 2**16:
+            raise ValueError("it is larger than its metadata says")
+        with np.load(file, allow_pickle=False) as archive:
+            if sum(each.file_size for each in archive.zip.infolist()) > most + 2**16:
+                raise ValueError("it is larger than its metadata says")
+            return {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} cannot run: its answer cannot be read ({error}).") from error
+
+
+def _read(file: Path, most: int, path: Path) -> bytes:
+    if not file.is_file() or file.stat().st_size > most:
+        raise ValueError(f"{path} cannot be opened: it does not say what it takes.")
+    return file.read_bytes()

@@ -1,0 +1,223 @@
+"""Checks of images and labels, for every model and data source: the one place that looks at them.
+
+Arrays are checked as a whole. A dataset is checked by its first batch and then, within the graph
+of each step, by the extremes of every later one.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.datasets.batches import (
+    is_array,
+    is_repeatable,
+    iterate_images,
+    order_of_epoch_0,
+)
+
+__all__ = ["Pixels", "as_labels", "as_pixels", "check_images", "check_labels", "label_problem"]
+
+_ROUNDING = 1e-5
+"""How far outside [0, 1] a pixel may be; `keras.layers.Resizing` returns up to 1.0000003."""
+
+_DARK = 16
+"""Bytes below this in all images are suspicious: they are black to the eye."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The values that pixels may have, and what asks for them.
+
+    Attributes:
+        support: "real" (any finite number), "unit" ([0, 1]) or "binary" (0 and 1).
+        asked_by: words for an error, such as "a Bernoulli likelihood".
+    """
+
+    support: str = "real"
+    asked_by: str = "this model"
+
+    def check(self, images: np.ndarray):
+        """Raises ValueError for pixels outside the support, and for NaN."""
+        images = np.asarray(images)
+        low, high, grey = float(images.min()), float(images.max()), 0.0
+        if self.support == "binary" and images.dtype.kind == "f":
+            grey = float((images * (1 - images)).max())
+        if problem := self.problem(low, high, grey):
+            raise ValueError(problem)
+
+    def problem(self, low: float, high: float, grey: float) -> str | None:
+        """Returns a sentence on pixels outside the support; None if there are none.
+
+        Args:
+            low, high: float. The smallest and the largest pixel, NaN if one is.
+            grey: float. The largest x (1 - x), which is 0 for binary pixels x.
+        """
+        if not np.isfinite([low, high]).all():
+            return "The images hold NaN or infinite pixels; remove those images first."
+        if self.support == "real":
+            return None
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            remedy = (
+                "Scale the images first, for example x / 255 for bytes or (x + 1) / 2 for [-1, 1]."
+            )
+            if low > -0.5 and high < 1.5:
+                remedy = "Clip what resizing overshot, np.clip(x, 0, 1), or scale the images."
+            return (
+                f"Pixels are in [0, 1] for {self.asked_by}, got values from {low:.8g} to "
+                f"{high:.8g}. {remedy}"
+            )
+        if self.support == "binary" and grey > _ROUNDING:
+            return (
+                f"Pixels are binary, 0 or 1, for {self.asked_by}; got grey ones. Choose how to "
+                'make them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", '
+                'or a density on [0, 1] with likelihood="continuous_bernoulli".'
+            )
+        return None
+
+    def extremes(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns (-low, high, grey) of `problem` within a graph, float32 (3,)."""
+        # Two passes without a copy; a third only where it is needed.
+        grey = tf.reduce_max(images * (1 - images)) if self.support == "binary" else 0.0
+        return tf.stack([-tf.reduce_min(images), tf.reduce_max(images), grey])
+
+    def allow(self, extremes: tf.Tensor) -> tf.Tensor:
+        """Returns whether `extremes` are within the support, a boolean scalar in a graph."""
+        limit = 1 + _ROUNDING
+        limits = {"real": [np.inf, np.inf, np.inf], "unit": [_ROUNDING, limit, np.inf]}
+        limits["binary"] = [_ROUNDING, limit, _ROUNDING]
+        return tf.reduce_all(extremes <= limits[self.support])
+
+
+def check_images(data, shape: tuple[int, ...], pixels: Pixels) -> tf.Tensor | None:
+    """Raises ValueError for images of another shape, or with pixels outside the support.
+
+    Args:
+        data: what `fit` takes. An array is checked as a whole, a dataset by its first batch, a
+            generator not at all, because reading it would consume it.
+        shape: tuple of int. The shape of one example.
+        pixels: `Pixels`. What the pixels may be.
+
+    Returns:
+        Up to 32 of the images in float32, and None for generators.
+    """
+    if isinstance(data, dict | list | tuple):
+        raise ValueError(
+            "Images come as an array, a tf.data.Dataset or a PyDataset, got a "
+            f"{type(data).__name__}; labels come after them, such as fit(x, y)."
+        )
+    if not is_repeatable(data):
+        return None
+    with order_of_epoch_0(data):
+        images = data if is_array(data) else next(iterate_images(data, 1), None)
+    if images is None or len(images) == 0:
+        raise ValueError("There are no images: the data are empty.")
+    images = np.asarray(images)
+    if images.shape[1:] != shape:
+        hint = ""
+        if images.shape[1:] == shape[:-1] and shape[-1] == 1:
+            hint = " Add the channel axis with x[..., None]."
+        raise ValueError(
+            f"The model takes data of shape (batch, {', '.join(map(str, shape))}), got "
+            f"{images.shape}.{hint}"
+        )
+    pixels.check(images)
+    return tf.cast(images[:32], tf.float32)
+
+
+def as_labels(labels, count: int | None = None) -> np.ndarray:
+    """Labels as int64 of shape (n,).
+
+    Args:
+        labels: array of integers from 0, or -1 for unlabeled, of shape (n,) or (n, 1).
+        count: int. The number n of images; `None` takes any.
+
+    Raises:
+        ValueError: another shape, such as one-hot labels, or what is no integer of at least -1.
+    """
+    labels = np.asarray(labels)
+    wanted = "n" if count is None else count
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or count not in (None, len(labels)):
+        hint = " Turn one-hot labels into integers with labels.argmax(axis=1)." * (labels.ndim == 2)
+        raise ValueError(
+            f"Labels are integers of shape ({wanted},), one an image and -1 for unlabeled, got "
+            f"labels of shape {labels.shape}.{hint}"
+        )
+    if labels.dtype.kind not in "buif" or not (labels == np.round(labels)).all():
+        raise ValueError(
+            f"Labels are integers from 0, and -1 for unlabeled; got {labels[:3].tolist()}, ..."
+        )
+    if len(labels) and labels.min() < -1:
+        raise ValueError(f"Labels are integers from 0, and -1 for unlabeled; got {labels.min():g}.")
+    return labels.astype(np.int64)  # uint8 has no -1
+
+
+def check_labels(labels, classes: int):
+    """Raises ValueError for an array of labels that are no classes.
+
+    Args:
+        labels: array, as `as_labels` takes it.
+        classes: int. Number of classes.
+    """
+    labels = as_labels(labels)
+    if len(labels) and (problem := label_problem(labels.min(), labels.max(), classes)):
+        raise ValueError(problem)
+
+
+def label_problem(low: float, high: float, classes: int) -> str | None:
+    """Returns a sentence on labels from `low` to `high` that are no classes; None if all are."""
+    if low >= -1 and high < classes:
+        return None
+    hint = ""
+    if low >= 1 and high == classes:
+        hint = " If the classes are numbered from 1, take labels - 1."
+    return (
+        f"Labels are from 0 to {classes - 1} for {classes} classes, or -1 for unlabeled, got "
+        f"labels from {low:g} to {high:g}.{hint}"
+    )
+
+
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """Images as bytes from 0 to 255 or float32 in [0, 1].
+
+    Bytes of 0 and 1 alone, and booleans, are masks (dSprites, segmentations): 1 becomes 255.
+    Unsigned 16-bit numbers are divided by 65535.
+
+    Args:
+        images: array (n, height, width, channels), or (n, height, width) for one channel.
+
+    Raises:
+        ValueError: another shape or type, no images, or floats outside [0, 1].
+    """
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            f"images are (n, height, width, channels) with n of at least 1, got {images.shape}."
+        )
+    if images.dtype == bool:
+        return images * np.uint8(255)
+    if images.dtype == np.uint8:
+        return _as_bytes(images)
+    if images.dtype == np.uint16:
+        return images.astype(np.float32) / 65535
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"images are uint8, uint16, bool or floats in [0, 1], got {images.dtype}.")
+    Pixels("unit", "images of floating point").check(images)
+    return np.clip(images, 0, 1).astype(np.float32, copy=False)
+
+
+def _as_bytes(images: np.ndarray) -> np.ndarray:
+    high = images.max()
+    if high == 1:
+        return images * np.uint8(255)
+    if 1 < high < _DARK:
+        warnings.warn(
+            f"The largest byte of the images is {high} of 255, so they are almost black. If these "
+            f"are levels or classes, give floats in [0, 1], such as images / {high}.",
+            stacklevel=4,
+        )
+    return images

@@ -1,0 +1,229 @@
+"""Whether a model reconstructs and draws anything: figures to stand beside its information.
+
+A model whose every reconstruction is the mean image may still have 4 nats of mutual information,
+and a generator of static all the information that its codes can hold.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.information.streams import generator
+
+__all__ = [
+    "ReconstructionCheck",
+    "SampleCheck",
+    "check_reconstructions",
+    "check_samples",
+    "fit_features",
+    "kernel_distance",
+    "model_checks",
+]
+
+Features = Callable[[np.ndarray], np.ndarray]
+
+NEAR_MEAN = 0.9
+"""Share of the mean image's error from which on a reconstruction is no better than it."""
+FAR_FROM_DATA = 0.5
+"""Share of the repeated mean image's distance from which on samples are no better than it."""
+_BLOCK = 1000
+_SOUND, _FEW = 2000, 40
+"""Images that are compared: at most, and at least."""
+
+
+@dataclass(frozen=True)
+class ReconstructionCheck:
+    """Root mean squared errors over pixels of images in [0, 1].
+
+    Attributes:
+        error: of the reconstructions.
+        mean_image_error: of the training split's mean image, put in place of each.
+    """
+
+    error: float
+    mean_image_error: float
+
+    @property
+    def warning(self) -> str:
+        """What to say beside the information; empty where there is nothing to say."""
+        if self.error <= NEAR_MEAN * self.mean_image_error:
+            return ""
+        return (
+            f"reconstructions err by {self.error:.4f}, and the mean image alone by "
+            f"{self.mean_image_error:.4f}: the decoder ignores what it is given"
+        )
+
+    def __str__(self) -> str:
+        text = f"reconstruction {self.error:.4f}, mean image {self.mean_image_error:.4f} (RMSE)"
+        return f"{text}; warning: {self.warning}" if self.warning else text
+
+
+@dataclass(frozen=True)
+class SampleCheck:
+    """Kernel distances from a draw of data to others, in features that were fixed beforehand.
+
+    Attributes:
+        distance: of samples.
+        mean_image_distance: of the training split's mean image, repeated.
+        data_distance: of a second draw of data; about 0.
+        features: what they are of.
+    """
+
+    distance: float
+    mean_image_distance: float
+    data_distance: float
+    features: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What to say beside the information; empty where there is nothing to say."""
+        if self.distance <= FAR_FROM_DATA * self.mean_image_distance:
+            return ""
+        return (
+            f"samples are as far from data ({self.distance:.4g}) as a repeated mean image "
+            f"({self.mean_image_distance:.4g}; a second draw of data {self.data_distance:.4g}): "
+            "they are no images of the kind"
+        )
+
+    def __str__(self) -> str:
+        text = (
+            f"kernel distance of samples {self.distance:.4g}, of the mean image "
+            f"{self.mean_image_distance:.4g}, of other data {self.data_distance:.4g}"
+        )
+        text += f" ({self.features})" if self.features else ""
+        return f"{text}; warning: {self.warning}" if self.warning else text
+
+
+def check_reconstructions(
+    images: np.ndarray, reconstructions: np.ndarray, mean_image: np.ndarray
+) -> ReconstructionCheck:
+    """Compares reconstructions with what knows nothing of the image.
+
+    Args:
+        images: held-out images, (n, ...).
+        reconstructions: the same shape.
+        mean_image: of the training split, the shape of one image.
+
+    Raises:
+        ValueError: shapes that do not match.
+    """
+    images, reconstructions, mean_image = (
+        np.asarray(a, np.float64) for a in (images, reconstructions, mean_image)
+    )
+    if images.shape != reconstructions.shape or images.shape[1:] != mean_image.shape:
+        raise ValueError(
+            f"Images, reconstructions and the mean image match; got {images.shape}, "
+            f"{reconstructions.shape} and {mean_image.shape}."
+        )
+    return ReconstructionCheck(
+        float(np.sqrt(np.mean((images - reconstructions) ** 2))),
+        float(np.sqrt(np.mean((images - mean_image) ** 2))),
+    )
+
+
+def model_checks(
+    model, data, batch_size: int = 128, seed: int = 0
+) -> tuple[ReconstructionCheck | SampleCheck, ...]:
+    """Checks a model's reconstructions, where it has any, and its samples against data.
+
+    The mean image and the features are of one half of up to 2,000 images, and the other half, in
+    two parts, is what is compared.
+
+    Args:
+        model: of this library, with `generate`.
+        data: images as for `evaluation.audit`; None, or fewer than 40, leave all checks out.
+        batch_size: for arrays.
+        seed: of the halves and of the samples.
+    """
+    if data is None:
+        return ()
+    batches, count = [], 0
+    with order_of_epoch_0(data):
+        for batch in iterate_images(data, batch_size):
+            batches.append(batch.numpy())
+            count += len(batch)
+            if count >= _SOUND:
+                break
+    images = generator(seed, 19).permutation(np.concatenate(batches)[:_SOUND])
+    if len(images) < _FEW:
+        return ()
+    known, real, other = np.split(images, [len(images) // 2, 3 * len(images) // 4])
+    mean, checks = known.mean(axis=0), []
+    if hasattr(model, "reconstruct"):
+        checks.append(check_reconstructions(real, np.asarray(model.reconstruct(real)), mean))
+    samples = np.asarray(model.generate(len(real), seed=seed))
+    features = fit_features(known)
+    name = f"principal components of {len(known)} of the images"
+    return *checks, check_samples(samples, real, other, mean, features, name)
+
+
+def check_samples(
+    samples: np.ndarray,
+    data: np.ndarray,
+    other_data: np.ndarray,
+    mean_image: np.ndarray,
+    features: Features,
+    name: str = "",
+) -> SampleCheck:
+    """Compares samples with data, beside the repeated mean image and a second draw of data.
+
+    Args:
+        samples: generated images, (n, ...).
+        data, other_data: two draws of held-out images, (m, ...).
+        mean_image: of the training split, the shape of one image.
+        features: from images to (n, d), fixed before the model was trained: `fit_features` of the
+            training split, or a classifier's.
+        name: of the features, for what is printed.
+    """
+    repeated = np.broadcast_to(mean_image, (len(data), *np.shape(mean_image)))
+    real = features(data)
+    distances = [kernel_distance(features(a), real) for a in (samples, repeated, other_data)]
+    return SampleCheck(*distances, name)
+
+
+def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """MMD^2 of features with the kernel (x'y / d + 1)^3, unbiased: about 0 for equal laws.
+
+    Args:
+        a, b: (n, d) and (m, d), n and m of at least 2.
+
+    Source: Bińkowski et al., "Demystifying MMD GANs", 2018 (KID).
+    """
+    a, b = (np.asarray(features, np.float64) for features in (a, b))
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
+        raise ValueError(
+            f"Features are (n, d) and (m, d), n and m at least 2; got {a.shape} and {b.shape}."
+        )
+    own = [(_kernel_sum(f, f) - _diagonal_sum(f)) / (len(f) * (len(f) - 1)) for f in (a, b)]
+    return float(own[0] + own[1] - 2 * _kernel_sum(a, b) / (len(a) * len(b)))
+
+
+def _kernel_sum(a: np.ndarray, b: np.ndarray) -> float:
+    d = a.shape[1]
+    blocks = (a[i : i + _BLOCK] for i in range(0, len(a), _BLOCK))
+    return math.fsum(float(((block @ b.T / d + 1) ** 3).sum()) for block in blocks)
+
+
+def _diagonal_sum(a: np.ndarray) -> float:
+    return float((((a * a).sum(axis=1) / a.shape[1] + 1) ** 3).sum())
+
+
+def fit_features(images: np.ndarray, components: int = 50) -> Features:
+    """Principal components of the training split, on one scale: their mean variance is 1.
+
+    Args:
+        images: of the training split, (n, ...); some thousand are enough.
+        components: how many, at most n and the number of pixels.
+
+    Returns:
+        A function from images (m, ...) to features (m, components).
+    """
+    from sklearn.decomposition import PCA
+
+    flat = np.asarray(images, np.float64).reshape(len(images), -1)
+    pca = PCA(min(components, *flat.shape), random_state=0).fit(flat)
+    scale = math.sqrt(max(pca.explained_variance_.mean(), 1e-12))
+    return lambda images: pca.transform(np.reshape(images, (len(images), -1))) / scale

@@ -1,0 +1,274 @@
+"""Several critics that are trained at once, the best of which is read out on pairs it has not seen.
+
+Members: without a start, above the Gaussian copula's log ratio, on the columns that show some
+dependence by themselves, and on shuffled pairs.
+"""
+
+import math
+from dataclasses import replace
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.special import logsumexp
+from scipy.stats import chi2
+
+from keras_infomodels.information.checks import Z, joined, pair_floor
+from keras_infomodels.information.columns import Columns
+from keras_infomodels.information.copula import (
+    GaussianRatio,
+    NormalScores,
+    copula_information,
+)
+from keras_infomodels.information.critics import ConvolutionalCritic, StackedCritic
+from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.held_out import pair_information, parts_of
+from keras_infomodels.information.members import (
+    Members,
+    Parts,
+    for_members,
+    gaussian_scores,
+    ratio_bound,
+    train,
+)
+from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
+
+__all__ = ["trained"]
+
+_TEST, _VALIDATION = 0.2, 0.15
+_LEAST = 40
+"""Rows below which no critic is trained."""
+_BLOCK = 1000
+_HOPELESS = -0.5
+"""Validation bound of the Gaussian ratio in nats below which no critic starts from it."""
+
+
+def trained(x: Columns, y: Columns, seed: int, settings: NeuralSettings) -> Estimate:
+    """I(X;Y) by critics, with a floor by the best single pair of columns."""
+    if len(x) < _LEAST:
+        return _few_rows(x, y, seed)
+    parts, selected = split_inputs(x, y, seed)
+    names, members, weights = _members(parts, selected, settings, x.images is not None
+                                       or y.images is not None)  # fmt: skip
+    history = train(members, names, parts, settings)
+    estimate = _read(members, names, parts, history)
+    if weights is not None:
+        settings.critic.set_weights(weights)
+    if x.images is not None or y.images is not None:
+        return estimate
+    return _with_floor(_or_copula(estimate, x, y), x, y, seed)
+
+
+def split_inputs(x: Columns, y: Columns, seed: int) -> tuple[Parts, list[np.ndarray]]:
+    """Shuffled pairs in three parts, on the scale of the training part; and for each side, which
+    columns of its inputs depend by themselves on a column of the other."""
+    n = len(x)
+    order = generator(seed, 2).permutation(n)
+    test, validation = round(_TEST * n), round(_VALIDATION * n)
+    rows = np.split(order, [test, test + validation])
+    sides = [_inputs(side) for side in (x, y)]
+    scaled = []
+    for side, original in zip(sides, (x, y), strict=True):
+        scale = NormalScores(side[rows[2]]) if original.images is None else np.asarray
+        scaled.append([scale(side[part]) for part in rows])
+    held, stop, train = zip(*scaled, strict=True)
+    selected = []
+    if x.images is None and y.images is None:
+        selected = _dependent(*(side[rows[2]] for side in sides))
+    return Parts(train, stop, held), selected
+
+
+def _inputs(side: Columns) -> np.ndarray:
+    """Numbers, and labels and numbers of few values as one of K; or images."""
+    if side.images is not None:
+        return side.images
+    labeled = side.as_labels(50)
+    kinds = [np.eye(c.max() + 1)[c] for c in labeled.labels.T]
+    return np.hstack([side.values, *kinds])
+
+
+def _dependent(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    """Bool (d_x,) and (d_y,): whether a test of independence in twelve parts each rejects."""
+    freedom = np.outer(*(np.array([parts_of(c) - 1 for c in side.T]) for side in (x, y)))
+    p = chi2.sf(2 * len(x) * pair_information(x, y), freedom)
+    found = p < 0.01 / p.size
+    return [found.any(axis=1), found.any(axis=0)]
+
+
+def _members(parts: Parts, selected, settings: NeuralSettings, images: bool):
+    """Names, the members, and the weights to give a caller's critic back."""
+    keras.utils.set_random_seed(settings.seed)
+    x, y = (a[:2] for a in parts.train)
+    if settings.critic is not None:
+        ratio = GaussianRatio.fit(*parts.train) if settings.warm_start and not images else None
+        settings.critic((x, y))
+        name = "plain" if ratio is None else "warm"
+        members = Members([settings.critic], None, ratio, [float(ratio is not None)])
+        return [name], members, settings.critic.get_weights()
+    if images:
+        critics = [ConvolutionalCritic(x.shape[1:], y.shape[1:]) for _ in range(2)]
+        for critic in critics:
+            critic((x, y))
+        return ["plain", "shuffled"], Members(critics, None, None, [0.0, 0.0]), None
+    ones = [np.ones(a.shape[1]) for a in (x, y)]
+    masks = {"plain": ones}
+    ratio = GaussianRatio.fit(*parts.train, shrink=True) if settings.warm_start else None
+    if ratio is not None and ratio_bound(ratio, parts.validation) > _HOPELESS:
+        masks["warm"] = ones
+    if all(mask.any() for mask in selected) and not all(mask.all() for mask in selected):
+        masks["selected"] = selected
+    masks["shuffled"] = ones
+    names = list(masks)
+    stacked = [tf.constant(np.stack([masks[n][i] for n in names])[:, None], tf.float32)
+               for i in (0, 1)]  # fmt: skip
+    critic = StackedCritic(len(names))
+    critic((x[None], y[None]))
+    warm = [float(name == "warm") for name in names]
+    return names, Members(critic, stacked, ratio, warm), None
+
+
+def _terms(members: Members, names, pair, partners) -> np.ndarray:
+    """Terms of InfoNCE: (candidates, n) of what knows nothing, the ratio, the members, their mean.
+
+    The last row is of the member that was trained on shuffled pairs, on such pairs.
+    """
+    x, y = (tf.constant(a)[None] for a in pair)
+    y = for_members(y[0], partners, names)
+    scores = members(x, y).numpy().astype(np.float64)
+    real = [i for i, name in enumerate(names) if name != "shuffled"]
+    tables = [np.zeros_like(scores[0])]
+    if members.ratio is not None:
+        tables.append(gaussian_scores(members.ratio, x[0], y[0]).numpy().astype(np.float64))
+    tables += [scores[i] for i in real] + [scores[real].mean(axis=0)]
+    tables += [scores[i] for i, name in enumerate(names) if name == "shuffled"]
+    return np.stack([np.diag(f) - logsumexp(f, axis=1) + math.log(len(f)) for f in tables])
+
+
+def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Estimate:
+    """The candidate that is best on validation pairs, by its bounds on test and on training pairs.
+
+    A bound on pairs that were seen errs upwards about as much as one on others errs downwards, so
+    the answer is half-way. Source of the idea: Akaike, "Information theory and an extension of
+    the maximum likelihood principle", 1973.
+    """
+    rng = generator(0, 4)
+    count = min(len(parts.test[0]), _BLOCK * 3)
+    test, train = (tuple(a[:count] for a in pair) for pair in (parts.test, parts.train))
+    order = rng.permutation(count)
+    shuffled = history.pop("shuffled")[0]
+    candidates = ["constant"] + ["ratio"] * (members.ratio is not None)
+    candidates += [name for name in names if name != "shuffled"] + ["mean"]
+    last = "shuffled" in names
+    stop = _terms(members, names, parts.validation, shuffled[1])
+    held, seen = (_terms(members, names, pair, order[: len(pair[0])]) for pair in (test, train))
+    best = int(stop[: len(candidates)].mean(axis=1).argmax())
+    bound = mean_estimate(held[best], "lower bound", math.log(count))
+    fitted = mean_estimate(seen[best], "estimate")
+    excess = max(fitted.nats - bound.nats, 0.0)
+    checks = {
+        name: mean_estimate(terms, "lower bound")
+        for name, terms in zip(candidates, held, strict=False)
+        if name != "constant"
+    }
+    checks |= {"held-out bound": bound, "on training pairs": fitted}
+    if last:
+        checks["shuffled"] = mean_estimate(held[-1])
+    if "ratio" in candidates:
+        gain = mean_estimate(held[best] - held[1])
+        history = history | {"gain_over_copula": [gain.nats, gain.standard_error]}
+    history = history | {
+        "val_bound": history.get(f"val_{candidates[best]}", history["val_" + names[0]])
+    }
+    middle = bound.nats + excess / 2
+    error = bound.standard_error
+    if not best:  # nothing was found: what the members could have missed
+        error = mean_estimate(held[2]).standard_error
+    notes = []
+    if bound.nats > 0.75 * math.log(count):
+        notes.append(
+            f"{bound.nats:.2f} nats is near or above ln {count} = {math.log(count):.2f}, what as "
+            "many pairs can certify: the truth may lie well above. Take more pairs"
+        )
+    if excess > max(0.3, 0.3 * middle):
+        notes.append(
+            f"the critic says {fitted.nats:.2f} nats of the pairs that it was trained on and "
+            f"{bound.nats:.2f} of others: it has too few rows"
+        )
+    return Estimate(
+        middle if best else 0.0,
+        error,
+        "estimate",
+        math.log(count),
+        "info_nce",
+        "; ".join(notes),
+        history,
+        checks,
+        (bound.nats - Z * bound.standard_error, fitted.nats + Z * error + 0.01),
+        "critics of this kind can represent the log ratio: this is their bound on pairs they know",
+    )
+
+
+def _or_copula(estimate: Estimate, x: Columns, y: Columns) -> Estimate:
+    """The copula's answer, where critics say no more and held-out pairs agree with it."""
+    numbers = not (x.labels.shape[1] or y.labels.shape[1])
+    if not numbers or "ratio" not in estimate.checks or len(x) <= x.width + y.width + 1:
+        return estimate
+    copula = copula_information(x.values, y.values)
+    held = estimate.checks["ratio"]
+    checks = {**estimate.checks, "copula": copula}
+    # What the ratio of so many moments loses on pairs that it was not fitted to.
+    lost = x.width * y.width / (2 * (1 - _TEST - _VALIDATION) * len(x))
+    agrees = abs(copula.nats - lost - held.nats) <= 0.05 + 0.5 * lost + 2 * math.hypot(
+        copula.standard_error, held.standard_error
+    )  # fmt: skip
+    gain = estimate.nats - copula.nats
+    if not agrees or gain > 0.03 + 2 * math.hypot(copula.standard_error, held.standard_error):
+        return replace(estimate, checks=checks)
+    return replace(
+        copula,
+        method="copula",
+        note="",
+        history=estimate.history,
+        checks=checks,
+        interval=(
+            estimate.interval[0],
+            max(copula.nats + Z * copula.standard_error + 0.01, estimate.interval[0]),
+        ),
+        assumption="the columns are jointly Gaussian, up to monotone maps of each",
+    )
+
+
+def _with_floor(estimate: Estimate, x: Columns, y: Columns, seed: int) -> Estimate:
+    """Never below the held-out bound of the best pair of columns less two standard errors."""
+    bound, near, (i, j) = pair_floor(x, y, seed)
+    pair = f"columns {i} of x and {j} of y"
+    checks = {**estimate.checks, "best pair": bound, "best pair, ksg": near}
+    floor = bound.nats - 2 * bound.standard_error
+    if estimate.nats < floor and floor > 0:
+        interval = (floor, None)
+        estimate = replace(estimate, nats=bound.nats, standard_error=bound.standard_error,
+                           kind="lower bound", method="best pair", interval=interval,
+                           assumption="")  # fmt: skip
+    margin = max(0.1, 0.1 * abs(estimate.nats)) + 2 * near.standard_error
+    note = estimate.note
+    if near.nats - margin > estimate.nats:
+        note = joined(note, f"nearest neighbors say {near.nats:.2f} nats of {pair} alone: this is "
+                            "too low")  # fmt: skip
+    return replace(estimate, checks=checks, note=note)
+
+
+def _few_rows(x: Columns, y: Columns, seed: int) -> Estimate:
+    """The copula, or nearest neighbors, of too few rows to hold any out."""
+    from keras_infomodels.information.neighbors import ksg, mixed_ksg
+
+    note = f"{len(x)} rows are too few to check the answer on rows that were held out"
+    numbers = not (x.labels.shape[1] or y.labels.shape[1])
+    if numbers and len(x) > x.width + y.width + 1:
+        return replace(copula_information(x.values, y.values), method="copula", note=note)
+    rng = generator(seed, 5)
+    k = min(3, len(x) - 1)
+    if numbers:
+        return replace(ksg(x.scores(rng), y.scores(rng), k), method="ksg", note=note)
+    labels = [s.joint_label() if s.labels.shape[1] else None for s in (x, y)]
+    return replace(mixed_ksg(x.scores(rng), y.scores(rng), k, *labels), method="mixed", note=note)

@@ -1,0 +1,181 @@
+"""Critics that are trained at once, each to its best epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.information.copula import GaussianRatio
+from keras_infomodels.information.critics import StackedCritic
+from keras_infomodels.information.settings import NeuralSettings
+from keras_infomodels.information.streams import generator
+
+__all__ = ["Members", "Parts", "for_members", "gaussian_scores", "ratio_bound", "train"]
+
+_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Inputs of the critics by their use: x and y of each."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    validation: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+
+
+class Members:
+    """Critics as one function from x and y to scores (members, n, m).
+
+    Args:
+        critic: a `StackedCritic`, or Keras critics, one a member.
+        masks: of x's and of y's columns for each member, (members, 1, d); None for images.
+        ratio: the fixed part of those members that `warm` names.
+        warm: 1 or 0 for each member.
+    """
+
+    def __init__(self, critic, masks, ratio: GaussianRatio | None, warm: Sequence[float]):
+        self.critic, self.masks, self.ratio = critic, masks, ratio
+        self.warm = tf.constant(np.reshape(warm, (-1, 1, 1)), tf.float32)
+        self.starts_warm = any(warm)
+
+    @property
+    def variables(self) -> list:
+        if isinstance(self.critic, keras.layers.Layer):
+            return self.critic.trainable_variables
+        return [v for critic in self.critic for v in critic.trainable_variables]
+
+    def __call__(self, x, y) -> tf.Tensor:
+        """x and y: (members, n, ...) or (1, n, ...)."""
+        if self.masks is not None:
+            x, y = x * self.masks[0], y * self.masks[1]
+        if isinstance(self.critic, StackedCritic):
+            scores = self.critic((x, y))
+        else:
+            pick = lambda a, i: a[i if a.shape[0] != 1 else 0]  # noqa: E731
+            scores = tf.stack([c((pick(x, i), pick(y, i))) for i, c in enumerate(self.critic)])
+        if self.ratio is not None and self.starts_warm:
+            scores += self.warm * gaussian_scores(self.ratio, x, y)
+        return scores
+
+
+def gaussian_scores(ratio: GaussianRatio, x, y) -> tf.Tensor:
+    """ln of the Gaussian ratio, (..., n, m), of x (..., n, d_x) and y (..., m, d_y)."""
+    x, y = x - tf.cast(ratio.x_mean, x.dtype), y - tf.cast(ratio.y_mean, y.dtype)
+    p, q, c = (tf.cast(m, x.dtype) for m in (ratio.x_form, ratio.y_form, ratio.cross))
+    own_x = tf.reduce_sum(tf.matmul(x, p) * x, axis=-1, keepdims=True)
+    own_y = tf.reduce_sum(tf.matmul(y, q) * y, axis=-1)[..., None, :]
+    return tf.matmul(tf.matmul(x, c), y, transpose_b=True) + own_x + own_y + ratio.constant
+
+
+def ratio_bound(ratio: GaussianRatio, pair) -> float:
+    """InfoNCE of the Gaussian ratio alone."""
+    scores = gaussian_scores(ratio, *(tf.constant(a[:_ROWS]) for a in pair))
+    return float(info_nce(scores[None])[0])
+
+
+def train(members: Members, names: list[str], parts: Parts, settings: NeuralSettings) -> dict:
+    """Raises InfoNCE of every member and leaves each with its best weights on validation pairs."""
+    rng = generator(settings.seed, 3)
+    n, count = len(parts.train[0]), len(names)
+    size = min(settings.batch_size, n)
+    steps = n // size
+    optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer.build(members.variables)
+    data = [tf.constant(a) for a in parts.train]
+    shuffled = [rng.permutation(len(a)) for a in (parts.train[1], parts.validation[1])]
+    stop_x, stop_y = (tf.constant(a)[None] for a in parts.validation)
+    stop_y = for_members(stop_y[0], shuffled[1], names)
+
+    @tf.function(autograph=False)
+    def step(rows, partners):
+        x = tf.gather(data[0], rows)[None]
+        y = tf.stack([tf.gather(data[1], partners if name == "shuffled" else rows)
+                      for name in names])  # fmt: skip
+        with tf.GradientTape() as tape:
+            bounds = info_nce(members(x, y))
+            loss = -tf.reduce_sum(bounds)
+        gradients = tape.gradient(loss, members.variables)
+        optimizer.apply(_clipped(gradients, count, members), members.variables)
+
+    @tf.function(autograph=False)
+    def epoch(rows, partners):
+        tf.while_loop(
+            lambda i: i < steps,
+            lambda i: (step(rows[i], partners[i]), i + 1)[1:],
+            [tf.constant(0)],
+        )
+
+    @tf.function(autograph=False)
+    def validate():
+        return info_nce(members(stop_x, stop_y))
+
+    best = _Best(members, count, validate().numpy())
+    history = {f"val_{name}": [] for name in names}
+    for index in range(1, settings.epochs + 1):
+        rows = rng.permutation(n)[: steps * size].reshape(steps, size)
+        epoch(tf.constant(rows), tf.constant(shuffled[0][rows]))
+        values = validate().numpy()
+        if not np.isfinite(values).all():
+            raise FloatingPointError("A score is not finite: training diverged. Lower its rate.")
+        for name, value in zip(names, values, strict=True):
+            history[f"val_{name}"].append(float(value))
+        if best.stops(index, values, settings.patience):
+            break
+    best.restore()
+    return history | {"shuffled": [shuffled]}
+
+
+class _Best:
+    """Each member's best validation bound and the weights that it had there."""
+
+    def __init__(self, members: Members, count: int, values: np.ndarray):
+        self.members, self.values = members, values.copy()
+        self.epochs = np.zeros(count, int)
+        self.weights = [np.array(v) for v in members.variables]
+
+    def stops(self, epoch: int, values: np.ndarray, patience: int) -> bool:
+        better = values > self.values
+        for member in np.flatnonzero(better):
+            for kept, now, part in self._parts(member):
+                kept[part] = now[part]
+        self.values[better], self.epochs[better] = values[better], epoch
+        return bool(np.all(epoch - self.epochs >= max(patience, 1)))
+
+    def _parts(self, member: int):
+        """Kept and present weights, and which of them are the member's."""
+        if isinstance(self.members.critic, StackedCritic):
+            for kept, variable in zip(self.weights, self.members.variables, strict=True):
+                yield kept, np.array(variable), member
+            return
+        sizes = [len(critic.trainable_variables) for critic in self.members.critic]
+        start = sum(sizes[:member])
+        for index in range(start, start + sizes[member]):
+            yield self.weights[index], np.array(self.members.variables[index]), ...
+
+    def restore(self):
+        for variable, weights in zip(self.members.variables, self.weights, strict=True):
+            variable.assign(weights)
+
+
+def _clipped(gradients: list, count: int, members: Members) -> list:
+    """Gradients whose norm is at most 10 for each member."""
+    if not isinstance(members.critic, StackedCritic):
+        return tf.clip_by_global_norm(gradients, 10.0)[0]
+    squares = [tf.reduce_sum(tf.reshape(g, (count, -1)) ** 2, axis=1) for g in gradients]
+    factor = tf.minimum(1.0, 10.0 / (tf.sqrt(tf.add_n(squares)) + 1e-12))
+    return [g * tf.reshape(factor, [count] + [1] * (len(g.shape) - 1)) for g in gradients]
+
+
+def info_nce(scores: tf.Tensor) -> tf.Tensor:
+    """InfoNCE of each member, (members,), of scores (members, n, n)."""
+    size = tf.cast(tf.shape(scores)[-1], scores.dtype)
+    terms = tf.linalg.diag_part(scores) - tf.reduce_logsumexp(scores, axis=-1)
+    return tf.reduce_mean(terms, axis=-1) + tf.math.log(size)
+
+
+def for_members(y: tf.Tensor, partners: np.ndarray, names: list[str]) -> tf.Tensor:
+    """y for each member, shuffled for the member of that name."""
+    return tf.stack([tf.gather(y, partners) if name == "shuffled" else y for name in names])

@@ -1,0 +1,69 @@
+"""Extremes of what training steps have seen, so that an error can say what is wrong with it."""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.datasets.checks import Pixels, label_problem
+
+__all__ = ["Extremes"]
+
+_START = np.full(5, -np.inf, np.float32)
+
+
+class Extremes:
+    """Extremes of the pixels and labels of batches, in one variable that a step updates.
+
+    The variable belongs to no model, so that files of weights do not hold it.
+
+    Args:
+        pixels: `Pixels`. What the pixels may be.
+        classes: int. Number of classes of the labels; `None` where labels are not used.
+    """
+
+    def __init__(self, pixels: Pixels, classes: int | None):
+        self.pixels = pixels
+        self.classes = classes
+        with tf.init_scope():
+            # -low, high and grey of `Pixels.problem`, then -low and high of the labels.
+            self._values = tf.Variable(_START, trainable=False)
+
+    def reset(self):
+        """Forgets the batches so far."""
+        self._values.assign(_START)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Raises ValueError at its end if a batch that was read within it was wrong."""
+        self.reset()
+        yield
+        if problem := self.problem():
+            raise ValueError(problem)
+
+    def see(self, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        """Adds a batch, within a graph or outside.
+
+        Returns:
+            0.0, or NaN if a pixel is outside the support. A loss to which it is added then stops
+            the training: XLA, which drops assertions, keeps it.
+        """
+        of_pixels = self.pixels.extremes(x)
+        of_labels = tf.constant(_START[3:])
+        if self.classes is not None and labels is not None:
+            labels = tf.cast(labels, tf.float32)
+            of_labels = tf.stack([-tf.reduce_min(labels), tf.reduce_max(labels)])
+        seen = tf.concat([of_pixels, of_labels], axis=0)
+        self._values.assign(tf.maximum(self._values, seen))
+        return tf.where(self.pixels.allow(of_pixels), 0.0, np.nan)
+
+    def problem(self) -> str | None:
+        """Returns a sentence on what was wrong with a batch since `reset`; None for nothing."""
+        low, high, grey, label_low, label_high = self._values.numpy() * [-1, 1, 1, -1, 1]
+        if high == -np.inf:  # nothing was seen
+            return None
+        problem = self.pixels.problem(low, high, grey)
+        if problem is None and self.classes is not None and label_high > -np.inf:
+            problem = label_problem(label_low, label_high, self.classes)
+        return problem

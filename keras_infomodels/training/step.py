@@ -1,0 +1,67 @@
+"""The update of a training step."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.training.gradients import are_finite, gradient
+from keras_infomodels.training.players import Player
+
+__all__ = ["take_turn"]
+
+
+def take_turn(
+    model: keras.Model,
+    players: list[Player],
+    terms: Callable,
+    x: tf.Tensor,
+    labels: tf.Tensor | None,
+    seed: tf.Tensor,
+    earlier: tuple[tf.Tensor, ...] = (),
+) -> dict[str, tf.Tensor]:
+    """Moves the players at once, by gradients of the same terms, and returns these.
+
+    Where a term, a gradient or one of the `earlier` losses of this step is not finite nobody
+    moves, nor do the statistics of batch normalization, and "loss" becomes NaN.
+    """
+    # What a forward pass assigns.
+    assigned = [*model.non_trainable_weights, *_spectral_kernels(players)]
+    kept = [(variable, tf.identity(variable)) for variable in assigned]
+    optimizers = [getattr(model, player.optimizer_name) for player in players]
+    with tf.GradientTape(persistent=True) as tape:
+        terms = terms(x, labels, seed, training=True)
+        losses = [
+            optimizer.scale_loss(terms[player.term])
+            for player, optimizer in zip(players, optimizers, strict=True)
+        ]
+    # All gradients before the first update.
+    gradients = [
+        gradient(tape, loss, player.variables())
+        for loss, player in zip(losses, players, strict=True)
+    ]
+    finite = are_finite(gradients, optimizers)
+    finite &= tf.reduce_all(tf.math.is_finite([*terms.values(), *earlier]))
+    terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
+
+    def update():
+        for player, optimizer, own in zip(players, optimizers, gradients, strict=True):
+            optimizer.apply(own, player.variables())
+
+    def restore():
+        for variable, value in kept:
+            variable.assign(value)
+
+    # The metrics are means over the epoch: what is not finite stays so until it is noticed.
+    so_far = [metric.result() for metric in model._metrics_by_name.values()]
+    values = [*terms.values(), *so_far]
+    tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, restore)
+    return terms
+
+
+def _spectral_kernels(players: list[Player]) -> list[keras.Variable]:
+    networks = [network for player in players for network in player.networks]
+    layers = [layer for network in networks for layer in getattr(network, "layers", [])]
+    spectral = keras.layers.SpectralNormalization
+    return [layer.kernel for layer in layers if isinstance(layer, spectral)]
