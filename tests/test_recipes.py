@@ -163,6 +163,14 @@ def test_build_model_passes_the_settings_to_an_infovae():
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
+def test_recipe_of_takes_arguments_of_the_constructor_by_name():
+    recipe = Recipe.of("dip_vae", dataset="any", dip_type="i", lambda_od=3.0)
+    assert recipe.model == {"class": "DIPVAE", "dip_type": "i", "lambda_od": 3.0}
+    assert recipe.change(lambda_od=None).model == {"class": "DIPVAE", "dip_type": "i"}
+    with pytest.raises(ValueError, match="no setting 'lambda_odd'; did you mean 'lambda_od'"):
+        Recipe.of("dip_vae", dataset="any", lambda_odd=3.0)
+
+
 def test_build_model_makes_every_model_by_name():
     for name, cls in models.MODELS.items():
         assert type(build_model(Recipe.of(name, dataset="any", widths=(4, 4)), SHAPE, 1)) is cls

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -270,8 +271,11 @@ class Recipe:
                 tables.put(values, "training.discriminator_optimizer.beta_1", beta_1)
         settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
         rest = model.shorten(own, tables.shorten(values, settings, _PLACES))
+        # An argument of the constructor is its own short name.
+        arguments = {name: name for name in inspect.signature(model).parameters}
+        rest = tables.shorten(own, rest, arguments)
         if foreign := sorted(name for name, value in rest.items() if value is not None):
-            known = [*_PLACES, *model.short_settings]
+            known = [*_PLACES, *model.short_settings, *arguments]
             raise ValueError(
                 f"A recipe of {model.__name__} has no setting {foreign[0]!r}; "
                 f"{tables.nearest(foreign[0], known)}"

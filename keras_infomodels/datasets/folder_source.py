@@ -98,7 +98,7 @@ def _warn_of_what_is_left_out(folder: Path, roots: dict[str, Path]):
         warnings.warn(
             f"{folder} has the splits {', '.join(roots)}, so the images in its other folders are "
             f"left out: {', '.join(others[:5])}. Splits are named {', '.join(_PARTS)}.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -125,7 +125,7 @@ def _decode_all(
     if broken:
         names = ", ".join(str(path) for path in broken[:3])
         more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-        warnings.warn(f"Images that cannot be read are left out: {names}{more}.", stacklevel=5)
+        warnings.warn(f"Images that cannot be read are left out: {names}{more}.", stacklevel=6)
     return read, images
 
 

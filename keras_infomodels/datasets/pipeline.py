@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_infomodels.datasets.checks import as_labels, as_pixels
 from keras_infomodels.tf_data import untuned
 
-__all__ = ["as_pixels", "from_arrays", "keep_labels"]
+__all__ = ["from_arrays", "keep_labels"]
 
 
 def from_arrays(

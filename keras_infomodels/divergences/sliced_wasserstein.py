@@ -43,6 +43,8 @@ class SlicedWasserstein(Divergence):
         model = ki.MMDVAE(encoder, decoder, lambda_=100.0, divergence=divergence)
     """
 
+    smallest_batch = 2
+
     def __init__(self, projections: int = 50, target: Literal["draws", "quantiles"] = "draws"):
         if target not in ("draws", "quantiles"):
             raise ValueError(f'target is "draws" or "quantiles", got {target!r}.')
