@@ -81,8 +81,8 @@ def test_save_to_preset_and_load_weights_refuse_weights_that_are_not_finite(save
         model.save_to_preset(folder)
     assert (folder / "model.weights.h5").read_bytes() == before
     broken.save_weights(tmp_path / "nan.weights.h5")
+    file = weights.WeightsFile.read(tmp_path / "nan.weights.h5")
     with pytest.raises(ValueError, match=r"nan\.weights\.h5 hold NaN"):
-        file = weights.WeightsFile.read(tmp_path / "nan.weights.h5")
         weights.load_weights(presets.from_preset(folder), file)
 
 
