@@ -33,6 +33,7 @@ def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[s
         _introduction(name, model, recipe, facts, config["config"]),
         _use(name, kind, config["config"]),
         _pictures(pictures),
+        _warnings(facts),
         _figures(recipe, facts),
         _codes(recipe, facts, config["config"]),
         _clusters(facts),
@@ -135,10 +136,20 @@ def _pictures(names: list[str]) -> str:
     return f"\n## Pictures\n\n{shown}\n"
 
 
+def _warnings(facts: dict) -> str:
+    if not facts.get("warnings"):
+        return ""
+    lines = "\n".join(f"- {each[0].upper()}{each[1:]}." for each in facts["warnings"])
+    return f"\n## Do not trust this model's information alone\n\n{lines}\n"
+
+
 def _figures(recipe: Recipe, facts: dict) -> str:
     """A table for each protocol."""
     tables = {}
-    for name, figure in stated_figures(facts).items():
+    # What real images say of a code stands before what generated ones do.
+    stated = stated_figures(facts)
+    for name in sorted(stated, key=lambda name: not name.startswith("information_real_")):
+        figure = stated[name]
         error = f" ± {figure['standard_error']:.4f}" if "standard_error" in figure else ""
         row = f"| {name.replace('_', ' ')} | {figure['value']:.4f}{error} | {figure['unit']} |"
         tables.setdefault(figure["protocol"], []).append(row)

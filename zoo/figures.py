@@ -12,8 +12,11 @@ from keras_infomodels import datasets
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.evaluation import (
+    check_reconstructions,
+    check_samples,
     clustering_error,
     contingency_table,
+    fit_features,
     frechet_distance,
     latent_statistics,
     log_likelihood,
@@ -31,6 +34,7 @@ __all__ = [
     "load_images",
     "log_odds",
     "measure",
+    "sound_figures",
     "stated_figures",
 ]
 
@@ -43,6 +47,8 @@ _UNITS = {
     "divergence": "the divergence's own unit",
 }
 _IMAGES, _SAMPLES = 1000, 100
+_KNOWN, _FEW = 2000, 40
+"""Images for the features and the mean image, at most; test images that tell anything, at least."""
 _CLASSIFIERS = {"mnist": "mnist_classifier", "fashion_mnist": "fashion_mnist_classifier"}
 """By the data set whose images they know, of 28 by 28 pixels."""
 
@@ -55,9 +61,10 @@ def measure(
     Every model: the terms of `model.evaluate`. Of the VAE family, without a category: ln det Cov
     q(z), its Gaussian KL from a standard normal prior, active units; with a density of q(z|x) the
     NLL too. Where there are labels: the error of a category, as a cluster or as a class, and NMI.
-    Of draws, where the zoo has a classifier of the data: the Fréchet distance of their features
-    and the mismatch of their classes, each beside that of training images. Of a classifier: the
-    accuracy, with its standard error.
+    Reconstructions and draws beside the mean image, see `sound_figures`. Of draws, where the zoo
+    has a classifier of the data: the Fréchet distance of their features and the mismatch of their
+    classes, each beside that of training images. Of a classifier: the accuracy, with its standard
+    error.
 
     Args:
         model: of this library; compiled here if it is not.
@@ -78,6 +85,7 @@ def measure(
     test = load_split(recipe, recipe.data.test, data_dir)
     figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), model)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
+    figures |= sound_figures(model, recipe, images, data_dir)[0]
     if "latents" in model.card_figures:
         figures |= _of_latents(model, images)
     if "accuracy" in model.card_figures:
@@ -100,6 +108,51 @@ def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str
         for name, value in metrics.items()
         if name != "split"
     }
+
+
+def sound_figures(
+    model: keras.Model, recipe: Recipe, images: np.ndarray, data_dir: str | Path | None
+) -> tuple[dict[str, dict], list[str]]:
+    """Whether a model draws and reconstructs anything, which its information does not tell.
+
+    Args:
+        model: of this library.
+        recipe: which names its data.
+        images: float32 in [0, 1]. The test split; with fewer than 40 there are no figures.
+        data_dir: see `datasets.load`.
+
+    Returns:
+        Figures as `measure` has them, and warnings in words: of reconstructions that are no better
+        than the mean image of the training split, of samples that are as far from data.
+    """
+    if "samples" not in model.card_figures or len(images) < _FEW:
+        return {}, []
+    known = load_images(recipe, recipe.data.train, data_dir)[0][:_KNOWN]
+    mean, checks, figures = known.mean(axis=0), [], {}
+    real, other = np.array_split(images[:_KNOWN], 2)
+    if hasattr(model, "reconstruct"):
+        found = check_reconstructions(real, np.asarray(model.reconstruct(real)), mean)
+        protocol = (
+            f"Root mean squared error of {len(real):,} images, and of the mean image of the "
+            "training split in place of each."
+        )
+        errors = {"error": found.error, "error_of_the_mean_image": found.mean_image_error}
+        figures = {f"pixel_{n}": _figure(v, "pixel values", protocol) for n, v in errors.items()}
+        checks.append(found)
+    samples = np.asarray(model.generate(len(real), seed=0))
+    found = check_samples(samples, real, other, mean, fit_features(known))
+    protocol = (
+        f"Kernel distance (KID's kernel) of {len(real):,} test images to so many draws, seed 0; to "
+        "the mean image, repeated; and to other test images. Features are principal components of "
+        f"{len(known):,} training images."
+    )
+    distances = {
+        "": found.distance,
+        "_of_the_mean_image": found.mean_image_distance,
+        "_of_other_images": found.data_distance,
+    }
+    figures |= {f"kernel_distance{n}": _figure(v, "KID", protocol) for n, v in distances.items()}
+    return figures, [each.warning for each in [*checks, found] if each.warning]
 
 
 def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str, dict]:

@@ -1,6 +1,7 @@
 """Training a recipe into a preset folder, with a run folder of history, checkpoints, pictures."""
 
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ from keras_infomodels.presets import save_to_preset
 from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images
+from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images, sound_figures
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
 
@@ -137,21 +138,25 @@ def _leave(
     _, validation, test = splits
     ledger = model.evaluate(test, return_dict=True, verbose=0)
     clustering = _clusters(model, recipe, data_dir)
+    images, labels = load_images(recipe, recipe.data.test, data_dir)
+    sound, doubts = sound_figures(model, recipe, images, data_dir)
     facts = {
         "training": training,
         "metrics": {"split": recipe.data.test, **ledger},
-        "figures": ledger_figures(ledger, model),
+        "figures": ledger_figures(ledger, model) | sound,
+        **({"warnings": doubts} if doubts else {}),
         **({"clusters": clustering} if clustering else {}),
     }
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
     curves = plots.learning_curves(rows, model.ceilings(examples))
-    images, labels = load_images(recipe, recipe.data.test, data_dir)
     labels = None if labels is None else labels[:5000]
     shown = plots.model_pictures(model, images[:5000], labels)
     for name, figure in {"learning_curves": curves, **shown}.items():
         plots.save(figure, out / "run" / f"{name}.png")
     write_card(out, recipe)
+    for doubt in doubts:
+        warnings.warn(f"Do not trust this model's information alone: {doubt}.", stacklevel=2)
 
 
 def _kept_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
