@@ -21,6 +21,8 @@ MANY_CELLS = 0.1
 FEW_DIMENSIONS = 3
 ROWS_A_LABEL = 3
 """Rows that a label has on average, so that there are neighbors in it."""
+CLASSIFIED = 20_000
+"""Rows that classifiers see at most."""
 CLASSES = 64
 """Labels up to which classifiers are candidates."""
 
@@ -196,6 +198,8 @@ def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
     """A label's entropy less the held-out cross-entropy of a classifier of the other side."""
     from keras_infomodels.information.classify import classifier_terms
 
+    rows = generator(seed, 20).permutation(len(x))[:CLASSIFIED]
+    x, y = x.take(rows), y.take(rows)
     choices = []
     for told, teller in ((y, x), (x, y)):
         labeled = told.as_labels()

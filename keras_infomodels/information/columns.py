@@ -107,17 +107,13 @@ class Columns:
         """One integer from 0 for each different row of `labels`, (n,)."""
         return row_codes(self.labels) if self.labels.shape[1] else np.zeros(len(self), int)
 
-    def scores(self, rng: np.random.Generator, atoms: bool = True) -> np.ndarray:
+    def scores(self, rng: np.random.Generator) -> np.ndarray:
         """Normal scores of `values`, with ties broken at random.
 
         Numbers that were rounded are many small atoms, which nearest neighbors would take for
         dependence; an order at random within each changes no information.
-
-        Args:
-            rng: of the orders.
-            atoms: whether numbers that a tenth of the rows share keep one rank.
         """
-        columns = [_untied(column, rng, atoms) for column in self.values.T]
+        columns = [_untied(column, rng) for column in self.values.T]
         return normal_scores(np.stack(columns, 1) if columns else self.values)
 
     def numbers(self, scaled: np.ndarray) -> np.ndarray:
@@ -291,11 +287,9 @@ def without_copies(x: Side, y: Side) -> tuple[Side, Side, str]:
     return x.take(first), y.take(first), note
 
 
-def _untied(column: np.ndarray, rng: np.random.Generator, atoms: bool) -> np.ndarray:
+def _untied(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Ranks; of equal values an order at random, or one rank where they are an atom."""
     _, kinds, counts = np.unique(column, return_inverse=True, return_counts=True)
     ranks = np.empty(len(column))
     ranks[np.lexsort((rng.uniform(size=len(column)), column))] = np.arange(len(column))
-    if not atoms:
-        return ranks
     return np.where(counts[kinds] >= ATOM * len(column), rankdata(column) - 1, ranks)

@@ -135,9 +135,10 @@ def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
     for (a, b), e in table.items():
         name = f"I({','.join(a)} ; {','.join(b)})"
         ceiling = "-" if math.isinf(e.ceiling) else f"{e.ceiling * scale:.3f}"
+        nothing = ", not distinguishable from 0" if e.is_nothing() else ""
         print(
             f"{name:{width + 3}} {e.nats * scale:8.3f} {e.standard_error * scale:7.3f}  "
-            f"{ceiling:>8}  {e.kind}, {e.method}"
+            f"{ceiling:>8}  {e.kind}, {e.method}{nothing}"
         )
 
 
