@@ -151,6 +151,8 @@ def test_home_and_base_url_are_the_defaults(entry, monkeypatch, tmp_path):
 # Processes
 
 CODE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
 import sys
 from pathlib import Path
 from keras_infomodels.zoo import registry

@@ -37,7 +37,8 @@ def test_write_atomically_replaces_a_link_itself(tmp_path):
 
 
 CODE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
 from keras_infomodels.io import write_atomically
 assert not {"tensorflow", "keras", "numpy"} & set(sys.modules)
 while True:
