@@ -161,7 +161,7 @@ def test_export_command_asks_for_data_only_where_it_needs_them(tmp_path, capsys,
     """The recipe's set is not at hand; random pixels show what float16 costs."""
     folder = tmp_path / "vae"
     shutil.copytree(PRESETS / "vae", folder)
-    (folder / "recipe.toml").write_text('model = "vae"\ndataset = "mnist"\n')
+    (folder / "recipe.toml").write_text('data = { name = "mnist" }\nmodel = { class = "VAE" }\n')
     arguments = argparse.Namespace(quantize=quantize, dataset=None, data_dir=None)
     if needs:
         with pytest.raises(FileNotFoundError, match="infomodels prepare mnist"):
