@@ -200,7 +200,7 @@ def test_vae_fit_counts_regularizers_of_the_networks(images):
     image = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(z))
     encoder = keras.Model(x, {"loc": loc, "scale": scale})
     model = VAE(encoder, keras.Model(z, {"logits": image}), likelihood="continuous_bernoulli")
-    model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    model.compile(keras.optimizers.Adam(0.1))
     model.fit(images, batch_size=20, epochs=40, verbose=0)
     assert np.abs(model.encode(images).mean()).max() < 0.1
 
@@ -243,7 +243,6 @@ def test_encode_binarizes_first_with_bernoulli_threshold(make_model, images):
 
 def test_vae_fit_and_evaluate_say_the_ceiling_once(make_model, images, capsys):
     model = make_model(VAE)
-    model.run_eagerly = True
     model.fit(images, validation_data=images, epochs=2, verbose=2)
     assert capsys.readouterr().out.count("ln N = 3.689") == 1
     sharp = make_model(VAE)
