@@ -52,6 +52,8 @@ def test_train_set_puts_any_value_into_the_recipe():
         ("training.epochs=many", "training.epochs: .*valid integer, got 'many'"),
         ("trainig.epochs=3", r"no table 'trainig'; did you mean 'training'\?"),
         ("training.epochs", "--set takes PLACE=VALUE"),
+        ("model=3", "model is a table with a class, got 3"),
+        ("data=3", "data is a table, got 3"),
         ("model.class=os.system", "no model 'os.system'"),
         ("model.generator={class='Lambda'}", "'Lambda' is no class"),
     ],

@@ -291,6 +291,8 @@ class Recipe:
         fields = [field.name for field in dataclasses.fields(cls)]
         if unknown := sorted(set(values) - set(fields)):
             raise ValueError(f"There is no table {unknown[0]!r}; {nearest(unknown[0], fields)}")
+        if not isinstance(values.get("model"), Mapping):
+            raise ValueError(f"model is a table with a class, got {values.get('model')!r}.")
         model = _class(values["model"].get("class"))
         defaults = {"optimizer": _OPTIMIZER}
         if "discriminator_optimizer" in model.training_defaults:
