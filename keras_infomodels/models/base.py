@@ -11,23 +11,18 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import hooks, seeds
-from keras_infomodels.datasets.batches import (
-    epoch_variable,
-    is_array,
-    is_repeatable,
-    order_of_epoch_0,
-)
+from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.costs import Ask, Cost
-from keras_infomodels.models.old_arguments import renew
+from keras_infomodels.models.old_arguments import renew, revive
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.models.tables import Short
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.training.checks import (
-    check_callbacks,
+    check_batch,
     check_compile,
     check_data,
     check_no_weights,
@@ -35,12 +30,11 @@ from keras_infomodels.training.checks import (
 )
 from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
-from keras_infomodels.training.guards import StopOnNonFinite
-from keras_infomodels.training.order import FollowEpoch
-from keras_infomodels.training.players import Player, second_optimizer
+from keras_infomodels.training.own_callbacks import with_own_callbacks
+from keras_infomodels.training.players import Player, build_optimizers, second_optimizer
 from keras_infomodels.training.rates import FollowLearningRate
-from keras_infomodels.training.read_out import InformationReader, reader_among
-from keras_infomodels.training.step import take_turn
+from keras_infomodels.training.read_out import reader_among
+from keras_infomodels.training.step import log_terms, take_turn, unpack
 
 tfd = tfp.distributions
 
@@ -173,7 +167,7 @@ class LedgerModel(keras.Model):
                 f"This {type(self).__name__} infers no category; take one with a categorical code "
                 "or prior."
             )
-        parts = [images[start : start + 500] for start in range(0, len(images), 500)]
+        parts = np.split(images, range(500, len(images), 500))
         found = [self._category_posterior(part).logits.numpy() for part in parts]
         return np.concatenate(found).astype(np.float64)
 
@@ -249,14 +243,7 @@ class LedgerModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
-        def revive(value):
-            if isinstance(value, list):
-                return [revive(item) for item in value]
-            if not isinstance(value, Mapping):
-                return value
-            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-
-        return cls(**cls.renew_config({name: revive(v) for name, v in config.items()}))
+        return cls(**cls.renew_config(revive(config, custom_objects)))
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
@@ -277,11 +264,7 @@ class LedgerModel(keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
         check_optimizer(self.optimizer)
         if len(self.players()) > 1:
-            self.discriminator_optimizer = second_optimizer(
-                discriminator_optimizer, self.dtype_policy.name
-            )
-            if self.discriminator_optimizer is self.optimizer:
-                raise ValueError("Each player has an optimizer of its own; give two instances.")
+            self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
             self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
         elif discriminator_optimizer is not None:
             raise ValueError(
@@ -292,11 +275,7 @@ class LedgerModel(keras.Model):
         self._metrics_by_name = {
             name: keras.metrics.Mean(name, dtype="float32") for name in self.ledger_names()
         }
-        for player in self.players():
-            # Else loading weights drops the optimizer's state.
-            optimizer = getattr(self, player.optimizer_name)
-            if not optimizer.built:
-                optimizer.build(player.variables())
+        build_optimizers(self)
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
@@ -334,12 +313,7 @@ class LedgerModel(keras.Model):
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
-            given = keras.tree.flatten(callbacks or [])
-            callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
-            check_callbacks(callbacks)
-            if len(self.players()) > 1:
-                callbacks = self._follow_rate.among(callbacks)
+            callbacks = with_own_callbacks(self, x, callbacks)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
@@ -347,11 +321,11 @@ class LedgerModel(keras.Model):
             return super().fit(x, y, batch_size, *args, **kwargs)
 
     def train_step(self, data):
-        x, labels = self.unpack(data)
+        x, labels = unpack(data)
         seen = self.extremes.see(x, labels)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         terms = take_turn(self, self.players(), self.terms, x, labels, seed, (seen,))
-        return self.log(terms, x, labels)
+        return log_terms(self, terms, x, labels)
 
     def evaluate(
         self,
@@ -376,9 +350,8 @@ class LedgerModel(keras.Model):
             check_no_weights(sample_weight=sample_weight)
             self.check_labels(y)
             self.check_data(x)
-        reader = reader_among(callbacks)
         read = partial(self.read_out, x, batch_size, steps, bool(show))
-        reader.read = read if is_repeatable(x) else dict
+        reader = reader_among(callbacks, read if is_repeatable(x) else dict)
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
@@ -397,15 +370,11 @@ class LedgerModel(keras.Model):
         return super().predict_on_batch(x)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
-        check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
-        self.check_array(x)
-        self.check_labels(y)
+        check_batch(self, x, y, sample_weight=sample_weight, class_weight=class_weight)
         return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
-        check_no_weights(sample_weight=sample_weight)
-        self.check_array(x)
-        self.check_labels(y)
+        check_batch(self, x, y, sample_weight=sample_weight)
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
@@ -436,34 +405,14 @@ class LedgerModel(keras.Model):
         return {}
 
     def test_step(self, data):
-        x, labels = self.unpack(data)
+        x, labels = unpack(data)
         seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
         terms = self.terms(x, labels, seed, training=False)
-        return self.log({name: value + seen for name, value in terms.items()}, x, labels)
+        return log_terms(self, {name: value + seen for name, value in terms.items()}, x, labels)
 
     def predict_step(self, data):
-        x, _ = self.unpack(data)
+        x, _ = unpack(data)
         self.extremes.see(x, None)
         return self(x, training=False)
-
-    @staticmethod
-    def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """(images in float32, labels or None) of what `fit` hands to a step."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(
-                "sample_weight is not supported; repeat or leave out examples instead."
-            )
-        return tf.cast(x, tf.float32), y
-
-    def log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
-        """Adds the terms of a batch to the metrics and returns these."""
-        for name, metric in self._metrics_by_name.items():
-            if name in self.of_labeled:
-                count = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
-            else:
-                count = tf.shape(x)[0]
-            metric.update_state(terms[name], sample_weight=count)
-        return {name: metric.result() for name, metric in self._metrics_by_name.items()}

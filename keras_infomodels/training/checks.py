@@ -7,7 +7,14 @@ import keras
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.training.averages import WeightAverage
 
-__all__ = ["check_callbacks", "check_compile", "check_data", "check_no_weights", "check_optimizer"]
+__all__ = [
+    "check_batch",
+    "check_callbacks",
+    "check_compile",
+    "check_data",
+    "check_no_weights",
+    "check_optimizer",
+]
 
 
 def check_compile(model: keras.Model, kwargs: dict):
@@ -69,6 +76,13 @@ def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data
     if examples is not None:
         given = (batch_size or 32) if is_array(x) else len(examples)
         _warn_of_small_batch(model, min(given, len(examples)))
+
+
+def check_batch(model: keras.Model, x, y, **weights):
+    """Raises ValueError for one batch that a model cannot take, or for weights of its examples."""
+    check_no_weights(**weights)
+    model.check_array(x)
+    model.check_labels(y)
 
 
 def check_no_weights(**given):

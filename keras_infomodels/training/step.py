@@ -1,4 +1,4 @@
-"""The update of a training step."""
+"""Parts of a step: its batch, the update and the metrics."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_infomodels.training.gradients import are_finite, gradient
 from keras_infomodels.training.players import Player
 
-__all__ = ["take_turn"]
+__all__ = ["log_terms", "take_turn", "unpack"]
 
 
 def take_turn(
@@ -58,6 +58,25 @@ def take_turn(
     values = [*terms.values(), *so_far]
     tf.cond(tf.reduce_all(tf.math.is_finite(values)), update, restore)
     return terms
+
+
+def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """(images in float32, labels or None) of what `fit` hands to a step."""
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if sample_weight is not None:
+        raise ValueError("sample_weight is not supported; repeat or leave out examples instead.")
+    return tf.cast(x, tf.float32), y
+
+
+def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
+    """Adds the terms of a batch to a model's metrics and returns these."""
+    for name, metric in model._metrics_by_name.items():
+        if name in model.of_labeled:
+            count = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
+        else:
+            count = tf.shape(x)[0]
+        metric.update_state(terms[name], sample_weight=count)
+    return {name: metric.result() for name, metric in model._metrics_by_name.items()}
 
 
 def _spectral_kernels(players: list[Player]) -> list[keras.Variable]:
