@@ -27,22 +27,15 @@ def load_split(
         data_dir=data_dir,
         seed=recipe.training.seed,
         labels=labels,
-        image_size=recipe.data.image_size,
-        skip_broken=recipe.data.skip_broken,
         shuffle=split == recipe.data.train,
+        **recipe.data.options(),
     )
 
 
 def _load_pairs(recipe: Recipe, split: str, data_dir) -> tf.data.Dataset:
     """Pairs of images and labels; where only some are labeled, most are -1 for training."""
     data, training = recipe.data, recipe.training
-    images, labels = datasets.load_arrays(
-        data.name,
-        split,
-        data_dir=data_dir,
-        image_size=data.image_size,
-        skip_broken=data.skip_broken,
-    )
+    images, labels = datasets.load_arrays(data.name, split, data_dir=data_dir, **data.options())
     if labels is None:
         raise ValueError(f"{data.name} has no labels to train with.")
     if recipe.model_class.needs_labels:

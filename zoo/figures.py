@@ -188,11 +188,7 @@ def load_images(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """All images of a split in float32 in [0, 1], and their labels where the set has any."""
     images, labels = datasets.load_arrays(
-        recipe.data.name,
-        split,
-        data_dir=data_dir,
-        image_size=recipe.data.image_size,
-        skip_broken=recipe.data.skip_broken,
+        recipe.data.name, split, data_dir=data_dir, **recipe.data.options()
     )
     scale = 255 if images.dtype == np.uint8 else 1
     return images.astype(np.float32) / np.float32(scale), labels

@@ -34,7 +34,7 @@ class Data:
         labeled: int. Number of training images, equally many of each class, that keep their label;
             the others are unlabeled. None where training sees no labels.
         labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
-        skip_broken: bool. Whether images of a folder that cannot be read are left out.
+        skip_broken, fit, channels, background, cache: see `datasets.load`.
     """
 
     name: str
@@ -45,6 +45,15 @@ class Data:
     labeled: _Count | None = None
     labeled_per_batch: _Count = 64
     skip_broken: bool = False
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    channels: Literal[1, 3] | None = None
+    background: str = "white"
+    cache: str | None = None
+
+    def options(self) -> dict:
+        """The arguments of `datasets.load` that say how images are read."""
+        names = ("image_size", "skip_broken", "fit", "channels", "background", "cache")
+        return {name: getattr(self, name) for name in names}
 
 
 @_table
@@ -247,8 +256,10 @@ class Recipe:
         data, training = dataclasses.asdict(self.data), dataclasses.asdict(self.training)
         if self.data.labeled is None:
             del data["labeled_per_batch"]
-        if not self.data.skip_broken:
-            del data["skip_broken"]
+        usual = Data(self.data.name)
+        for name in ("skip_broken", "fit", "background"):
+            if data[name] == getattr(usual, name):
+                del data[name]
         if self.training.starts == 1:
             del training["starts"], training["start_epochs"]
         tables = {"data": data, "model": self.model, "training": training}

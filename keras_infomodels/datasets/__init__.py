@@ -2,6 +2,7 @@
 
 from keras_infomodels.datasets.loading import (
     class_names,
+    common_size,
     load,
     load_arrays,
     prepare,
@@ -11,6 +12,7 @@ from keras_infomodels.datasets.pipeline import from_arrays, keep_labels
 
 __all__ = [
     "class_names",
+    "common_size",
     "from_arrays",
     "keep_labels",
     "load",

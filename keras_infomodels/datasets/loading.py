@@ -8,11 +8,13 @@ import tensorflow as tf
 from keras_infomodels.datasets.checks import as_pixels
 from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
+from keras_infomodels.datasets.picture_files import PictureFiles
 from keras_infomodels.datasets.pipeline import from_arrays
 from keras_infomodels.datasets.source import Options, Source
+from keras_infomodels.datasets.streaming import from_rows
 from keras_infomodels.datasets.tfds_source import TfdsSource
 
-__all__ = ["class_names", "find", "load", "load_arrays", "prepare", "split_names"]
+__all__ = ["class_names", "common_size", "find", "load", "load_arrays", "prepare", "split_names"]
 
 SOURCES = (NpzSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
@@ -29,9 +31,16 @@ def load(
     labels: bool = False,
     image_size: tuple[int, int] | None = None,
     shuffle: bool | None = None,
+    fit: str = "crop",
+    channels: int | None = None,
+    background: str | tuple[int, int, int] = "white",
     skip_broken: bool = False,
+    cache: str | Path | None = None,
 ) -> tf.data.Dataset:
     """A set of images as batches of float32 in [0, 1], decoded once and kept in memory.
+
+    Pictures of a folder that would take more than 2 GiB are decoded anew in every epoch, or once
+    into `cache`.
 
     Args:
         name: "fashion_mnist_mini" or "mnist_mini" (inside the package; the latter has a test split
@@ -50,10 +59,18 @@ def load(
         download: whether data that are not there may be downloaded.
         seed: of the order, with the epoch (see `from_arrays`).
         labels: whether to return pairs (images, int32 labels).
-        image_size: (height, width) to resize to; needed where a set's images differ in size.
-        shuffle: None shuffles the splits whose name begins with "train".
+        image_size: (height, width). What images are resized to. None keeps their size, which
+            must then be the same for all.
+        shuffle: bool. None shuffles the splits whose name begins with "train".
+        fit: str. For pictures of a folder with another aspect: "crop" cuts what is too long,
+            equally at both ends, "pad" adds bars of the background, "stretch" distorts.
+        channels: 1 for grey, 3 for color. None is 3 if any picture of a folder has color.
+        background: str or (red, green, blue) from 0 to 255. Color behind transparent pictures of
+            a folder, by a name such as "white" or "#ff8800".
         skip_broken: bool. Whether images of a folder that cannot be decoded are left out, with a
             warning that names them. False raises an error.
+        cache: path. A folder for the decoded pictures of a folder, which are then read from disk;
+            for more than memory holds.
 
     Returns:
         A dataset of (batch, height, width, channels), or of pairs with labels (batch,).
@@ -63,19 +80,14 @@ def load(
         ValueError: an unknown name or split, a set without images or labels, an image that cannot
             be read, or one beside class folders.
     """
-    images, classes = load_arrays(
-        name,
-        split,
-        data_dir=data_dir,
-        download=download,
-        image_size=image_size,
-        skip_broken=skip_broken,
-    )
+    options = Options(data_dir, download, image_size, fit, channels, background, skip_broken, cache)
+    images, classes = find(name, options).read(split)
     if labels and classes is None:
         raise ValueError(f"{name} has no labels; load it with labels=False.")
     shuffle = split.startswith("train") if shuffle is None else shuffle
     classes = classes if labels else None
-    return from_arrays(images, classes, batch_size, seed=seed, shuffle=shuffle)
+    make = from_rows if isinstance(images, PictureFiles | np.memmap) else from_arrays
+    return make(images, classes, batch_size, seed=seed, shuffle=shuffle)
 
 
 def load_arrays(
@@ -85,7 +97,11 @@ def load_arrays(
     data_dir: str | Path | None = None,
     download: bool = False,
     image_size: tuple[int, int] | None = None,
+    fit: str = "crop",
+    channels: int | None = None,
+    background: str | tuple[int, int, int] = "white",
     skip_broken: bool = False,
+    cache: str | Path | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The images of `load` as one array, in the set's own order: see there for the arguments.
 
@@ -93,8 +109,23 @@ def load_arrays(
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
         None for a set without labels.
     """
-    images, labels = find(name, Options(data_dir, download, image_size, skip_broken)).read(split)
-    return as_pixels(images), labels
+    options = Options(data_dir, download, image_size, fit, channels, background, skip_broken, cache)
+    images, labels = find(name, options).read(split)
+    return as_pixels(np.asarray(images)), labels
+
+
+def common_size(name: str | Path, *, data_dir: str | Path | None = None) -> tuple[int, int] | None:
+    """(height, width) of a set's images, or None for pictures of a folder that differ in size.
+
+    Args:
+        name, data_dir: see `load`.
+    """
+    source = find(name, Options(data_dir))
+    if isinstance(source, FolderSource):
+        return source.common_size()
+    (part, *_) = source.sizes()
+    images, _ = source.read(f"{part}[:1]")
+    return images.shape[1:3]
 
 
 def split_names(

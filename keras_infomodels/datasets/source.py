@@ -14,13 +14,18 @@ class Options:
     """How a set is to be found and read; a source takes what it needs.
 
     Attributes:
-        data_dir, download, image_size, skip_broken: see `loading.load`.
+        data_dir, download, image_size, fit, channels, background, skip_broken, cache: see
+            `loading.load`.
     """
 
     data_dir: str | Path | None = None
     download: bool = False
     image_size: tuple[int, int] | None = None
+    fit: str = "crop"
+    channels: int | None = None
+    background: str | tuple[int, int, int] = "white"
     skip_broken: bool = False
+    cache: str | Path | None = None
 
 
 class Source(Protocol):

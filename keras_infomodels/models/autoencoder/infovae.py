@@ -37,6 +37,7 @@ from keras_infomodels.models.autoencoder.encodings import (
 )
 from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
 from keras_infomodels.models.autoencoder.protocols import autoencoder_protocol
+from keras_infomodels.models.autoencoder.shared_scale import SharedScale
 from keras_infomodels.models.autoencoder.signatures import vae_signatures
 from keras_infomodels.models.autoencoder.tables import SHORT, complete, shorten
 from keras_infomodels.models.base import LedgerModel
@@ -57,6 +58,7 @@ class InfoVAE(LedgerModel):
         reconstruction = -E log p(x|z)           nats per example, summed over pixels
         rate           = E KL(q(z|x) || p(z))    nats per example; I_q(x;z) + KL(q(z) || p(z))
         divergence     = D(q(z), p(z))           its own unit (MMD^2 by default)
+        bits_per_dim   = (reconstruction + rate) / (pixels ln 2), for likelihoods of 8-bit values
 
     The mutual information I_q(x;z) is penalized with weight 1 - alpha: alpha = 0 as in the VAE,
     1 not at all; above 1 it is rewarded. Source: Zhao, Song and Ermon, "InfoVAE: information
@@ -121,6 +123,8 @@ class InfoVAE(LedgerModel):
         self.decoder = decoder
         self.prior = prior
         self.likelihood = likelihood
+        shared = getattr(likelihood, "shared", False)
+        self.shared_scale = SharedScale(name="shared_scale") if shared else None
         self.alpha = float(alpha)
         self.lambda_ = float(lambda_)
         self.seed = int(seed)
@@ -169,6 +173,11 @@ class InfoVAE(LedgerModel):
         return not (self.deterministic or self.categorical)
 
     @property
+    def counts_bits(self) -> bool:
+        """Whether reconstruction + rate bounds the bits of a lossless code of 8-bit images."""
+        return self.has_density and getattr(self.likelihood, "support", None) == "bytes"
+
+    @property
     def smallest_batch(self):
         weighted = self.divergence is not None and self.divergence_weight
         return self.divergence.smallest_batch if weighted else 1
@@ -194,7 +203,7 @@ class InfoVAE(LedgerModel):
 
     def decode(self, z: tf.Tensor) -> tfd.Distribution:
         """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
-        return self.likelihood.distribution(self.decoder(z, training=False))
+        return self.pixel_distribution(self.decoder(z, training=False))
 
     def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
         """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
@@ -264,6 +273,7 @@ class InfoVAE(LedgerModel):
     def ledger_names(self) -> list[str]:
         names = ["loss", "reconstruction"]
         names += ["rate"] if self.has_density else []
+        names += ["bits_per_dim"] if self.counts_bits else []
         names += [] if self.divergence is None else self.divergence.term_names()
         return names + (["discriminator_loss"] if self._discriminators() else [])
 
@@ -303,6 +313,9 @@ class InfoVAE(LedgerModel):
         loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
         if self.has_density:
             terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
+            if self.counts_bits:
+                bound = terms["reconstruction"] + terms["rate"]
+                terms["bits_per_dim"] = bound / (math.prod(self.data_shape) * math.log(2))
             if self.rate_weight:
                 loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
@@ -320,7 +333,26 @@ class InfoVAE(LedgerModel):
 
         A decoder whose pixels depend on each other overrides it to look at x.
         """
-        return self.likelihood.distribution(self.decoder(z, training=training))
+        parameters = self.decoder(z, training=training)
+        if training and self.shared_scale is not None:
+            return self.pixel_distribution(parameters, self.shared_scale.fit(parameters["loc"], x))
+        return self.pixel_distribution(parameters)
+
+    def pixel_distribution(
+        self, parameters: Mapping[str, tf.Tensor], scale: tf.Tensor | None = None
+    ) -> tfd.Distribution:
+        """p(x|z) of the decoder's outputs.
+
+        Args:
+            parameters: dict. What the decoder returns, or a client of its exported file.
+            scale: scalar. In place of the one that all pixels share.
+        """
+        if self.shared_scale is not None:
+            parameters = {
+                **parameters,
+                "scale": self.shared_scale.value if scale is None else scale,
+            }
+        return self.likelihood.distribution(parameters)
 
     def encoder_terms(
         self,
