@@ -33,16 +33,18 @@ _TRAINING_FLAGS = {
         _image_size,
         "to resize to: 64, or height and width: 64x48",
     ),
-    "--network": ("network", str, "mlp or conv"),
+    "--network": ("network", str, "mlp, conv or residual"),
     "--widths": (
         "widths",
         _sizes,
-        "of hidden layers: 256,256; with convolutions their filters and, last, the dense layer",
+        "of hidden layers: 256,256; of conv filters and, last, the dense layer; of residual "
+        "filters",
     ),
     "--likelihood": (
         "likelihood",
         str,
-        "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli or gaussian",
+        "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli, "
+        "shared_gaussian, discretized_logistic, discretized_gaussian or gaussian",
     ),
     "--sigma": ("sigma", float, "of a gaussian likelihood; learned if left out"),
     "--prior": (
@@ -153,11 +155,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--pictures",
         type=int,
-        default=0,
         metavar="N",
-        help="draw pictures every N epochs too, into OUT/run/pictures",
+        help="draw pictures every N epochs too, into OUT/run/pictures; 0 draws none (default: ten "
+        "times in a run of ten epochs or more)",
     )
-    train.add_argument("--out", required=True, help="the preset folder to make")
+    train.add_argument("--out", help="the preset folder to make (default: runs/MODEL-DATASET)")
     train.set_defaults(run=_train)
 
     _add_measuring(commands)
@@ -299,6 +301,7 @@ def _demo(arguments: argparse.Namespace):
 
 def _recipe(arguments: argparse.Namespace):
     """The recipe that the flags of `train` ask for."""
+    from keras_infomodels.zoo.choices import choose
     from keras_infomodels.zoo.recipes import Recipe, parse_seeds
 
     names = ["model", "dataset", *(name for name, _, _ in _TRAINING_FLAGS.values())]
@@ -322,11 +325,26 @@ def _recipe(arguments: argparse.Namespace):
         )
     else:
         recipe = Recipe.of(**given)
+        places = dict(map(_assigned, arguments.set))
+        given |= {place.rpartition(".")[2]: value for place, value in places.items()}
+        return choose(recipe.put(places), given, arguments.data_dir)
     return recipe.put(dict(map(_assigned, arguments.set)))
 
 
+def _default_out(arguments: argparse.Namespace) -> str:
+    """The folder of a run that nobody named."""
+    if arguments.recipe is not None or arguments.resume:
+        raise ValueError("Say where with --out DIR: the folder of the run.")
+    name = os.path.basename(os.path.normpath(arguments.dataset or "")).partition(".")[0]
+    return os.path.join("runs", f"{arguments.model}-{name}")
+
+
 def _train(arguments: argparse.Namespace):
+    if arguments.out is None:
+        arguments.out = _default_out(arguments)
     recipe = _recipe(arguments)
+    if arguments.pictures is None:
+        arguments.pictures = recipe.training.epochs // 10
     if arguments.seeds is not None:
         from keras_infomodels.zoo.recipes import parse_seeds
         from keras_infomodels.zoo.seeds import train_seeds

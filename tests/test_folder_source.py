@@ -154,7 +154,7 @@ def test_read_names_the_sizes_of_pictures_that_differ(tmp_path):
     put(tmp_path / "2.png", shape=(7, 5))
     with pytest.raises(ValueError, match=r"differ in size: 6x5 \(2\), 7x5 \(1\).*--image-size"):
         datasets.load_arrays(tmp_path)
-    assert datasets.common_size(tmp_path) is None
+    assert datasets.image_shape(tmp_path) == (None, None, 1)
     assert datasets.load_arrays(tmp_path, image_size=(4, 4))[0].shape == (3, 4, 4, 1)
 
 

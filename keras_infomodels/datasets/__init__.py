@@ -2,7 +2,8 @@
 
 from keras_infomodels.datasets.loading import (
     class_names,
-    common_size,
+    count_images,
+    image_shape,
     load,
     load_arrays,
     prepare,
@@ -12,8 +13,9 @@ from keras_infomodels.datasets.pipeline import from_arrays, keep_labels
 
 __all__ = [
     "class_names",
-    "common_size",
+    "count_images",
     "from_arrays",
+    "image_shape",
     "keep_labels",
     "load",
     "load_arrays",

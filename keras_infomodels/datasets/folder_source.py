@@ -78,12 +78,14 @@ class FolderSource:
         folders = [path for root in self._parts().values() for path in _subfolders(root)]
         return sorted({path.name for path in folders if _has_image(path)}) or None
 
-    def common_size(self) -> tuple[int, int] | None:
-        """(height, width) of all pictures, or None where they differ."""
+    def image_shape(self) -> tuple[int | None, int | None, int]:
+        """(height, width, channels) of all pictures, None where they differ in size."""
         paths = [path for root in self._parts().values() for path in _images(root)]
         _, headers = self._headers(sorted(paths))
         sizes = {header.size for header in headers}
-        return sizes.pop() if len(sizes) == 1 else None
+        size = sizes.pop() if len(sizes) == 1 else (None, None)
+        grey = all(header.grey for header in headers)
+        return (*size, self.options.channels or (1 if grey else 3))
 
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
         paths, labels = self._select(split)

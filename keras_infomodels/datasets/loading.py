@@ -12,9 +12,18 @@ from keras_infomodels.datasets.picture_files import PictureFiles
 from keras_infomodels.datasets.pipeline import from_arrays
 from keras_infomodels.datasets.source import Options, Source
 from keras_infomodels.datasets.streaming import from_rows
-from keras_infomodels.datasets.tfds_source import TfdsSource
+from keras_infomodels.datasets.tfds_source import TfdsSource, parse_split
 
-__all__ = ["class_names", "common_size", "find", "load", "load_arrays", "prepare", "split_names"]
+__all__ = [
+    "class_names",
+    "count_images",
+    "find",
+    "image_shape",
+    "load",
+    "load_arrays",
+    "prepare",
+    "split_names",
+]
 
 SOURCES = (NpzSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
@@ -114,18 +123,36 @@ def load_arrays(
     return as_pixels(np.asarray(images)), labels
 
 
-def common_size(name: str | Path, *, data_dir: str | Path | None = None) -> tuple[int, int] | None:
-    """(height, width) of a set's images, or None for pictures of a folder that differ in size.
+def image_shape(
+    name: str | Path, *, data_dir: str | Path | None = None
+) -> tuple[int | None, int | None, int]:
+    """(height, width, channels) of a set's images; None for a size in which they differ.
 
     Args:
         name, data_dir: see `load`.
     """
     source = find(name, Options(data_dir))
     if isinstance(source, FolderSource):
-        return source.common_size()
+        return source.image_shape()
     (part, *_) = source.sizes()
     images, _ = source.read(f"{part}[:1]")
-    return images.shape[1:3]
+    return as_pixels(images).shape[1:]
+
+
+def count_images(
+    name: str | Path, split: str = "train", *, data_dir: str | Path | None = None
+) -> int:
+    """Number of images in a split such as "train[:90%]".
+
+    Args:
+        name, split, data_dir: see `load`.
+
+    Raises:
+        ValueError: a split that the set does not have, or several added up.
+    """
+    sizes = find(name, Options(data_dir)).sizes()
+    part, rows = parse_split(split, sizes)
+    return len(range(sizes[part])[rows])
 
 
 def split_names(
