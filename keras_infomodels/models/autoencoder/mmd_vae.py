@@ -1,8 +1,13 @@
 """The MMD-VAE: InfoVAE at alpha = 1, where the penalty on mutual information is gone."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import keras
 
+from keras_infomodels import distributions
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.models.autoencoder.weights import scaled_weight
 
 __all__ = ["DEFAULT_LAMBDA", "MMDVAE"]
 
@@ -19,8 +24,19 @@ class MMDVAE(InfoVAE):
     aggregated posterior alone is held to the prior. The posterior's width has no pressure to stay
     wide but the MMD's, so the encoder's `min_stddev` bounds I_q.
     Source: Zhao, Song and Ermon, "InfoVAE", 2017, section 3; the same objective is the WAE-MMD of
-    Tolstikhin et al., 2018. The arguments are those of `InfoVAE`; `divergence` defaults to `MMD()`.
+    Tolstikhin et al., 2018.
+
+    Args:
+        encoder, decoder, prior, likelihood, divergence, seed: see `InfoVAE`; `divergence` defaults
+            to `MMD()`.
+        lambda_: float or "auto". Weight of the divergence. "auto" is 1000 at 28x28x1 and grows with
+            the number of pixels and what a likelihood makes of one: see `weights.scaled_weight`.
     """
+
+    @classmethod
+    def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
+        """The `[model]` table of a recipe with what it leaves out."""
+        return {"lambda_": "auto"} | super().complete(table, image_shape)
 
     def __init__(
         self,
@@ -28,11 +44,13 @@ class MMDVAE(InfoVAE):
         decoder,
         prior=None,
         likelihood="bernoulli",
-        lambda_: float = DEFAULT_LAMBDA,
+        lambda_: float | Literal["auto"] = DEFAULT_LAMBDA,
         divergence=None,
         seed: int = 0,
         **kwargs,
     ):
+        likelihood = distributions.likelihood(likelihood)
+        lambda_ = scaled_weight(lambda_, DEFAULT_LAMBDA, encoder, likelihood)
         super().__init__(
             encoder, decoder, prior, likelihood, 1.0, lambda_, divergence, seed, **kwargs
         )
