@@ -11,11 +11,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy import stats
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_not_negative, whole
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 __all__ = ["Categorical", "Code", "Latents", "Normal", "Uniform"]
 
@@ -23,7 +23,7 @@ _EDGE = 2e-6
 """How far from the ends of (-1, 1) a Beta's density is read: at them it is 0 or infinite."""
 
 
-@register
+@built_in
 class Categorical(Spec):
     """One of K equally likely categories, as one of K ("one-hot"); entropy ln K.
 
@@ -45,7 +45,7 @@ class Categorical(Spec):
         return {"categories": self.categories}
 
 
-@register
+@built_in
 class Uniform(Spec):
     """A number between -1 and 1, all equally likely; entropy ln 2."""
 
@@ -60,7 +60,7 @@ class Uniform(Spec):
         return {}
 
 
-@register
+@built_in
 class Normal(Spec):
     """A number drawn from N(0, 1); entropy (1 + ln 2 pi) / 2 = 1.4189."""
 
@@ -75,7 +75,7 @@ class Normal(Spec):
         return {}
 
 
-@register
+@built_in
 class Code(Spec):
     """A latent variable c with a name, its prior p(c) and the family of its posterior Q(c|x).
 

@@ -7,14 +7,13 @@ and says which pixels it can explain. Log-likelihoods are in nats per example: s
 from collections.abc import Mapping
 from typing import Protocol
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 __all__ = [
     "LIKELIHOODS",
@@ -59,7 +58,7 @@ def _float32(parameter: tf.Tensor) -> tf.Tensor:
     return tf.cast(parameter, tf.float32)
 
 
-@register
+@built_in
 class Bernoulli(Spec):
     """Bernoulli pixels; the decoder returns {"logits"}.
 
@@ -109,7 +108,7 @@ class Bernoulli(Spec):
         return {"binarization": self.binarization}
 
 
-@register
+@built_in
 class ContinuousBernoulli(Spec):
     """Continuous Bernoulli pixels in [0, 1]; the decoder returns {"logits"}.
 
@@ -140,7 +139,7 @@ class ContinuousBernoulli(Spec):
         return {}
 
 
-@register
+@built_in
 class Gaussian(Spec):
     """Gaussian pixels N(loc, sigma^2).
 

@@ -11,6 +11,7 @@ from keras_infomodels.models.autoencoder.tables import add_discriminator
 from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import MLPDiscriminator
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 from keras_infomodels.training.classification import Classification, classification_terms
 from keras_infomodels.training.consistency import Consistency
@@ -18,7 +19,7 @@ from keras_infomodels.training.consistency import Consistency
 __all__ = ["AdversarialAutoencoder"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class AdversarialAutoencoder(InfoVAE):
     """The AAE: loss = reconstruction + lambda times the encoder's adversarial loss.
 

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import keras
 import tensorflow as tf
 
 from keras_infomodels.distributions import StandardNormal, posterior
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 
 __all__ = ["DIPVAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class DIPVAE(InfoVAE):
     """DIP-VAE: a VAE that pays for a covariance of its encodings other than the identity.
 

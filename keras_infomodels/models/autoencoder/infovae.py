@@ -41,6 +41,7 @@ from keras_infomodels.models.autoencoder.signatures import vae_signatures
 from keras_infomodels.models.autoencoder.tables import SHORT, complete, shorten
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.models.checks import float_images
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.players import Player
 
 tfd = tfp.distributions
@@ -48,7 +49,7 @@ tfd = tfp.distributions
 __all__ = ["InfoVAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class InfoVAE(LedgerModel):
     """A variational autoencoder whose use of its latent variables is a choice.
 

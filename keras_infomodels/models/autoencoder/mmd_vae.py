@@ -1,8 +1,7 @@
 """The MMD-VAE: InfoVAE at alpha = 1, where the penalty on mutual information is gone."""
 
-import keras
-
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.registry import built_in
 
 __all__ = ["DEFAULT_LAMBDA", "MMDVAE"]
 
@@ -11,7 +10,7 @@ DEFAULT_LAMBDA = 1000.0
 has the prior's moments, and 1000 is the first at which posteriors are wider than their floor."""
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class MMDVAE(InfoVAE):
     """The MMD-VAE: loss = reconstruction + lambda MMD^2(q(z), p(z)).
 

@@ -1,13 +1,12 @@
 """The variational autoencoder: InfoVAE at alpha = 0, lambda = 1."""
 
-import keras
-
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.registry import built_in
 
 __all__ = ["VAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class VAE(InfoVAE):
     """The VAE: loss = reconstruction + rate, the negative ELBO in nats per example.
 

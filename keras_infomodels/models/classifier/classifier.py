@@ -14,6 +14,7 @@ from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pic
 from keras_infomodels.models.classifier.tables import SHORT, complete, shorten
 from keras_infomodels.models.signatures import Input, Signature
 from keras_infomodels.networks import Network
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.classification import classification_terms
 from keras_infomodels.training.consistency import random_affine
 from keras_infomodels.training.players import Player
@@ -21,7 +22,7 @@ from keras_infomodels.training.players import Player
 __all__ = ["Classifier"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Classifier(LedgerModel):
     """A network that is told the label of each image.
 

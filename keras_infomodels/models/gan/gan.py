@@ -18,6 +18,7 @@ from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.models.gan.signatures import gan_signatures
 from keras_infomodels.models.gan.tables import SHORT, complete, shorten
 from keras_infomodels.networks import Network
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import whole
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
@@ -29,7 +30,7 @@ fold_in = tf.random.experimental.stateless_fold_in
 __all__ = ["GAN"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class GAN(LedgerModel):
     """A generator and a discriminator, each with an optimizer of its own.
 

@@ -24,6 +24,7 @@ from keras_infomodels.models.gan.tables import CODES
 from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import RecognitionHead
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.classification import Classification, classification_terms
 from keras_infomodels.training.consistency import Consistency, random_affine
 from keras_infomodels.training.warmup import Warmup, warmup_of
@@ -34,7 +35,7 @@ fold_in = tf.random.experimental.stateless_fold_in
 __all__ = ["InfoGAN"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class InfoGAN(GAN):
     """The GAN with a lower bound on the mutual information of its codes and images.
 
