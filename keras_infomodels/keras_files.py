@@ -10,7 +10,7 @@ import keras
 
 from keras_infomodels import weights
 from keras_infomodels.io import printable
-from keras_infomodels.preset_configs import check_serialized
+from keras_infomodels.preset_checks import check_serialized
 from keras_infomodels.preset_files import MEGABYTE
 
 __all__ = ["load_keras_file"]

@@ -17,6 +17,7 @@ LAYERS = (
         "evaluation",
         "keras_files",
         "plots",
+        "preset_checks",
         "preset_configs",
         "preset_layers",
         "presets",
