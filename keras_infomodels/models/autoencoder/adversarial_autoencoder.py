@@ -44,6 +44,12 @@ class AdversarialAutoencoder(InfoVAE):
             images; without it, or labels, a category finds no kinds. None is without.
     """
 
+    title = "Adversarial autoencoder"
+    citation = (
+        "A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow and B. Frey, Adversarial "
+        "autoencoders, 2015, https://arxiv.org/abs/1511.05644"
+    )
+
     short_settings = (*InfoVAE.short_settings, "discriminator_widths")
     training_defaults: Mapping = {"discriminator_optimizer": {"learning_rate": 1e-3}}
 

@@ -24,6 +24,12 @@ class BetaVAE(InfoVAE):
             Evaluation always weighs with beta. None is no warm-up.
     """
 
+    title = "beta-VAE"
+    citation = (
+        "I. Higgins et al., beta-VAE: learning basic visual concepts with a constrained "
+        "variational framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl"
+    )
+
     def __init__(
         self,
         encoder,

@@ -49,6 +49,12 @@ class DIPVAE(InfoVAE):
         model.compile("adam")
     """
 
+    title = "DIP-VAE"
+    citation = (
+        "A. Kumar, P. Sattigeri and A. Balakrishnan, Variational inference of disentangled "
+        "latent concepts from unlabeled observations, 2018, https://arxiv.org/abs/1711.00848"
+    )
+
     units = dict.fromkeys(("covariance_off_diagonal", "covariance_diagonal"), "squared variances")
 
     def __init__(

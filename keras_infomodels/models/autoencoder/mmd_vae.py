@@ -21,6 +21,8 @@ class MMDVAE(InfoVAE):
     Tolstikhin et al., 2018. The arguments are those of `InfoVAE`; `divergence` defaults to `MMD()`.
     """
 
+    title = "MMD-VAE"
+
     def __init__(
         self,
         encoder,

@@ -14,6 +14,12 @@ class VAE(InfoVAE):
     variational Bayes", 2013, equation 10. The arguments are those of `InfoVAE`.
     """
 
+    title = "VAE"
+    citation = (
+        "D. P. Kingma and M. Welling, Auto-encoding variational Bayes, 2013, "
+        "https://arxiv.org/abs/1312.6114"
+    )
+
     def __init__(
         self, encoder, decoder, prior=None, likelihood="bernoulli", seed: int = 0, **kwargs
     ):

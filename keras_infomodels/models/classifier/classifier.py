@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.classifier.cards import classifier_words
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
 from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
@@ -41,10 +42,13 @@ class Classifier(LedgerModel):
             network of this library, in an array or in a dataset's first batch.
     """
 
+    title = "Classifier"
+
     of_labeled = ("loss", "accuracy")
     picture_kinds = PICTURES
     pictures = classifier_pictures
     quantization_costs = classifier_costs
+    card_words = staticmethod(classifier_words)
     card_figures = ("accuracy",)
     loss_unit = "nats per example"
     needs_labels = True

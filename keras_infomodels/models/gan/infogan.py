@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from keras_infomodels import seeds
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.models.audits import GeneratorParts
+from keras_infomodels.models.gan.cards import infogan_words
 from keras_infomodels.models.gan.checks import check_infogan, check_recognition
 from keras_infomodels.models.gan.costs import infogan_costs
 from keras_infomodels.models.gan.gan import GAN
@@ -92,9 +93,17 @@ class InfoGAN(GAN):
         seed, **kwargs: see `GAN`.
     """
 
+    title = "InfoGAN"
+    citation = (
+        "X. Chen, Y. Duan, R. Houthooft, J. Schulman, I. Sutskever and P. Abbeel, InfoGAN: "
+        "interpretable representation learning by information maximizing generative "
+        "adversarial nets, 2016, https://arxiv.org/abs/1606.03657"
+    )
+
     picture_kinds = PICTURES
     pictures = infogan_pictures
     quantization_costs = infogan_costs
+    card_words = staticmethod(infogan_words)
     traverse = traverse
     read_out = read_out
     passes_arguments_to = (GAN,)
