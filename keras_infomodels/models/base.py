@@ -22,6 +22,7 @@ from keras_infomodels.models.pictures import samples
 from keras_infomodels.models.tables import Short
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
+from keras_infomodels.preset_files import KERAS_FORMAT
 from keras_infomodels.training.checks import (
     check_batch,
     check_compile,
@@ -253,6 +254,10 @@ class LedgerModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
         return cls(**cls.renew_config(revive(config, custom_objects)))
+
+    def get_build_config(self) -> dict:
+        # Keras writes it beside the config, and reads it for models alone that are not built.
+        return {"format": KERAS_FORMAT}
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
