@@ -36,8 +36,8 @@ FORMAT = 2
 also layers of Keras and registered classes."""
 
 KERAS_FORMAT = 2
-"""The newest format of a model's config in a `.keras` file: 1 has the arguments of version 0.1, which
-wrote no number. It stands in `build_config`, which earlier versions do not read."""
+"""The newest format of a model's config in a `.keras` file: 1 has the arguments of version 0.1, and
+no number. It stands in `build_config`, which earlier versions do not read."""
 
 NEEDED = ("config.json", "model.weights.h5")
 """What a model is made of; metadata.json has the size and SHA-256 of each, and in the zoo of all
