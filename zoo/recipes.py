@@ -11,14 +11,7 @@ from pathlib import Path
 import tomlkit
 
 from keras_infomodels.zoo.old_recipes import is_flat, settings_of
-from keras_infomodels.zoo.recipe_tables import (
-    Data,
-    Training,
-    inlined,
-    merged,
-    typed,
-    without_none,
-)
+from keras_infomodels.zoo.recipe_tables import Data, Training, inlined, merged, typed, without_none
 
 __all__ = ["Recipe", "differences", "parse_seeds"]
 

@@ -12,18 +12,11 @@ from keras_infomodels import distributions
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import Code, Latents, Normal
 from keras_infomodels.evaluation.audit_result import Audit
-from keras_infomodels.evaluation.encodings import (
-    encode,
-    saved_encoder,
-)
+from keras_infomodels.evaluation.encodings import encode, saved_encoder
 from keras_infomodels.evaluation.recognition import fit_posterior
-from keras_infomodels.evaluation.soundness import (
-    model_checks,
-)
+from keras_infomodels.evaluation.soundness import model_checks
 from keras_infomodels.evaluation.table_audit import LEAST, as_prior, audit_codes
-from keras_infomodels.information import (
-    Estimate,
-)
+from keras_infomodels.information import Estimate
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.spec import whole

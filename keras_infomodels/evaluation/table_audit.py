@@ -10,10 +10,7 @@ import tensorflow_probability as tfp
 from keras_infomodels import distributions
 from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.evaluation.audit_result import Audit
-from keras_infomodels.evaluation.encodings import (
-    check_drawn,
-    check_table,
-)
+from keras_infomodels.evaluation.encodings import check_drawn, check_table
 from keras_infomodels.evaluation.latent import active_units
 from keras_infomodels.information import (
     AggregatedPosterior,
