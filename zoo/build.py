@@ -8,7 +8,8 @@ import tensorflow as tf
 from keras_infomodels import datasets
 from keras_infomodels.models.tables import nearest
 from keras_infomodels.optimizers import FusedAdam
-from keras_infomodels.zoo.recipes import Data, Recipe
+from keras_infomodels.zoo.recipe_tables import Data
+from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.tables import count_steps, make
 
 __all__ = ["build_model", "load_split", "resolve_splits"]

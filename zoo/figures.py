@@ -21,7 +21,7 @@ from keras_infomodels.evaluation import (
     latent_statistics,
     log_likelihood,
 )
-from keras_infomodels.models.autoencoder.protocols import observation_model
+from keras_infomodels.models.autoencoder.cards import observation_model
 from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
 from keras_infomodels.zoo.recipes import Recipe

@@ -1,6 +1,7 @@
 """Priors, posteriors and likelihoods: specs with JSON configs that make TFP distributions."""
 
-from keras_infomodels.distributions.codes import Categorical, Code, Latents, Normal, Uniform
+from keras_infomodels.distributions.codes import Categorical, Code, Normal, Uniform
+from keras_infomodels.distributions.latents import Latents
 from keras_infomodels.distributions.likelihoods import (
     LIKELIHOODS,
     Bernoulli,

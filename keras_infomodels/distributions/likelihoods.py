@@ -7,7 +7,6 @@ and says which pixels it can explain. Log-likelihoods are in nats per example: s
 from collections.abc import Mapping
 from typing import Protocol
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -15,10 +14,10 @@ from keras_infomodels.distributions.discretized import (
     DiscretizedGaussianPixel,
     DiscretizedLogisticPixel,
 )
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 __all__ = [
     "LIKELIHOODS",
@@ -65,7 +64,7 @@ def _float32(parameter: tf.Tensor) -> tf.Tensor:
     return tf.cast(parameter, tf.float32)
 
 
-@register
+@built_in
 class Bernoulli(Spec):
     """Bernoulli pixels; the decoder returns {"logits"}.
 
@@ -115,7 +114,7 @@ class Bernoulli(Spec):
         return {"binarization": self.binarization}
 
 
-@register
+@built_in
 class ContinuousBernoulli(Spec):
     """Continuous Bernoulli pixels in [0, 1]; the decoder returns {"logits"}.
 
@@ -146,7 +145,7 @@ class ContinuousBernoulli(Spec):
         return {}
 
 
-@register
+@built_in
 class Gaussian(Spec):
     """Gaussian pixels N(loc, sigma^2).
 
@@ -214,7 +213,7 @@ class _Discretized(Spec):
         return {}
 
 
-@register
+@built_in
 class DiscretizedLogistic(_Discretized):
     """Logistic pixels rounded to bytes; the decoder returns {"loc", "scale"}.
 
@@ -235,7 +234,7 @@ class DiscretizedLogistic(_Discretized):
         return scale * (tf.nn.softplus(loc / scale) - tf.nn.softplus((loc - 1) / scale))
 
 
-@register
+@built_in
 class DiscretizedGaussian(_Discretized):
     """Gaussian pixels rounded to bytes; the decoder returns {"loc", "scale"}.
 

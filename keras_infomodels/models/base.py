@@ -15,12 +15,14 @@ from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_
 from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
+from keras_infomodels.models.cards import FOR, GENERATE, CardWords
 from keras_infomodels.models.costs import Ask, Cost
 from keras_infomodels.models.old_arguments import renew, revive
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.models.tables import Short
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
+from keras_infomodels.preset_files import KERAS_FORMAT
 from keras_infomodels.training.checks import (
     check_batch,
     check_compile,
@@ -60,6 +62,8 @@ class LedgerModel(keras.Model):
         units: dict. Unit of each term that is not in nats per example, by the term's name.
         needs_labels: whether `fit` takes nothing but pairs of images and labels.
         short_settings: short names of settings, such as those of the command's flags.
+        title: what a card calls the class; one without takes the class's name.
+        citation: the paper, for a card; empty for none. A subclass inherits it.
         training_defaults: the `[training]` table of a recipe, where it is not the usual one.
     """
 
@@ -73,6 +77,7 @@ class LedgerModel(keras.Model):
     needs_labels = False
     short_settings: tuple[str, ...] = ()
     training_defaults: Mapping = {}
+    citation = ""
     usual_moves = "adversarial"
 
     @classmethod
@@ -84,6 +89,11 @@ class LedgerModel(keras.Model):
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with the networks that it leaves out."""
         return dict(table)
+
+    @staticmethod
+    def card_words(config: Mapping) -> CardWords:
+        """What a card says of a model with this config, beside its figures."""
+        return CardWords("", GENERATE, FOR)
 
     def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
         """What the metrics of `evaluate` are, in words for a card."""
@@ -244,6 +254,10 @@ class LedgerModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
         return cls(**cls.renew_config(revive(config, custom_objects)))
+
+    def get_build_config(self) -> dict:
+        # Keras writes it beside the config, and reads it for models alone that are not built.
+        return {"format": KERAS_FORMAT}
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:

@@ -8,13 +8,12 @@ import keras
 from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths, crop
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
+from keras_infomodels.registry import built_in
 
 __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
-
-@register
+@built_in
 class ConvGenerator(Network):
     """Latents to images in [0, 1] by one dense layer and 4x4 transposed convolutions of stride 2.
 
@@ -72,7 +71,7 @@ class ConvGenerator(Network):
         }
 
 
-@register
+@built_in
 class ConvDiscriminator(Network):
     """Images to {"logits" (batch, 1), "features" (batch, width)}, the features for Q.
 
@@ -146,7 +145,7 @@ class ConvDiscriminator(Network):
         }
 
 
-@register
+@built_in
 class RecognitionHead(Network):
     """Q(c|x) on a discriminator's features: a dict of float32 numbers (batch, size), by code.
 

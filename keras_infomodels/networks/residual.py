@@ -13,10 +13,9 @@ from keras_infomodels.networks.heads import (
     posterior_head,
 )
 from keras_infomodels.networks.network import Network
+from keras_infomodels.registry import built_in
 
 __all__ = ["ResidualDecoder", "ResidualEncoder", "usual_filters"]
-
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 
 def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
@@ -31,7 +30,7 @@ def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
     return ((12,) * (count - 6) + (12, 16, 24, 40, 64, 80))[-count:]
 
 
-@register
+@built_in
 class ResidualEncoder(Network):
     """q(z|x) by convolutions of stride 2 with a residual block after each but the first and last.
 
@@ -90,7 +89,7 @@ class ResidualEncoder(Network):
         }
 
 
-@register
+@built_in
 class ResidualDecoder(Network):
     """p(x|z) by 4x4 transposed convolutions of stride 2 and residual blocks, the encoder's mirror.
 

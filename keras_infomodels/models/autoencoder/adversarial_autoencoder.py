@@ -14,6 +14,7 @@ from keras_infomodels.models.autoencoder.weights import scaled_weight
 from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import MLPDiscriminator
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 from keras_infomodels.training.classification import Classification, classification_terms
 from keras_infomodels.training.consistency import Consistency
@@ -21,7 +22,7 @@ from keras_infomodels.training.consistency import Consistency
 __all__ = ["AdversarialAutoencoder"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class AdversarialAutoencoder(InfoVAE):
     """The AAE: loss = reconstruction + lambda times the encoder's adversarial loss.
 
@@ -46,6 +47,12 @@ class AdversarialAutoencoder(InfoVAE):
         consistency: Consistency. The term that makes the category withstand small moves of the
             images; without it, or labels, a category finds no kinds. None is without.
     """
+
+    title = "Adversarial autoencoder"
+    citation = (
+        "A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow and B. Frey, Adversarial "
+        "autoencoders, 2015, https://arxiv.org/abs/1511.05644"
+    )
 
     short_settings = (*InfoVAE.short_settings, "discriminator_widths")
     training_defaults: Mapping = {"discriminator_optimizer": {"learning_rate": 1e-3}}

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import keras
 import tensorflow as tf
 
 from keras_infomodels.distributions import StandardNormal, posterior
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 
 __all__ = ["DIPVAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class DIPVAE(InfoVAE):
     """DIP-VAE: a VAE that pays for a covariance of its encodings other than the identity.
 
@@ -48,6 +48,12 @@ class DIPVAE(InfoVAE):
         model = ki.DIPVAE(encoder, decoder, lambda_od=5.0, lambda_d=5.0)
         model.compile("adam")
     """
+
+    title = "DIP-VAE"
+    citation = (
+        "A. Kumar, P. Sattigeri and A. Balakrishnan, Variational inference of disentangled "
+        "latent concepts from unlabeled observations, 2018, https://arxiv.org/abs/1711.00848"
+    )
 
     units = dict.fromkeys(("covariance_off_diagonal", "covariance_diagonal"), "squared variances")
 

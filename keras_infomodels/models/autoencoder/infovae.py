@@ -18,6 +18,7 @@ from keras_infomodels.distributions import (
 )
 from keras_infomodels.divergences import divergence as divergence_named
 from keras_infomodels.models.autoencoder.audits import encoder_parts
+from keras_infomodels.models.autoencoder.cards import autoencoder_protocol, autoencoder_words
 from keras_infomodels.models.autoencoder.checks import (
     autoencoder_pixels,
     check_networks,
@@ -36,12 +37,12 @@ from keras_infomodels.models.autoencoder.encodings import (
     read_out,
 )
 from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
-from keras_infomodels.models.autoencoder.protocols import autoencoder_protocol
 from keras_infomodels.models.autoencoder.shared_scale import SharedScale
 from keras_infomodels.models.autoencoder.signatures import vae_signatures
 from keras_infomodels.models.autoencoder.tables import SHORT, complete, shorten
 from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.models.checks import float_images
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.players import Player
 
 tfd = tfp.distributions
@@ -49,7 +50,7 @@ tfd = tfp.distributions
 __all__ = ["InfoVAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class InfoVAE(LedgerModel):
     """A variational autoencoder whose use of its latent variables is a choice.
 
@@ -89,6 +90,12 @@ class InfoVAE(LedgerModel):
             `fit` and `evaluate` take.
     """
 
+    title = "InfoVAE"
+    citation = (
+        "S. Zhao, J. Song and S. Ermon, InfoVAE: information maximizing variational "
+        "autoencoders, 2017, https://arxiv.org/abs/1706.02262"
+    )
+
     picture_kinds = PICTURES
     pictures = autoencoder_pictures
     audit_parts = encoder_parts
@@ -99,6 +106,7 @@ class InfoVAE(LedgerModel):
     read_out = read_out
     pixels = property(autoencoder_pixels)
     ledger_protocol = autoencoder_protocol
+    card_words = staticmethod(autoencoder_words)
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(

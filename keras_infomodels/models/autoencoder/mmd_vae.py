@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import keras
-
 from keras_infomodels import distributions
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.autoencoder.weights import scaled_weight
+from keras_infomodels.registry import built_in
 
 __all__ = ["DEFAULT_LAMBDA", "MMDVAE"]
 
@@ -16,7 +15,7 @@ DEFAULT_LAMBDA = 1000.0
 has the prior's moments, and 1000 is the first at which posteriors are wider than their floor."""
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class MMDVAE(InfoVAE):
     """The MMD-VAE: loss = reconstruction + lambda MMD^2(q(z), p(z)).
 
@@ -32,6 +31,8 @@ class MMDVAE(InfoVAE):
         lambda_: float or "auto". Weight of the divergence. "auto" is 1000 at 28x28x1 and grows with
             the number of pixels and what a likelihood makes of one: see `weights.scaled_weight`.
     """
+
+    title = "MMD-VAE"
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:

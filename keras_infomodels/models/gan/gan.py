@@ -12,12 +12,14 @@ from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import Code, Latents
 from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.gan.cards import gan_words
 from keras_infomodels.models.gan.checks import check_gan
 from keras_infomodels.models.gan.costs import gan_costs
 from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.models.gan.signatures import gan_signatures
 from keras_infomodels.models.gan.tables import SHORT, complete, shorten
 from keras_infomodels.networks import Network
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import whole
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
@@ -29,7 +31,7 @@ fold_in = tf.random.experimental.stateless_fold_in
 __all__ = ["GAN"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class GAN(LedgerModel):
     """A generator and a discriminator, each with an optimizer of its own.
 
@@ -65,7 +67,13 @@ class GAN(LedgerModel):
         ValueError: settings or shapes that make no sense, at construction.
     """
 
+    title = "GAN"
+    citation = (
+        "I. Goodfellow et al., Generative adversarial nets, 2014, https://arxiv.org/abs/1406.2661"
+    )
+
     quantization_costs = gan_costs
+    card_words = staticmethod(gan_words)
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
     training_defaults: Mapping = {
         "schedule": "late_cosine",
