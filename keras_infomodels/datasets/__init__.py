@@ -1,7 +1,9 @@
 """Images as `tf.data`: TensorFlow Datasets by name, one's own arrays, `.npz` files and folders."""
 
+from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (
     class_names,
+    factors,
     load,
     load_arrays,
     prepare,
@@ -10,7 +12,9 @@ from keras_infomodels.datasets.loading import (
 from keras_infomodels.datasets.pipeline import from_arrays, keep_labels
 
 __all__ = [
+    "Factors",
     "class_names",
+    "factors",
     "from_arrays",
     "keep_labels",
     "load",

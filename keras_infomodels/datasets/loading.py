@@ -6,13 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_pixels
+from keras_infomodels.datasets.factor_space import Factors, pair_with_factors
 from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
 from keras_infomodels.datasets.pipeline import from_arrays
-from keras_infomodels.datasets.source import Options, Source
+from keras_infomodels.datasets.source import FactoredSource, Options, Source
 from keras_infomodels.datasets.tfds_source import TfdsSource
 
-__all__ = ["class_names", "find", "load", "load_arrays", "prepare", "split_names"]
+__all__ = ["class_names", "factors", "find", "load", "load_arrays", "prepare", "split_names"]
 
 SOURCES = (NpzSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
@@ -27,6 +28,7 @@ def load(
     download: bool = False,
     seed: int = 0,
     labels: bool = False,
+    factors: bool = False,
     image_size: tuple[int, int] | None = None,
     shuffle: bool | None = None,
     skip_broken: bool = False,
@@ -50,32 +52,42 @@ def load(
         download: whether data that are not there may be downloaded.
         seed: of the order, with the epoch (see `from_arrays`).
         labels: whether to return pairs (images, int32 labels).
+        factors: bool. Whether to return pairs (images, int32 factors), in the order of
+            `datasets.factors(name)`; not together with `labels`.
         image_size: (height, width) to resize to; needed where a set's images differ in size.
         shuffle: None shuffles the splits whose name begins with "train".
         skip_broken: bool. Whether images of a folder that cannot be decoded are left out, with a
             warning that names them. False raises an error.
 
     Returns:
-        A dataset of (batch, height, width, channels), or of pairs with labels (batch,).
+        A dataset of (batch, height, width, channels), or of pairs with labels (batch,) or factors
+        (batch, k).
 
     Raises:
         FileNotFoundError: data that are not there, at once, with what to do.
-        ValueError: an unknown name or split, a set without images or labels, an image that cannot
-            be read, or one beside class folders.
+        ValueError: an unknown name or split, a set without images, labels or factors, an image that
+            cannot be read, or one beside class folders.
     """
-    images, classes = load_arrays(
+    if labels and factors:
+        raise ValueError("labels=True and factors=True exclude each other; load one of them.")
+    images, beside = load_arrays(
         name,
         split,
         data_dir=data_dir,
         download=download,
         image_size=image_size,
         skip_broken=skip_broken,
+        factors=factors,
     )
-    if labels and classes is None:
+    if labels and beside is None:
         raise ValueError(f"{name} has no labels; load it with labels=False.")
     shuffle = split.startswith("train") if shuffle is None else shuffle
-    classes = classes if labels else None
-    return from_arrays(images, classes, batch_size, seed=seed, shuffle=shuffle)
+    if factors:
+        rows = np.arange(len(images))
+        dataset = from_arrays(images, rows, batch_size, seed=seed, shuffle=shuffle)
+        return pair_with_factors(dataset, beside)
+    beside = beside if labels else None
+    return from_arrays(images, beside, batch_size, seed=seed, shuffle=shuffle)
 
 
 def load_arrays(
@@ -86,15 +98,21 @@ def load_arrays(
     download: bool = False,
     image_size: tuple[int, int] | None = None,
     skip_broken: bool = False,
+    factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The images of `load` as one array, in the set's own order: see there for the arguments.
 
     Returns:
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
-        None for a set without labels.
+        None for a set without labels; with `factors=True` int64 factors (n, k) in their place.
     """
-    images, labels = find(name, Options(data_dir, download, image_size, skip_broken)).read(split)
-    return as_pixels(images), labels
+    source = find(name, Options(data_dir, download, image_size, skip_broken))
+    if factors:
+        _factors_of(source, name)
+        images, beside = source.read_factors(split)
+    else:
+        images, beside = source.read(split)
+    return as_pixels(images), beside
 
 
 def split_names(
@@ -116,6 +134,34 @@ def class_names(
         List of str, or None for a set whose classes have no names.
     """
     return find(name, Options(data_dir, download)).class_names()
+
+
+def factors(
+    name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
+) -> Factors:
+    """The names and sizes of a set's factors, in the order of `load(..., factors=True)`.
+
+    Args:
+        name, data_dir, download: see `load`.
+
+    Raises:
+        ValueError: a set without factors.
+
+    Example:
+        >>> datasets.factors("scenes").names
+        ('floor_hue', 'wall_hue', 'object_hue', 'scale', 'shape', 'view')
+    """
+    return _factors_of(find(name, Options(data_dir, download)), name)
+
+
+def _factors_of(source: Source, name: str | Path) -> Factors:
+    found = source.factors() if isinstance(source, FactoredSource) else None
+    if found is None:
+        raise ValueError(
+            f"{name} has no factors; load it with factors=False. Sets with factors are scenes, "
+            "nouns, dsprites, shapes3d, smallnorb and celeb_a."
+        )
+    return found
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
