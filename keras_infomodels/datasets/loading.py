@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_pixels
+from keras_infomodels.datasets.factor_source import FactorSource
 from keras_infomodels.datasets.factor_space import Factors, pair_with_factors
 from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
@@ -15,7 +16,7 @@ from keras_infomodels.datasets.tfds_source import TfdsSource
 
 __all__ = ["class_names", "factors", "find", "load", "load_arrays", "prepare", "split_names"]
 
-SOURCES = (NpzSource, FolderSource, TfdsSource)
+SOURCES = (NpzSource, FactorSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
 
 
@@ -43,7 +44,11 @@ def load(
             "./NAME". The classes of a folder are numbered by name over all its splits; hidden
             files and folders are left out. Or the path of a `.npz` file with the arrays
             `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
-            `images` and `labels`.
+            `images` and `labels`. Or a set that is drawn from its factors: "scenes", rooms of 64x64
+            pixels with an object, by the factors of 3D Shapes; or "nouns", figures of 32x32 pixels
+            of five parts (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is
+            downloaded or in `data_dir/nouns/`. Their splits "train", "validation" and "test" share
+            no combination of factors (see `factor_source.draw_split`).
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -53,7 +58,9 @@ def load(
         seed: of the order, with the epoch (see `from_arrays`).
         labels: whether to return pairs (images, int32 labels).
         factors: bool. Whether to return pairs (images, int32 factors), in the order of
-            `datasets.factors(name)`; not together with `labels`.
+            `datasets.factors(name)`; not together with `labels`. Sets with factors are "scenes",
+            "nouns" and of TFDS "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and
+            "celeb_a" (40 attributes).
         image_size: (height, width) to resize to; needed where a set's images differ in size.
         shuffle: None shuffles the splits whose name begins with "train".
         skip_broken: bool. Whether images of a folder that cannot be decoded are left out, with a
@@ -165,7 +172,7 @@ def _factors_of(source: Source, name: str | Path) -> Factors:
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads a set of TensorFlow Datasets and prepares it, once.
+    """Downloads a set of TensorFlow Datasets, or the parts of nouns, and prepares it, once.
 
     Args:
         name: str. As in `load`.
@@ -179,9 +186,10 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
         ValueError: a set of another source, for which there is nothing to do.
     """
     source = find(name, Options(data_dir, download=True))
-    if not isinstance(source, TfdsSource):
+    folder = source.prepare() if isinstance(source, FactorSource | TfdsSource) else None
+    if folder is None:
         raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
-    return source.prepare()
+    return folder
 
 
 def find(name: str | Path, options: Options) -> Source:
