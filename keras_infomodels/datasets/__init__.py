@@ -1,9 +1,11 @@
 """Images as `tf.data`: TensorFlow Datasets by name, one's own arrays, `.npz` files and folders."""
 
+from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (
     class_names,
     count_images,
     image_shape,
+    factors,
     load,
     load_arrays,
     prepare,
@@ -12,8 +14,10 @@ from keras_infomodels.datasets.loading import (
 from keras_infomodels.datasets.pipeline import from_arrays, keep_labels
 
 __all__ = [
+    "Factors",
     "class_names",
     "count_images",
+    "factors",
     "from_arrays",
     "image_shape",
     "keep_labels",

@@ -6,17 +6,20 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_pixels
+from keras_infomodels.datasets.factor_source import FactorSource
+from keras_infomodels.datasets.factor_space import Factors, pair_with_factors
 from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
 from keras_infomodels.datasets.picture_files import PictureFiles
 from keras_infomodels.datasets.pipeline import from_arrays
-from keras_infomodels.datasets.source import Options, Source
+from keras_infomodels.datasets.source import FactoredSource, Options, Source
 from keras_infomodels.datasets.streaming import from_rows
 from keras_infomodels.datasets.tfds_source import TfdsSource, parse_split
 
 __all__ = [
     "class_names",
     "count_images",
+    "factors",
     "find",
     "image_shape",
     "load",
@@ -25,7 +28,7 @@ __all__ = [
     "split_names",
 ]
 
-SOURCES = (NpzSource, FolderSource, TfdsSource)
+SOURCES = (NpzSource, FactorSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
 
 
@@ -38,6 +41,7 @@ def load(
     download: bool = False,
     seed: int = 0,
     labels: bool = False,
+    factors: bool = False,
     image_size: tuple[int, int] | None = None,
     shuffle: bool | None = None,
     fit: str = "crop",
@@ -59,7 +63,11 @@ def load(
             "./NAME". The classes of a folder are numbered by name over all its splits; hidden
             files and folders are left out. Or the path of a `.npz` file with the arrays
             `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
-            `images` and `labels`.
+            `images` and `labels`. Or a set that is drawn from its factors: "scenes", rooms of 64x64
+            pixels with an object, by the factors of 3D Shapes; or "nouns", figures of 32x32 pixels
+            of five parts (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is
+            downloaded or in `data_dir/nouns/`. Their splits "train", "validation" and "test" share
+            no combination of factors (see `factor_source.draw_split`).
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -68,6 +76,10 @@ def load(
         download: whether data that are not there may be downloaded.
         seed: of the order, with the epoch (see `from_arrays`).
         labels: whether to return pairs (images, int32 labels).
+        factors: bool. Whether to return pairs (images, int32 factors), in the order of
+            `datasets.factors(name)`; not together with `labels`. Sets with factors are "scenes",
+            "nouns" and of TFDS "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and
+            "celeb_a" (40 attributes).
         image_size: (height, width). What images are resized to. None keeps their size, which
             must then be the same for all.
         shuffle: bool. None shuffles the splits whose name begins with "train".
@@ -82,21 +94,37 @@ def load(
             for more than memory holds.
 
     Returns:
-        A dataset of (batch, height, width, channels), or of pairs with labels (batch,).
+        A dataset of (batch, height, width, channels), or of pairs with labels (batch,) or factors
+        (batch, k).
 
     Raises:
         FileNotFoundError: data that are not there, at once, with what to do.
-        ValueError: an unknown name or split, a set without images or labels, an image that cannot
-            be read, or one beside class folders.
+        ValueError: an unknown name or split, a set without images, labels or factors, an image that
+            cannot be read, or one beside class folders.
     """
+    if labels and factors:
+        raise ValueError("labels=True and factors=True exclude each other; load one of them.")
     options = Options(data_dir, download, image_size, fit, channels, background, skip_broken, cache)
-    images, classes = find(name, options).read(split)
-    if labels and classes is None:
+    images, beside = _read(name, options, split, factors)
+    if labels and beside is None:
         raise ValueError(f"{name} has no labels; load it with labels=False.")
     shuffle = split.startswith("train") if shuffle is None else shuffle
-    classes = classes if labels else None
+    if factors:
+        rows = np.arange(len(images))
+        dataset = from_arrays(images, rows, batch_size, seed=seed, shuffle=shuffle)
+        return pair_with_factors(dataset, beside)
+    beside = beside if labels else None
     make = from_rows if isinstance(images, PictureFiles | np.memmap) else from_arrays
-    return make(images, classes, batch_size, seed=seed, shuffle=shuffle)
+    return make(images, beside, batch_size, seed=seed, shuffle=shuffle)
+
+
+def _read(name: str | Path, options: Options, split: str, factors: bool) -> tuple:
+    """Images, and the factors or labels beside them."""
+    source = find(name, options)
+    if not factors:
+        return source.read(split)
+    _factors_of(source, name)
+    return source.read_factors(split)
 
 
 def load_arrays(
@@ -111,16 +139,17 @@ def load_arrays(
     background: str | tuple[int, int, int] = "white",
     skip_broken: bool = False,
     cache: str | Path | None = None,
+    factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The images of `load` as one array, in the set's own order: see there for the arguments.
 
     Returns:
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
-        None for a set without labels.
+        None for a set without labels; with `factors=True` int64 factors (n, k) in their place.
     """
     options = Options(data_dir, download, image_size, fit, channels, background, skip_broken, cache)
-    images, labels = find(name, options).read(split)
-    return as_pixels(np.asarray(images)), labels
+    images, beside = _read(name, options, split, factors)
+    return as_pixels(np.asarray(images)), beside
 
 
 def image_shape(
@@ -176,8 +205,36 @@ def class_names(
     return find(name, Options(data_dir, download)).class_names()
 
 
+def factors(
+    name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
+) -> Factors:
+    """The names and sizes of a set's factors, in the order of `load(..., factors=True)`.
+
+    Args:
+        name, data_dir, download: see `load`.
+
+    Raises:
+        ValueError: a set without factors.
+
+    Example:
+        >>> datasets.factors("scenes").names
+        ('floor_hue', 'wall_hue', 'object_hue', 'scale', 'shape', 'view')
+    """
+    return _factors_of(find(name, Options(data_dir, download)), name)
+
+
+def _factors_of(source: Source, name: str | Path) -> Factors:
+    found = source.factors() if isinstance(source, FactoredSource) else None
+    if found is None:
+        raise ValueError(
+            f"{name} has no factors; load it with factors=False. Sets with factors are scenes, "
+            "nouns, dsprites, shapes3d, smallnorb and celeb_a."
+        )
+    return found
+
+
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads a set of TensorFlow Datasets and prepares it, once.
+    """Downloads a set of TensorFlow Datasets, or the parts of nouns, and prepares it, once.
 
     Args:
         name: str. As in `load`.
@@ -191,9 +248,10 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
         ValueError: a set of another source, for which there is nothing to do.
     """
     source = find(name, Options(data_dir, download=True))
-    if not isinstance(source, TfdsSource):
+    folder = source.prepare() if isinstance(source, FactorSource | TfdsSource) else None
+    if folder is None:
         raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
-    return source.prepare()
+    return folder
 
 
 def find(name: str | Path, options: Options) -> Source:

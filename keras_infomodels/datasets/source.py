@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-__all__ = ["Options", "Source"]
+from keras_infomodels.datasets.factor_space import Factors
+
+__all__ = ["FactoredSource", "Options", "Source"]
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,14 @@ class Source(Protocol):
         Raises:
             ValueError: no such split, or data that are no images.
         """
+
+
+@runtime_checkable
+class FactoredSource(Source, Protocol):
+    """A source whose sets may have factors beside the images."""
+
+    def factors(self) -> Factors | None:
+        """Names and sizes of the set's factors; None for a set without any."""
+
+    def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Images as `read` returns them, and their factors, int64 (n, k)."""

@@ -4,7 +4,9 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from operator import getitem, itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
+from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import waiting_for
 
@@ -24,25 +27,79 @@ def read(
     data_dir: str | Path | None,
     download: bool,
     image_size: tuple[int, int] | None,
+    factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked."""
+    """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked.
+
+    Images are resized one by one while they are read, so that memory holds the result alone. Bytes
+    of 0 and 1 (dSprites) become 0 and 255 before they are resized, which keeps grey edges.
+    """
     builder = _prepared_builder(name, data_dir, download)
-    image_key = _image_key(builder, image_size)
-    labels = "label" in builder.info.features
+    features, image_key = builder.info.features, _image_key(builder, image_size)
+    paths = [("label",)] if "label" in features else []
+    if factors:
+        paths = list(_factor_features(features).values())
+    wanted = {image_key: True}
+    for first, *rest in paths:
+        wanted[first] = {*wanted.get(first, ()), *rest} if rest else True
+    decoders = tfds.decode.PartialDecoding(wanted)
+    try:
+        dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
+    except ValueError as error:
+        raise _split_error(split, builder.info.splits) from error
+    scale = 255 if image_size is not None and _is_mask(dataset, image_key) else 1
 
     def select(example):
         image = example[image_key]
         if image_size is not None:
-            image = _resize(image, image_size)
-        return (image, example["label"]) if labels else (image,)
+            image = _resize(image * tf.cast(scale, image.dtype), image_size)
+        values = [tf.cast(reduce(getitem, path, example), tf.int64) for path in paths]
+        return image, tf.stack(values) if values else tf.zeros(0, tf.int64)
 
-    try:
-        dataset = builder.as_dataset(split=split, shuffle_files=False)
-    except ValueError as error:
-        raise _split_error(split, builder.info.splits) from error
-    dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    columns = [np.concatenate(c) for c in zip(*dataset.as_numpy_iterator(), strict=True)]
-    return columns[0], columns[1].astype(np.int64) if labels else None
+    batches = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(256).prefetch(1)
+    images, beside = _fill(batches, int(dataset.cardinality()))
+    if factors:
+        return images, beside
+    return images, beside[:, 0] if paths else None
+
+
+def _fill(batches: tf.data.Dataset, count: int) -> tuple[np.ndarray, ...]:
+    """The arrays of all batches, each written once into an array of its final size."""
+    arrays, start = None, 0
+    for batch in batches.as_numpy_iterator():
+        if arrays is None:
+            arrays = tuple(np.empty((count, *part.shape[1:]), part.dtype) for part in batch)
+        for array, part in zip(arrays, batch, strict=True):
+            array[start : start + len(part)] = part
+        start += len(batch[0])
+    return arrays
+
+
+def _is_mask(dataset: tf.data.Dataset, image_key: str) -> bool:
+    """Whether the first images are bytes of 0 and 1 alone."""
+    high = [image.max() for image in _first_images(dataset, image_key) if image.dtype == np.uint8]
+    return max(high, default=0) == 1
+
+
+def _first_images(dataset: tf.data.Dataset, image_key: str) -> Iterator[np.ndarray]:
+    yield from dataset.map(itemgetter(image_key)).take(64).as_numpy_iterator()
+
+
+def _factor_features(features: tfds.features.FeaturesDict) -> dict[str, tuple[str, ...]]:
+    """Name of each factor, and where it is in an example, in the order of the features.
+
+    They are the classes named `label_*` and the yes-or-no attributes of faces.
+    """
+    found = {
+        key.removeprefix("label_"): (key,)
+        for key, feature in features.items()
+        if key.startswith("label_") and isinstance(feature, tfds.features.ClassLabel)
+    }
+    for key, feature in features.items():
+        if key == "attributes" and isinstance(feature, tfds.features.FeaturesDict):
+            booleans = [name for name, each in feature.items() if each.np_dtype == np.bool_]
+            found |= {name: (key, name) for name in booleans}
+    return found
 
 
 def is_known(name: str) -> bool:
@@ -223,6 +280,18 @@ class TfdsSource:
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
         options = self.options
         return read(self.name, split, options.data_dir, options.download, options.image_size)
+
+    def factors(self) -> Factors | None:
+        features = self._builder().info.features
+        paths = _factor_features(features)
+        sizes = [getattr(reduce(getitem, p, features), "num_classes", 2) for p in paths.values()]
+        return Factors(tuple(paths), tuple(sizes)) if paths else None
+
+    def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        options = self.options
+        return read(
+            self.name, split, options.data_dir, options.download, options.image_size, factors=True
+        )
 
     def prepare(self) -> Path:
         """The folder of the data, which are prepared if they are not there."""
