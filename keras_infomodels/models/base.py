@@ -27,11 +27,18 @@ from keras_infomodels.models.tables import Short
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.training.checks import (
+    Checked,
     check_callbacks,
     check_compile,
     check_data,
     check_no_weights,
     check_optimizer,
+)
+from keras_infomodels.training.execution import (
+    Execution,
+    ProgressBar,
+    looks_at_batches,
+    steps_together,
 )
 from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
@@ -41,6 +48,7 @@ from keras_infomodels.training.players import Player, second_optimizer
 from keras_infomodels.training.rates import FollowLearningRate
 from keras_infomodels.training.read_out import InformationReader, reader_among
 from keras_infomodels.training.step import take_turn
+from keras_infomodels.training.term_means import TermMeans
 
 tfd = tfp.distributions
 
@@ -274,6 +282,7 @@ class LedgerModel(keras.Model):
             **kwargs: those of `keras.Model.compile`.
         """
         check_compile(self, kwargs)
+        self._execution = Execution(kwargs.get("steps_per_execution"))
         super().compile(optimizer=optimizer, **kwargs)
         check_optimizer(self.optimizer)
         if len(self.players()) > 1:
@@ -288,10 +297,9 @@ class LedgerModel(keras.Model):
                 f"This {type(self).__name__} has no discriminator to optimize; leave "
                 "discriminator_optimizer out."
             )
+        self.checked_data = Checked()
         self.extremes = Extremes(self.pixels, self.label_classes)
-        self._metrics_by_name = {
-            name: keras.metrics.Mean(name, dtype="float32") for name in self.ledger_names()
-        }
+        self._term_means = TermMeans(self.ledger_names())
         for player in self.players():
             # Else loading weights drops the optimizer's state.
             optimizer = getattr(self, player.optimizer_name)
@@ -303,6 +311,8 @@ class LedgerModel(keras.Model):
         if config and len(self.players()) > 1:
             serialize = keras.saving.serialize_keras_object
             config["discriminator_optimizer"] = serialize(self.discriminator_optimizer)
+        if config and self._execution.given is None:
+            config.pop("steps_per_execution", None)  # `fit` chooses
         return config
 
     def compile_from_config(self, config: dict):
@@ -310,7 +320,7 @@ class LedgerModel(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return [*getattr(self, "_metrics_by_name", {}).values()]
+        return list(self._term_means.metrics) if hasattr(self, "_term_means") else []
 
     def fit(
         self,
@@ -338,13 +348,32 @@ class LedgerModel(keras.Model):
             given = keras.tree.flatten(callbacks or [])
             callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
             check_callbacks(callbacks)
+            verbose = args[1] if len(args) > 1 else kwargs.get("verbose", "auto")
+            if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
+                callbacks.append(ProgressBar())
             if len(self.players()) > 1:
                 callbacks = self._follow_rate.among(callbacks)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
+        each = callbacks if isinstance(callbacks, list) else callbacks.callbacks
+        self._execution.begin(watched=self.run_eagerly or any(map(looks_at_batches, each)))
+        if self._execution.given is None and not self.run_eagerly:
+            self.steps_per_execution = steps_together(x, batch_size, each, **kwargs)
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
-        with sums_kept():
-            return super().fit(x, y, batch_size, *args, **kwargs)
+        try:
+            with sums_kept():
+                return super().fit(x, y, batch_size, *args, **kwargs)
+        finally:
+            self.steps_per_execution = self._execution.given or 1
+            self._execution.begin(watched=True)
+
+    def make_train_function(self, force=False):
+        def make():
+            super(LedgerModel, self).make_train_function(force=True)
+            return self.train_function
+
+        force = force or self.train_function is None
+        self.train_function = self._execution.function(self, make, force)
 
     def train_step(self, data):
         x, labels = self.unpack(data)
@@ -439,7 +468,7 @@ class LedgerModel(keras.Model):
         x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
-        seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
+        seed = seeds.fold_seed(self.seed, seeds.TEST, self._term_means.count("loss"))
         terms = self.terms(x, labels, seed, training=False)
         return self.log({name: value + seen for name, value in terms.items()}, x, labels)
 
@@ -460,10 +489,9 @@ class LedgerModel(keras.Model):
 
     def log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
         """Adds the terms of a batch to the metrics and returns these."""
-        for name, metric in self._metrics_by_name.items():
-            if name in self.of_labeled:
-                count = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
-            else:
-                count = tf.shape(x)[0]
-            metric.update_state(terms[name], sample_weight=count)
-        return {name: metric.result() for name, metric in self._metrics_by_name.items()}
+        counts = dict.fromkeys(self._term_means.names, tf.shape(x)[0])
+        if labeled := counts.keys() & set(self.of_labeled):
+            known = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
+            counts |= dict.fromkeys(labeled, known)
+        self._term_means.add(terms, counts)
+        return self._term_means.results()
