@@ -4,8 +4,8 @@ from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (
     class_names,
     count_images,
-    image_shape,
     factors,
+    image_shape,
     load,
     load_arrays,
     prepare,

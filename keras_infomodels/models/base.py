@@ -24,11 +24,17 @@ from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.preset_files import KERAS_FORMAT
 from keras_infomodels.training.checks import (
+    Checked,
     check_batch,
     check_compile,
     check_data,
     check_no_weights,
     check_optimizer,
+)
+from keras_infomodels.training.execution import (
+    Execution,
+    looks_at_batches,
+    steps_together,
 )
 from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
@@ -37,6 +43,7 @@ from keras_infomodels.training.players import Player, build_optimizers, second_o
 from keras_infomodels.training.rates import FollowLearningRate
 from keras_infomodels.training.read_out import reader_among
 from keras_infomodels.training.step import log_terms, take_turn, unpack
+from keras_infomodels.training.term_means import TermMeans
 
 tfd = tfp.distributions
 
@@ -275,6 +282,7 @@ class LedgerModel(keras.Model):
             **kwargs: those of `keras.Model.compile`.
         """
         check_compile(self, kwargs)
+        self._execution = Execution(kwargs.get("steps_per_execution"))
         super().compile(optimizer=optimizer, **kwargs)
         check_optimizer(self.optimizer)
         if len(self.players()) > 1:
@@ -285,10 +293,9 @@ class LedgerModel(keras.Model):
                 f"This {type(self).__name__} has no discriminator to optimize; leave "
                 "discriminator_optimizer out."
             )
+        self.checked_data = Checked()
         self.extremes = Extremes(self.pixels, self.label_classes)
-        self._metrics_by_name = {
-            name: keras.metrics.Mean(name, dtype="float32") for name in self.ledger_names()
-        }
+        self._term_means = TermMeans(self.ledger_names())
         build_optimizers(self)
 
     def get_compile_config(self) -> dict | None:
@@ -296,6 +303,8 @@ class LedgerModel(keras.Model):
         if config and len(self.players()) > 1:
             serialize = keras.saving.serialize_keras_object
             config["discriminator_optimizer"] = serialize(self.discriminator_optimizer)
+        if config and self._execution.given is None:
+            config.pop("steps_per_execution", None)  # `fit` chooses
         return config
 
     def compile_from_config(self, config: dict):
@@ -303,7 +312,7 @@ class LedgerModel(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return [*getattr(self, "_metrics_by_name", {}).values()]
+        return list(self._term_means.metrics) if hasattr(self, "_term_means") else []
 
     def fit(
         self,
@@ -327,12 +336,29 @@ class LedgerModel(keras.Model):
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = with_own_callbacks(self, x, callbacks)
+            verbose = args[1] if len(args) > 1 else kwargs.get("verbose", "auto")
+            callbacks = with_own_callbacks(self, x, callbacks, verbose)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
+        each = callbacks if isinstance(callbacks, list) else callbacks.callbacks
+        self._execution.begin(watched=self.run_eagerly or any(map(looks_at_batches, each)))
+        if self._execution.given is None and not self.run_eagerly:
+            self.steps_per_execution = steps_together(x, batch_size, each, **kwargs)
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
-        with sums_kept():
-            return super().fit(x, y, batch_size, *args, **kwargs)
+        try:
+            with sums_kept():
+                return super().fit(x, y, batch_size, *args, **kwargs)
+        finally:
+            self.steps_per_execution = self._execution.given or 1
+            self._execution.begin(watched=True)
+
+    def make_train_function(self, force=False):
+        def make():
+            super(LedgerModel, self).make_train_function(force=True)
+            return self.train_function
+
+        force = force or self.train_function is None
+        self.train_function = self._execution.function(self, make, force)
 
     def train_step(self, data):
         x, labels = unpack(data)
@@ -422,7 +448,7 @@ class LedgerModel(keras.Model):
         x, labels = unpack(data)
         seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
-        seed = seeds.fold_seed(self.seed, seeds.TEST, self._metrics_by_name["loss"].count)
+        seed = seeds.fold_seed(self.seed, seeds.TEST, self._term_means.count("loss"))
         terms = self.terms(x, labels, seed, training=False)
         return log_terms(self, {name: value + seen for name, value in terms.items()}, x, labels)
 

@@ -1,6 +1,7 @@
 """Checks of what a model is compiled and trained with."""
 
 import warnings
+import weakref
 
 import keras
 
@@ -8,6 +9,7 @@ from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.training.averages import WeightAverage
 
 __all__ = [
+    "Checked",
     "check_batch",
     "check_callbacks",
     "check_compile",
@@ -15,6 +17,30 @@ __all__ = [
     "check_no_weights",
     "check_optimizer",
 ]
+
+
+class Checked:
+    """Data that a compiled model has looked at, so that the next `fit` begins at once.
+
+    Known by identity and not kept alive. Pixels that are changed in place later are still checked
+    in each step.
+    """
+
+    def __init__(self):
+        self._known: dict[int, tuple[weakref.ref, int]] = {}
+
+    def examples(self, model: keras.Model, data) -> int | None:
+        """How many examples `model.check_data` looked at, now or before; `None` for a generator."""
+        reference, count = self._known.get(id(data), (lambda: None, 0))
+        if data is not None and reference() is data:
+            return count
+        examples = model.check_data(data)
+        if examples is None:
+            return None
+        key = id(data)
+        forget = weakref.ref(data, lambda _: self._known.pop(key, None))
+        self._known[key] = (forget, len(examples))
+        return len(examples)
 
 
 def check_compile(model: keras.Model, kwargs: dict):
@@ -63,7 +89,8 @@ def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data
     """Raises ValueError for data that a model cannot be fitted to; warns of batches too small.
 
     Args:
-        model: keras.Model. Its `check_data` and `check_labels` look at the data.
+        model: keras.Model. Its `check_labels` looks at the labels, and its `check_data` at the
+            rest, once for all calls of `fit`.
         x, y, batch_size, validation_data: as `fit` takes them.
     """
     own_x, own_y, own_weights = keras.utils.unpack_x_y_sample_weight(validation_data)
@@ -71,11 +98,11 @@ def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data
     model.check_labels(y)
     model.check_labels(own_y)
     if validation_data is not None:
-        model.check_data(own_x)
-    examples = model.check_data(x)
+        model.checked_data.examples(model, own_x)
+    examples = model.checked_data.examples(model, x)
     if examples is not None:
-        given = (batch_size or 32) if is_array(x) else len(examples)
-        _warn_of_small_batch(model, min(given, len(examples)))
+        given = (batch_size or 32) if is_array(x) else examples
+        _warn_of_small_batch(model, min(given, examples))
 
 
 def check_batch(model: keras.Model, x, y, **weights):

@@ -47,20 +47,25 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
     return found if several else found[0]
 
 
-def are_finite(gradients, optimizers) -> tf.Tensor:
-    """A boolean scalar: every gradient is finite, or its optimizer handles overflow itself.
+def are_finite(terms, gradients, optimizers) -> tf.Tensor:
+    """A boolean scalar: terms and gradients are finite, or an optimizer handles overflow itself.
 
     Args:
+        terms: a list of scalars.
         gradients: a list for each optimizer, of tensors and None.
         optimizers: one for each list.
     """
-    checked = []
+    checked, scaled = list(terms), []
     for own, optimizer in zip(gradients, optimizers, strict=True):
         # A sum is finite where all of it is, and takes one pass.
-        finite = [tf.math.is_finite(tf.reduce_sum(g)) for g in own if g is not None]
+        sums = [tf.cast(tf.reduce_sum(g), tf.float32) for g in own if g is not None]
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             # Scaled gradients overflow now and then, and this optimizer then lowers its scale.
-            checked.append(tf.reduce_all(finite) | (optimizer.dynamic_scale > 1.0))
+            scaled.append(_all_finite(sums) | (optimizer.dynamic_scale > 1.0))
         else:
-            checked += finite
-    return tf.reduce_all(checked)
+            checked += sums
+    return tf.reduce_all([_all_finite(checked), *scaled])
+
+
+def _all_finite(scalars) -> tf.Tensor:
+    return tf.reduce_all(tf.math.is_finite(tf.stack(scalars))) if scalars else tf.constant(True)

@@ -11,9 +11,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
     """Ends training with the step and the term that broke; `fit` of the models here adds it.
 
     Their steps leave the weights as they were once a term is not finite, so what the model holds
-    are the last good ones. Validation ends it too: `EarlyStopping` and its like would wait for a
-    NaN to improve.
+    are the last good ones, however many steps later a NaN is noticed: `fit` reads metrics every ten
+    steps, so that a GPU does not wait, and at the end of an epoch. Validation ends it too:
+    `EarlyStopping` and its like would wait for a NaN to improve.
     """
+
+    takes_several_batches = True
+    _within_epoch = False
 
     @property
     def _extremes(self):
@@ -21,6 +25,12 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._forget()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._within_epoch = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._end_epoch()
 
     def on_train_batch_end(self, batch, logs=None):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
@@ -40,6 +50,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         )
 
     def on_test_begin(self, logs=None):
+        self._end_epoch()
         self._forget()
 
     def on_test_end(self, logs=None):
@@ -53,6 +64,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 f"holds the weights of that step. {problem or 'Look for NaN in the data.'}"
             )
         self._forget()
+
+    def _end_epoch(self):
+        """Looks at the last steps of an epoch, before validation resets the metrics."""
+        within, self._within_epoch = self._within_epoch, False
+        if within:
+            logs = self.model.get_metrics_result()
+            self.on_train_batch_end(0, {name: float(logs[name]) for name in sorted(logs)})
 
     def _forget(self):
         if self._extremes:

@@ -23,6 +23,8 @@ class FollowLearningRate(keras.callbacks.Callback):
         first, second: Keras optimizers.
     """
 
+    takes_several_batches = True
+
     def __init__(self, first: keras.Optimizer, second: keras.Optimizer):
         super().__init__()
         self.first, self.second = first, second
