@@ -301,7 +301,6 @@ def _demo(arguments: argparse.Namespace):
 
 def _recipe(arguments: argparse.Namespace):
     """The recipe that the flags of `train` ask for."""
-    from keras_infomodels.zoo.choices import choose
     from keras_infomodels.zoo.recipes import Recipe, parse_seeds
 
     names = ["model", "dataset", *(name for name, _, _ in _TRAINING_FLAGS.values())]
@@ -325,10 +324,17 @@ def _recipe(arguments: argparse.Namespace):
         )
     else:
         recipe = Recipe.of(**given)
-        places = dict(map(_assigned, arguments.set))
-        given |= {place.rpartition(".")[2]: value for place, value in places.items()}
-        return choose(recipe.put(places), given, arguments.data_dir)
     return recipe.put(dict(map(_assigned, arguments.set)))
+
+
+def _chosen(recipe, arguments: argparse.Namespace):
+    """The recipe with what its flags leave to the data."""
+    from keras_infomodels.zoo.choices import choose
+
+    given = {name for name, _, _ in _TRAINING_FLAGS.values()}
+    given = {name for name in given if getattr(arguments, name) is not None}
+    given |= {_assigned(text)[0].rpartition(".")[2] for text in arguments.set}
+    return choose(recipe, given, arguments.data_dir)
 
 
 def _default_out(arguments: argparse.Namespace) -> str:
@@ -343,6 +349,8 @@ def _train(arguments: argparse.Namespace):
     if arguments.out is None:
         arguments.out = _default_out(arguments)
     recipe = _recipe(arguments)
+    if arguments.recipe is None and not arguments.resume:
+        recipe = _chosen(recipe, arguments)
     if arguments.pictures is None:
         arguments.pictures = recipe.training.epochs // 10
     if arguments.seeds is not None:

@@ -9,7 +9,7 @@ from keras_infomodels import distributions
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
-from keras_infomodels.models.autoencoder.tables import add_discriminator
+from keras_infomodels.models.autoencoder.tables import add_discriminator, scale_weight
 from keras_infomodels.models.autoencoder.weights import scaled_weight
 from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
@@ -61,7 +61,7 @@ class AdversarialAutoencoder(InfoVAE):
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with the networks that it leaves out."""
         table = add_discriminator(super().complete(table, image_shape))
-        return add_terms({"lambda_": "auto"} | table, cls.usual_moves)
+        return add_terms(scale_weight(table, image_shape), cls.usual_moves)
 
     def __init__(
         self,

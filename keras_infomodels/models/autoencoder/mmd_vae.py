@@ -5,6 +5,7 @@ from typing import Literal
 
 from keras_infomodels import distributions
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.models.autoencoder.tables import scale_weight
 from keras_infomodels.models.autoencoder.weights import scaled_weight
 from keras_infomodels.registry import built_in
 
@@ -37,7 +38,7 @@ class MMDVAE(InfoVAE):
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with what it leaves out."""
-        return {"lambda_": "auto"} | super().complete(table, image_shape)
+        return scale_weight(super().complete(table, image_shape), image_shape)
 
     def __init__(
         self,

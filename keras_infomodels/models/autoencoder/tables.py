@@ -6,7 +6,7 @@ from keras_infomodels import distributions
 from keras_infomodels.models import tables
 from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled
 
-__all__ = ["SHORT", "add_discriminator", "complete", "shorten"]
+__all__ = ["SHORT", "add_discriminator", "complete", "scale_weight", "shorten"]
 
 _PLACES = {
     "activation": "encoder.activation",
@@ -41,7 +41,7 @@ _DECODERS = {
     "ResidualEncoder": "ResidualDecoder",
 }
 _SMALL = 32
-"""Height and width up to which grey images have the networks of MNIST by default."""
+"""Height and width up to which grey images are taken to be as MNIST's."""
 _PLANE = ("GaussianMixture", "SwissRoll")
 
 
@@ -76,7 +76,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     Small grey images have an `MLPEncoder` of 10 latent variables and binarized pixels, as MNIST;
     others a `ResidualEncoder` of 32, from 128x128 on 64, and `Gaussian("shared")`.
     """
-    small = max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
+    small = is_small_and_grey(image_shape)
     given = filled(table, "encoder", {})
     usual = "MLPEncoder" if small or "widths" in given else "ResidualEncoder"
     encoder = {"class": usual, **given}
@@ -102,6 +102,17 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         decoder = {**shape, **own, **mirrored, **decoder}
     own = {"encoder": encoder, "decoder": decoder, "prior": prior, "likelihood": likelihood}
     return {**table, **own}
+
+
+def is_small_and_grey(image_shape: tuple[int, ...]) -> bool:
+    """Whether images are as MNIST's, for which the constructors' defaults were measured."""
+    return max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
+
+
+def scale_weight(table: Mapping, image_shape: tuple[int, ...]) -> dict:
+    """The table with the weight of prior matching for images that are not as MNIST's."""
+    scaled = {} if is_small_and_grey(image_shape) else {"lambda_": "auto"}
+    return scaled | dict(table)
 
 
 def add_discriminator(table: Mapping) -> dict:
