@@ -12,7 +12,7 @@ from keras_infomodels.zoo.recipe_tables import Data
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.tables import count_steps, make
 
-__all__ = ["build_model", "load_split", "resolve_splits"]
+__all__ = ["build_for_images", "build_model", "load_split", "resolve_splits"]
 
 
 def load_split(
@@ -82,6 +82,40 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
         validation_split=f"{part}[80%:90%]",
         test_split=f"{part}[90%:]",
     )
+
+
+def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict) -> keras.Model:
+    """A new model of a class for images of a shape; `settings` are those of `Recipe.of`.
+
+    Objects among the settings, such as codes and likelihoods, stand for their tables.
+    """
+    settings = dict(settings)
+    seed = settings.pop("seed", 0)
+    recipe = Recipe.of(cls.__name__, dataset="images", **_tables(settings))
+    return make({**recipe.completed(image_shape), "seed": seed})
+
+
+def _tables(value):
+    """Objects with a config as tables of a recipe."""
+    if isinstance(value, dict):
+        return {key: _tables(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tables(item) for item in value]
+    if hasattr(value, "get_config"):
+        config = keras.saving.serialize_keras_object(value)["config"]
+        return {"class": type(value).__name__, **_plain(config)}
+    return value
+
+
+def _plain(value):
+    """A config of Keras as a table: {"class": name, ...} for an object in it."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    own = {key: _plain(item) for key, item in value.get("config", value).items()}
+    own = {key: item for key, item in own.items() if item is not None}
+    return {"class": value["class_name"], **own} if "class_name" in value else own
 
 
 def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -> keras.Model:

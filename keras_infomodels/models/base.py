@@ -237,6 +237,34 @@ class LedgerModel(keras.Model):
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     @classmethod
+    def from_images(cls, images, **settings) -> "LedgerModel":
+        """A new model with default networks for such images.
+
+        Small grey images have the networks of MNIST's presets, others residual or deeper
+        convolutional ones and a likelihood for color: what `infomodels train` takes.
+
+        Args:
+            images: array (n, height, width, channels), or a dataset of images. Only their shape is
+                looked at.
+            **settings: arguments of the constructor other than networks, or short names such as
+                `latent_dim`, `network` ("mlp", "conv", "residual") and `widths`.
+
+        Raises:
+            ValueError: a setting that the model does not have, or images of another rank.
+
+        Example:
+            model = ki.MMDVAE.from_images(x_train, latent_dim=16)
+        """
+        spec = getattr(images, "element_spec", None)
+        shape = np.shape(images) if spec is None else keras.tree.flatten(spec)[0].shape
+        if len(shape) != 4 or None in shape[1:]:
+            raise ValueError(
+                "images are (n, height, width, channels), an array or a dataset of one size; got "
+                f"the shape {tuple(shape)}."
+            )
+        return hooks.zoo().build_for_images(cls, tuple(shape[1:]), settings)
+
+    @classmethod
     def from_preset(
         cls,
         name_or_dir: str | Path,

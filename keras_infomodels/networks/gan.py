@@ -15,7 +15,7 @@ __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
 @built_in
 class ConvGenerator(Network):
-    """Latents to images in [0, 1] by one dense layer and 4x4 transposed convolutions of stride 2.
+    """Latents to images in [0, 1] by one dense layer and convolutions that double the image.
 
     (batch, latent_dim) to (batch, height, width, channels). Batch normalization after every hidden
     layer. Source: Chen et al., "InfoGAN", 2016, appendix C, with a narrower dense layer.
@@ -25,6 +25,9 @@ class ConvGenerator(Network):
         latent_dim: length of the latents, noise and codes together.
         filters: of the convolutions' inputs; each convolution doubles the image.
         width: of the dense layer.
+        upsampling: "transposed" (4x4 transposed convolutions of stride 2) or "nearest" (3x3
+            convolutions after each pixel is repeated, which draw no checkerboards; source: Odena,
+            Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
         dtype: a Keras dtype or policy for the hidden layers; the images are float32.
     """
 
@@ -34,10 +37,13 @@ class ConvGenerator(Network):
         latent_dim: int = 74,
         filters: Sequence[int] = (64, 32),
         width: int = 216,
+        upsampling: str = "transposed",
         dtype=None,
         **kwargs,
     ):
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        if upsampling not in ("transposed", "nearest"):
+            raise ValueError(f'upsampling is "transposed" or "nearest", got {upsampling!r}.')
         dtype = keras.dtype_policies.get(dtype).name
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
 
@@ -46,9 +52,14 @@ class ConvGenerator(Network):
             return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
         def double(count, name, dtype):
-            return keras.layers.Conv2DTranspose(
-                count, 4, 2, padding="same", data_format=CHANNELS_LAST, dtype=dtype, name=name
+            options = {"padding": "same", "data_format": CHANNELS_LAST, "dtype": dtype}
+            if upsampling == "transposed":
+                return keras.layers.Conv2DTranspose(count, 4, 2, name=name, **options)
+            repeat = keras.layers.UpSampling2D(
+                data_format=CHANNELS_LAST, dtype=dtype, name=f"{name}_repeat"
             )
+            convolution = keras.layers.Conv2D(count, 3, name=name, **options)
+            return lambda x: convolution(repeat(x))
 
         inputs = x = keras.Input((latent_dim,), name="latents")
         x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
@@ -67,6 +78,7 @@ class ConvGenerator(Network):
             "latent_dim": latent_dim,
             "filters": list(filters),
             "width": width,
+            "upsampling": upsampling,
             "dtype": dtype,
         }
 

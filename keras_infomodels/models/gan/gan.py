@@ -21,6 +21,7 @@ from keras_infomodels.models.gan.tables import SHORT, complete, shorten
 from keras_infomodels.networks import Network
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import whole
+from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
 from keras_infomodels.training.players import Player
@@ -93,6 +94,7 @@ class GAN(LedgerModel):
         label_smoothing: float = 0.0,
         update: str = "simultaneous",
         discriminator_steps: int = 1,
+        augmentation: Augmentation | None = None,
         seed: int = 0,
         **kwargs,
     ):
@@ -109,6 +111,7 @@ class GAN(LedgerModel):
         self.label_smoothing = float(label_smoothing)
         self.update = update
         self.discriminator_steps = whole("discriminator_steps", discriminator_steps, 1)
+        self.augmentation = augmentation
         self.seed = int(seed)
         check_gan(self)
         self.data_shape = tuple(discriminator.input_shape[1:])
@@ -231,12 +234,12 @@ class GAN(LedgerModel):
 
     def terms(self, x, labels, seed, training):
         fake = self.draw(tf.shape(x)[0], seed, training)
-        judged = self.judges_terms(self.look(x, training), fake, labels, seed, training)
+        judged = self.judges_terms(self.look(x, seed, training), fake, labels, seed, training)
         return judged | self.generators_terms(fake, training)
 
     def _judges_terms(self, x, labels, seed, training):
         fake = self.draw(tf.shape(x)[0], seed, training)
-        return self.judges_terms(self.look(x, training), fake, labels, seed, training)
+        return self.judges_terms(self.look(x, seed, training), fake, labels, seed, training)
 
     def _generators_terms(self, x, labels, seed, training):
         return self.generators_terms(self.draw(tf.shape(x)[0], seed, training), training)
@@ -249,10 +252,12 @@ class GAN(LedgerModel):
         """
         parts = self.sample_latents(n, fold_in(seed, seeds.LATENTS), training)
         images = tf.cast(self(self.latents.join(parts), training=training), tf.float32)
+        images = self._augmented(images, seed, seeds.AUGMENT_FAKE, training)
         return {"parts": parts, "images": images, "outputs": self.judge(images, training)}
 
-    def look(self, x: tf.Tensor, training: bool) -> dict:
+    def look(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
         """Real images and what the discriminator says: {"images", "outputs"}, "slope" for R1."""
+        x = self._augmented(x, seed, seeds.AUGMENT_REAL, training)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             if self.r1:
                 tape.watch(x)
@@ -312,11 +317,17 @@ class GAN(LedgerModel):
             "label_smoothing": self.label_smoothing,
             "update": self.update,
             "discriminator_steps": self.discriminator_steps,
+            "augmentation": None if self.augmentation is None else serialize(self.augmentation),
             "seed": self.seed,
             "dtype": self.dtype_policy.name,
         }
 
     # Helpers
+
+    def _augmented(self, images, seed: tf.Tensor, stream: int, training: bool) -> tf.Tensor:
+        if self.augmentation is None or not training:
+            return images
+        return self.augmentation(images, fold_in(seed, stream))
 
     @property
     def call_shape(self) -> tuple[int, ...]:
