@@ -106,7 +106,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
 def _usual_filters(image_shape: tuple[int, ...]) -> list[int]:
     """Filters of a discriminator's convolutions of stride 2, down to a grid of 3x3 or 4x4."""
     count = max(2, math.ceil(math.log2(max(image_shape[:2]) / 4)))
-    return ([16] * (count - 5) + [16, 32, 64, 96, 128])[-count:]
+    return ([16] * (count - 4) + [16, 32, 64, 128])[-count:]
 
 
 def _code(code: Mapping) -> dict:
