@@ -86,6 +86,8 @@ class LedgerModel(keras.Model):
     training_defaults: Mapping = {}
     citation = ""
     usual_moves = "adversarial"
+    unpack = staticmethod(unpack)
+    log = log_terms
 
     @classmethod
     def shorten(cls, table: dict, short: Short) -> Short:
@@ -389,11 +391,11 @@ class LedgerModel(keras.Model):
         self.train_function = self._execution.function(self, make, force)
 
     def train_step(self, data):
-        x, labels = unpack(data)
+        x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         terms = take_turn(self, self.players(), self.terms, x, labels, seed, (seen,))
-        return log_terms(self, terms, x, labels)
+        return self.log(terms, x, labels)
 
     def evaluate(
         self,
@@ -473,14 +475,14 @@ class LedgerModel(keras.Model):
         return {}
 
     def test_step(self, data):
-        x, labels = unpack(data)
+        x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._term_means.count("loss"))
         terms = self.terms(x, labels, seed, training=False)
-        return log_terms(self, {name: value + seen for name, value in terms.items()}, x, labels)
+        return self.log({name: value + seen for name, value in terms.items()}, x, labels)
 
     def predict_step(self, data):
-        x, _ = unpack(data)
+        x, _ = self.unpack(data)
         self.extremes.see(x, None)
         return self(x, training=False)

@@ -25,7 +25,7 @@ from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
 from keras_infomodels.training.players import Player
-from keras_infomodels.training.step import log_terms, take_turn, unpack
+from keras_infomodels.training.step import take_turn
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -216,7 +216,7 @@ class GAN(LedgerModel):
     def train_step(self, data):
         if self.update == "simultaneous":
             return super().train_step(data)
-        x, labels = unpack(data)
+        x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         generating, judging = self.players()
         earlier = (self.extremes.see(x, labels),)
@@ -226,10 +226,10 @@ class GAN(LedgerModel):
             earlier += (first["loss"],)
         second = take_turn(self, [generating], self._generators_terms, x, labels, seed, earlier)
         terms = first | second | {"loss": first["loss"] + second["loss"]}
-        return log_terms(self, terms, x, labels)
+        return self.log(terms, x, labels)
 
     def predict_step(self, data):
-        latents, _ = unpack(data)
+        latents, _ = self.unpack(data)
         return self(latents, training=False)
 
     def terms(self, x, labels, seed, training):
