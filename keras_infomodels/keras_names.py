@@ -19,6 +19,7 @@ PACKAGE = "keras_infomodels"
 NAMES = (
     *MODELS.values(),
     "Adversarial",
+    "Augmentation",
     "BatchNormalization",
     "BilinearCritic",
     "ConcatenatedCritic",
