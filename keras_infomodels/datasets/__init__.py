@@ -1,8 +1,9 @@
-"""Images as `tf.data`: TensorFlow Datasets by name, one's own arrays, `.npz` files and folders."""
+"""Images as `tf.data`: sets by name or by their factors, arrays, `.npz` files and folders."""
 
 from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (
     class_names,
+    draw,
     factors,
     load,
     load_arrays,
@@ -14,6 +15,7 @@ from keras_infomodels.datasets.pipeline import from_arrays, keep_labels
 __all__ = [
     "Factors",
     "class_names",
+    "draw",
     "factors",
     "from_arrays",
     "keep_labels",

@@ -114,6 +114,10 @@ class FactorSource:
             images = tfds_source.resize(images, self.options.image_size)
         return images, factors
 
+    def draw(self, factors: np.ndarray) -> np.ndarray:
+        """Images uint8 of any factors, integers (n, k)."""
+        return self._set().images(factors)
+
     def prepare(self) -> Path | None:
         """The folder of the set's file, which is fetched if it is not there; None without any."""
         if self.name != "nouns":
