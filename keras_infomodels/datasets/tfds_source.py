@@ -44,7 +44,13 @@ def read(
         wanted[first] = {*wanted.get(first, ()), *rest} if rest else True
     decoders = tfds.decode.PartialDecoding(wanted)
     try:
-        dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            decoders=decoders,
+            # A cache of what is read once would hold every image in its full size.
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
     except ValueError as error:
         raise _split_error(split, builder.info.splits) from error
     scale = 255 if image_size is not None and _is_mask(dataset, image_key) else 1
