@@ -129,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("model", nargs="?", help=f"one of {', '.join(names.MODELS)}")
     train.add_argument(
-        "--dataset", help="a TFDS name, fashion_mnist_mini, a folder of images, or a .npz file"
+        "--dataset",
+        help="a TFDS name, fashion_mnist_mini, scenes, nouns, a folder of images, or a .npz file",
     )
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
@@ -166,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     add_export_parsers(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
-    prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
+    prepare.add_argument("dataset", help="its name in TensorFlow Datasets, or nouns")
     prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
 

@@ -56,6 +56,9 @@ def test_load_reads_scenes_with_factors_and_slices():
         16,
         3,
     )
+    np.testing.assert_array_equal(datasets.draw("scenes", factors), images)
+    with pytest.raises(ValueError, match="mnist_mini is not drawn from factors; nouns and scenes"):
+        datasets.draw("mnist_mini", factors)
     assert datasets.split_names("scenes") == ["train", "validation", "test"]
     assert datasets.class_names("scenes") is None
     assert datasets.factors("scenes").count == 480_000

@@ -1,6 +1,7 @@
 """Sets of TensorFlow Datasets with colours and factors: tiny ones of the real features."""
 
 import os
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -149,3 +150,24 @@ def test_load_arrays_of_a_part_of_a_split():
         datasets.load_arrays("cifar10", "validation")
     with pytest.raises(ValueError, match="slice such as"):
         datasets.load_arrays("cifar10", "train[:0]")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_load_arrays_needs_memory_for_the_resized_images_alone():
+    features = tfds.builder("celeb_a").info.features
+    example = example_of(features, image=np.zeros((218, 178, 3), np.uint8))
+    write("celeb_a", [example] * 2500)  # 290 MB of pixels
+    datasets.load_arrays("celeb_a", "train[:10]", image_size=(8, 8))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = resident("VmRSS")
+    images, _ = datasets.load_arrays("celeb_a", image_size=(8, 8))
+    assert images.shape == (2500, 8, 8, 3)
+    assert resident("VmHWM") - before < 120
+
+
+def resident(key):
+    """Memory of this process in MB, now or at its peak."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(key)]
+    return int(line.split()[1]) / 1e3

@@ -73,7 +73,11 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
         usual.validation,
         usual.test,
     )
-    if {"train", "test"} <= set(parts) or not defaults or not parts:
+    if not defaults or not parts:
+        return recipe
+    if {"train", "validation", "test"} <= set(parts):
+        return recipe.change(train_split="train", validation_split="validation")
+    if {"train", "test"} <= set(parts):
         return recipe
     part = "train" if "train" in parts else parts[0]
     print(f"{data.name} has no split 'test': the last tenth of {part!r} takes its place.")

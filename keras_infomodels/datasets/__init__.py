@@ -1,9 +1,10 @@
-"""Images as `tf.data`: TensorFlow Datasets by name, one's own arrays, `.npz` files and folders."""
+"""Images as `tf.data`: sets by name or by their factors, arrays, `.npz` files and folders."""
 
 from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (
     class_names,
     count_images,
+    draw,
     factors,
     image_shape,
     load,
@@ -17,6 +18,7 @@ __all__ = [
     "Factors",
     "class_names",
     "count_images",
+    "draw",
     "factors",
     "from_arrays",
     "image_shape",

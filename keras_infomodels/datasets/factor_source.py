@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_infomodels.datasets import nouns, tfds_source
 from keras_infomodels.datasets.factor_space import Factors
+from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.scenes import Scenes
 from keras_infomodels.datasets.source import Options
 
@@ -111,8 +112,12 @@ class FactorSource:
         factors = draw_split(drawn.factors, part, self._sizes[part])[rows]
         images = drawn.images(factors)
         if self.options.image_size is not None and len(images):
-            images = tfds_source.resize(images, self.options.image_size)
+            images = resize(images, self.options).numpy()
         return images, factors
+
+    def draw(self, factors: np.ndarray) -> np.ndarray:
+        """Images uint8 of any factors, integers (n, k)."""
+        return self._set().images(factors)
 
     def prepare(self) -> Path | None:
         """The folder of the set's file, which is fetched if it is not there; None without any."""

@@ -24,9 +24,9 @@ class Factors:
         sizes: tuple of int. Number of values of each factor.
 
     Example:
-        >>> factors = Factors(("hue", "shape"), (10, 4))
-        >>> factors.index(factors.combination(13))
-        array(13)
+        >>> factors = ki.datasets.Factors(("hue", "shape"), (10, 4))
+        >>> factors.combination(13).tolist()
+        [3, 1]
     """
 
     names: tuple[str, ...]

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.datasets.cars3d_source import Cars3dSource
 from keras_infomodels.datasets.checks import as_pixels
-from keras_infomodels.datasets.factor_source import FactorSource
+from keras_infomodels.datasets.factor_source import DRAWN, FactorSource
 from keras_infomodels.datasets.factor_space import Factors, pair_with_factors
 from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
@@ -19,6 +20,7 @@ from keras_infomodels.datasets.tfds_source import TfdsSource, parse_split
 __all__ = [
     "class_names",
     "count_images",
+    "draw",
     "factors",
     "find",
     "image_shape",
@@ -28,7 +30,7 @@ __all__ = [
     "split_names",
 ]
 
-SOURCES = (NpzSource, FactorSource, FolderSource, TfdsSource)
+SOURCES = (NpzSource, FactorSource, Cars3dSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
 
 
@@ -66,8 +68,9 @@ def load(
             `images` and `labels`. Or a set that is drawn from its factors: "scenes", rooms of 64x64
             pixels with an object, by the factors of 3D Shapes; or "nouns", figures of 32x32 pixels
             of five parts (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is
-            downloaded or in `data_dir/nouns/`. Their splits "train", "validation" and "test" share
-            no combination of factors (see `factor_source.draw_split`).
+            downloaded or in `data_dir/nouns/`. Their splits share no combination of factors: the
+            sum of the factors ends in 8 in "validation", in 9 in "test" and in other digits in
+            "train". They hold 20,000, 2,000 and 2,000 scenes, or 50,000, 5,000 and 5,000 nouns.
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -78,8 +81,9 @@ def load(
         labels: whether to return pairs (images, int32 labels).
         factors: bool. Whether to return pairs (images, int32 factors), in the order of
             `datasets.factors(name)`; not together with `labels`. Sets with factors are "scenes",
-            "nouns" and of TFDS "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and
-            "celeb_a" (40 attributes).
+            "nouns", "cars3d" (from its published files in `data_dir/cars3d/`) and of TFDS
+            "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and "celeb_a" (40
+            attributes).
         image_size: (height, width). What images are resized to. None keeps their size, which
             must then be the same for all.
         shuffle: bool. None shuffles the splits whose name begins with "train".
@@ -217,10 +221,37 @@ def factors(
         ValueError: a set without factors.
 
     Example:
-        >>> datasets.factors("scenes").names
+        >>> ki.datasets.factors("scenes").names
         ('floor_hue', 'wall_hue', 'object_hue', 'scale', 'shape', 'view')
     """
     return _factors_of(find(name, Options(data_dir, download)), name)
+
+
+def draw(
+    name: str, factors: np.ndarray, *, data_dir: str | Path | None = None, download: bool = False
+) -> np.ndarray:
+    """Draws images of "scenes" or "nouns" by their factors, of any split.
+
+    Args:
+        name: "scenes" or "nouns".
+        factors: integers (n, k), in the order of `datasets.factors(name)`.
+        data_dir, download: see `load`.
+
+    Returns:
+        uint8 (n, height, width, 3).
+
+    Raises:
+        ValueError: another set, or factors that it does not have.
+
+    Example:
+        >>> factors = ki.datasets.factors("scenes").sample(16, object_hue=6)
+        >>> ki.datasets.draw("scenes", factors).shape
+        (16, 64, 64, 3)
+    """
+    source = find(name, Options(data_dir, download))
+    if not isinstance(source, FactorSource):
+        raise ValueError(f"{name} is not drawn from factors; {' and '.join(DRAWN)} are.")
+    return source.draw(factors)
 
 
 def _factors_of(source: Source, name: str | Path) -> Factors:
@@ -228,7 +259,7 @@ def _factors_of(source: Source, name: str | Path) -> Factors:
     if found is None:
         raise ValueError(
             f"{name} has no factors; load it with factors=False. Sets with factors are scenes, "
-            "nouns, dsprites, shapes3d, smallnorb and celeb_a."
+            "nouns, dsprites, shapes3d, cars3d, smallnorb and celeb_a."
         )
     return found
 
@@ -245,11 +276,13 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
         The folder of the prepared data.
 
     Raises:
+        FileNotFoundError: data that only a person can fetch, with where to put them.
         ValueError: a set of another source, for which there is nothing to do.
     """
     source = find(name, Options(data_dir, download=True))
     folder = source.prepare() if isinstance(source, FactorSource | TfdsSource) else None
     if folder is None:
+        source.sizes()  # raises FileNotFoundError for what is not there
         raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
     return folder
 

@@ -15,18 +15,17 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from keras_infomodels.datasets.factor_space import Factors
+from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import waiting_for
 
-__all__ = ["TfdsSource", "is_known", "parse_split", "resize"]
+__all__ = ["TfdsSource", "is_known", "parse_split"]
 
 
 def read(
     name: str,
     split: str,
-    data_dir: str | Path | None,
-    download: bool,
-    image_size: tuple[int, int] | None,
+    options: Options,
     factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked.
@@ -34,7 +33,8 @@ def read(
     Images are resized one by one while they are read, so that memory holds the result alone. Bytes
     of 0 and 1 (dSprites) become 0 and 255 before they are resized, which keeps grey edges.
     """
-    builder = _prepared_builder(name, data_dir, download)
+    image_size = options.image_size
+    builder = _prepared_builder(name, options.data_dir, options.download)
     features, image_key = builder.info.features, _image_key(builder, image_size)
     paths = [("label",)] if "label" in features else []
     if factors:
@@ -44,7 +44,13 @@ def read(
         wanted[first] = {*wanted.get(first, ()), *rest} if rest else True
     decoders = tfds.decode.PartialDecoding(wanted)
     try:
-        dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            decoders=decoders,
+            # A cache of what is read once would hold every image in its full size.
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
     except ValueError as error:
         raise _split_error(split, builder.info.splits) from error
     scale = 255 if image_size is not None and _is_mask(dataset, image_key) else 1
@@ -52,7 +58,8 @@ def read(
     def select(example):
         image = example[image_key]
         if image_size is not None:
-            image = _resize(image * tf.cast(scale, image.dtype), image_size)
+            image = resize(image * tf.cast(scale, image.dtype), options)
+            image = tf.ensure_shape(image, (*image_size, image.shape[-1]))
         values = [tf.cast(reduce(getitem, path, example), tf.int64) for path in paths]
         return image, tf.stack(values) if values else tf.zeros(0, tf.int64)
 
@@ -111,11 +118,6 @@ def is_known(name: str) -> bool:
     return True
 
 
-def resize(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """uint8 images (..., height, width, channels) in another size, antialiased."""
-    return _resize(tf.convert_to_tensor(images), image_size).numpy()
-
-
 def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
     """The part and the rows that a split of TFDS' syntax names, for parts of known sizes."""
     try:
@@ -137,13 +139,6 @@ def _split_error(split: str, known: Iterable[str]) -> ValueError:
     return ValueError(
         f"split is one of {', '.join(known)}, or a slice such as 'train[:90%]'; got {split!r}."
     )
-
-
-def _resize(image: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
-    resized = tf.image.resize(image, image_size, antialias=True)
-    if image.dtype.is_floating:
-        return tf.clip_by_value(resized, 0.0, 1.0)
-    return tf.saturate_cast(tf.round(resized), image.dtype)
 
 
 def _prepared_builder(
@@ -278,8 +273,7 @@ class TfdsSource:
         return getattr(self._builder().info.features.get("label"), "names", None)
 
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
-        options = self.options
-        return read(self.name, split, options.data_dir, options.download, options.image_size)
+        return read(self.name, split, self.options)
 
     def factors(self) -> Factors | None:
         features = self._builder().info.features
@@ -288,10 +282,7 @@ class TfdsSource:
         return Factors(tuple(paths), tuple(sizes)) if paths else None
 
     def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        options = self.options
-        return read(
-            self.name, split, options.data_dir, options.download, options.image_size, factors=True
-        )
+        return read(self.name, split, self.options, factors=True)
 
     def prepare(self) -> Path:
         """The folder of the data, which are prepared if they are not there."""
