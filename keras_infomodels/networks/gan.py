@@ -130,9 +130,12 @@ class ConvDiscriminator(Network):
                 x = BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
             return keras.layers.LeakyReLU(0.1, dtype=dtype, name=f"{name}_relu")(x)
 
+        # Nothing else keeps activations from shrinking from layer to layer.
+        initializer = "glorot_uniform" if normalization else "he_normal"
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             options = {"use_bias": not (batch and i), "dtype": dtype, "name": f"convolution_{i}"}
+            options["kernel_initializer"] = initializer
             x = weigh(
                 keras.layers.Conv2D(
                     count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
@@ -140,7 +143,13 @@ class ConvDiscriminator(Network):
             )(x)
             x = activate(x, f"convolution_{i}", batch and i)
         x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
-        hidden = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")
+        hidden = keras.layers.Dense(
+            width,
+            use_bias=not batch,
+            kernel_initializer=initializer,
+            dtype=dtype,
+            name="hidden",
+        )
         features = activate(weigh(hidden)(x), "hidden", batch)
         outputs = {"features": features}
         if judging:
