@@ -175,8 +175,7 @@ class InfoVAE(LedgerModel):
 
         With the prior `CategoricalNormal` {"category": q(category|x), one-hot, "z": q(z|x)}.
         """
-        x = self.likelihood.observe(self._images(x), None)
-        parameters = self.encoder(x, training=False)
+        parameters = self.traced(self._parameters, self._images(x))
         if not self.categorical:
             return posterior(parameters)
         category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
@@ -184,7 +183,7 @@ class InfoVAE(LedgerModel):
 
     def decode(self, z: tf.Tensor) -> tfd.Distribution:
         """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
-        return self.likelihood.distribution(self.decoder(z, training=False))
+        return self.likelihood.distribution(self.traced(self._decoded, tf.convert_to_tensor(z)))
 
     def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
         """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
@@ -194,14 +193,13 @@ class InfoVAE(LedgerModel):
             sample: whether z is drawn from q(z|x) instead of being its mean.
             seed: of the draw; None draws anew, an integer repeats.
         """
-        q = self._code(self._images(x))
-        z = q.sample(seed=self.drawing_seed(seed)) if sample else q.mean()
-        return self.mean_image(z)
+        if not sample:
+            return self.traced(self._reconstruction, self._images(x))
+        return self.traced(self._drawn, self._images(x), self.drawing_seed(seed))
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
-        prior = prior_distribution(self.prior)
-        return self.mean_image(prior.sample(n, seed=self.drawing_seed(seed)))
+        return self.traced(self._generated, tf.constant(n), self.drawing_seed(seed))
 
     def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
         """Images on the straight line between the posterior means of two images.
@@ -392,7 +390,8 @@ class InfoVAE(LedgerModel):
         examples = super().check_data(data)
         if examples is None:
             return None
-        scale = self.encoder(self.likelihood.observe(examples, None), training=False).get("scale")
+        seen = self.likelihood.observe(examples[:32], None)
+        scale = self.encoder(seen, training=False).get("scale")
         if scale is not None and float(tf.reduce_min(scale)) < 0:
             raise ValueError(
                 'The encoder returns a negative "scale"; end it in a positive activation such as '
@@ -402,6 +401,24 @@ class InfoVAE(LedgerModel):
 
     def _discriminators(self) -> dict[str, keras.Model]:
         return {} if self.divergence is None else self.divergence.discriminators
+
+    def inference_parts(self):
+        return self.encoder, self.decoder, self.likelihood, self.prior
+
+    def _parameters(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.encoder(self.likelihood.observe(x, None), training=False)
+
+    def _decoded(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.decoder(z, training=False)
+
+    def _reconstruction(self, x: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(self._code(x).mean())
+
+    def _drawn(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(self._code(x).sample(seed=seed))
+
+    def _generated(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(prior_distribution(self.prior).sample(n, seed=seed))
 
     def _code(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))

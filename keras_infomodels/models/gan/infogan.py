@@ -157,11 +157,6 @@ class InfoGAN(GAN):
                 name="recognition",
             )
             check_recognition(self.recognition, (features,), codes)
-        self._infer = tf.function(
-            lambda x: self._numbers_of(x, training=False),
-            input_signature=[tf.TensorSpec((None, *self.data_shape), tf.float32)],
-            autograph=False,
-        )
         self._ceilings_shown = False
 
     @property
@@ -187,8 +182,7 @@ class InfoGAN(GAN):
             raise ValueError("There is no code to infer: the model has noise alone.")
         if tf.executing_eagerly():
             self.check_data(np.asarray(x))
-        x = tf.cast(x, tf.float32)
-        numbers = self._numbers_of(x, training=False)
+        numbers = self.traced(self._inferred, tf.cast(x, tf.float32))
         return {name: code.infer(numbers[name]) for name, code in self.latents.codes.items()}
 
     def traverse(self, name: str, rows: int = 10, columns: int = 10, seed: int = 0) -> tf.Tensor:
@@ -273,7 +267,7 @@ class InfoGAN(GAN):
         tables, count = {code.name: [] for code in self.categories}, 0
         with order_of_epoch_0(x):
             for batch in iterate_images(x, batch_size or 32, steps, self.pixels.check):
-                numbers = self._infer(batch)
+                numbers = self.traced(self._inferred, batch)
                 for name, table in tables.items():
                     table.append(tf.nn.softmax(numbers[name]).numpy())
                 count += len(batch)
@@ -408,6 +402,9 @@ class InfoGAN(GAN):
         separate = self.recognition_trunk is not None
         outputs = None if separate else self.judge(images, training)
         return self.numbers(images, outputs, training, stop)
+
+    def _inferred(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._numbers_of(x, training=False)
 
     def _features(self) -> int:
         trunk = self.recognition_trunk or self.discriminator
