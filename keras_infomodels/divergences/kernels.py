@@ -5,7 +5,10 @@ exception goes by the name "paper": exp(-r^2 / d^2) is the kernel of the InfoVAE
 and at d = 20 it hardly tells a halved variance from the right one.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +16,8 @@ import tensorflow_probability as tfp
 
 __all__ = [
     "KERNELS",
+    "SMALL_BATCH",
+    "batches_of",
     "gaussian",
     "gaussian_mixture",
     "inverse_multiquadric",
@@ -51,9 +56,20 @@ def inverse_multiquadric(
 
     Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, which takes the sum over scales.
     """
-    # C / (C + r^2) = 1 / (1 + r^2 / C)
-    terms = [1 / (1 + squared * (0.5 / (dimension * scale))) for scale in scales]
-    return tf.add_n(terms) / len(scales)
+    # C / (C + r^2) = 1 / (1 + a r^2) with a = 1 / C; its derivative is -a times its square.
+    rates = [0.5 / (dimension * scale) for scale in scales]
+
+    @tf.custom_gradient
+    def kernel(squared):
+        terms = [tf.math.reciprocal(1 + squared * rate) for rate in rates]
+
+        def gradient(upstream):
+            slopes = [rate * tf.square(term) for rate, term in zip(rates, terms, strict=True)]
+            return upstream * (-tf.add_n(slopes) / len(rates))
+
+        return tf.add_n(terms) / len(rates), gradient
+
+    return kernel(squared)
 
 
 def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,)) -> tf.Tensor:
@@ -114,13 +130,33 @@ def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.
 _CELLS = 2**17
 """Entries of a block of the Gram matrix: small enough for a processor's cache."""
 
+SMALL_BATCH = 512
+"""Points up to which the Gram matrix is one block, 1 MB: blocks take longer to trace and to run."""
+
+_largest_batch = contextvars.ContextVar("largest_batch", default=math.inf)
+
+
+@contextlib.contextmanager
+def batches_of(size: int | None) -> Iterator[None]:
+    """Within it samples of unknown size are taken for as large, when a graph is traced.
+
+    Args:
+        size: int. The largest number of points; `None` for unknown.
+    """
+    token = _largest_batch.set(size or math.inf)
+    try:
+        yield
+    finally:
+        _largest_batch.reset(token)
+
 
 def kernel_sum(
     gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """sum_ij k(x_i, y_j) in blocks of rows, so that memory grows with n + m and not with n m.
+    """sum_ij k(x_i, y_j): of large samples in blocks, so that memory grows with n + m, not n m.
 
-    Backward the blocks are computed again instead of kept.
+    Samples of up to `SMALL_BATCH` points are one block, also those of unknown size within
+    `batches_of`. Backward the blocks are computed again instead of kept.
 
     Args:
         gram: a symmetric kernel, from (r, d) and (m, d) to the matrix (r, m).
@@ -130,6 +166,13 @@ def kernel_sum(
     Returns:
         A scalar.
     """
+
+    sizes = [
+        _largest_batch.get() if s is None else s
+        for s in (x.shape[0], (x if y is None else y).shape[0])
+    ]
+    if max(sizes) <= SMALL_BATCH:
+        return tf.reduce_sum(gram(x, x if y is None else y))
 
     # Tapes would build a gradient of the loops too, which nobody asks for.
     @tf.custom_gradient

@@ -202,8 +202,7 @@ class InfoVAE(LedgerModel):
 
         With the prior `CategoricalNormal` {"category": q(category|x), one-hot, "z": q(z|x)}.
         """
-        x = self.likelihood.observe(float_images(self, x), None)
-        parameters = self.encoder(x, training=False)
+        parameters = self.traced(self._parameters, float_images(self, x))
         if not self.categorical:
             return posterior(parameters)
         category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
@@ -211,7 +210,7 @@ class InfoVAE(LedgerModel):
 
     def decode(self, z: tf.Tensor) -> tfd.Distribution:
         """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
-        return self.pixel_distribution(self.decoder(z, training=False))
+        return self.pixel_distribution(self.traced(self._decoded, tf.convert_to_tensor(z)))
 
     def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
         """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
@@ -221,14 +220,13 @@ class InfoVAE(LedgerModel):
             sample: whether z is drawn from q(z|x) instead of being its mean.
             seed: of the draw; None draws anew, an integer repeats.
         """
-        q = self._code(float_images(self, x))
-        z = q.sample(seed=self.drawing_seed(seed)) if sample else q.mean()
-        return self.mean_image(z)
+        if not sample:
+            return self.traced(self._reconstruction, float_images(self, x))
+        return self.traced(self._drawn, float_images(self, x), self.drawing_seed(seed))
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
-        prior = prior_distribution(self.prior)
-        return self.mean_image(prior.sample(n, seed=self.drawing_seed(seed)))
+        return self.traced(self._generated, tf.constant(n), self.drawing_seed(seed))
 
     def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
         """Images on the straight line between the posterior means of two images.
@@ -377,11 +375,29 @@ class InfoVAE(LedgerModel):
         examples = super().check_data(data)
         if examples is None:
             return None
-        check_scale(self.encoder(self.likelihood.observe(examples, None), training=False))
+        check_scale(self.encoder(self.likelihood.observe(examples[:32], None), training=False))
         return examples
 
     def _discriminators(self) -> dict[str, keras.Model]:
         return {} if self.divergence is None else self.divergence.discriminators
+
+    def inference_parts(self):
+        return self.encoder, self.decoder, self.likelihood, self.prior
+
+    def _parameters(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.encoder(self.likelihood.observe(x, None), training=False)
+
+    def _decoded(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.decoder(z, training=False)
+
+    def _reconstruction(self, x: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(self._code(x).mean())
+
+    def _drawn(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(self._code(x).sample(seed=seed))
+
+    def _generated(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(prior_distribution(self.prior).sample(n, seed=seed))
 
     def _code(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))
