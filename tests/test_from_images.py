@@ -44,7 +44,7 @@ def test_from_images_builds_small_residual_pairs(shape, most):
 def test_from_images_builds_gans_of_one_and_a_half_million(shape):
     model = InfoGAN.from_images(blank(*shape))
     assert model.count_params() < 1.5e6
-    assert model.generator.get_layer("image_repeat").size == (2, 2)
+    assert model.generator.get_layer("image_larger").size == (2, 2)
     assert model.r1 == 0.1
     assert not any("norm" in layer.name for layer in model.discriminator.layers)
     assert [code.name for code in model.latents.codes.values()] == ["category", "c1", "c2"]
@@ -115,16 +115,16 @@ def test_residual_block_is_the_identity_at_first():
     assert np.abs(probe(x)[1] - keras.activations.gelu(before)).max() > 1e-3
 
 
-def test_conv_generator_repeats_pixels_before_its_convolutions():
+def test_conv_generator_interpolates_before_its_convolutions():
     """A convolution of constant inputs is constant inside, so no checkerboard comes of it."""
-    generator = networks.ConvGenerator((32, 32, 3), 4, (6, 5, 4), 8, upsampling="nearest")
+    generator = networks.ConvGenerator((32, 32, 3), 4, (6, 5, 4), 8, upsampling="bilinear")
     image = generator(np.ones((1, 4), np.float32), training=False)
     assert image.shape == (1, 32, 32, 3)
-    convolution, repeat = generator.get_layer("image"), generator.get_layer("image_repeat")
-    inner = convolution(repeat(np.ones((1, 8, 8, 4), np.float32)))[0, 2:-2, 2:-2]
+    convolution, larger = generator.get_layer("image"), generator.get_layer("image_larger")
+    inner = convolution(larger(np.ones((1, 8, 8, 4), np.float32)))[0, 2:-2, 2:-2]
     np.testing.assert_allclose(inner, np.broadcast_to(inner[0, 0], inner.shape), atol=1e-6)
-    with pytest.raises(ValueError, match='"transposed" or "nearest"'):
-        networks.ConvGenerator((8, 8, 1), 4, (4,), 8, upsampling="bilinear")
+    with pytest.raises(ValueError, match='"transposed" or "bilinear"'):
+        networks.ConvGenerator((8, 8, 1), 4, (4,), 8, upsampling="nearest")
 
 
 def colored_squares(count=256):

@@ -25,8 +25,8 @@ class ConvGenerator(Network):
         latent_dim: length of the latents, noise and codes together.
         filters: of the convolutions' inputs; each convolution doubles the image.
         width: of the dense layer.
-        upsampling: "transposed" (4x4 transposed convolutions of stride 2) or "nearest" (3x3
-            convolutions after each pixel is repeated, which draw no checkerboards; source: Odena,
+        upsampling: "transposed" (4x4 transposed convolutions of stride 2) or "bilinear" (3x3
+            convolutions after bilinear interpolation, which draw no checkerboards; source: Odena,
             Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
         dtype: a Keras dtype or policy for the hidden layers; the images are float32.
     """
@@ -42,8 +42,8 @@ class ConvGenerator(Network):
         **kwargs,
     ):
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
-        if upsampling not in ("transposed", "nearest"):
-            raise ValueError(f'upsampling is "transposed" or "nearest", got {upsampling!r}.')
+        if upsampling not in ("transposed", "bilinear"):
+            raise ValueError(f'upsampling is "transposed" or "bilinear", got {upsampling!r}.')
         dtype = keras.dtype_policies.get(dtype).name
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
 
@@ -55,11 +55,14 @@ class ConvGenerator(Network):
             options = {"padding": "same", "data_format": CHANNELS_LAST, "dtype": dtype}
             if upsampling == "transposed":
                 return keras.layers.Conv2DTranspose(count, 4, 2, name=name, **options)
-            repeat = keras.layers.UpSampling2D(
-                data_format=CHANNELS_LAST, dtype=dtype, name=f"{name}_repeat"
+            larger = keras.layers.UpSampling2D(
+                data_format=CHANNELS_LAST,
+                interpolation="bilinear",
+                dtype=dtype,
+                name=f"{name}_larger",
             )
             convolution = keras.layers.Conv2D(count, 3, name=name, **options)
-            return lambda x: convolution(repeat(x))
+            return lambda x: convolution(larger(x))
 
         inputs = x = keras.Input((latent_dim,), name="latents")
         x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)

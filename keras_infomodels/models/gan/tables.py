@@ -87,7 +87,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         if discriminator["class"] == "ConvDiscriminator":
             discriminator = {"normalization": "none", **discriminator}
         if generator["class"] == "ConvGenerator":
-            generator = {"upsampling": "nearest", **generator}
+            generator = {"upsampling": "bilinear", **generator}
     shape = {"image_shape": list(image_shape)}
     if discriminator["class"] == "ConvDiscriminator":
         discriminator = {**shape, **usual, **discriminator}
