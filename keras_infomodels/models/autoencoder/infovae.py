@@ -107,6 +107,7 @@ class InfoVAE(LedgerModel):
     pixels = property(autoencoder_pixels)
     ledger_protocol = autoencoder_protocol
     card_words = staticmethod(autoencoder_words)
+    units: Mapping[str, str] = {"bits_per_dim": "bits"}
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(
