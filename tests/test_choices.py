@@ -33,6 +33,7 @@ def test_choose_keeps_one_small_size_and_splits_a_flat_folder(folder):
     assert recipe.data.image_size is None
     assert (recipe.data.train, recipe.data.test) == ("train[:80%]", "train[90%:]")
     assert (recipe.training.batch_size, recipe.training.epochs) == (64, 300)
+    assert recipe.training.patience == 60
 
 
 def test_choose_takes_64_for_large_and_for_different_sizes(folder):
@@ -63,7 +64,7 @@ def test_choose_augments_and_averages_a_gan_of_few_images(folder):
     path = folder((32, 32, 3), {".": 20})
     recipe = chosen(path, "infogan")
     assert recipe.model["augmentation"] == {"class": "Augmentation"}
-    assert recipe.training.weight_average == 0.999
+    assert (recipe.training.weight_average, recipe.training.patience) == (0.999, None)
     assert build.build_model(recipe, (32, 32, 3), 300).augmentation.cutout == 0.5
     assert "augmentation" not in chosen(path, "aae").model
 

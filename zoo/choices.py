@@ -30,7 +30,8 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
     """The recipe with what it leaves to the data: splits, image size, epochs and batch size.
 
     Images that differ in size, or are larger than 128x128, become 64x64. Fewer than 10,000 images
-    in color, or larger than 32x32, are trained on in batches of 64, for 3,000 steps or 300 epochs.
+    in color, or larger than 32x32, are trained on in batches of 64, for 3,000 steps or 300 epochs;
+    all but GANs then keep the weights of the best validation loss.
 
     Args:
         recipe: Recipe.
@@ -66,9 +67,14 @@ def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
         if "epochs" not in given:
             least = math.ceil(_STEPS / math.ceil(count / batch_size))
             changes["epochs"] = max(recipe.training.epochs, min(least, _MOST_EPOCHS))
-    if "discriminator_optimizer" in recipe.model_class.training_defaults:
-        changes |= _for_a_gan(recipe, given, count)
-    return recipe.change(**changes)
+    recipe = recipe.change(**changes)
+    if "generator" in inspect.signature(recipe.model_class).parameters:
+        return recipe.change(**_for_a_gan(recipe, given, count))
+    alone = recipe.data.labeled is None and recipe.training.weight_average is None
+    if count < _FEW and alone and "patience" not in given:
+        # Few pictures are soon learned by heart.
+        return recipe.change(patience=max(10, recipe.training.epochs // 5))
+    return recipe
 
 
 def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:
@@ -76,8 +82,6 @@ def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:
 
     Without batch normalization a discriminator with a rate of 2e-4 does not keep up.
     """
-    if "generator" not in inspect.signature(recipe.model_class).parameters:
-        return {}
     changes = {}
     if not {"discriminator_learning_rate", "normalization"} & set(given):
         changes["discriminator_learning_rate"] = 1e-3
