@@ -1,8 +1,10 @@
 """What lambda does in the MMD-VAE: the sweeps behind `mmd_vae.DEFAULT_LAMBDA` and "auto".
 
-    python benchmarks/mmd_vae_lambda.py [--data-dir D] [--epochs 8]             MNIST, lambda 1 to 10,000
-    python benchmarks/mmd_vae_lambda.py --scenes 16 32 64 [--epochs 15]         2,000 scenes of each size,
-                                                                                parts and multiples of "auto"
+    python benchmarks/mmd_vae_lambda.py [--data-dir D] [--epochs 8]
+    python benchmarks/mmd_vae_lambda.py --scenes 16 32 64 --epochs 15
+
+The first takes MNIST and lambda from 1 to 10,000; the second 2,000 scenes of each size, and parts
+and multiples of "auto".
 
 Small lambda leaves q(z) unlike the prior, large lambda pays for it with reconstruction. Beside the
 MMD stands KL(N(m, S) || N(0, I)) of the mean and covariance of sampled z: the first two moments.
