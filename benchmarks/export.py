@@ -128,14 +128,13 @@ def speed_row(model, name: Path, files: dict, images) -> tuple:
     import tensorflow as tf
 
     from keras_infomodels.export import Runtime
-    from keras_infomodels.models import GAN, Classifier
 
-    if isinstance(model, GAN):
+    if hasattr(model, "latents"):
         signature, parts = "generate", model.latents.sample(1, [0, 0])
         arrays = {key: value.numpy() for key, value in parts.items()}
         x = model.latents.join(parts).numpy()
     else:
-        signature = "classify" if isinstance(model, Classifier) else "reconstruct"
+        signature = "classify" if "classify" in model.export_signatures() else "reconstruct"
         x = np.asarray(images[:1], np.float32)
         arrays = {"image": x}
     function = tf.saved_model.load(str(files["SavedModel"])).signatures[signature]

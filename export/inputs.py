@@ -48,6 +48,7 @@ def noise_images(model, count: int) -> np.ndarray:
     shape = (count, *model.data_shape)
     draws = {"real": random.normal, "unit": random.uniform}
     draws["binary"] = lambda size: random.integers(2, size=size)
+    draws["bytes"] = lambda size: random.integers(256, size=size) / 255
     return draws[model.pixels.support](size=shape).astype(np.float32)
 
 

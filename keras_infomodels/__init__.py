@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(names.MODELS.values(), "models"),
+    "Augmentation": "training",
     "Classification": "training",
     "Consistency": "training",
     "Warmup": "training",

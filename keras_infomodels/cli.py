@@ -33,16 +33,18 @@ _TRAINING_FLAGS = {
         _image_size,
         "to resize to: 64, or height and width: 64x48",
     ),
-    "--network": ("network", str, "mlp or conv"),
+    "--network": ("network", str, "mlp, conv or residual"),
     "--widths": (
         "widths",
         _sizes,
-        "of hidden layers: 256,256; with convolutions their filters and, last, the dense layer",
+        "of hidden layers: 256,256; of conv filters and, last, the dense layer; of residual "
+        "filters",
     ),
     "--likelihood": (
         "likelihood",
         str,
-        "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli or gaussian",
+        "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli, "
+        "shared_gaussian, discretized_logistic, discretized_gaussian or gaussian",
     ),
     "--sigma": ("sigma", float, "of a gaussian likelihood; learned if left out"),
     "--prior": (
@@ -127,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("model", nargs="?", help=f"one of {', '.join(names.MODELS)}")
     train.add_argument(
-        "--dataset", help="a TFDS name, fashion_mnist_mini, a folder of images, or a .npz file"
+        "--dataset",
+        help="a TFDS name, fashion_mnist_mini, scenes, nouns, a folder of images, or a .npz file",
     )
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
@@ -153,18 +156,18 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--pictures",
         type=int,
-        default=0,
         metavar="N",
-        help="draw pictures every N epochs too, into OUT/run/pictures",
+        help="draw pictures every N epochs too, into OUT/run/pictures; 0 draws none (default: ten "
+        "times in a run of ten epochs or more)",
     )
-    train.add_argument("--out", required=True, help="the preset folder to make")
+    train.add_argument("--out", help="the preset folder to make (default: runs/MODEL-DATASET)")
     train.set_defaults(run=_train)
 
     _add_measuring(commands)
     add_export_parsers(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
-    prepare.add_argument("dataset", help="its name in TensorFlow Datasets")
+    prepare.add_argument("dataset", help="its name in TensorFlow Datasets, or nouns")
     prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
 
@@ -325,8 +328,32 @@ def _recipe(arguments: argparse.Namespace):
     return recipe.put(dict(map(_assigned, arguments.set)))
 
 
+def _chosen(recipe, arguments: argparse.Namespace):
+    """The recipe with what its flags leave to the data."""
+    from keras_infomodels.zoo.choices import choose
+
+    given = {name for name, _, _ in _TRAINING_FLAGS.values()}
+    given = {name for name in given if getattr(arguments, name) is not None}
+    given |= {_assigned(text)[0].rpartition(".")[2] for text in arguments.set}
+    return choose(recipe, given, arguments.data_dir)
+
+
+def _default_out(arguments: argparse.Namespace) -> str:
+    """The folder of a run that nobody named."""
+    if arguments.recipe is not None or arguments.resume:
+        raise ValueError("Say where with --out DIR: the folder of the run.")
+    name = os.path.basename(os.path.normpath(arguments.dataset or "")).partition(".")[0]
+    return os.path.join("runs", f"{arguments.model}-{name}")
+
+
 def _train(arguments: argparse.Namespace):
+    if arguments.out is None:
+        arguments.out = _default_out(arguments)
     recipe = _recipe(arguments)
+    if arguments.recipe is None and not arguments.resume:
+        recipe = _chosen(recipe, arguments)
+    if arguments.pictures is None:
+        arguments.pictures = recipe.training.epochs // 10
     if arguments.seeds is not None:
         from keras_infomodels.zoo.recipes import parse_seeds
         from keras_infomodels.zoo.seeds import train_seeds

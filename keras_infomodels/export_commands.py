@@ -123,21 +123,18 @@ def recipe_images(
     from keras_infomodels import datasets, zoo
     from keras_infomodels.zoo.recipes import Recipe
 
-    size, skip, splits = None, False, ("test", "train")
+    options, splits = {}, ("test", "train")
     if dataset is None and source.suffix != ".keras":
         file = zoo.locate(source) / "recipe.toml"
         if file.is_file():
             recipe = Recipe.load(file)
-            dataset, size = recipe.data.name, recipe.data.image_size
-            skip = recipe.data.skip_broken
+            dataset, options = recipe.data.name, recipe.data.options()
             splits = (recipe.data.test, recipe.data.train)
     if dataset is None:
         return None, None
 
     def load(split):
-        images, _ = datasets.load_arrays(
-            dataset, split, data_dir=data_dir, image_size=size, skip_broken=skip
-        )
+        images, _ = datasets.load_arrays(dataset, split, data_dir=data_dir, **options)
         images = images[:_IMAGES]
         scale = 255 if images.dtype == np.uint8 else 1
         return (images / np.float32(scale)).astype(np.float32)

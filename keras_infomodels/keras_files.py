@@ -10,8 +10,8 @@ import keras
 
 from keras_infomodels import weights
 from keras_infomodels.io import printable
-from keras_infomodels.preset_configs import check_serialized
-from keras_infomodels.preset_files import MEGABYTE
+from keras_infomodels.preset_checks import check_serialized
+from keras_infomodels.preset_files import MEGABYTE, check_keras_format
 
 __all__ = ["load_keras_file"]
 
@@ -35,7 +35,7 @@ def load_keras_file(path: Path, custom_objects: Mapping[str, type]) -> keras.Mod
     Raises:
         FileNotFoundError: no such file.
         ValueError: a damaged file, one that unpacks to far more than its size, weights that are
-            stored elsewhere, or a config that Keras cannot read.
+            stored elsewhere, a newer format, or a config that Keras cannot read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
@@ -47,6 +47,7 @@ def load_keras_file(path: Path, custom_objects: Mapping[str, type]) -> keras.Mod
         document = json.loads(members[_CONFIG])
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: its config is no JSON.") from error
+    check_keras_format(document, path)
     check_serialized(document, file.shapes.total(), path)
     try:
         with weights.at_most(len(file.content) // 2 + _SLACK):

@@ -19,6 +19,7 @@ PACKAGE = "keras_infomodels"
 NAMES = (
     *MODELS.values(),
     "Adversarial",
+    "Augmentation",
     "BatchNormalization",
     "BilinearCritic",
     "ConcatenatedCritic",
@@ -36,6 +37,8 @@ NAMES = (
     "ConvDiscriminator",
     "ConvEncoder",
     "ConvGenerator",
+    "DiscretizedGaussian",
+    "DiscretizedLogistic",
     "FusedAdam",
     "Gaussian",
     "GaussianMixture",
@@ -47,6 +50,8 @@ NAMES = (
     "Normal",
     "Partwise",
     "RecognitionHead",
+    "ResidualDecoder",
+    "ResidualEncoder",
     "SlicedWasserstein",
     "StandardNormal",
     "Stein",
@@ -55,7 +60,7 @@ NAMES = (
     "Uniform",
     "Warmup",
 )
-"""The classes that files of Keras name."""
+"""The classes that files of Keras name. A test compares them with those that are decorated."""
 
 
 def register():
@@ -74,7 +79,7 @@ class _StandIn:
         self.name = name
 
     def from_config(self, config: dict, **kwargs):
-        for module in ("registry", "optimizers", "information.critics"):  # which import all of them
+        for module in ("presets", "optimizers", "information.critics"):  # which import all of them
             importlib.import_module(f"{PACKAGE}.{module}")
         return _objects(sys.modules["keras"])[self.name].from_config(config, **kwargs)
 

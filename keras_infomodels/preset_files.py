@@ -15,10 +15,12 @@ from typing import BinaryIO
 
 __all__ = [
     "FORMAT",
+    "KERAS_FORMAT",
     "MEGABYTE",
     "NEEDED",
     "check_file_name",
     "check_format",
+    "check_keras_format",
     "check_table",
     "fingerprint",
     "limit_of",
@@ -32,6 +34,10 @@ __all__ = [
 FORMAT = 2
 """The newest format of a preset that this version reads: 1 holds classes of this library alone, 2
 also layers of Keras and registered classes."""
+
+KERAS_FORMAT = 2
+"""The newest format of a model's config in a `.keras` file: 1 has the arguments of version 0.1, and
+no number. It stands in `build_config`, which earlier versions do not read."""
 
 NEEDED = ("config.json", "model.weights.h5")
 """What a model is made of; metadata.json has the size and SHA-256 of each, and in the zoo of all
@@ -86,13 +92,23 @@ def check_table(files) -> dict[str, dict]:
 
 def check_format(document: Mapping, where: str | Path):
     """Raises ValueError where `document["format"]` is not one that this version reads."""
+    _check_number(document.get("format"), FORMAT, f"{where} has preset format")
+
+
+def check_keras_format(document: Mapping, path: Path):
+    """Raises ValueError where the config of a `.keras` file has a number above `KERAS_FORMAT`."""
+    build_config = document.get("build_config") if isinstance(document, Mapping) else None
+    if isinstance(build_config, Mapping) and "format" in build_config:
+        _check_number(build_config["format"], KERAS_FORMAT, f"The model in {path} has format")
+
+
+def _check_number(found, newest: int, what: str):
     from keras_infomodels import __version__
 
-    found = document.get("format")
-    if type(found) is not int or not 1 <= found <= FORMAT:
+    if type(found) is not int or not 1 <= found <= newest:
         raise ValueError(
-            f"{where} has preset format {found!r}; this version of keras-infomodels "
-            f"({__version__}) reads formats up to {FORMAT}. Upgrade it."
+            f"{what} {found!r}; this version of keras-infomodels ({__version__}) reads formats up "
+            f"to {newest}. Upgrade it."
         )
 
 

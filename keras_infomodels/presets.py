@@ -20,13 +20,8 @@ from keras_infomodels import hooks, models, registry, weights
 from keras_infomodels.io import saving_folder
 from keras_infomodels.keras_files import load_keras_file
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.preset_configs import (
-    check_config,
-    construct,
-    describe,
-    format_of,
-    set_dtype,
-)
+from keras_infomodels.preset_checks import check_config
+from keras_infomodels.preset_configs import construct, describe, format_of, set_dtype
 from keras_infomodels.preset_files import (
     FORMAT,
     MEGABYTE,

@@ -1,53 +1,20 @@
 """The closed table name -> class: nothing else is constructed from a preset.
 
-It holds the classes of this library, and those that a user adds with `register`.
+It holds the classes of this library, which `built_in` decorates, and those that a user adds with
+`register`.
 """
 
 from collections.abc import Mapping
 
 import keras
 
-from keras_infomodels import distributions, divergences, models, networks
-from keras_infomodels.training.classification import Classification
-from keras_infomodels.training.consistency import Consistency
-from keras_infomodels.training.warmup import Warmup
+from keras_infomodels import hooks
 
-__all__ = ["BUILT_IN", "admit", "classes", "get", "register"]
+__all__ = ["BUILT_IN", "admit", "built_in", "classes", "get", "register"]
 
-BUILT_IN = {
-    cls.__name__: cls
-    for cls in (
-        *models.MODELS.values(),
-        networks.MLPEncoder,
-        networks.MLPDecoder,
-        networks.MLPDiscriminator,
-        networks.ConvEncoder,
-        networks.ConvDecoder,
-        networks.ConvGenerator,
-        networks.ConvDiscriminator,
-        networks.RecognitionHead,
-        networks.ConvClassifier,
-        distributions.StandardNormal,
-        distributions.Bernoulli,
-        distributions.ContinuousBernoulli,
-        distributions.Gaussian,
-        distributions.CategoricalNormal,
-        distributions.GaussianMixture,
-        distributions.SwissRoll,
-        distributions.Code,
-        distributions.Categorical,
-        distributions.Uniform,
-        distributions.Normal,
-        *divergences.DIVERGENCES.values(),
-        divergences.Adversarial,
-        divergences.TotalCorrelation,
-        divergences.Partwise,
-        Classification,
-        Consistency,
-        Warmup,
-    )
-}
-"""The classes of this library that a preset may name."""
+BUILT_IN: dict[str, type] = {}
+"""The classes of this library that a preset may name, as far as their modules are imported; `get`,
+`classes`, `admit` and `register` import all of them."""
 
 _registered: dict[str, type] = {}
 
@@ -57,6 +24,12 @@ _CARRY_CODE = tuple(
     if hasattr(keras.layers, name)
 )
 """Layers whose configs hold or name code."""
+
+
+def built_in(cls: type) -> type:
+    """Decorator of the classes of this library that presets and files of Keras may name."""
+    BUILT_IN[cls.__name__] = cls
+    return keras.saving.register_keras_serializable(package="keras_infomodels")(cls)
 
 
 def register(cls: type) -> type:
@@ -112,6 +85,7 @@ def get(name: str) -> type:
 
 def classes() -> dict[str, type]:
     """The whole table, a copy: the classes of this library and the registered ones."""
+    hooks.presets()  # imports every module with such a class
     return BUILT_IN | _registered
 
 

@@ -5,6 +5,8 @@ import secrets
 import tensorflow as tf
 
 __all__ = [
+    "AUGMENT_FAKE",
+    "AUGMENT_REAL",
     "LATENTS",
     "MOVES_FAKE",
     "MOVES_REAL",
@@ -22,6 +24,9 @@ TRAIN, TEST, TABLE = 0, 1, 2
 
 LATENTS, PENALTY, MOVES_FAKE, MOVES_REAL, TURN = range(5)
 """Streams within a step of a GAN; from TURN on those of further turns within the step."""
+
+AUGMENT_FAKE, AUGMENT_REAL = -2, -1
+"""Further streams within a step of a GAN."""
 
 
 def fold_seed(seed: int, *data) -> tf.Tensor:

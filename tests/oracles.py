@@ -1,5 +1,7 @@
 """Closed forms in NumPy and SciPy, apart from the code under test."""
 
+import math
+
 import numpy as np
 from scipy.special import roots_laguerre
 
@@ -55,3 +57,17 @@ def linear_gaussian(sx, a, b, s, w, c, sigma):
             + c @ np.linalg.inv(model) @ c
         ),
     }
+
+
+S = 0.6
+"""Standard deviation of the posteriors of `encodings`."""
+
+
+def encodings(correlation=0.0, n=3000, d=3):
+    """A table of z = x + S e with var z = 1, and its I_q and total correlation in closed form."""
+    rng = np.random.default_rng(0)
+    c = (1 - S**2) * ((1 - correlation) * np.eye(d) + correlation)
+    loc = rng.multivariate_normal(np.zeros(d), c, size=n)
+    log_det = np.linalg.slogdet(c + S**2 * np.eye(d))[1]
+    truth = {"I_q": 0.5 * log_det - d * math.log(S), "total correlation": -0.5 * log_det}
+    return (loc + S * rng.normal(size=(n, d)), loc, np.full((n, d), S)), truth

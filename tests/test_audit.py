@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+from oracles import encodings
 
 from keras_infomodels import export, models, networks
 from keras_infomodels.cli import main
@@ -17,87 +18,11 @@ from keras_infomodels.distributions import (
     StandardNormal,
     Uniform,
 )
-from keras_infomodels.evaluation import (
-    Audit,
-    audit,
-    audit_codes,
-    audit_picture,
-    information_plane,
-)
+from keras_infomodels.evaluation import Audit, audit, audit_codes, audit_picture, information_plane
 from keras_infomodels.evaluation.encodings import encode, saved_encoder
 from keras_infomodels.information import Estimate
 
 tfd = tfp.distributions
-N, S = 3000, 0.6
-
-
-def encodings(correlation=0.0, n=N, d=3):
-    """z = x + s e with var z = 1: I_q, TC and dimension-wise KL are closed forms."""
-    rng = np.random.default_rng(0)
-    c = (1 - S**2) * ((1 - correlation) * np.eye(d) + correlation)
-    loc = rng.multivariate_normal(np.zeros(d), c, size=n)
-    log_det = np.linalg.slogdet(c + S**2 * np.eye(d))[1]
-    truth = {"I_q": 0.5 * log_det - d * math.log(S), "total correlation": -0.5 * log_det}
-    return (loc + S * rng.normal(size=(n, d)), loc, np.full((n, d), S)), truth
-
-
-@pytest.mark.parametrize("correlation", [0.0, 0.8])
-def test_audit_codes_equals_the_closed_form(correlation):
-    table, truth = encodings(correlation)
-    result = audit_codes(*table)
-    rows = {name: e.nats for name, e in result.rows.items()}
-    # Standard errors of about .02, and what 3,000 posteriors lack of q(z).
-    assert rows["I_q lower"] == pytest.approx(truth["I_q"], abs=0.06)
-    assert rows["I_q upper"] == pytest.approx(truth["I_q"], abs=0.06)
-    assert rows["total correlation"] == pytest.approx(truth["total correlation"], abs=0.06)
-    assert rows["dimension-wise KL"] == pytest.approx(0, abs=0.06)
-    # By ELBO surgery, up to the closed form of the rate in place of its draws.
-    total = rows["I_q lower"] + rows["total correlation"] + rows["dimension-wise KL"]
-    assert rows["rate"] == pytest.approx(total, abs=0.1)
-    assert sum(e.nats for e in result.dimensions) == pytest.approx(rows["dimension-wise KL"])
-    assert result.active_units == 3
-
-
-def test_audit_codes_calibration_equals_the_known_error():
-    """Encodings that are Gaussian themselves: the estimate's own error is of the same size."""
-    (z, loc, _), _ = encodings(n=300)
-    narrow = np.full_like(loc, 0.05)
-    result = audit_codes(loc + 0.05 * (z - loc) / S, loc, narrow)
-    truth = 0.5 * 3 * math.log1p((1 - S**2) / 0.05**2)
-    error = result.rows["I_q lower"].nats - truth
-    assert error < -1  # 300 codes cannot say what 8.3 nats are
-    assert result.calibration["I_q lower"].nats == pytest.approx(error, abs=0.3)
-    assert "capped" in result.rows["I_q lower"].note
-
-
-def test_audit_codes_calibration_has_each_rows_closed_form():
-    """Codes that are off N(0, 1) and dependent, so that each row's answer is far from 0."""
-    (_, loc, _), _ = encodings(0.8, n=2000)
-    rng = np.random.default_rng(1)
-    c, s = 4 * (1 - S**2) * (0.2 * np.eye(3) + 0.8), np.array([0.5, 0.9, 1.3])
-    z = 2 * loc + s * rng.normal(size=loc.shape)
-    result = audit_codes(z, 2 * loc, np.tile(s, (len(z), 1)))
-    variances = 4 * (1 - S**2) + s**2
-    log_det = np.linalg.slogdet(c + np.diag(s**2))[1]
-    information = 0.5 * log_det - np.log(s).sum()
-    correlation = 0.5 * (np.log(variances).sum() - log_det)
-    dimension_wise = 0.5 * np.sum(variances - 1 - np.log(variances))
-    assert min(information, correlation, dimension_wise) > 0.5
-    # KL(N(0, S) || N(0, I)) of codes, and of one posterior on average over its mean.
-    marginal = 0.5 * (variances.sum() - 3 - log_det)
-    truth = {
-        "I_q lower": information,
-        "I_q upper": information,
-        "rate": 0.5 * (variances.sum() - 3) - np.log(s).sum(),
-        "marginal KL": marginal,
-        "total correlation": correlation,
-        "dimension-wise KL": dimension_wise,
-    }
-    assert set(result.calibration) == set(truth) == set(result.rows)
-    for name, value in truth.items():
-        # Standard errors of up to .07.
-        assert result.rows[name].nats == pytest.approx(value, abs=0.25), name
-        assert result.calibration[name].nats == pytest.approx(0, abs=0.25), name
 
 
 def linear_gaussian_pair(stddev=1.0):
@@ -118,7 +43,7 @@ def linear_gaussian_pair(stddev=1.0):
         mean = tf.matmul(z, w, transpose_b=True)
         return mean + s * tf.random.stateless_normal(tf.shape(mean), seed)
 
-    z = stddev * np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32)
+    z = stddev * np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
     return encoder, decoder, decoder(tf.constant(z)).numpy(), np.log(stddev / scale).sum()
 
 
@@ -216,47 +141,6 @@ def test_audit_reports_what_the_aae_adversary_sees(make_model, images):
     expected = math.log(2) + (real - np.mean(np.logaddexp(0, logits))) / 2
     assert jsd.nats == pytest.approx(expected, abs=4 * jsd.standard_error + 0.02)
     assert jsd.ceiling == pytest.approx(math.log(2))
-
-
-def test_audit_codes_skips_dimension_wise_kl_for_a_mixture():
-    table, _ = encodings(n=200)
-    result = audit_codes(*table, prior=GaussianMixture(np.eye(3), 1.0), calibrate=False)
-    assert "dimension-wise KL" not in result.rows
-    assert "total correlation" in result.rows
-    assert "active units: 3 of 3" in str(result)
-
-
-def test_audit_codes_draws_z_or_refuses_what_is_no_sample():
-    (z, loc, scale), truth = encodings()
-    drawn = audit_codes(loc=loc, scale=scale, calibrate=False)
-    assert drawn.rows["I_q lower"].nats == pytest.approx(truth["I_q"], abs=0.06)
-    for wrong in (loc, loc + 2 * (z - loc), np.roll(z, 1, axis=0)):
-        with pytest.raises(ValueError, match="leave z out"):
-            audit_codes(wrong, loc, scale, calibrate=False)
-    one = z.copy()
-    one[:, 1] = loc[:, 1]  # one dimension of three
-    with pytest.raises(ValueError, match=r"is 0\.667, not 1"):
-        audit_codes(one, loc, scale, calibrate=False)
-    with pytest.raises(ValueError, match="needs loc and scale"):
-        audit_codes(z)
-    narrow = loc + np.float32(1e-7) * (z - loc)  # what rounding leaves is not judged
-    audit_codes(narrow.astype(np.float32), loc, 1e-7 * scale, calibrate=False)
-
-
-def test_audit_codes_says_that_bounds_cross():
-    """Noise of the right size that grows with the mean: -ln s + .48 = .99 is above the rate."""
-    rng = np.random.default_rng(0)
-    loc, noise = (np.sort(a)[:, None] for a in rng.normal(size=(2, 1000)))
-    scale = np.full_like(loc, 0.6)
-    assert "bounds of I_q cross" in str(audit_codes(0.8 * loc + 0.6 * noise, 0.8 * loc, scale))
-    assert not audit_codes(loc=0.8 * loc, scale=scale, calibrate=False).note
-
-
-def test_audit_codes_active_units_start_at_one_hundredth():
-    loc = np.random.default_rng(0).normal(size=(400, 3)) * np.sqrt([0.1, 0.02, 0.005])
-    result = audit_codes(loc=loc, scale=np.ones_like(loc), calibrate=False)
-    assert result.active_units == 2
-    assert "active units: 2 of 3" in str(result)
 
 
 def test_audit_deterministic_encoder_tells_examples_apart():

@@ -1,8 +1,10 @@
-"""Backups that are damaged, of other data, or on a full disk."""
+"""Backups that are resumed, damaged, of other data, or on a full disk."""
 
 import json
+import os
 import stat
 
+import keras
 import numpy as np
 import pytest
 
@@ -107,3 +109,74 @@ def test_from_arrays_fingerprint_tells_data_apart():
     assert prints[0] == prints[1] == json.loads(json.dumps(prints[0]))
     assert len({str(each) for each in prints}) == 5
     assert prints[0]["shape"] == [4, 2, 2, 1]
+
+
+def test_atomic_backup_replaces_backups_and_ignores_unfinished_ones(make_model, images, tmp_path):
+    model = make_model()
+    model.fit(images, epochs=3, verbose=0, callbacks=[AtomicBackup(tmp_path)])
+    assert sorted(os.listdir(tmp_path)) == ["after_epoch_0002", "after_epoch_0003"]
+    (tmp_path / "unfinished-1").mkdir()
+    copy = make_model()
+    assert AtomicBackup(tmp_path).restore(copy) == (3, False)
+    assert int(copy.optimizer.iterations) == int(model.optimizer.iterations)
+    assert AtomicBackup(tmp_path / "none").restore(copy) == (0, False)
+
+
+def test_atomic_backup_leaves_other_files_alone_and_serves_again(make_model, images, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "board").mkdir()
+    model = make_model()
+    early = keras.callbacks.EarlyStopping(patience=9)
+    model.fit(images, validation_data=images, verbose=0, callbacks=[AtomicBackup(tmp_path)])
+    backup = AtomicBackup(tmp_path)
+    assert backup.restore(model) == (1, False)
+    for _ in range(2):
+        model.fit(images, initial_epoch=1, epochs=2, verbose=0, callbacks=[backup])
+    both = {"after_epoch_0001", "after_epoch_0002"}
+    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", *both}
+    (tmp_path / "after_epoch_0010").mkdir()  # of another run, which would be the newest
+    model.fit(images, epochs=1, verbose=0, callbacks=[AtomicBackup(tmp_path)])
+    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", "after_epoch_0001"}
+    with pytest.raises(ValueError, match=r"callbacks \[\], not \['EarlyStopping'\]"):
+        AtomicBackup(tmp_path, [early]).restore(model)
+
+
+def waiting_callbacks():
+    """Both wait for a validation loss that never comes down, so their state decides."""
+    never = {"monitor": "val_loss", "min_delta": 1e9}
+    early = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True, **never)
+    return early, keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **never)
+
+
+@pytest.mark.parametrize(
+    "broken_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 5))]
+)
+def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, broken_after):
+    """Broken off before and after the rate was halved, and after the stop."""
+
+    def run(directory, epochs):
+        model, callbacks = make_model(), waiting_callbacks()
+        backup = AtomicBackup(directory, callbacks)
+        first, stopped = backup.restore(model)
+        history = History(directory.with_suffix(".csv"), first)
+        model.fit(
+            datasets.from_arrays(images, batch_size=10),
+            validation_data=images,
+            initial_epoch=first,
+            epochs=first if stopped else epochs,
+            callbacks=[*callbacks, history, backup],
+            verbose=0,
+        )
+        return model, callbacks, history
+
+    straight, callbacks, history = run(tmp_path / "straight", 8)
+    assert len(history.rows) == 5  # the first and four of waiting
+    assert callbacks[0].best_epoch == 0
+    # Halved after epochs 3 and 5, the first being the best.
+    assert float(straight.optimizer.learning_rate) == pytest.approx(1e-2 / 4)
+    run(tmp_path / "broken", broken_after)
+    resumed, _, again = run(tmp_path / "broken", 8)
+    assert again.rows == history.rows
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)

@@ -1,14 +1,17 @@
 """The card: its sections, and that what it says can be done."""
 
+import json
 import re
 
 import huggingface_hub
 import numpy as np
 import pytest
 
+from keras_infomodels import Classifier
+from keras_infomodels.models import MODELS
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.card_texts import CITATIONS, DATA, LIMITS, TITLES, USES
+from keras_infomodels.zoo.card_texts import DATA
 from keras_infomodels.zoo.figures import ledger_figures
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -55,6 +58,10 @@ def test_write_card_gives_python_lines_that_run(kind, tmp_path, monkeypatch):
         assert names["category"].shape == (8, 3)
     for word in ("## Limits and intended use", "## Citation", "CITATION.cff", "## Data"):
         assert word in card
+    config = json.loads((tmp_path / "tiny" / "config.json").read_text())["config"]
+    words = KINDS[kind].model_class.card_words(config)
+    assert words.limits in card
+    assert not re.search(r"\d[.,]\d|%", words.use + words.limits)  # no figure typed by hand
     unit = "nats per example" if kind == "classifier" else "weighted sum"
     assert f"| loss | 12.3457 | {unit} |" in card
 
@@ -105,14 +112,14 @@ def test_write_card_names_licenses_data_and_pictures(tmp_path):
     own = card_of(Recipe.of("vae", dataset="my/images", widths=(4,)), tmp_path / "own")
     assert "license:" not in own
     assert "## Data" not in own
-
-
-def test_card_texts_hold_no_figure_typed_by_hand():
-    texts = [*USES.values(), *LIMITS.values()]
-    assert not re.search(r"\d[.,]\d|%", " ".join(texts))
-    assert set(TITLES) == {*CITATIONS, "classifier"}
-    assert set(USES) == set(LIMITS)
     assert {"mnist", "fashion_mnist"} <= set(DATA)
+
+
+@pytest.mark.parametrize("cls", MODELS.values())
+def test_every_model_has_a_title_and_the_paper_that_it_is_of(cls):
+    assert "title" in vars(cls)
+    assert bool(cls.citation) != (cls is Classifier)
+    assert ("https://" in cls.citation) == bool(cls.citation)
 
 
 def test_recipe_meanings_name_codes_and_make_no_other_recipe(tmp_path):

@@ -162,7 +162,8 @@ def test_gan_r1_and_label_smoothing_written_out():
     discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model = GAN(generator, discriminator, 1, r1=3.0, label_smoothing=0.1)
     model.compile()
-    real, fake = model.look(tf.constant(data), False), model.draw(50, tf.constant([0, 1]), False)
+    seed = tf.constant([0, 1])
+    real, fake = model.look(tf.constant(data), seed, False), model.draw(50, seed, False)
     terms = model.judges_terms(real, fake, None, tf.constant([0, 1]), False)
     kernel = discriminator.get_weights()[0]
     t, t_fake = discriminator(data).numpy(), discriminator(fake["images"]).numpy()

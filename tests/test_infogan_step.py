@@ -117,7 +117,7 @@ def test_infogan_terms_of_two_categories_add_up(make_gan, images):
     )
     terms = model.terms(tf.constant(images), None, SEED, training=True)
     fake = model.draw(len(images), SEED, True)
-    real = model.look(tf.constant(images), True)
+    real = model.look(tf.constant(images), SEED, True)
     numbers = model.numbers(real["images"], real["outputs"], True)
     fold_in = tf.random.experimental.stateless_fold_in
     moved_fake = model._numbers_of(

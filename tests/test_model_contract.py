@@ -189,6 +189,7 @@ def test_save_to_preset_and_from_preset_round_trip(model, images, tmp_path):
 
 
 @ONE_OF_THEM
+@pytest.mark.filterwarnings("ignore:The batch size is 1")  # of a divergence between examples
 def test_fit_and_evaluate_take_any_batch_size(any_model, images):
     model, data = any_model, given(any_model, images[:15])
     for batch in (1, 7):

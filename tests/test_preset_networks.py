@@ -9,7 +9,15 @@ import pytest
 from keras import layers
 
 import keras_infomodels as ki
-from keras_infomodels import export, models, networks, preset_configs, presets, registry
+from keras_infomodels import (
+    export,
+    models,
+    networks,
+    preset_checks,
+    preset_configs,
+    presets,
+    registry,
+)
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.preset_files import fingerprint
 
@@ -157,7 +165,7 @@ def test_check_config_admits_a_deep_network():
     serialized = keras.saving.serialize_keras_object(keras.Model(x, {"features": h}))
     document = preset_configs.describe(serialized, table)
     assert len(document["config"]["layers"]) == 61
-    preset_configs.check_config(document, table)
+    preset_checks.check_config(document, table)
 
 
 def test_save_to_preset_keeps_format_1_for_this_librarys_classes(make_model, tmp_path):

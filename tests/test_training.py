@@ -1,20 +1,18 @@
 import csv
 import dataclasses
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_infomodels
-from keras_infomodels import cli, datasets
-from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
+from keras_infomodels import cli
+from keras_infomodels.callbacks import AtomicBackup, Pictures
 from keras_infomodels.io import held_alone
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.recipes import Recipe
@@ -226,157 +224,6 @@ def test_train_command_killed_again_and_again_ends_on_the_same_bits(tmp_path, mo
     assert len(history_of(killed)) == 8
 
 
-def test_history_of_epochs_with_and_without_validation(tmp_path):
-    path = tmp_path / "history.csv"
-    history = History(path)
-    history.on_epoch_end(0, {"loss": 1.0})
-    history.on_epoch_end(1, {"loss": 2.0, "val_loss": 3.0})
-    assert History(path, first_epoch=2).rows == history.rows
-
-
-def test_atomic_backup_replaces_backups_and_ignores_unfinished_ones(make_model, images, tmp_path):
-    model = make_model()
-    model.fit(images, epochs=3, verbose=0, callbacks=[AtomicBackup(tmp_path)])
-    assert sorted(os.listdir(tmp_path)) == ["after_epoch_0002", "after_epoch_0003"]
-    (tmp_path / "unfinished-1").mkdir()
-    copy = make_model()
-    assert AtomicBackup(tmp_path).restore(copy) == (3, False)
-    assert int(copy.optimizer.iterations) == int(model.optimizer.iterations)
-    assert AtomicBackup(tmp_path / "none").restore(copy) == (0, False)
-
-
-def test_atomic_backup_leaves_other_files_alone_and_serves_again(make_model, images, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "board").mkdir()
-    model = make_model()
-    early = keras.callbacks.EarlyStopping(patience=9)
-    model.fit(images, validation_data=images, verbose=0, callbacks=[AtomicBackup(tmp_path)])
-    backup = AtomicBackup(tmp_path)
-    assert backup.restore(model) == (1, False)
-    for _ in range(2):
-        model.fit(images, initial_epoch=1, epochs=2, verbose=0, callbacks=[backup])
-    both = {"after_epoch_0001", "after_epoch_0002"}
-    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", *both}
-    (tmp_path / "after_epoch_0010").mkdir()  # of another run, which would be the newest
-    model.fit(images, epochs=1, verbose=0, callbacks=[AtomicBackup(tmp_path)])
-    assert set(os.listdir(tmp_path)) == {"notes.txt", "board", "after_epoch_0001"}
-    with pytest.raises(ValueError, match=r"callbacks \[\], not \['EarlyStopping'\]"):
-        AtomicBackup(tmp_path, [early]).restore(model)
-
-
-def waiting_callbacks():
-    """Both wait for a validation loss that never comes down, so their state decides."""
-    never = {"monitor": "val_loss", "min_delta": 1e9}
-    early = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True, **never)
-    return early, keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **never)
-
-
-@pytest.mark.parametrize(
-    "broken_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 5))]
-)
-def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, broken_after):
-    """Broken off before and after the rate was halved, and after the stop."""
-
-    def run(directory, epochs):
-        model, callbacks = make_model(), waiting_callbacks()
-        backup = AtomicBackup(directory, callbacks)
-        first, stopped = backup.restore(model)
-        history = History(directory.with_suffix(".csv"), first)
-        model.fit(
-            datasets.from_arrays(images, batch_size=10),
-            validation_data=images,
-            initial_epoch=first,
-            epochs=first if stopped else epochs,
-            callbacks=[*callbacks, history, backup],
-            verbose=0,
-        )
-        return model, callbacks, history
-
-    straight, callbacks, history = run(tmp_path / "straight", 8)
-    assert len(history.rows) == 5  # the first and four of waiting
-    assert callbacks[0].best_epoch == 0
-    # Halved after epochs 3 and 5, the first being the best.
-    assert float(straight.optimizer.learning_rate) == pytest.approx(1e-2 / 4)
-    run(tmp_path / "broken", broken_after)
-    resumed, _, again = run(tmp_path / "broken", 8)
-    assert again.rows == history.rows
-    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)
-
-
-@pytest.mark.slow
-def test_weight_average_is_the_mean_over_the_run_and_resumes(make_model, images, tmp_path):
-    """A plain mean of the first steps, by hand; validation and the trained model have it."""
-    after_each = []
-
-    class Watch(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            after_each.append(self.model.get_weights())
-
-    def run(directory, epochs, *watching):
-        model, average = make_model(), WeightAverage(0.9)
-        backup = AtomicBackup(directory, [average])
-        history = model.fit(
-            datasets.from_arrays(images, batch_size=10),
-            validation_data=images,
-            initial_epoch=backup.restore(model)[0],
-            epochs=epochs,
-            callbacks=[*watching, average, backup],
-            verbose=0,
-        ).history
-        return model, history
-
-    straight, history = run(tmp_path / "straight", 2, Watch())
-    for averaged, *steps in zip(straight.get_weights(), *after_each, strict=True):
-        assert len(steps) == 8  # fewer than 1 / (1 - 0.9)
-        np.testing.assert_allclose(averaged, np.mean(steps, axis=0), atol=1e-6)
-    logs = straight.evaluate(images, verbose=0, return_dict=True)
-    assert history["val_loss"][-1] == pytest.approx(logs["loss"], rel=1e-6)
-    run(tmp_path / "broken", 1)
-    resumed, _ = run(tmp_path / "broken", 2)
-    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_weight_average_does_not_count_a_step_that_overflowed(make_model, images):
-    """With this scale every gradient is infinite, and no step is taken."""
-    model, average = make_model(), WeightAverage(0.5)
-    scaled = keras.optimizers.LossScaleOptimizer(
-        keras.optimizers.SGD(1e-2), initial_scale=float("inf")
-    )
-    model.compile(scaled)
-    model.fit(images, batch_size=10, epochs=1, verbose=0, callbacks=[average])
-    assert int(model.optimizer.iterations) == 0
-    assert average.averages is None
-
-
-def test_weight_average_forgets_at_its_momentum(make_model, images):
-    model, average = make_model(), WeightAverage(0.5)
-    average.set_model(model)
-    average.on_train_begin()
-    for step in (1, 2, 4):  # two steps in the last call
-        model.optimizer.iterations.assign(step)
-        model.set_weights([np.full_like(w, step) for w in model.get_weights()])
-        average.on_train_batch_end(0)
-    # 1, then halfway to 2, then three quarters of the way to 4.
-    assert {float(x) for array in average.averages for x in array.ravel()} == {3.375}
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        WeightAverage(1.0)
-
-
-def test_weight_average_begins_as_a_plain_mean(make_model):
-    model, average = make_model(), WeightAverage(0.999)
-    average.set_model(model)
-    average.on_train_begin()
-    for step in (1, 2, 3):
-        model.optimizer.iterations.assign(step)
-        model.set_weights([np.full_like(w, step) for w in model.get_weights()])
-        average.on_train_batch_end(0)
-    for array in average.averages:
-        np.testing.assert_allclose(array, 2.0, rtol=1e-6)
-
-
 def test_train_leaves_the_last_good_weights_of_a_run_that_breaks(folder, tmp_path):
     broken = recipe(folder, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match=r"good weights are in .*last_good\.weights\.h5"):
@@ -411,19 +258,6 @@ def test_pictures_while_training(make_model, images, tmp_path):
         Pictures(tmp_path, images, every=0)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "epoch,loss\n1,0.5\n", "epoch,loss\n1,0.5\n3,x\n", "\xff\n"]
-)
-def test_history_names_a_file_that_lacks_epochs(tmp_path, content):
-    path = tmp_path / "history.csv"
-    path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(ValueError, match=r"history\.csv .*damaged"):
-        History(path, first_epoch=2)
-    with pytest.raises(ValueError, match=r"history\.csv .*damaged"):
-        History(path).on_epoch_end(2, {"loss": 0.1})
-    assert path.read_bytes() == content.encode("latin-1")
-
-
 def test_train_refuses_a_folder_that_another_process_trains_into(folder, tmp_path):
     tmp_path.joinpath("out").mkdir()
     with (
@@ -431,17 +265,6 @@ def test_train_refuses_a_folder_that_another_process_trains_into(folder, tmp_pat
         pytest.raises(BlockingIOError, match=r"Another process trains into .*out"),
     ):
         train(recipe(folder), tmp_path / "out")
-
-
-def test_history_drops_lines_that_training_repeats(tmp_path):
-    path = tmp_path / "history.csv"
-    first = History(path)
-    for epoch in range(3):
-        first.on_epoch_end(epoch, {"loss": float(epoch)})
-    resumed = History(path, first_epoch=2)
-    resumed.on_epoch_end(2, {"loss": 7.0})
-    assert [(row["epoch"], row["loss"]) for row in resumed.rows] == [(1, 0), (2, 1), (3, 7)]
-    assert path.read_text().splitlines() == ["epoch,loss", "1,0.0", "2,1.0", "3,7.0"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.cache import cached, fetch
 from keras_infomodels.zoo.hub import PREFIX, fetch_from_hub
 
-__all__ = ["PRESETS", "Names", "download", "find", "list_presets", "locate"]
+__all__ = ["PRESETS", "Names", "build_for_images", "download", "find", "list_presets", "locate"]
 
 PRESETS = Path(__file__).parent / "presets"
 """One folder a preset: those that the wheel bundles, or all of a checkout. Those with weights can
@@ -31,6 +31,13 @@ class Names(dict):
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self]
+
+
+def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict):
+    """What `Class.from_images` returns: see there."""
+    from keras_infomodels.zoo import build
+
+    return build.build_for_images(cls, image_shape, settings)
 
 
 def list_presets(classes: str | Collection[str] | None = None) -> Names:

@@ -8,10 +8,11 @@ import tensorflow as tf
 from keras_infomodels import datasets
 from keras_infomodels.models.tables import nearest
 from keras_infomodels.optimizers import FusedAdam
-from keras_infomodels.zoo.recipes import Data, Recipe
+from keras_infomodels.zoo.recipe_tables import Data
+from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.tables import count_steps, make
 
-__all__ = ["build_model", "load_split", "resolve_splits"]
+__all__ = ["build_for_images", "build_model", "load_split", "resolve_splits"]
 
 
 def load_split(
@@ -27,22 +28,15 @@ def load_split(
         data_dir=data_dir,
         seed=recipe.training.seed,
         labels=labels,
-        image_size=recipe.data.image_size,
-        skip_broken=recipe.data.skip_broken,
         shuffle=split == recipe.data.train,
+        **recipe.data.options(),
     )
 
 
 def _load_pairs(recipe: Recipe, split: str, data_dir) -> tf.data.Dataset:
     """Pairs of images and labels; where only some are labeled, most are -1 for training."""
     data, training = recipe.data, recipe.training
-    images, labels = datasets.load_arrays(
-        data.name,
-        split,
-        data_dir=data_dir,
-        image_size=data.image_size,
-        skip_broken=data.skip_broken,
-    )
+    images, labels = datasets.load_arrays(data.name, split, data_dir=data_dir, **data.options())
     if labels is None:
         raise ValueError(f"{data.name} has no labels to train with.")
     if recipe.model_class.needs_labels:
@@ -79,7 +73,11 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
         usual.validation,
         usual.test,
     )
-    if {"train", "test"} <= set(parts) or not defaults or not parts:
+    if not defaults or not parts:
+        return recipe
+    if {"train", "validation", "test"} <= set(parts):
+        return recipe.change(train_split="train", validation_split="validation")
+    if {"train", "test"} <= set(parts):
         return recipe
     part = "train" if "train" in parts else parts[0]
     print(f"{data.name} has no split 'test': the last tenth of {part!r} takes its place.")
@@ -88,6 +86,40 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
         validation_split=f"{part}[80%:90%]",
         test_split=f"{part}[90%:]",
     )
+
+
+def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict) -> keras.Model:
+    """A new model of a class for images of a shape; `settings` are those of `Recipe.of`.
+
+    Objects among the settings, such as codes and likelihoods, stand for their tables.
+    """
+    settings = dict(settings)
+    seed = settings.pop("seed", 0)
+    recipe = Recipe.of(cls.__name__, dataset="images", **_tables(settings))
+    return make({**recipe.completed(image_shape), "seed": seed})
+
+
+def _tables(value):
+    """Objects with a config as tables of a recipe."""
+    if isinstance(value, dict):
+        return {key: _tables(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tables(item) for item in value]
+    if hasattr(value, "get_config"):
+        config = keras.saving.serialize_keras_object(value)["config"]
+        return {"class": type(value).__name__, **_plain(config)}
+    return value
+
+
+def _plain(value):
+    """A config of Keras as a table: {"class": name, ...} for an object in it."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    own = {key: _plain(item) for key, item in value.get("config", value).items()}
+    own = {key: item for key, item in own.items() if item is not None}
+    return {"class": value["class_name"], **own} if "class_name" in value else own
 
 
 def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -> keras.Model:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from keras_infomodels.io import write_atomically
 from keras_infomodels.models import MODELS
-from keras_infomodels.zoo.card_texts import CITATIONS, DATA, LIMITS, TITLES, USES
+from keras_infomodels.models.cards import CardWords
+from keras_infomodels.zoo.card_texts import DATA
 from keras_infomodels.zoo.figures import stated_figures
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -27,51 +28,37 @@ def write_card(folder: str | Path, recipe: Recipe):
 
 
 def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[str]) -> str:
-    model, kind = _command_name(config["class_name"]), _kind(config)
+    words = recipe.model_class.card_words(config["config"])
     sections = [
-        _front_matter(name, model, recipe, facts),
-        _introduction(name, model, recipe, facts, config["config"]),
-        _use(name, kind, config["config"]),
+        _front_matter(name, recipe, facts),
+        _introduction(name, recipe, facts, words),
+        _use(name, words),
         _pictures(pictures),
         _warnings(facts),
         _figures(recipe, facts),
         _codes(recipe, facts, config["config"]),
         _clusters(facts),
-        _seeds(kind, facts),
+        _seeds(recipe, facts),
         _exports(facts),
-        f"\n## Limits and intended use\n\n{LIMITS[kind]}\n",
+        f"\n## Limits and intended use\n\n{words.limits}\n",
         _training(recipe, facts),
         _data(recipe),
-        _citation(model),
+        _citation(recipe),
     ]
     return "\n".join(section.strip() + "\n" for section in sections if section)
 
 
-def _command_name(cls: str) -> str:
-    """The name of a model in the command; a user's own class keeps its own."""
-    return {known.__name__: name for name, known in MODELS.items()}.get(cls, cls)
-
-
-def _kind(config: dict) -> str:
-    """A key of `USES` and `LIMITS`, by what a model has."""
-    name, own = _command_name(config["class_name"]), config["config"]
-    if name in USES:
-        return name
-    if "generator" in own:
-        return "gan"
-    if (own.get("prior") or {}).get("class_name") == "CategoricalNormal":
-        return "category"
-    stddev = own["encoder"]["config"].get("min_stddev", 0)
-    return "deterministic" if stddev is None else "vae"
-
-
-def _front_matter(name: str, model: str, recipe: Recipe, facts: dict) -> str:
+def _front_matter(name: str, recipe: Recipe, facts: dict) -> str:
     """What model hubs read: with huggingface_hub installed the figures too, as model-index."""
+    cls = recipe.model_class
+    model = {known: name for name, known in MODELS.items()}.get(cls, cls.__name__)
     tags = [model, "generative", "mutual-information"]
+    if cls.needs_labels:
+        tags = ["image-classification"]
     own = {
         "library_name": "keras",
         "license": facts["license"].lower() if "license" in facts else None,
-        "tags": ["image-classification"] if model == "classifier" else tags,
+        "tags": tags,
         "datasets": [recipe.data.name],
     }
     own = {key: value for key, value in own.items() if value is not None}
@@ -80,7 +67,7 @@ def _front_matter(name: str, model: str, recipe: Recipe, facts: dict) -> str:
     except ImportError:  # an extra: cards on a hub are made where it is installed
         lines = [f"{key}: {value}".replace("'", "") for key, value in own.items()]
         return "\n".join(["---", *lines, "---"])
-    task = own["tags"][0] if model == "classifier" else "unconditional-image-generation"
+    task = tags[0] if cls.needs_labels else "unconditional-image-generation"
     results = [
         EvalResult(
             task_type=task,
@@ -97,26 +84,18 @@ def _front_matter(name: str, model: str, recipe: Recipe, facts: dict) -> str:
     return f"---\n{data.to_yaml()}\n---"
 
 
-def _introduction(name: str, model: str, recipe: Recipe, facts: dict, config: dict) -> str:
-    if "network" in config:
-        latents = f"{config['network']['config']['classes']} classes"
-    elif "noise_dim" in config:
-        latents = f"{config['noise_dim']} noise variables{' and codes' * bool(config.get('codes'))}"
-    else:
-        prior = (config.get("prior") or {}).get("config", {})
-        size = config["encoder"]["config"].get("latent_dim", prior.get("dimension"))
-        latents = f"{size} latent variables" if size else "latent variables"
+def _introduction(name: str, recipe: Recipe, facts: dict, words: CardWords) -> str:
+    cls = recipe.model_class
+    title = vars(cls).get("title", cls.__name__)
+    contents = f" with {words.contents}" if words.contents else ""
     return f"""# {name}
 
-{TITLES.get(model, model)} with {latents}, trained on
+{title}{contents}, trained on
 {recipe.data.name}; {facts["parameters"]:,} parameters. {recipe.description or ""}
 """
 
 
-def _use(name: str, kind: str, config: dict) -> str:
-    categories = [n for n, (prior, _) in _priors(config).items() if prior == "Categorical"]
-    category = categories[0] if categories else None
-    kind = "gan" if kind == "infogan" and category is None else kind
+def _use(name: str, words: CardWords) -> str:
     return f"""
 ## Use
 
@@ -124,7 +103,7 @@ def _use(name: str, kind: str, config: dict) -> str:
 from keras_infomodels import from_preset
 
 model = from_preset("{name}")
-{USES[kind].format(category=category)}
+{words.use}
 ```
 """
 
@@ -229,7 +208,7 @@ def _was_chosen(facts: dict) -> bool:
     return len(facts.get("seeds", {}).get("rows", [])) > 1
 
 
-def _seeds(kind: str, facts: dict) -> str:
+def _seeds(recipe: Recipe, facts: dict) -> str:
     if not _was_chosen(facts):
         return ""
     seeds = facts["seeds"]
@@ -238,7 +217,7 @@ def _seeds(kind: str, facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
-    unseen = "test images" if kind == "classifier" else "test images and labels"
+    unseen = "test images" if recipe.model_class.needs_labels else "test images and labels"
     return f"""
 ## The seeds
 
@@ -299,7 +278,6 @@ def _data(recipe: Recipe) -> str:
     return f"\n## Data\n\n{DATA[recipe.data.name]}\n"
 
 
-def _citation(model: str) -> str:
+def _citation(recipe: Recipe) -> str:
     own = "This library; its repository says in CITATION.cff how."
-    papers = [CITATIONS[model]] if model in CITATIONS else []
-    return "\n\n".join(["\n## Citation", *papers, own]) + "\n"
+    return "\n\n".join(filter(None, ["\n## Citation", recipe.model_class.citation, own])) + "\n"

@@ -21,7 +21,7 @@ from keras_infomodels.evaluation import (
     latent_statistics,
     log_likelihood,
 )
-from keras_infomodels.models.autoencoder.protocols import observation_model
+from keras_infomodels.models.autoencoder.cards import observation_model
 from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
 from keras_infomodels.zoo.recipes import Recipe
@@ -188,11 +188,7 @@ def load_images(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """All images of a split in float32 in [0, 1], and their labels where the set has any."""
     images, labels = datasets.load_arrays(
-        recipe.data.name,
-        split,
-        data_dir=data_dir,
-        image_size=recipe.data.image_size,
-        skip_broken=recipe.data.skip_broken,
+        recipe.data.name, split, data_dir=data_dir, **recipe.data.options()
     )
     scale = 255 if images.dtype == np.uint8 else 1
     return images.astype(np.float32) / np.float32(scale), labels

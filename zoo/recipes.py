@@ -7,77 +7,13 @@ import tomllib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
-import pydantic
 import tomlkit
-from annotated_types import Gt, Interval, Len
 
 from keras_infomodels.zoo.old_recipes import is_flat, settings_of
+from keras_infomodels.zoo.recipe_tables import Data, Training, inlined, merged, typed, without_none
 
-__all__ = ["Data", "Recipe", "Training", "differences", "parse_seeds"]
-
-_Count = Annotated[int, Gt(0)]
-_STRICT = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-_table = pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
-
-
-@_table
-class Data:
-    """The `[data]` table: what a model is trained on and measured with.
-
-    Attributes:
-        name: str. What `datasets.load` takes.
-        train, validation, test: str. Splits in the syntax of TFDS. The test split is looked at
-            once, after training.
-        image_size: [height, width] to resize to. None keeps the size.
-        labeled: int. Number of training images, equally many of each class, that keep their label;
-            the others are unlabeled. None where training sees no labels.
-        labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
-        skip_broken: bool. Whether images of a folder that cannot be read are left out.
-    """
-
-    name: str
-    train: str = "train[:90%]"
-    validation: str = "train[90%:]"
-    test: str = "test"
-    image_size: Annotated[list[_Count], Len(2, 2)] | None = None
-    labeled: _Count | None = None
-    labeled_per_batch: _Count = 64
-    skip_broken: bool = False
-
-
-@_table
-class Training:
-    """The `[training]` table.
-
-    Attributes:
-        epochs, batch_size: int.
-        seed: int. Seed of the initial weights, the order of the data and the noise.
-        optimizer: table. `class`, the name of an optimizer of Keras or "FusedAdam", and its
-            arguments; by default Adam, or `FusedAdam` where the model has a `dtype`.
-        discriminator_optimizer: table. The same for the discriminators.
-        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
-            "plateau" (halved whenever val_loss has not improved for 3 epochs, and with
-            it a discriminator's).
-        weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
-        patience: int. Epochs without a better val_loss before training stops and takes the best
-            weights. None never stops.
-        starts, start_epochs: int. Number of short runs with other seeds, of so many epochs each,
-            that precede the run, which takes the seed whose category says most about real images
-            (`information_real_<code>`, known without labels). For an InfoGAN.
-    """
-
-    epochs: _Count = 20
-    batch_size: _Count = 128
-    seed: int = 0
-    optimizer: dict = dataclasses.field(default_factory=dict)
-    discriminator_optimizer: dict | None = None
-    schedule: Literal["cosine", "late_cosine", "constant", "plateau"] = "cosine"
-    weight_average: Annotated[float, Interval(gt=0, lt=1)] | None = None
-    patience: _Count | None = None
-    starts: _Count = 1
-    start_epochs: _Count = 1
+__all__ = ["Recipe", "differences", "parse_seeds"]
 
 
 _OPTIMIZER = {"learning_rate": 1e-3, "beta_1": 0.9}
@@ -240,20 +176,22 @@ class Recipe:
 
     def to_toml(self) -> str:
         """The recipe as a file holds it."""
-        return tomlkit.dumps(_inlined(self._tables()))
+        return tomlkit.dumps(inlined(self._tables()))
 
     def _tables(self) -> dict:
         """What a file holds, without what is absent or has no meaning here."""
         data, training = dataclasses.asdict(self.data), dataclasses.asdict(self.training)
         if self.data.labeled is None:
             del data["labeled_per_batch"]
-        if not self.data.skip_broken:
-            del data["skip_broken"]
+        usual = Data(self.data.name)
+        for name in ("skip_broken", "fit", "background"):
+            if data[name] == getattr(usual, name):
+                del data[name]
         if self.training.starts == 1:
             del training["starts"], training["start_epochs"]
         tables = {"data": data, "model": self.model, "training": training}
         top = {"description": self.description, "meanings": self.meanings}
-        return _without_none(copy.deepcopy(top | tables))
+        return without_none(copy.deepcopy(top | tables))
 
     @classmethod
     def _changed(cls, values: Mapping, settings: Mapping) -> "Recipe":
@@ -297,12 +235,12 @@ class Recipe:
         defaults = {"optimizer": _OPTIMIZER}
         if "discriminator_optimizer" in model.training_defaults:
             defaults["discriminator_optimizer"] = _OPTIMIZER
-        training = _merged(defaults, model.training_defaults)
-        training = _merged(training, values.get("training", {}))
+        training = merged(defaults, model.training_defaults)
+        training = merged(training, values.get("training", {}))
         return cls(
-            _typed(Data, values.get("data", {}), "data"),
+            typed(Data, values.get("data", {}), "data"),
             {**values["model"], "class": model.__name__},
-            _typed(Training, training, "training"),
+            typed(Training, training, "training"),
             values.get("description"),
             values.get("meanings"),
         )
@@ -356,53 +294,3 @@ def _class(model) -> type:
     if found is None or not issubclass(found, LedgerModel):
         raise ValueError(f"There is no model {model!r}; {nearest(str(model), models.MODELS)}")
     return found
-
-
-def _typed(cls: type, values, name: str):
-    """A table as its dataclass."""
-    from keras_infomodels.models.tables import nearest
-
-    fields = [field.name for field in dataclasses.fields(cls)]
-    if not isinstance(values, Mapping):
-        raise ValueError(f"{name} is a table, got {values!r}.")
-    if unknown := sorted(set(values) - set(fields)):
-        raise ValueError(f"{name} has no setting {unknown[0]!r}; {nearest(unknown[0], fields)}")
-    try:
-        return cls(**values)
-    except pydantic.ValidationError as error:
-        (first, *_) = error.errors()
-        place = ".".join([name, *map(str, first["loc"])])
-        given = "" if first["type"].startswith("missing") else f", got {first['input']!r}"
-        raise ValueError(f"{place}: {first['msg'].lower()}{given}.") from None
-
-
-def _merged(a: Mapping, b: Mapping) -> dict:
-    """Two tables; the second's values count, and other classes take no arguments over."""
-    merged = dict(a)
-    for key, value in b.items():
-        old = merged.get(key)
-        same = isinstance(value, Mapping) and isinstance(old, Mapping)
-        same = same and value.get("class", "Adam") == old.get("class", "Adam")
-        merged[key] = _merged(old, value) if same else value
-    return merged
-
-
-def _inlined(value, within_list: bool = False):
-    """Tables with the small ones on a line: {"epochs": n}, and those within a list's tables."""
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        return [{k: _inlined(v, True) for k, v in item.items()} for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if not within_list and set(value) != {"epochs"}:
-        return {key: _inlined(item) for key, item in value.items()}
-    table = tomlkit.inline_table()
-    table.update({key: _inlined(item, True) for key, item in value.items()})
-    return table
-
-
-def _without_none(value):
-    if isinstance(value, Mapping):
-        return {k: _without_none(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value]
-    return value

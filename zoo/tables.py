@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 import pydantic
 
-from keras_infomodels import preset_configs, registry
+from keras_infomodels import preset_checks, preset_configs, registry
 from keras_infomodels.models.tables import nearest
 
 __all__ = ["check_table", "count_steps", "make"]
@@ -53,7 +53,7 @@ def count_steps(table: Mapping, steps: int, epochs: int) -> dict:
 def make(table: Mapping) -> keras.Model:
     """The object that a checked table describes."""
     document, known = _document(table), registry.classes()
-    preset_configs.check_config(document, known)
+    preset_checks.check_config(document, known)
     return preset_configs.construct(document, known)
 
 

@@ -15,6 +15,7 @@ from keras_infomodels.presets import save_to_preset
 from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
+from keras_infomodels.zoo.choices import described
 from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images, sound_figures
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
@@ -55,6 +56,7 @@ def train(
         for split in (recipe.data.train, recipe.data.validation, recipe.data.test)
     )
     model = _build(recipe, splits[0])
+    print(described(recipe, model, len(splits[0])))
     _claim(out, recipe, resume)
     with held_alone(out, "trains into"):
         model, rows, facts = _fit(recipe, model, splits, out, data_dir, resume, pictures_every)

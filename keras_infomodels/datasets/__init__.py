@@ -1,7 +1,12 @@
-"""Images as `tf.data`: TensorFlow Datasets by name, one's own arrays, `.npz` files and folders."""
+"""Images as `tf.data`: sets by name or by their factors, arrays, `.npz` files and folders."""
 
+from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (
     class_names,
+    count_images,
+    draw,
+    factors,
+    image_shape,
     load,
     load_arrays,
     prepare,
@@ -10,8 +15,13 @@ from keras_infomodels.datasets.loading import (
 from keras_infomodels.datasets.pipeline import from_arrays, keep_labels
 
 __all__ = [
+    "Factors",
     "class_names",
+    "count_images",
+    "draw",
+    "factors",
     "from_arrays",
+    "image_shape",
     "keep_labels",
     "load",
     "load_arrays",

@@ -22,6 +22,9 @@ __all__ = ["Pixels", "as_labels", "as_pixels", "check_images", "check_labels", "
 _ROUNDING = 1e-5
 """How far outside [0, 1] a pixel may be; `keras.layers.Resizing` returns up to 1.0000003."""
 
+_OF_A_BYTE = 0.01
+"""How far 255 times a pixel may be from an integer; rounding of float32 reaches 3e-5."""
+
 _DARK = 16
 """Bytes below this in all images are suspicious: they are black to the eye."""
 
@@ -31,7 +34,8 @@ class Pixels:
     """The values that pixels may have, and what asks for them.
 
     Attributes:
-        support: "real" (any finite number), "unit" ([0, 1]) or "binary" (0 and 1).
+        support: "real" (any finite number), "unit" ([0, 1]), "bytes" (0, 1/255, ..., 1) or
+            "binary" (0 and 1).
         asked_by: words for an error, such as "a Bernoulli likelihood".
     """
 
@@ -41,18 +45,21 @@ class Pixels:
     def check(self, images: np.ndarray):
         """Raises ValueError for pixels outside the support, and for NaN."""
         images = np.asarray(images)
-        low, high, grey = float(images.min()), float(images.max()), 0.0
+        low, high, off = float(images.min()), float(images.max()), 0.0
         if self.support == "binary" and images.dtype.kind == "f":
-            grey = float((images * (1 - images)).max())
-        if problem := self.problem(low, high, grey):
+            off = float((images * (1 - images)).max())
+        if self.support == "bytes" and images.dtype.kind == "f":
+            off = float(np.abs(255 * images - np.round(255 * images)).max())
+        if problem := self.problem(low, high, off):
             raise ValueError(problem)
 
-    def problem(self, low: float, high: float, grey: float) -> str | None:
+    def problem(self, low: float, high: float, off: float) -> str | None:
         """Returns a sentence on pixels outside the support; None if there are none.
 
         Args:
             low, high: float. The smallest and the largest pixel, NaN if one is.
-            grey: float. The largest x (1 - x), which is 0 for binary pixels x.
+            off: float. How far pixels x are from those allowed between 0 and 1: the largest
+                x (1 - x) for binary ones, the largest distance of 255 x from an integer for bytes.
         """
         if not np.isfinite([low, high]).all():
             return "The images hold NaN or infinite pixels; remove those images first."
@@ -68,7 +75,13 @@ class Pixels:
                 f"Pixels are in [0, 1] for {self.asked_by}, got values from {low:.8g} to "
                 f"{high:.8g}. {remedy}"
             )
-        if self.support == "binary" and grey > _ROUNDING:
+        if self.support == "bytes" and off > _OF_A_BYTE:
+            return (
+                f"Pixels are bytes divided by 255 for {self.asked_by}, whose probabilities are of "
+                "8-bit values; got values between these. Round them with np.round(255 * x) / 255, "
+                'or take a density, such as likelihood="shared_gaussian".'
+            )
+        if self.support == "binary" and off > _ROUNDING:
             return (
                 f"Pixels are binary, 0 or 1, for {self.asked_by}; got grey ones. Choose how to "
                 'make them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", '
@@ -77,16 +90,21 @@ class Pixels:
         return None
 
     def extremes(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns (-low, high, grey) of `problem` within a graph, float32 (3,)."""
+        """Returns (-low, high, off) of `problem` within a graph, float32 (3,)."""
         # Two passes without a copy; a third only where it is needed.
-        grey = tf.reduce_max(images * (1 - images)) if self.support == "binary" else 0.0
-        return tf.stack([-tf.reduce_min(images), tf.reduce_max(images), grey])
+        off = 0.0
+        if self.support == "binary":
+            off = tf.reduce_max(images * (1 - images))
+        if self.support == "bytes":
+            off = tf.reduce_max(tf.abs(255 * images - tf.round(255 * images)))
+        return tf.stack([-tf.reduce_min(images), tf.reduce_max(images), off])
 
     def allow(self, extremes: tf.Tensor) -> tf.Tensor:
         """Returns whether `extremes` are within the support, a boolean scalar in a graph."""
         limit = 1 + _ROUNDING
         limits = {"real": [np.inf, np.inf, np.inf], "unit": [_ROUNDING, limit, np.inf]}
         limits["binary"] = [_ROUNDING, limit, _ROUNDING]
+        limits["bytes"] = [_ROUNDING, limit, _OF_A_BYTE]
         return tf.reduce_all(extremes <= limits[self.support])
 
 

@@ -1,163 +1,54 @@
 """A folder of images."""
 
+import concurrent.futures
+import hashlib
+import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
+from tqdm import tqdm
 
 from keras_infomodels.datasets import tfds_source
+from keras_infomodels.datasets.decoding import Header, Look, check_look, decode, read_header
+from keras_infomodels.datasets.picture_files import PictureFiles, in_order, stamp, unreadable
 from keras_infomodels.datasets.source import Options
+from keras_infomodels.io import fill_folder
 
 __all__ = ["FolderSource"]
 
-_PARTS = ("train", "validation", "test")
+IN_MEMORY = 2**31
+"""Bytes of decoded pictures up to which they are held in memory."""
+
+_PARTS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test", "testing"),
+}
+"""Splits, and the names that their folders may have."""
+
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-_BY_PILLOW = (".tif", ".tiff", ".webp")
-"""Formats that TensorFlow cannot read."""
+_NO_PICTURES = (".txt", ".md", ".json", ".csv", ".xml", ".yaml", ".yml", ".npz", ".npy", ".html")
+"""Files beside pictures that nobody takes for one."""
 
-
-def parts(folder: Path) -> dict[str, Path]:
-    """Returns the subfolders "train", "validation" and "test", or all of it as "train"."""
-    found = {part: folder / part for part in _PARTS}
-    return {part: path for part, path in found.items() if path.is_dir()} or {"train": folder}
-
-
-def class_names(folder: Path) -> list[str]:
-    """Returns the names of the subfolders with images, of all parts together, in order.
-
-    A class has the same number in every part, also where a part lacks another class.
-    """
-    roots = parts(folder).values()
-    return sorted({path.name for root in roots for path in _subfolders(root) if _has_image(path)})
-
-
-def read(
-    folder: Path, split: str, image_size: tuple[int, int] | None, skip_broken: bool = False
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The arrays of `loading.load_arrays`; the labels number `class_names`."""
-    roots = parts(folder)
-    root = roots.get(split.split("[")[0])
-    if root is None:
-        raise ValueError(f"{folder} has the splits {', '.join(roots)}; got {split!r}.")
-    _warn_of_what_is_left_out(folder, roots)
-    paths = sorted(_images(root))
-    if not paths:
-        raise ValueError(f"{root} has no images; they end in {', '.join(_SUFFIXES)}.")
-    classes = class_names(folder) if any(path.parent != root for path in paths) else []
-    if classes and (loose := [path for path in paths if path.parent == root]):
-        raise ValueError(
-            f"{loose[0]} lies beside the class folders ({', '.join(classes[:5])}), so it has no "
-            "class; move it into one of them or out of the folder."
-        )
-    _, rows = tfds_source.parse_split(split, {split.split("[")[0]: len(paths)})
-    paths, images = _decode_all(paths[rows], image_size, skip_broken)
-    if len(shapes := {image.shape[:2] for image in images}) > 1:
-        raise ValueError(
-            f"The images of {folder} differ in size ({sorted(shapes)[:3]}); say which size they "
-            "shall have with image_size=(height, width)."
-        )
-    # Grey images among colored ones, and grey WebP, which holds three equal channels.
-    channels = max(image.shape[2] for image in images)
-    images = [np.broadcast_to(image, (*image.shape[:2], channels)) for image in images]
-    labels = [classes.index(path.relative_to(root).parts[0]) for path in paths] if classes else None
-    return np.stack(images), None if labels is None else np.array(labels, np.int64)
-
-
-def _images(root: Path) -> Iterator[Path]:
-    """Yields the images below a folder, without those of hidden files and folders."""
-    for parent, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in files:
-            if name.lower().endswith(_SUFFIXES) and not _is_hidden(name):
-                yield Path(parent, name)
-
-
-def _is_hidden(name: str) -> bool:
-    # macOS puts "._NAME" beside a file, and __MACOSX into archives.
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _subfolders(root: Path) -> list[Path]:
-    return [path for path in root.iterdir() if path.is_dir() and not _is_hidden(path.name)]
-
-
-def _has_image(folder: Path) -> bool:
-    return next(_images(folder), None) is not None
-
-
-def _warn_of_what_is_left_out(folder: Path, roots: dict[str, Path]):
-    if folder in roots.values():
-        return
-    others = [path.name for path in _subfolders(folder) if path.name not in roots]
-    others = [name for name in sorted(others) if _has_image(folder / name)]
-    if others:
-        warnings.warn(
-            f"{folder} has the splits {', '.join(roots)}, so the images in its other folders are "
-            f"left out: {', '.join(others[:5])}. Splits are named {', '.join(_PARTS)}.",
-            stacklevel=5,
-        )
-
-
-def _decode_all(
-    paths: list[Path], image_size: tuple[int, int] | None, skip_broken: bool
-) -> tuple[list[Path], list[np.ndarray]]:
-    """Returns the paths that could be decoded, and their images."""
-    read, images, broken = [], [], []
-    for path in paths:
-        try:
-            images.append(_decode(path, image_size))
-            read.append(path)
-        # Pillow raises OSError for a damaged file, and SyntaxError for some damaged TIFFs.
-        except (tf.errors.OpError, OSError, SyntaxError, ValueError) as error:
-            if not skip_broken:
-                raise ValueError(
-                    f"{path} is no image that can be read: it is damaged, or not of the kind that "
-                    "its name says. Replace or delete it, or leave such images out with "
-                    "skip_broken=True (infomodels train --set data.skip_broken=true)."
-                ) from error
-            broken.append(path)
-    if broken and not images:
-        raise ValueError(f"None of the {len(broken)} images beside {broken[0]} can be read.")
-    if broken:
-        names = ", ".join(str(path) for path in broken[:3])
-        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-        warnings.warn(f"Images that cannot be read are left out: {names}{more}.", stacklevel=6)
-    return read, images
-
-
-def _decode(path: Path, image_size: tuple[int, int] | None) -> np.ndarray:
-    if path.suffix.lower() in _BY_PILLOW:
-        image = _decode_by_pillow(path)
-    else:
-        content = tf.io.read_file(str(path))
-        image = tf.io.decode_image(content, expand_animations=False).numpy()
-    if image.shape[2] in (2, 4):  # alpha
-        image = image[..., :-1]
-    return image if image_size is None else tfds_source.resize(image, image_size)
-
-
-def _decode_by_pillow(path: Path) -> np.ndarray:
-    """Returns uint8 (height, width, channels), as TensorFlow decodes the other formats."""
-    with Image.open(path) as image:
-        if image.mode.startswith("I;16"):  # TensorFlow too takes the higher byte of a 16-bit PNG
-            return (np.asarray(image)[..., None] >> 8).astype(np.uint8)
-        if image.mode not in ("1", "L", "LA", "RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB"):
-            raise ValueError(f"{path} has pixels of the kind {image.mode}, which are no bytes.")
-        kept = image.mode if image.mode in ("L", "LA", "RGB", "RGBA") else None
-        array = np.asarray(image.convert(kept or ("L" if image.mode == "1" else "RGB")))
-    return array[..., None] if array.ndim == 2 else array
+_DIFFERENT_SIZES = 3
+_WITHOUT_A_BAR = 2000
+"""Number of files up to which no progress bar is shown."""
 
 
 class FolderSource:
     """A folder of images: a subfolder a class or none, below "train" and "test" or not.
 
+    A slice such as "train[:80%]" takes this share of every class, by the order of file names, so
+    that pictures that were taken one after the other stay together.
+
     Args:
         folder: Path.
-        options: Options. `image_size` and `skip_broken` are used.
+        options: Options. All but `data_dir` and `download` are used.
     """
 
     def __init__(self, folder: Path, options: Options):
@@ -177,10 +68,248 @@ class FolderSource:
         return None
 
     def sizes(self) -> dict[str, int]:
-        return {part: sum(1 for _ in _images(root)) for part, root in parts(self.folder).items()}
+        return {part: sum(1 for _ in _images(root)) for part, root in self._parts().items()}
 
     def class_names(self) -> list[str] | None:
-        return class_names(self.folder) or None
+        """Names of the subfolders with images, of all splits together, in order.
+
+        A class has the same number in every split, also where a split lacks another class.
+        """
+        folders = [path for root in self._parts().values() for path in _subfolders(root)]
+        return sorted({path.name for path in folders if _has_image(path)}) or None
+
+    def image_shape(self) -> tuple[int | None, int | None, int]:
+        """(height, width, channels) of all pictures, None where they differ in size."""
+        paths = [path for root in self._parts().values() for path in _images(root)]
+        _, headers = self._headers(sorted(paths))
+        sizes = {header.size for header in headers}
+        size = sizes.pop() if len(sizes) == 1 else (None, None)
+        grey = all(header.grey for header in headers)
+        return (*size, self.options.channels or (1 if grey else 3))
 
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
-        return read(self.folder, split, self.options.image_size, self.options.skip_broken)
+        paths, labels = self._select(split)
+        images, kept = self._decoded(paths)
+        return images, None if labels is None else labels[kept]
+
+    def _parts(self) -> dict[str, Path]:
+        """The folders of the splits, or all of it as "train"."""
+        found = {}
+        for part, names in _PARTS.items():
+            folders = [self.folder / name for name in names if (self.folder / name).is_dir()]
+            if len(folders) > 1:
+                raise ValueError(f"{folders[0]} and {folders[1]} are one split; merge them.")
+            if folders:
+                found[part] = folders[0]
+        return found or {"train": self.folder}
+
+    def _select(self, split: str) -> tuple[list[Path], np.ndarray | None]:
+        """The files of a split and their labels."""
+        roots = self._parts()
+        part, bracket, _ = split.partition("[")
+        root = roots.get(part)
+        if root is None:
+            raise ValueError(f"{self.folder} has the splits {', '.join(roots)}; got {split!r}.")
+        self._warn_of_folders(roots)
+        others = Counter()
+        paths = sorted(_images(root, others))
+        if not paths:
+            raise ValueError(f"{root} has no images; they end in {', '.join(_SUFFIXES)}.")
+        _warn_of_files(root, others)
+        labels = self._labels(root, paths)
+        if bracket and labels is not None:
+            order = _spread(labels)
+            paths, labels = [paths[i] for i in order], labels[order]
+        _, rows = tfds_source.parse_split(split, {part: len(paths)})
+        return paths[rows], None if labels is None else labels[rows]
+
+    def _labels(self, root: Path, paths: list[Path]) -> np.ndarray | None:
+        loose = [path for path in paths if path.parent == root]
+        if len(loose) == len(paths):
+            return None
+        classes = self.class_names()
+        if loose:
+            raise ValueError(
+                f"{loose[0]} lies beside the class folders ({', '.join(classes[:5])}), so it has "
+                "no class; move it into one of them or out of the folder."
+            )
+        numbers = {name: number for number, name in enumerate(classes)}
+        return np.array([numbers[path.relative_to(root).parts[0]] for path in paths], np.int64)
+
+    def _warn_of_folders(self, roots: dict[str, Path]):
+        if self.folder in roots.values():
+            return
+        others = [path for path in _subfolders(self.folder) if path not in roots.values()]
+        others = sorted(path.name for path in others if _has_image(path))
+        if others:
+            warnings.warn(
+                f"{self.folder} has the splits {', '.join(roots)}, so the images in its other "
+                f"folders are left out: {', '.join(others[:5])}. Splits are named "
+                f"{', '.join(_PARTS)}.",
+                stacklevel=5,
+            )
+
+    def _headers(self, paths: list[Path]) -> tuple[list[int], list[Header]]:
+        """Rows of the files that are pictures, and what they are."""
+        return self._each(paths, read_header, "Looking at")
+
+    def _decoded(self, paths: list[Path]) -> tuple[np.ndarray, list[int]]:
+        """The pictures of files as one array, and the rows of those that could be read."""
+        rows, headers = self._headers(paths)
+        look, paths = self._look(headers), [paths[row] for row in rows]
+        shape = (len(paths), *(look.image_size or headers[0].size), look.channels)
+        dtype = np.uint16 if look.deep else np.uint8
+        if self.options.cache is not None:
+            images, kept = self._cached(paths, look, shape, dtype)
+        elif math.prod(shape) * dtype().itemsize > IN_MEMORY:
+            return PictureFiles(paths, look, shape, dtype), rows
+        else:
+            images = np.empty(shape, dtype)
+            kept = self._fill(images, paths, look)
+            images = images if len(kept) == len(paths) else images[kept]
+        return images, [rows[row] for row in kept]
+
+    def _fill(self, images: np.ndarray, paths: list[Path], look: Look) -> list[int]:
+        """Decodes files into the rows of an array, and returns the rows that could be read."""
+
+        def store(item):
+            row, path = item
+            images[row] = decode(path, look)
+
+        return self._each(paths, store, "Reading", items=list(enumerate(paths)))[0]
+
+    def _cached(self, paths: list[Path], look: Look, shape, dtype) -> tuple[np.ndarray, list[int]]:
+        """As `_decoded`, from decoded files on disk, which are written once."""
+        facts = [(str(path), *stamp(path)) for path in paths]
+        digest = hashlib.sha256(repr((facts, look)).encode()).hexdigest()[:32]
+        # A folder of its own, as others' unfinished ones are removed beside it.
+        folder = Path(self.options.cache).expanduser() / "keras_infomodels_pictures" / digest
+
+        def fill(new: Path):
+            images = np.lib.format.open_memmap(new / "images.npy", "w+", dtype, shape)
+            rows = self._fill(images, paths, look)
+            images.flush()
+            np.save(new / "rows.npy", np.array(rows, np.int64))
+
+        fill_folder(folder, (folder / "rows.npy").is_file, fill)
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        rows = np.load(folder / "rows.npy").tolist()
+        return images if len(rows) == len(paths) else images[rows], rows
+
+    def _look(self, headers: list[Header]) -> Look:
+        options = self.options
+        background = check_look(options.fit, options.channels, options.background)
+        sizes = Counter(header.size for header in headers)
+        size = options.image_size
+        if size is None and len(sizes) > 1:
+            common = ", ".join(
+                f"{h}x{w} ({n})" for (h, w), n in sizes.most_common(_DIFFERENT_SIZES)
+            )
+            raise ValueError(
+                f"The images of {self.folder} differ in size: {common}, ... Say which size they "
+                "shall have with image_size=(height, width), on the command line --image-size."
+            )
+        channels = 1 if all(header.grey for header in headers) else 3
+        return Look(
+            size if size is None else tuple(size),
+            options.fit,
+            channels=options.channels or channels,
+            background=background,
+            deep=any(header.deep for header in headers),
+        )
+
+    def _each(
+        self, paths: list[Path], function: Callable, deed: str, items: list | None = None
+    ) -> tuple[list[int], list]:
+        """What a function returns for each file, several at once, and the rows of these files.
+
+        Args:
+            paths: list of Path. Named in errors.
+            function: function of an item.
+            deed: str. What the progress bar says.
+            items: list. What the function is given; None gives it the paths.
+
+        Raises:
+            ValueError: a file for which it raises an error, unless `skip_broken`.
+        """
+        rows, results, broken = [], [], []
+
+        def attempt(item):
+            try:
+                return function(item), None
+            # Pillow raises OSError for a damaged file, and others for some damaged TIFFs and PNGs.
+            except Exception as error:
+                return None, error
+
+        with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor() as pool:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            found = zip(paths, in_order(pool, attempt, items or paths), strict=True)
+            silent = len(paths) <= _WITHOUT_A_BAR or None
+            for row, (path, (result, error)) in enumerate(
+                tqdm(found, f"{deed} {self.folder.name}", len(paths), disable=silent, unit=" files")
+            ):
+                if error is None:
+                    rows.append(row)
+                    results.append(result)
+                elif self.options.skip_broken:
+                    broken.append(path)
+                else:
+                    raise unreadable(path, error) from error
+        if not results:
+            raise ValueError(f"None of the {len(broken)} images beside {broken[0]} can be read.")
+        if broken:
+            names = ", ".join(str(path) for path in broken[:3])
+            more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+            warnings.warn(f"Images that cannot be read are left out: {names}{more}.", stacklevel=7)
+        return rows, results
+
+
+def _images(root: Path, others: Counter | None = None) -> Iterator[Path]:
+    """Yields the images below a folder, without those of hidden files and folders.
+
+    Args:
+        root: Path.
+        others: Counter. Gains the endings of the files that are no images.
+    """
+    for parent, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        for name in files:
+            if _is_hidden(name):
+                continue
+            suffix = os.path.splitext(name)[1].lower()
+            if suffix in _SUFFIXES:
+                yield Path(parent, name)
+            elif others is not None and suffix not in _NO_PICTURES and name != "LICENSE":
+                others[suffix or name] += 1
+
+
+def _is_hidden(name: str) -> bool:
+    # macOS puts "._NAME" beside a file, and __MACOSX into archives.
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def _subfolders(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir() and not _is_hidden(path.name)]
+
+
+def _has_image(folder: Path) -> bool:
+    return next(_images(folder), None) is not None
+
+
+def _warn_of_files(root: Path, others: Counter):
+    if others:
+        kinds = ", ".join(f"{suffix} ({count})" for suffix, count in others.most_common(5))
+        warnings.warn(
+            f"{others.total()} files in {root} are left out, whose endings are of no image: "
+            f"{kinds}. Images end in {', '.join(_SUFFIXES)}.",
+            stacklevel=5,
+        )
+
+
+def _spread(labels: np.ndarray) -> np.ndarray:
+    """Rows in an order of which every beginning has the same share of each class."""
+    share = np.empty(len(labels))
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        share[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return np.argsort(share, kind="stable")

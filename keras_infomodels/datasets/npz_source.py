@@ -14,6 +14,7 @@ from numpy.lib.npyio import NpzFile
 
 from keras_infomodels.datasets import tfds_source
 from keras_infomodels.datasets.checks import as_pixels
+from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.source import Options
 
 __all__ = ["BUNDLED", "NpzSource"]
@@ -74,7 +75,7 @@ class NpzSource:
             labels = self._check_labels(labels_key, len(images))[rows]
         images = as_pixels(images[rows])
         if self.options.image_size is not None:
-            images = tfds_source.resize(images, self.options.image_size)
+            images = resize(images, self.options).numpy()
         return images, labels
 
     def _parts(self) -> dict[str, tuple[str, str | None]]:

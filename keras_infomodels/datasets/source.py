@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-__all__ = ["Options", "Source"]
+from keras_infomodels.datasets.factor_space import Factors
+
+__all__ = ["FactoredSource", "Options", "Source"]
 
 
 @dataclass(frozen=True)
@@ -14,13 +16,18 @@ class Options:
     """How a set is to be found and read; a source takes what it needs.
 
     Attributes:
-        data_dir, download, image_size, skip_broken: see `loading.load`.
+        data_dir, download, image_size, fit, channels, background, skip_broken, cache: see
+            `loading.load`.
     """
 
     data_dir: str | Path | None = None
     download: bool = False
     image_size: tuple[int, int] | None = None
+    fit: str = "crop"
+    channels: int | None = None
+    background: str | tuple[int, int, int] = "white"
     skip_broken: bool = False
+    cache: str | Path | None = None
 
 
 class Source(Protocol):
@@ -46,3 +53,14 @@ class Source(Protocol):
         Raises:
             ValueError: no such split, or data that are no images.
         """
+
+
+@runtime_checkable
+class FactoredSource(Source, Protocol):
+    """A source whose sets may have factors beside the images."""
+
+    def factors(self) -> Factors | None:
+        """Names and sizes of the set's factors; None for a set without any."""
+
+    def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Images as `read` returns them, and their factors, int64 (n, k)."""

@@ -4,7 +4,9 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from operator import getitem, itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,37 +14,99 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
+from keras_infomodels.datasets.factor_space import Factors
+from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import waiting_for
 
-__all__ = ["TfdsSource", "is_known", "parse_split", "resize"]
+__all__ = ["TfdsSource", "is_known", "parse_split"]
 
 
 def read(
     name: str,
     split: str,
-    data_dir: str | Path | None,
-    download: bool,
-    image_size: tuple[int, int] | None,
+    options: Options,
+    factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked."""
-    builder = _prepared_builder(name, data_dir, download)
-    image_key = _image_key(builder, image_size)
-    labels = "label" in builder.info.features
+    """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked.
+
+    Images are resized one by one while they are read, so that memory holds the result alone. Bytes
+    of 0 and 1 (dSprites) become 0 and 255 before they are resized, which keeps grey edges.
+    """
+    image_size = options.image_size
+    builder = _prepared_builder(name, options.data_dir, options.download)
+    features, image_key = builder.info.features, _image_key(builder, image_size)
+    paths = [("label",)] if "label" in features else []
+    if factors:
+        paths = list(_factor_features(features).values())
+    wanted = {image_key: True}
+    for first, *rest in paths:
+        wanted[first] = {*wanted.get(first, ()), *rest} if rest else True
+    decoders = tfds.decode.PartialDecoding(wanted)
+    try:
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            decoders=decoders,
+            # A cache of what is read once would hold every image in its full size.
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+    except ValueError as error:
+        raise _split_error(split, builder.info.splits) from error
+    scale = 255 if image_size is not None and _is_mask(dataset, image_key) else 1
 
     def select(example):
         image = example[image_key]
         if image_size is not None:
-            image = _resize(image, image_size)
-        return (image, example["label"]) if labels else (image,)
+            image = resize(image * tf.cast(scale, image.dtype), options)
+            image = tf.ensure_shape(image, (*image_size, image.shape[-1]))
+        values = [tf.cast(reduce(getitem, path, example), tf.int64) for path in paths]
+        return image, tf.stack(values) if values else tf.zeros(0, tf.int64)
 
-    try:
-        dataset = builder.as_dataset(split=split, shuffle_files=False)
-    except ValueError as error:
-        raise _split_error(split, builder.info.splits) from error
-    dataset = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    columns = [np.concatenate(c) for c in zip(*dataset.as_numpy_iterator(), strict=True)]
-    return columns[0], columns[1].astype(np.int64) if labels else None
+    batches = dataset.map(select, num_parallel_calls=tf.data.AUTOTUNE).batch(256).prefetch(1)
+    images, beside = _fill(batches, int(dataset.cardinality()))
+    if factors:
+        return images, beside
+    return images, beside[:, 0] if paths else None
+
+
+def _fill(batches: tf.data.Dataset, count: int) -> tuple[np.ndarray, ...]:
+    """The arrays of all batches, each written once into an array of its final size."""
+    arrays, start = None, 0
+    for batch in batches.as_numpy_iterator():
+        if arrays is None:
+            arrays = tuple(np.empty((count, *part.shape[1:]), part.dtype) for part in batch)
+        for array, part in zip(arrays, batch, strict=True):
+            array[start : start + len(part)] = part
+        start += len(batch[0])
+    return arrays
+
+
+def _is_mask(dataset: tf.data.Dataset, image_key: str) -> bool:
+    """Whether the first images are bytes of 0 and 1 alone."""
+    high = [image.max() for image in _first_images(dataset, image_key) if image.dtype == np.uint8]
+    return max(high, default=0) == 1
+
+
+def _first_images(dataset: tf.data.Dataset, image_key: str) -> Iterator[np.ndarray]:
+    yield from dataset.map(itemgetter(image_key)).take(64).as_numpy_iterator()
+
+
+def _factor_features(features: tfds.features.FeaturesDict) -> dict[str, tuple[str, ...]]:
+    """Name of each factor, and where it is in an example, in the order of the features.
+
+    They are the classes named `label_*` and the yes-or-no attributes of faces.
+    """
+    found = {
+        key.removeprefix("label_"): (key,)
+        for key, feature in features.items()
+        if key.startswith("label_") and isinstance(feature, tfds.features.ClassLabel)
+    }
+    for key, feature in features.items():
+        if key == "attributes" and isinstance(feature, tfds.features.FeaturesDict):
+            booleans = [name for name, each in feature.items() if each.np_dtype == np.bool_]
+            found |= {name: (key, name) for name in booleans}
+    return found
 
 
 def is_known(name: str) -> bool:
@@ -52,11 +116,6 @@ def is_known(name: str) -> bool:
     except (tfds.core.DatasetNotFoundError, ValueError):
         return False
     return True
-
-
-def resize(images: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """uint8 images (..., height, width, channels) in another size, antialiased."""
-    return _resize(tf.convert_to_tensor(images), image_size).numpy()
 
 
 def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
@@ -80,13 +139,6 @@ def _split_error(split: str, known: Iterable[str]) -> ValueError:
     return ValueError(
         f"split is one of {', '.join(known)}, or a slice such as 'train[:90%]'; got {split!r}."
     )
-
-
-def _resize(image: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
-    resized = tf.image.resize(image, image_size, antialias=True)
-    if image.dtype.is_floating:
-        return tf.clip_by_value(resized, 0.0, 1.0)
-    return tf.saturate_cast(tf.round(resized), image.dtype)
 
 
 def _prepared_builder(
@@ -221,8 +273,16 @@ class TfdsSource:
         return getattr(self._builder().info.features.get("label"), "names", None)
 
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
-        options = self.options
-        return read(self.name, split, options.data_dir, options.download, options.image_size)
+        return read(self.name, split, self.options)
+
+    def factors(self) -> Factors | None:
+        features = self._builder().info.features
+        paths = _factor_features(features)
+        sizes = [getattr(reduce(getitem, p, features), "num_classes", 2) for p in paths.values()]
+        return Factors(tuple(paths), tuple(sizes)) if paths else None
+
+    def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        return read(self.name, split, self.options, factors=True)
 
     def prepare(self) -> Path:
         """The folder of the data, which are prepared if they are not there."""

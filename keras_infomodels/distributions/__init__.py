@@ -1,10 +1,13 @@
 """Priors, posteriors and likelihoods: specs with JSON configs that make TFP distributions."""
 
-from keras_infomodels.distributions.codes import Categorical, Code, Latents, Normal, Uniform
+from keras_infomodels.distributions.codes import Categorical, Code, Normal, Uniform
+from keras_infomodels.distributions.latents import Latents
 from keras_infomodels.distributions.likelihoods import (
     LIKELIHOODS,
     Bernoulli,
     ContinuousBernoulli,
+    DiscretizedGaussian,
+    DiscretizedLogistic,
     Gaussian,
     Likelihood,
     likelihood,
@@ -26,6 +29,8 @@ __all__ = [
     "CategoricalNormal",
     "Code",
     "ContinuousBernoulli",
+    "DiscretizedGaussian",
+    "DiscretizedLogistic",
     "Gaussian",
     "GaussianMixture",
     "Latents",

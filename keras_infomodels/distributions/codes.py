@@ -2,7 +2,6 @@
 
 import keyword
 import math
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import keras
@@ -11,19 +10,18 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy import stats
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_not_negative, whole
 
 tfd = tfp.distributions
-fold_in = tf.random.experimental.stateless_fold_in
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
-__all__ = ["Categorical", "Code", "Latents", "Normal", "Uniform"]
+__all__ = ["Categorical", "Code", "Normal", "Uniform"]
 
 _EDGE = 2e-6
 """How far from the ends of (-1, 1) a Beta's density is read: at them it is 0 or infinite."""
 
 
-@register
+@built_in
 class Categorical(Spec):
     """One of K equally likely categories, as one of K ("one-hot"); entropy ln K.
 
@@ -45,7 +43,7 @@ class Categorical(Spec):
         return {"categories": self.categories}
 
 
-@register
+@built_in
 class Uniform(Spec):
     """A number between -1 and 1, all equally likely; entropy ln 2."""
 
@@ -60,7 +58,7 @@ class Uniform(Spec):
         return {}
 
 
-@register
+@built_in
 class Normal(Spec):
     """A number drawn from N(0, 1); entropy (1 + ln 2 pi) / 2 = 1.4189."""
 
@@ -75,7 +73,7 @@ class Normal(Spec):
         return {}
 
 
-@register
+@built_in
 class Code(Spec):
     """A latent variable c with a name, its prior p(c) and the family of its posterior Q(c|x).
 
@@ -253,81 +251,3 @@ class Code(Spec):
 def _softplus(x: tf.Tensor) -> tf.Tensor:
     """Without the operator softplus, which TFLite lacks, and exact where x is large."""
     return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))
-
-
-class Latents:
-    """What a generator is given: noise from N(0, I), then each code, as one vector.
-
-    Args:
-        noise_dim: number of noise variables, 0 for none.
-        codes: the codes, in their order.
-    """
-
-    def __init__(self, noise_dim: int, codes: Sequence[Code] = ()):
-        names = [code.name for code in codes]
-        if len(set(names)) < len(names):
-            raise ValueError(f"Each code has a name of its own, got {names}.")
-        self.noise_dim = whole("noise_dim", noise_dim, 0)
-        if not (noise_dim or codes):
-            raise ValueError(f"A generator needs noise or codes; noise_dim is {noise_dim!r}.")
-        self.codes = {code.name: code for code in codes}
-
-    @property
-    def dimension(self) -> int:
-        """Length of the vector."""
-        return self.noise_dim + sum(code.prior.dimension for code in self.codes.values())
-
-    def sample(self, n: int, seed: tf.Tensor, stratified: bool = False) -> dict[str, tf.Tensor]:
-        """n draws: {"noise": (n, noise_dim), name: (n, dimension of the code)}.
-
-        Args:
-            n: how many.
-            seed: int32 of shape (2,).
-            stratified: whether each category comes equally often (to one), in random order.
-        """
-        noise = tf.random.stateless_normal((n, self.noise_dim), fold_in(seed, 0))
-        parts = {"noise": noise}
-        for i, (name, code) in enumerate(self.codes.items()):
-            own = fold_in(seed, i + 1)
-            if stratified and isinstance(code.prior, Categorical):
-                parts[name] = _stratified(n, code.prior.categories, own)
-            else:
-                parts[name] = code.prior.distribution().sample(n, seed=own)
-        return parts
-
-    def join(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The generator's input (n, dimension)."""
-        names = (["noise"] if self.noise_dim else []) + list(self.codes)
-        return tf.concat([parts[name] for name in names], axis=1)
-
-    def code_values(self, name: str, value, n: int) -> np.ndarray:
-        """What a person gives for a code, one value or n, as (n, dimension of the code).
-
-        Raises:
-            ValueError: no such code, a value that its prior never has, or another number of them.
-        """
-        if name not in self.codes:
-            raise ValueError(f"The codes are {', '.join(self.codes) or 'none'}; got {name!r}.")
-        prior = self.codes[name].prior
-        values = np.asarray(value)
-        if values.dtype.kind not in "biuf":
-            raise ValueError(f"{name} is a number or {n} of them, got {value!r}.")
-        if values.shape not in ((), (n,)):
-            raise ValueError(f"{name} is one value or {n} of them, got shape {values.shape}.")
-        values = np.broadcast_to(values, (n,))
-        if isinstance(prior, Categorical):
-            if not np.isin(values, np.arange(prior.categories)).all():
-                raise ValueError(
-                    f"{name} is an integer from 0 to {prior.categories - 1}, got {value!r}."
-                )
-            return np.eye(prior.categories, dtype=np.float32)[values.astype(int)]
-        limit = 1 if isinstance(prior, Uniform) else math.inf
-        if not (np.isfinite(values).all() and (np.abs(values) <= limit).all()):
-            raise ValueError(f"{name} is a number from {-limit} to {limit}, got {value!r}.")
-        return values[:, None].astype(np.float32)
-
-
-def _stratified(n: int, categories: int, seed: tf.Tensor) -> tf.Tensor:
-    start = tf.random.stateless_uniform((), fold_in(seed, 0), 0, categories, tf.int32)
-    order = tf.argsort(tf.random.stateless_uniform((n,), fold_in(seed, 1)))
-    return tf.one_hot((order + start) % categories, categories)

@@ -7,19 +7,24 @@ and says which pixels it can explain. Log-likelihoods are in nats per example: s
 from collections.abc import Mapping
 from typing import Protocol
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels.distributions.discretized import (
+    DiscretizedGaussianPixel,
+    DiscretizedLogisticPixel,
+)
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
     "ContinuousBernoulli",
+    "DiscretizedGaussian",
+    "DiscretizedLogistic",
     "Gaussian",
     "Likelihood",
     "likelihood",
@@ -36,7 +41,7 @@ class Likelihood(Protocol):
     """The observation model in words, as a card states it beside a log-likelihood."""
 
     support: str
-    """The pixels that it explains: "binary", "unit" or "real", see `datasets.checks.Pixels`."""
+    """The pixels that it explains, such as "unit": see `datasets.checks.Pixels`."""
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """The data as the model sees them; with a seed, random binarization is drawn."""
@@ -59,7 +64,7 @@ def _float32(parameter: tf.Tensor) -> tf.Tensor:
     return tf.cast(parameter, tf.float32)
 
 
-@register
+@built_in
 class Bernoulli(Spec):
     """Bernoulli pixels; the decoder returns {"logits"}.
 
@@ -109,7 +114,7 @@ class Bernoulli(Spec):
         return {"binarization": self.binarization}
 
 
-@register
+@built_in
 class ContinuousBernoulli(Spec):
     """Continuous Bernoulli pixels in [0, 1]; the decoder returns {"logits"}.
 
@@ -140,33 +145,49 @@ class ContinuousBernoulli(Spec):
         return {}
 
 
-@register
+@built_in
 class Gaussian(Spec):
     """Gaussian pixels N(loc, sigma^2).
 
     Args:
-        sigma: a fixed standard deviation (then the decoder returns {"loc"}), or None for a learned
-            one (the decoder returns {"loc", "scale"}).
+        sigma: float, "shared" or None. A fixed standard deviation; or one of all pixels, which is
+            the root mean square error of each batch in training, at least that of rounding to
+            bytes, and its moving average afterwards (the decoder returns {"loc"} for both). None
+            takes one of each pixel from the decoder, which returns {"loc", "scale"}.
+
+    Source of "shared": Rybkin, Daniilidis and Levine, "Simple and effective VAE training with
+    calibrated decoders", 2020, section 3.
     """
 
     support = "real"
 
-    def __init__(self, sigma: float | None = None):
-        if sigma is not None and not sigma > 0:
-            raise ValueError(f"sigma is a positive number, or None to learn it; got {sigma!r}.")
+    def __init__(self, sigma: float | str | None = None):
+        positive = isinstance(sigma, int | float) and sigma > 0
+        if not (sigma is None or sigma == "shared" or positive):
+            raise ValueError(
+                'sigma is a positive number, "shared" for one of all pixels, or None for one of '
+                f"each pixel; got {sigma!r}."
+            )
         self.sigma = sigma
+        self.shared = sigma == "shared"
         self.parameters = ("loc", "scale") if sigma is None else ("loc",)
 
     @property
     def description(self) -> str:
+        if self.shared:
+            return (
+                "`shared_gaussian`, Gaussian pixels of one deviation that is measured in training, "
+                "a density"
+            )
         sigma = "of a learned" if self.sigma is None else f"of {self.sigma:g} as"
-        return f"`gaussian`, Gaussian grey pixels {sigma} deviation, a density"
+        return f"`gaussian`, Gaussian pixels {sigma} deviation, a density"
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        scale = _float32(parameters["scale"]) if self.sigma is None else self.sigma
+        fixed = isinstance(self.sigma, int | float)
+        scale = self.sigma if fixed else _float32(parameters["scale"])
         return _pixels(tfd.Normal(_float32(parameters["loc"]), scale))
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -176,14 +197,69 @@ class Gaussian(Spec):
         return {"sigma": self.sigma}
 
 
+class _Discretized(Spec):
+    """Probabilities of the 256 values of bytes, x = 0, 1/255, ..., 1."""
+
+    parameters = ("loc", "scale")
+    support = "bytes"
+
+    def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        return x
+
+    def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+        return _pixels(self.pixel(_float32(parameters["loc"]), _float32(parameters["scale"])))
+
+    def get_config(self) -> dict:
+        return {}
+
+
+@built_in
+class DiscretizedLogistic(_Discretized):
+    """Logistic pixels rounded to bytes; the decoder returns {"loc", "scale"}.
+
+        P(x) = F((x + 1/510 - loc) / scale) - F((x - 1/510 - loc) / scale),  F the sigmoid,
+
+    where the values 0 and 1 take the whole tails. The log-likelihood is in nats, of probabilities,
+    so that `bits_per_dim` of a model compares with that of a lossless compressor.
+    Source: Kingma et al., "Improving variational inference with inverse autoregressive flow",
+    2016, section 5.2; Salimans et al., "PixelCNN++", 2017.
+    """
+
+    description = "`discretized_logistic`, logistic pixels rounded to bytes, a probability"
+    pixel = DiscretizedLogisticPixel
+
+    def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """E[x|z], of the logistic cut off at 0 and 1: within 1/510 of the sum over bytes."""
+        loc, scale = _float32(parameters["loc"]), _float32(parameters["scale"])
+        return scale * (tf.nn.softplus(loc / scale) - tf.nn.softplus((loc - 1) / scale))
+
+
+@built_in
+class DiscretizedGaussian(_Discretized):
+    """Gaussian pixels rounded to bytes; the decoder returns {"loc", "scale"}.
+
+    As `DiscretizedLogistic`, with F the normal distribution function.
+    """
+
+    description = "`discretized_gaussian`, Gaussian pixels rounded to bytes, a probability"
+    pixel = DiscretizedGaussianPixel
+
+    def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The location, cut off at 0 and 1; near these E[x|z] lies further inside."""
+        return tf.clip_by_value(_float32(parameters["loc"]), 0.0, 1.0)
+
+
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
     "bernoulli_threshold": lambda: Bernoulli("threshold"),
     "bernoulli_stochastic": lambda: Bernoulli("stochastic"),
     "continuous_bernoulli": ContinuousBernoulli,
     "gaussian": Gaussian,
+    "shared_gaussian": lambda: Gaussian("shared"),
+    "discretized_logistic": DiscretizedLogistic,
+    "discretized_gaussian": DiscretizedGaussian,
 }
-"""Names that models and recipes take; "gaussian" learns its sigma."""
+"""Names that models and recipes take; "gaussian" has one sigma a pixel."""
 
 
 def likelihood(name_or_spec: str | Likelihood) -> Likelihood:

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class StandardNormal(Spec):
     """The prior N(0, I).
 
@@ -42,7 +42,7 @@ class StandardNormal(Spec):
         return {"dimension": self.dimension}
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class CategoricalNormal(Spec):
     """One of K equally likely categories beside an independent z ~ N(0, I), as one vector.
 
@@ -72,7 +72,7 @@ class CategoricalNormal(Spec):
         return {"categories": self.categories, "dimension": self.dimension}
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class GaussianMixture(Spec):
     """The prior of equally likely components N(mean_k, stddev^2 I).
 
@@ -107,7 +107,7 @@ class GaussianMixture(Spec):
         return {"means": self.means.tolist(), "stddev": self.stddev}
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class SwissRoll(Spec):
     """A spiral in the plane: (t cos t, t sin t) times a scale, blurred by a Gaussian.
 

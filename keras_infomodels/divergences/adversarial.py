@@ -8,16 +8,16 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 
 __all__ = ["Adversarial", "TotalCorrelation"]
 
 tfd = tfp.distributions
 fold_in = tf.random.experimental.stateless_fold_in
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 
-@register
+@built_in
 class Adversarial(Divergence):
     """A discriminator T tells draws of the prior (real) from encodings, on logits.
 
@@ -138,7 +138,7 @@ class Adversarial(Divergence):
         return cls(**config | {"discriminator": revive(config["discriminator"])})
 
 
-@register
+@built_in
 class TotalCorrelation(Adversarial):
     """TC = KL(q(z) || prod_j q(z_j)) by FactorVAE's discriminator, in nats.
 

@@ -1,15 +1,15 @@
 """KL(q(z) || p(z)) with q(z) the mixture of the batch's posteriors."""
 
-import keras
 import tensorflow as tf
 
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.information.aggregate import mixture_log_prob
+from keras_infomodels.registry import built_in
 
 __all__ = ["MarginalKL"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class MarginalKL(Divergence):
     """mean_i [log (1/n) sum_j q(z_i|x_j) - log p(z_i)], in nats.
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -17,6 +16,7 @@ from keras_infomodels.divergences.kernels import (
     squared_distances,
 )
 from keras_infomodels.divergences.standard import is_standard_normal
+from keras_infomodels.registry import built_in
 
 __all__ = ["MMD"]
 
@@ -25,7 +25,7 @@ _Kernel = tfp.math.psd_kernels.PositiveSemidefiniteKernel
 _NAMES = (*KERNELS, "gaussian_median")
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class MMD(Divergence):
     """The squared maximum mean discrepancy between samples of q(z) and draws of p(z).
 

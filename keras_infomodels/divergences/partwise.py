@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from keras_infomodels.divergences.adversarial import Adversarial
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.registry import built_in
 
 __all__ = ["Partwise"]
 
@@ -16,7 +17,7 @@ tfd = tfp.distributions
 PARTS = ("category", "z")
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Partwise(Divergence):
     """The sum of an adversary's losses for the category and for z, under `CategoricalNormal`.
 

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.divergences.standard import is_standard_normal
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import whole
 
 __all__ = ["SlicedWasserstein"]
@@ -15,7 +15,7 @@ __all__ = ["SlicedWasserstein"]
 tfd = tfp.distributions
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class SlicedWasserstein(Divergence):
     """Squared 2-Wasserstein distance between projections of q(z) and of p(z).
 

@@ -1,18 +1,18 @@
 """Stein's variational gradient as a training direction, the kernel Stein discrepancy beside it."""
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.divergences.kernels import squared_distances
+from keras_infomodels.registry import built_in
 
 __all__ = ["Stein"]
 
 tfd = tfp.distributions
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Stein(Divergence):
     """Moves encodings along Stein's variational gradient; its value is the KSD^2.
 

@@ -1,7 +1,8 @@
 """Measuring trained models: likelihood, the latent space, clustering, samples."""
 
 from keras_infomodels.evaluation.audit_pictures import audit_picture, information_plane
-from keras_infomodels.evaluation.auditing import Audit, audit, audit_codes
+from keras_infomodels.evaluation.audit_result import Audit
+from keras_infomodels.evaluation.auditing import audit
 from keras_infomodels.evaluation.clustering import (
     ClusteringScore,
     clustering_error,
@@ -20,6 +21,7 @@ from keras_infomodels.evaluation.soundness import (
     kernel_distance,
     model_checks,
 )
+from keras_infomodels.evaluation.table_audit import audit_codes
 
 __all__ = [
     "Audit",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from keras_infomodels.defaults import COLORS
 
 if TYPE_CHECKING:
-    from keras_infomodels.evaluation.auditing import Audit
+    from keras_infomodels.evaluation.audit_result import Audit
 
 __all__ = ["audit_picture", "information_plane"]
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels.information.bounds import leave_one_out_terms
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
 from keras_infomodels.information.streams import generator
@@ -176,8 +177,8 @@ class AggregatedPosterior:
         """
         if len(self.loc) < 2:
             raise ValueError("Leaving one out needs at least 2 examples, got 1.")
-        terms = self.own - self.others + math.log(len(self.loc) - 1)
-        return mean_estimate(terms, "upper bound")
+        terms = leave_one_out_terms(self.own, self.others, len(self.loc))
+        return mean_estimate(terms.numpy(), "upper bound")
 
     def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
         """`marginal_kl`."""
@@ -234,7 +235,7 @@ def mutual_information_bounds(
         for start in range(0, len(z) - k + 1, k)
     ]
     lower = np.concatenate([q.own - q.log_prob for q in blocks])
-    upper = np.concatenate([q.own - q.others for q in blocks]) + math.log(k - 1)
+    upper = np.concatenate([leave_one_out_terms(q.own, q.others, k) for q in blocks])
     return (
         mean_estimate(lower, "lower bound", math.log(k)),
         mean_estimate(upper, "upper bound"),

@@ -24,6 +24,7 @@ __all__ = [
     "jensen_shannon_nwj",
     "known_conditional",
     "leave_one_out",
+    "leave_one_out_terms",
     "mine",
     "nwj",
     "rate_bound",
@@ -197,9 +198,20 @@ def leave_one_out(log_conditional: tf.Tensor) -> tf.Tensor:
     Large where an isolated z_i has no neighbor. Source: Poole et al., 2019, equation 13.
     """
     scores = tf.convert_to_tensor(log_conditional)
-    strangers = _without(scores, _diagonal(scores))
-    mixture = _log_mean_exp(strangers, tf.shape(scores)[1] - 1)
-    return tf.reduce_mean(tf.linalg.diag_part(scores) - mixture)
+    others = tf.reduce_logsumexp(_without(scores, _diagonal(scores)), axis=-1)
+    own = tf.linalg.diag_part(scores)
+    return tf.reduce_mean(leave_one_out_terms(own, others, tf.shape(scores)[1]))
+
+
+def leave_one_out_terms(own, others, count: int | tf.Tensor) -> tf.Tensor:
+    """ln q(z_i|x_i) - ln (1/(N-1)) sum_{j != i} q(z_i|x_j), whose mean is `leave_one_out`.
+
+    Args:
+        own: array or tensor (n,). ln q(z_i|x_i).
+        others: array or tensor (n,). ln sum over j != i of q(z_i|x_j).
+        count: int. N, the number of posteriors with each z's own.
+    """
+    return own - others + tf.math.log(tf.cast(count - 1, own.dtype))
 
 
 def rate_bound(posterior, marginal, z: tf.Tensor) -> tf.Tensor:

@@ -11,26 +11,23 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import hooks, seeds
-from keras_infomodels.datasets.batches import (
-    epoch_variable,
-    is_array,
-    is_repeatable,
-    order_of_epoch_0,
-)
+from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
 from keras_infomodels.divergences.kernels import SMALL_BATCH, batches_of
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
+from keras_infomodels.models.cards import FOR, GENERATE, CardWords
 from keras_infomodels.models.compiled import Compiled
 from keras_infomodels.models.costs import Ask, Cost
-from keras_infomodels.models.old_arguments import renew
+from keras_infomodels.models.old_arguments import renew, revive
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.models.tables import Short
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.pictures import Grid, Scatter
+from keras_infomodels.preset_files import KERAS_FORMAT
 from keras_infomodels.training.checks import (
     Checked,
-    check_callbacks,
+    check_batch,
     check_compile,
     check_data,
     check_no_weights,
@@ -38,18 +35,16 @@ from keras_infomodels.training.checks import (
 )
 from keras_infomodels.training.execution import (
     Execution,
-    ProgressBar,
     looks_at_batches,
     steps_together,
 )
 from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
-from keras_infomodels.training.guards import StopOnNonFinite
-from keras_infomodels.training.order import FollowEpoch
-from keras_infomodels.training.players import Player, second_optimizer
+from keras_infomodels.training.own_callbacks import with_own_callbacks
+from keras_infomodels.training.players import Player, build_optimizers, second_optimizer
 from keras_infomodels.training.rates import FollowLearningRate
-from keras_infomodels.training.read_out import InformationReader, reader_among
-from keras_infomodels.training.step import take_turn
+from keras_infomodels.training.read_out import reader_among
+from keras_infomodels.training.step import log_terms, take_turn, unpack
 from keras_infomodels.training.term_means import TermMeans
 
 tfd = tfp.distributions
@@ -76,6 +71,8 @@ class LedgerModel(keras.Model):
         units: dict. Unit of each term that is not in nats per example, by the term's name.
         needs_labels: whether `fit` takes nothing but pairs of images and labels.
         short_settings: short names of settings, such as those of the command's flags.
+        title: what a card calls the class; one without takes the class's name.
+        citation: the paper, for a card; empty for none. A subclass inherits it.
         training_defaults: the `[training]` table of a recipe, where it is not the usual one.
     """
 
@@ -89,7 +86,10 @@ class LedgerModel(keras.Model):
     needs_labels = False
     short_settings: tuple[str, ...] = ()
     training_defaults: Mapping = {}
+    citation = ""
     usual_moves = "adversarial"
+    unpack = staticmethod(unpack)
+    log = log_terms
 
     @classmethod
     def shorten(cls, table: dict, short: Short) -> Short:
@@ -100,6 +100,11 @@ class LedgerModel(keras.Model):
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with the networks that it leaves out."""
         return dict(table)
+
+    @staticmethod
+    def card_words(config: Mapping) -> CardWords:
+        """What a card says of a model with this config, beside its figures."""
+        return CardWords("", GENERATE, FOR)
 
     def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
         """What the metrics of `evaluate` are, in words for a card."""
@@ -183,7 +188,7 @@ class LedgerModel(keras.Model):
                 f"This {type(self).__name__} infers no category; take one with a categorical code "
                 "or prior."
             )
-        parts = [images[start : start + 500] for start in range(0, len(images), 500)]
+        parts = np.split(images, range(500, len(images), 500))
         found = [self._category_posterior(part).logits.numpy() for part in parts]
         return np.concatenate(found).astype(np.float64)
 
@@ -245,6 +250,34 @@ class LedgerModel(keras.Model):
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     @classmethod
+    def from_images(cls, images, **settings) -> "LedgerModel":
+        """A new model with default networks for such images.
+
+        Small grey images have the networks of MNIST's presets, others residual or deeper
+        convolutional ones and a likelihood for color: what `infomodels train` takes.
+
+        Args:
+            images: array (n, height, width, channels), or a dataset of images. Only their shape is
+                looked at.
+            **settings: arguments of the constructor other than networks, or short names such as
+                `latent_dim`, `network` ("mlp", "conv", "residual") and `widths`.
+
+        Raises:
+            ValueError: a setting that the model does not have, or images of another rank.
+
+        Example:
+            model = ki.MMDVAE.from_images(x_train, latent_dim=16)
+        """
+        spec = getattr(images, "element_spec", None)
+        shape = np.shape(images) if spec is None else keras.tree.flatten(spec)[0].shape
+        if len(shape) != 4 or None in shape[1:]:
+            raise ValueError(
+                "images are (n, height, width, channels), an array or a dataset of one size; got "
+                f"the shape {tuple(shape)}."
+            )
+        return hooks.zoo().build_for_images(cls, tuple(shape[1:]), settings)
+
+    @classmethod
     def from_preset(
         cls,
         name_or_dir: str | Path,
@@ -268,14 +301,11 @@ class LedgerModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
-        def revive(value):
-            if isinstance(value, list):
-                return [revive(item) for item in value]
-            if not isinstance(value, Mapping):
-                return value
-            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+        return cls(**cls.renew_config(revive(config, custom_objects)))
 
-        return cls(**cls.renew_config({name: revive(v) for name, v in config.items()}))
+    def get_build_config(self) -> dict:
+        # Keras writes it beside the config, and reads it for models alone that are not built.
+        return {"format": KERAS_FORMAT}
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
@@ -297,11 +327,7 @@ class LedgerModel(keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
         check_optimizer(self.optimizer)
         if len(self.players()) > 1:
-            self.discriminator_optimizer = second_optimizer(
-                discriminator_optimizer, self.dtype_policy.name
-            )
-            if self.discriminator_optimizer is self.optimizer:
-                raise ValueError("Each player has an optimizer of its own; give two instances.")
+            self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
             self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
         elif discriminator_optimizer is not None:
             raise ValueError(
@@ -311,11 +337,7 @@ class LedgerModel(keras.Model):
         self.checked_data = Checked()
         self.extremes = Extremes(self.pixels, self.label_classes)
         self._term_means = TermMeans(self.ledger_names())
-        for player in self.players():
-            # Else loading weights drops the optimizer's state.
-            optimizer = getattr(self, player.optimizer_name)
-            if not optimizer.built:
-                optimizer.build(player.variables())
+        build_optimizers(self)
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
@@ -355,15 +377,8 @@ class LedgerModel(keras.Model):
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         largest = check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
-            given = keras.tree.flatten(callbacks or [])
-            callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
-            check_callbacks(callbacks)
             verbose = args[1] if len(args) > 1 else kwargs.get("verbose", "auto")
-            if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
-                callbacks.append(ProgressBar())
-            if len(self.players()) > 1:
-                callbacks = self._follow_rate.among(callbacks)
+            callbacks = with_own_callbacks(self, x, callbacks, verbose)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         each = callbacks if isinstance(callbacks, list) else callbacks.callbacks
@@ -419,9 +434,8 @@ class LedgerModel(keras.Model):
             check_no_weights(sample_weight=sample_weight)
             self.check_labels(y)
             self.check_data(x)
-        reader = reader_among(callbacks)
         read = partial(self.read_out, x, batch_size, steps, bool(show))
-        reader.read = read if is_repeatable(x) else dict
+        reader = reader_among(callbacks, read if is_repeatable(x) else dict)
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
@@ -444,15 +458,11 @@ class LedgerModel(keras.Model):
         return super().predict_on_batch(x)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
-        check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
-        self.check_array(x)
-        self.check_labels(y)
+        check_batch(self, x, y, sample_weight=sample_weight, class_weight=class_weight)
         return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
-        check_no_weights(sample_weight=sample_weight)
-        self.check_array(x)
-        self.check_labels(y)
+        check_batch(self, x, y, sample_weight=sample_weight)
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
@@ -494,22 +504,3 @@ class LedgerModel(keras.Model):
         x, _ = self.unpack(data)
         self.extremes.see(x, None)
         return self(x, training=False)
-
-    @staticmethod
-    def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """(images in float32, labels or None) of what `fit` hands to a step."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(
-                "sample_weight is not supported; repeat or leave out examples instead."
-            )
-        return tf.cast(x, tf.float32), y
-
-    def log(self, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
-        """Adds the terms of a batch to the metrics and returns these."""
-        counts = dict.fromkeys(self._term_means.names, tf.shape(x)[0])
-        if labeled := counts.keys() & set(self.of_labeled):
-            known = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
-            counts |= dict.fromkeys(labeled, known)
-        self._term_means.add(terms, counts)
-        return self._term_means.results()

@@ -1,8 +1,9 @@
-"""Shapes of networks, which every model checks at construction."""
+"""Shapes of networks, which every model checks at construction, and of images."""
 
 import keras
+import tensorflow as tf
 
-__all__ = ["input_shape", "output_names", "output_shapes", "shapes_of"]
+__all__ = ["float_images", "input_shape", "output_names", "output_shapes", "shapes_of"]
 
 
 def input_shape(network: keras.Model, role: str) -> tuple[int, ...]:
@@ -29,3 +30,21 @@ def shapes_of(outputs) -> dict[str, tuple] | tuple:
 def output_names(outputs) -> str:
     """Names of a network's outputs, for an error."""
     return str(sorted(outputs)) if isinstance(outputs, dict) else "no dict"
+
+
+def float_images(model, x) -> tf.Tensor:
+    """Images (batch, *data_shape) of a model as float32.
+
+    Raises:
+        ValueError: another shape; outside a graph also pixels that the model does not take.
+    """
+    x = tf.convert_to_tensor(x)
+    if not x.shape[1:].is_compatible_with(model.data_shape):
+        raise ValueError(
+            f"Expected data of shape (batch, {', '.join(map(str, model.data_shape))}), got "
+            f"{tuple(x.shape)}."
+        )
+    x = tf.cast(x, tf.float32)
+    if tf.executing_eagerly() and len(x):
+        model.pixels.check(x.numpy())
+    return x

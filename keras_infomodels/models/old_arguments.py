@@ -1,13 +1,15 @@
-"""Arguments of version 0.1 that became parts of `Consistency`, `Classification` and `Warmup`."""
+"""Arguments of a config, and those of version 0.1 that became parts of objects."""
 
 import warnings
 from collections.abc import Mapping
+
+import keras
 
 from keras_infomodels.training.classification import Classification
 from keras_infomodels.training.consistency import Consistency
 from keras_infomodels.training.warmup import Warmup
 
-__all__ = ["renew", "renew_and_warn"]
+__all__ = ["renew", "renew_and_warn", "revive"]
 
 _OF_CONSISTENCY = {
     "consistency_weight": "weight",
@@ -40,6 +42,19 @@ def renew(arguments: Mapping, moves: str = "adversarial") -> dict:
         if old in new:
             new[name] = Warmup(new.pop(old))
     return new
+
+
+def revive(config: Mapping, custom_objects: Mapping[str, type] | None = None) -> dict:
+    """A config with the objects that its values describe, those in lists included."""
+
+    def object_of(value):
+        if isinstance(value, list):
+            return [object_of(item) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+
+    return {name: object_of(value) for name, value in config.items()}
 
 
 def renew_and_warn(cls: type, **arguments) -> dict:

@@ -9,6 +9,7 @@ from keras_infomodels.networks.conv import ConvDecoder, ConvEncoder
 from keras_infomodels.networks.gan import ConvDiscriminator, ConvGenerator, RecognitionHead
 from keras_infomodels.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder
 from keras_infomodels.networks.network import Network
+from keras_infomodels.networks.residual import ResidualDecoder, ResidualEncoder
 
 __all__ = [
     "ConvClassifier",
@@ -21,4 +22,6 @@ __all__ = [
     "MLPEncoder",
     "Network",
     "RecognitionHead",
+    "ResidualDecoder",
+    "ResidualEncoder",
 ]

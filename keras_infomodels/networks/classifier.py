@@ -7,11 +7,12 @@ import keras
 from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
+from keras_infomodels.registry import built_in
 
 __all__ = ["ConvClassifier"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class ConvClassifier(Network):
     """Images to {"logits" (batch, classes), "features" (batch, width)}, both float32.
 

@@ -13,13 +13,12 @@ from keras_infomodels.networks.heads import (
     posterior_head,
 )
 from keras_infomodels.networks.network import Network
+from keras_infomodels.registry import built_in
 
 __all__ = ["ConvDecoder", "ConvEncoder"]
 
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
-
-@register
+@built_in
 class ConvEncoder(Network):
     """q(z|x) by 4x4 convolutions of stride 2 and one dense layer.
 
@@ -72,7 +71,7 @@ class ConvEncoder(Network):
         }
 
 
-@register
+@built_in
 class ConvDecoder(Network):
     """p(x|z) by one dense layer and 4x4 transposed convolutions of stride 2, the encoder's mirror.
 

@@ -8,15 +8,14 @@ import keras
 from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths, crop
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
+from keras_infomodels.registry import built_in
 
 __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
-
-@register
+@built_in
 class ConvGenerator(Network):
-    """Latents to images in [0, 1] by one dense layer and 4x4 transposed convolutions of stride 2.
+    """Latents to images in [0, 1] by one dense layer and convolutions that double the image.
 
     (batch, latent_dim) to (batch, height, width, channels). Batch normalization after every hidden
     layer. Source: Chen et al., "InfoGAN", 2016, appendix C, with a narrower dense layer.
@@ -26,6 +25,9 @@ class ConvGenerator(Network):
         latent_dim: length of the latents, noise and codes together.
         filters: of the convolutions' inputs; each convolution doubles the image.
         width: of the dense layer.
+        upsampling: "transposed" (4x4 transposed convolutions of stride 2) or "bilinear" (3x3
+            convolutions after bilinear interpolation, which draw no checkerboards; source: Odena,
+            Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
         dtype: a Keras dtype or policy for the hidden layers; the images are float32.
     """
 
@@ -35,10 +37,13 @@ class ConvGenerator(Network):
         latent_dim: int = 74,
         filters: Sequence[int] = (64, 32),
         width: int = 216,
+        upsampling: str = "transposed",
         dtype=None,
         **kwargs,
     ):
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
+        if upsampling not in ("transposed", "bilinear"):
+            raise ValueError(f'upsampling is "transposed" or "bilinear", got {upsampling!r}.')
         dtype = keras.dtype_policies.get(dtype).name
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
 
@@ -47,9 +52,17 @@ class ConvGenerator(Network):
             return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
         def double(count, name, dtype):
-            return keras.layers.Conv2DTranspose(
-                count, 4, 2, padding="same", data_format=CHANNELS_LAST, dtype=dtype, name=name
+            options = {"padding": "same", "data_format": CHANNELS_LAST, "dtype": dtype}
+            if upsampling == "transposed":
+                return keras.layers.Conv2DTranspose(count, 4, 2, name=name, **options)
+            larger = keras.layers.UpSampling2D(
+                data_format=CHANNELS_LAST,
+                interpolation="bilinear",
+                dtype=dtype,
+                name=f"{name}_larger",
             )
+            convolution = keras.layers.Conv2D(count, 3, name=name, **options)
+            return lambda x: convolution(larger(x))
 
         inputs = x = keras.Input((latent_dim,), name="latents")
         x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
@@ -68,11 +81,12 @@ class ConvGenerator(Network):
             "latent_dim": latent_dim,
             "filters": list(filters),
             "width": width,
+            "upsampling": upsampling,
             "dtype": dtype,
         }
 
 
-@register
+@built_in
 class ConvDiscriminator(Network):
     """Images to {"logits" (batch, 1), "features" (batch, width)}, the features for Q.
 
@@ -119,9 +133,12 @@ class ConvDiscriminator(Network):
                 x = BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
             return keras.layers.LeakyReLU(0.1, dtype=dtype, name=f"{name}_relu")(x)
 
+        # Nothing else keeps activations from shrinking from layer to layer.
+        initializer = "glorot_uniform" if normalization else "he_normal"
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             options = {"use_bias": not (batch and i), "dtype": dtype, "name": f"convolution_{i}"}
+            options["kernel_initializer"] = initializer
             x = weigh(
                 keras.layers.Conv2D(
                     count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
@@ -129,7 +146,13 @@ class ConvDiscriminator(Network):
             )(x)
             x = activate(x, f"convolution_{i}", batch and i)
         x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
-        hidden = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")
+        hidden = keras.layers.Dense(
+            width,
+            use_bias=not batch,
+            kernel_initializer=initializer,
+            dtype=dtype,
+            name="hidden",
+        )
         features = activate(weigh(hidden)(x), "hidden", batch)
         outputs = {"features": features}
         if judging:
@@ -146,7 +169,7 @@ class ConvDiscriminator(Network):
         }
 
 
-@register
+@built_in
 class RecognitionHead(Network):
     """Q(c|x) on a discriminator's features: a dict of float32 numbers (batch, size), by code.
 

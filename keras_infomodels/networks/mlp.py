@@ -13,13 +13,12 @@ from keras_infomodels.networks.heads import (
     posterior_head,
 )
 from keras_infomodels.networks.network import Network
+from keras_infomodels.registry import built_in
 
 __all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder"]
 
-register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
-
-@register
+@built_in
 class MLPEncoder(Network):
     """q(z|x) by fully connected layers: images to {"loc", "scale"}, each (batch, latent_dim).
 
@@ -63,7 +62,7 @@ class MLPEncoder(Network):
         }
 
 
-@register
+@built_in
 class MLPDecoder(Network):
     """p(x|z) by fully connected layers: (batch, latent_dim) to a dict of image-shaped parameters.
 
@@ -112,7 +111,7 @@ class MLPDecoder(Network):
         }
 
 
-@register
+@built_in
 class MLPDiscriminator(Network):
     """A critic of z by fully connected layers: (batch, latent_dim) to logits (batch, 1).
 

@@ -1,7 +1,8 @@
 """Training: gradients of a step, guards, backup, averages, data order. Knows no model class."""
 
+from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.classification import Classification
 from keras_infomodels.training.consistency import Consistency
 from keras_infomodels.training.warmup import Warmup
 
-__all__ = ["Classification", "Consistency", "Warmup"]
+__all__ = ["Augmentation", "Classification", "Consistency", "Warmup"]

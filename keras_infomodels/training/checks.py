@@ -10,6 +10,7 @@ from keras_infomodels.training.averages import WeightAverage
 
 __all__ = [
     "Checked",
+    "check_batch",
     "check_callbacks",
     "check_compile",
     "check_data",
@@ -110,6 +111,13 @@ def _batch_size(model: keras.Model, data, batch_size: int | None) -> int | None:
     """Examples in a full batch of data, which are checked; `None` for a generator."""
     examples = model.checked_data.examples(model, data)
     return min(batch_size or 32, len(data)) if is_array(data) else examples
+
+
+def check_batch(model: keras.Model, x, y, **weights):
+    """Raises ValueError for one batch that a model cannot take, or for weights of its examples."""
+    check_no_weights(**weights)
+    model.check_array(x)
+    model.check_labels(y)
 
 
 def check_no_weights(**given):

@@ -1,15 +1,15 @@
 """Labels of a few examples, -1 for the others."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_not_negative
 
 __all__ = ["Classification", "classification_terms"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Classification(Spec):
     """A loss term for the few labels of semi-supervised training.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_not_negative
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.warmup import Warmup, warmup_of
@@ -15,7 +16,7 @@ __all__ = ["Consistency", "adversarial_shift", "category_consistency", "random_a
 _MOVES = ("adversarial", "affine", "both")
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Consistency(Spec):
     """A loss term that makes an inferred category withstand small moves of the images.
 

@@ -1,4 +1,4 @@
-"""The update of a training step."""
+"""Parts of a step: its batch, the update and the metrics."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,7 +11,7 @@ from keras_infomodels.optimizers import one_pass
 from keras_infomodels.training.gradients import are_finite, gradient
 from keras_infomodels.training.players import Player
 
-__all__ = ["take_turn"]
+__all__ = ["log_terms", "take_turn", "unpack"]
 
 
 def take_turn(
@@ -58,6 +58,25 @@ def take_turn(
     # The metrics are means over the epoch: what is not finite stays so until it is noticed.
     tf.cond(finite & model._term_means.are_finite(), update, restore)
     return terms
+
+
+def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """(images in float32, labels or None) of what `fit` hands to a step."""
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if sample_weight is not None:
+        raise ValueError("sample_weight is not supported; repeat or leave out examples instead.")
+    return tf.cast(x, tf.float32), y
+
+
+def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
+    """Adds the terms of a batch to a model's metrics and returns these."""
+    means = model._term_means
+    counts = dict.fromkeys(means.names, tf.shape(x)[0])
+    if labeled := counts.keys() & set(model.of_labeled):
+        known = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
+        counts |= dict.fromkeys(labeled, known)
+    means.add(terms, counts)
+    return means.results()
 
 
 def _is_float32(player: Player) -> bool:

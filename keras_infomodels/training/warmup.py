@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, whole
 
 __all__ = ["Warmup", "warmup_of"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Warmup(Spec):
     """A factor that rises from 0 to 1 in a line, and is 1 in evaluation.
 

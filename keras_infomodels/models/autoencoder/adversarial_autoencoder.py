@@ -1,16 +1,20 @@
 """The adversarial autoencoder: InfoVAE at alpha = 1, lambda = 1 with an adversary."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import keras
 
+from keras_infomodels import distributions
 from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.divergences import Adversarial
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
-from keras_infomodels.models.autoencoder.tables import add_discriminator
+from keras_infomodels.models.autoencoder.tables import add_discriminator, scale_weight
+from keras_infomodels.models.autoencoder.weights import scaled_weight
 from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import MLPDiscriminator
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 from keras_infomodels.training.classification import Classification, classification_terms
 from keras_infomodels.training.consistency import Consistency
@@ -18,7 +22,7 @@ from keras_infomodels.training.consistency import Consistency
 __all__ = ["AdversarialAutoencoder"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class AdversarialAutoencoder(InfoVAE):
     """The AAE: loss = reconstruction + lambda times the encoder's adversarial loss.
 
@@ -36,12 +40,19 @@ class AdversarialAutoencoder(InfoVAE):
             the prior `CategoricalNormal` a dict of two, {"category", "z"}.
         loss: the encoder's loss by name, see `divergences.Adversarial`.
         category_noise: the `noise` of the category's `Adversarial`.
-        lambda_: weight of that loss beside the reconstruction, which is summed over pixels.
+        lambda_: float or "auto". Weight of that loss beside the reconstruction, which is summed
+            over pixels. "auto" is 1 at 28x28x1, see `weights.scaled_weight`.
         classification: Classification. The term of the few labels of semi-supervised training;
             None is without. For a `CategoricalNormal` prior, as the next.
         consistency: Consistency. The term that makes the category withstand small moves of the
             images; without it, or labels, a category finds no kinds. None is without.
     """
+
+    title = "Adversarial autoencoder"
+    citation = (
+        "A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow and B. Frey, Adversarial "
+        "autoencoders, 2015, https://arxiv.org/abs/1511.05644"
+    )
 
     short_settings = (*InfoVAE.short_settings, "discriminator_widths")
     training_defaults: Mapping = {"discriminator_optimizer": {"learning_rate": 1e-3}}
@@ -49,7 +60,8 @@ class AdversarialAutoencoder(InfoVAE):
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
         """The `[model]` table of a recipe with the networks that it leaves out."""
-        return add_terms(add_discriminator(super().complete(table, image_shape)), cls.usual_moves)
+        table = add_discriminator(super().complete(table, image_shape))
+        return add_terms(scale_weight(table, image_shape), cls.usual_moves)
 
     def __init__(
         self,
@@ -60,7 +72,7 @@ class AdversarialAutoencoder(InfoVAE):
         discriminator=None,
         loss: str = "non_saturating",
         category_noise: float = 0.3,
-        lambda_: float = 1.0,
+        lambda_: float | Literal["auto"] = 1.0,
         classification: Classification | None = None,
         consistency: Consistency | None = None,
         seed: int = 0,
@@ -84,6 +96,8 @@ class AdversarialAutoencoder(InfoVAE):
             }
         else:
             divergence = Adversarial(discriminator, loss)
+        likelihood = distributions.likelihood(likelihood)
+        lambda_ = scaled_weight(lambda_, 1.0, encoder, likelihood)
         super().__init__(
             encoder, decoder, prior, likelihood, 1.0, lambda_, divergence, seed, **kwargs
         )

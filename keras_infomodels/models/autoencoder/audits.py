@@ -28,7 +28,7 @@ def encoder_parts(model, data, limit: int, batch_size: int, seed: int) -> Encode
 
     def decoder(z):
         noise = tf.bitcast(tf.reduce_sum(z), tf.int32)  # new for every batch, and repeatable
-        p = model.likelihood.distribution(model.decoder(z, training=False))
+        p = model.pixel_distribution(model.decoder(z, training=False))
         return p.sample(seed=tf.stack([noise, seed]))
 
     if not model.categorical:

@@ -1,15 +1,14 @@
 """The beta-VAE: InfoVAE at alpha = 1 - beta, lambda = beta."""
 
-import keras
-
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.old_arguments import renew_and_warn
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.warmup import Warmup, warmup_of
 
 __all__ = ["BetaVAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class BetaVAE(InfoVAE):
     """The beta-VAE: loss = reconstruction + beta rate, in nats per example.
 
@@ -24,6 +23,12 @@ class BetaVAE(InfoVAE):
             line, so that no latent variable is given up before the decoder has learned to use it.
             Evaluation always weighs with beta. None is no warm-up.
     """
+
+    title = "beta-VAE"
+    citation = (
+        "I. Higgins et al., beta-VAE: learning basic visual concepts with a constrained "
+        "variational framework, 2017, https://openreview.net/forum?id=Sy2fzU9gl"
+    )
 
     def __init__(
         self,

@@ -3,17 +3,29 @@
 import math
 import sys
 import warnings
+from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import CategoricalNormal, prior_distribution
 from keras_infomodels.divergences import Partwise
 from keras_infomodels.models.checks import input_shape, output_names, output_shapes, shapes_of
+from keras_infomodels.networks import Network
 
 tfd = tfp.distributions
 
-__all__ = ["check_networks", "check_objective", "check_weights", "divergence_weight"]
+__all__ = [
+    "autoencoder_pixels",
+    "check_networks",
+    "check_objective",
+    "check_saves",
+    "check_scale",
+    "check_weights",
+    "divergence_weight",
+]
 
 
 def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, set[str]]:
@@ -61,6 +73,34 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
                 f"encoder's images have {data_shape}; give both the same image_shape."
             )
     return data_shape, latent_dim, set(posterior)
+
+
+def check_scale(parameters: Mapping[str, tf.Tensor]):
+    """Refuses a negative standard deviation among the encoder's outputs."""
+    scale = parameters.get("scale")
+    if scale is not None and float(tf.reduce_min(scale)) < 0:
+        raise ValueError(
+            'The encoder returns a negative "scale"; end it in a positive activation such as '
+            "softplus."
+        )
+
+
+def check_saves(prior):
+    """Refuses a prior that has no config."""
+    if isinstance(prior, tfd.Distribution):
+        raise ValueError(
+            f"A model with the raw TFP prior {prior.name!r} cannot be saved: use a prior spec of "
+            "keras_infomodels.distributions to save it."
+        )
+
+
+def autoencoder_pixels(model) -> Pixels:
+    """What the pixels of an autoencoder's data may be, by its likelihood and its decoder."""
+    # A likelihood of one's own may not say which pixels it explains.
+    support = getattr(model.likelihood, "support", "real")
+    if support == "real" and isinstance(model.decoder, Network):
+        return Pixels("unit", "a network of this library")
+    return Pixels(support, f"the likelihood {type(model.likelihood).__name__}")
 
 
 def check_objective(model):

@@ -35,7 +35,7 @@ def _terms(model, ask: Ask, images: np.ndarray) -> tuple[dict[str, float], dict]
         z = np.hstack([encoding["probabilities"], z])
     decoded = ask("decode", {"z": z})
     own = {"loc": decoded["image"], **decoded}
-    likelihood = model.likelihood.distribution({n: own[n] for n in model.likelihood.parameters})
+    likelihood = model.pixel_distribution({n: own[n] for n in model.likelihood.parameters})
     terms = {"reconstruction": -float(np.mean(likelihood.log_prob(x)))}
     if model.has_density:
         q, prior = code_distribution(parameters), prior_distribution(model.prior)

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import keras
 import tensorflow as tf
 
 from keras_infomodels.distributions import StandardNormal, posterior
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_not_negative
 
 __all__ = ["DIPVAE"]
 
+_COVARIANCES = ("covariance_off_diagonal", "covariance_diagonal")
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+
+@built_in
 class DIPVAE(InfoVAE):
     """DIP-VAE: a VAE that pays for a covariance of its encodings other than the identity.
 
@@ -49,7 +51,13 @@ class DIPVAE(InfoVAE):
         model.compile("adam")
     """
 
-    units = dict.fromkeys(("covariance_off_diagonal", "covariance_diagonal"), "squared variances")
+    title = "DIP-VAE"
+    citation = (
+        "A. Kumar, P. Sattigeri and A. Balakrishnan, Variational inference of disentangled "
+        "latent concepts from unlabeled observations, 2018, https://arxiv.org/abs/1711.00848"
+    )
+
+    units = InfoVAE.units | dict.fromkeys(_COVARIANCES, "squared variances")
 
     def __init__(
         self,
@@ -78,7 +86,7 @@ class DIPVAE(InfoVAE):
         self.lambda_d = float(lambda_d)
 
     def ledger_names(self) -> list[str]:
-        return [*super().ledger_names(), *self.units]
+        return [*super().ledger_names(), *_COVARIANCES]
 
     def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
         return f"{super().ledger_protocol(metrics)} Terms of the covariance are means over batches."

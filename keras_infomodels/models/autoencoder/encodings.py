@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import tensorflow as tf
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from keras_infomodels.distributions import code_distribution, prior_distribution
+from keras_infomodels import seeds
+from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.defaults import EXAMPLES
+from keras_infomodels.distributions import code_distribution, posterior, prior_distribution
 from keras_infomodels.information import (
     AggregatedPosterior,
     Estimate,
@@ -14,7 +18,73 @@ from keras_infomodels.information import (
     discrete_entropy,
 )
 
-__all__ = ["latent_inputs", "table_information"]
+__all__ = [
+    "encode_batch",
+    "encoding_table",
+    "latent_inputs",
+    "mutual_information",
+    "read_out",
+    "table_information",
+]
+
+
+def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
+    """I_q(x;z) from a table of encodings, q(z) being their mixture.
+
+    Args:
+        x: an array, a `tf.data.Dataset` or a Keras `PyDataset` of images.
+        batch_size: for arrays, 32 if None.
+        limit: the largest number N of encodings; the cost grows with its square.
+
+    Returns:
+        A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
+        information for a continuous x, as the `note` says; what is returned is that of the N
+        examples, exactly: ln N if their codes differ. Under `Bernoulli("stochastic")` x is one
+        binarized draw of each example, so that copies of an image differ too, and the kind is
+        a lower bound. With a category it is I_q(x;category) = H(mean q) - mean H(q) of the N
+        examples, exactly, and at most ln K.
+
+    Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
+    """
+    return table_information(model, *encoding_table(model, x, batch_size, limit))
+
+
+def encoding_table(
+    model, x, batch_size: int | None = None, limit: int = EXAMPLES
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A sample, the mean and the standard deviation of q(z|x) for up to `limit` images.
+
+    The draws repeat: they depend on the model's seed and the batch's number. See
+    `mutual_information` for the arguments; each array has shape (N, d).
+    """
+    model.check_data(x)
+    return _encodings(model, x, batch_size, limit)
+
+
+def read_out(model, x, batch_size: int | None, steps: int | None, show: bool) -> dict[str, float]:
+    """`mutual_information`, I_q in nats, by its name; `show` allows a printed line."""
+    information = table_information(model, *_encodings(model, x, batch_size, EXAMPLES, steps))
+    if show:
+        _show_ceiling(model, information)
+    return {model.information_name: information.nats}
+
+
+def encode_batch(model, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """A sample, the mean and the standard deviation of q(z|x) of a batch, each (batch, d).
+
+    Args:
+        model: an autoencoder.
+        x: tensor (batch, *data_shape).
+        index: int32 scalar. The batch's number, which the sample's seed is folded with.
+    """
+    seed = seeds.fold_seed(model.seed, seeds.TABLE, index)
+    data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
+    parameters = model.encoder(model.likelihood.observe(x, data_seed), training=False)
+    q = code_distribution(parameters)
+    scale = posterior(parameters).stddev()
+    if model.categorical:
+        scale = tf.pad(scale, [[0, 0], [model.prior.categories, 0]])
+    return q.sample(seed=posterior_seed), q.mean(), scale
 
 
 def table_information(model, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
@@ -37,6 +107,34 @@ def latent_inputs(model, images: np.ndarray, seed: int) -> np.ndarray:
     q = code_distribution(model.encoder(x, training=False))
     z[1::2] = q.sample(seed=[seed, 3]).numpy()[1::2]
     return z
+
+
+def _encodings(model, x, batch_size: int | None, limit: int, steps: int | None = None):
+    tables, count = [], 0
+    with order_of_epoch_0(x):
+        batches = iterate_images(x, batch_size or 32, steps, model.pixels.check)
+        for index, batch in enumerate(batches):
+            columns = model._encode_table(batch, tf.constant(index))
+            tables.append([column.numpy() for column in columns])
+            count += len(batch)
+            if count >= limit:
+                break
+    return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
+
+
+def _show_ceiling(model, information: Estimate):
+    name, ceiling = model.information_name, f"{information.ceiling:.3f}"
+    near = information.near_ceiling() and not model.categorical
+    if near and model._ceiling_shown != "near":
+        truth = "is infinite for a continuous x" if model.deterministic else "may lie above"
+        print(
+            f"\n{name} = {information.nats:.3f} nats is at its ceiling ln N = {ceiling}: the "
+            f"encodings tell every example apart, and the truth {truth}."
+        )
+    elif not model._ceiling_shown:
+        symbol = "ln K" if model.categorical else "ln N"
+        print(f"\n{name} is at most {symbol} = {ceiling} nats here.")
+    model._ceiling_shown = "near" if near else model._ceiling_shown or "said"
 
 
 def _distinct(points: np.ndarray) -> np.ndarray:

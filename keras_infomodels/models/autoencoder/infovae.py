@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import distributions, seeds
-from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
-from keras_infomodels.datasets.checks import Pixels
+from keras_infomodels import distributions
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import (
     StandardNormal,
@@ -19,22 +17,32 @@ from keras_infomodels.distributions import (
     prior_distribution,
 )
 from keras_infomodels.divergences import divergence as divergence_named
-from keras_infomodels.information import Estimate
 from keras_infomodels.models.autoencoder.audits import encoder_parts
+from keras_infomodels.models.autoencoder.cards import autoencoder_protocol, autoencoder_words
 from keras_infomodels.models.autoencoder.checks import (
+    autoencoder_pixels,
     check_networks,
     check_objective,
+    check_saves,
+    check_scale,
     check_weights,
     divergence_weight,
 )
 from keras_infomodels.models.autoencoder.costs import autoencoder_costs
-from keras_infomodels.models.autoencoder.encodings import latent_inputs, table_information
+from keras_infomodels.models.autoencoder.encodings import (
+    encode_batch,
+    encoding_table,
+    latent_inputs,
+    mutual_information,
+    read_out,
+)
 from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
-from keras_infomodels.models.autoencoder.protocols import autoencoder_protocol
+from keras_infomodels.models.autoencoder.shared_scale import SharedScale
 from keras_infomodels.models.autoencoder.signatures import vae_signatures
 from keras_infomodels.models.autoencoder.tables import SHORT, complete, shorten
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.networks import Network
+from keras_infomodels.models.checks import float_images
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.players import Player
 
 tfd = tfp.distributions
@@ -42,7 +50,7 @@ tfd = tfp.distributions
 __all__ = ["InfoVAE"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class InfoVAE(LedgerModel):
     """A variational autoencoder whose use of its latent variables is a choice.
 
@@ -51,6 +59,7 @@ class InfoVAE(LedgerModel):
         reconstruction = -E log p(x|z)           nats per example, summed over pixels
         rate           = E KL(q(z|x) || p(z))    nats per example; I_q(x;z) + KL(q(z) || p(z))
         divergence     = D(q(z), p(z))           its own unit (MMD^2 by default)
+        bits_per_dim   = (reconstruction + rate) / (pixels ln 2), for likelihoods of 8-bit values
 
     The mutual information I_q(x;z) is penalized with weight 1 - alpha: alpha = 0 as in the VAE,
     1 not at all; above 1 it is rewarded. Source: Zhao, Song and Ermon, "InfoVAE: information
@@ -81,12 +90,24 @@ class InfoVAE(LedgerModel):
             `fit` and `evaluate` take.
     """
 
+    title = "InfoVAE"
+    citation = (
+        "S. Zhao, J. Song and S. Ermon, InfoVAE: information maximizing variational "
+        "autoencoders, 2017, https://arxiv.org/abs/1706.02262"
+    )
+
     picture_kinds = PICTURES
     pictures = autoencoder_pictures
     audit_parts = encoder_parts
     quantization_costs = autoencoder_costs
     latent_inputs = latent_inputs
+    mutual_information = mutual_information
+    encoding_table = encoding_table
+    read_out = read_out
+    pixels = property(autoencoder_pixels)
     ledger_protocol = autoencoder_protocol
+    card_words = staticmethod(autoencoder_words)
+    units: Mapping[str, str] = {"bits_per_dim": "bits"}
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(
@@ -111,6 +132,8 @@ class InfoVAE(LedgerModel):
         self.decoder = decoder
         self.prior = prior
         self.likelihood = likelihood
+        shared = getattr(likelihood, "shared", False)
+        self.shared_scale = SharedScale(name="shared_scale") if shared else None
         self.alpha = float(alpha)
         self.lambda_ = float(lambda_)
         self.seed = int(seed)
@@ -126,7 +149,7 @@ class InfoVAE(LedgerModel):
             setattr(self, name, network)
         self._ceiling_shown = False
         self._encode_table = tf.function(
-            self._encode_batch,
+            partial(encode_batch, self),
             input_signature=[
                 tf.TensorSpec((None, *data_shape), tf.float32),
                 tf.TensorSpec((), tf.int32),
@@ -159,6 +182,11 @@ class InfoVAE(LedgerModel):
         return not (self.deterministic or self.categorical)
 
     @property
+    def counts_bits(self) -> bool:
+        """Whether reconstruction + rate bounds the bits of a lossless code of 8-bit images."""
+        return self.has_density and getattr(self.likelihood, "support", None) == "bytes"
+
+    @property
     def smallest_batch(self):
         weighted = self.divergence is not None and self.divergence_weight
         return self.divergence.smallest_batch if weighted else 1
@@ -175,7 +203,7 @@ class InfoVAE(LedgerModel):
 
         With the prior `CategoricalNormal` {"category": q(category|x), one-hot, "z": q(z|x)}.
         """
-        parameters = self.traced(self._parameters, self._images(x))
+        parameters = self.traced(self._parameters, float_images(self, x))
         if not self.categorical:
             return posterior(parameters)
         category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
@@ -183,7 +211,7 @@ class InfoVAE(LedgerModel):
 
     def decode(self, z: tf.Tensor) -> tfd.Distribution:
         """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
-        return self.likelihood.distribution(self.traced(self._decoded, tf.convert_to_tensor(z)))
+        return self.pixel_distribution(self.traced(self._decoded, tf.convert_to_tensor(z)))
 
     def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
         """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
@@ -194,8 +222,8 @@ class InfoVAE(LedgerModel):
             seed: of the draw; None draws anew, an integer repeats.
         """
         if not sample:
-            return self.traced(self._reconstruction, self._images(x))
-        return self.traced(self._drawn, self._images(x), self.drawing_seed(seed))
+            return self.traced(self._reconstruction, float_images(self, x))
+        return self.traced(self._drawn, float_images(self, x), self.drawing_seed(seed))
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
@@ -213,58 +241,17 @@ class InfoVAE(LedgerModel):
         """
         if steps < 2:
             raise ValueError(f"steps counts both ends, so it is at least 2; got {steps}.")
-        start, end = self._code(self._images(tf.stack([a, b]))).mean()
+        start, end = self._code(float_images(self, tf.stack([a, b]))).mean()
         return self.mean_image(tf.linspace(start, end, steps))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The mean of the reconstruction at the mean of q(z|x)."""
-        q = self._code(self._images(x), training)
+        q = self._code(float_images(self, x), training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
-
-    def mutual_information(
-        self, x, batch_size: int | None = None, limit: int = EXAMPLES
-    ) -> Estimate:
-        """I_q(x;z) from a table of encodings, q(z) being their mixture.
-
-        Args:
-            x: an array, a `tf.data.Dataset` or a Keras `PyDataset` of images.
-            batch_size: for arrays, 32 if None.
-            limit: the largest number N of encodings; the cost grows with its square.
-
-        Returns:
-            A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
-            information for a continuous x, as the `note` says; what is returned is that of the N
-            examples, exactly: ln N if their codes differ. Under `Bernoulli("stochastic")` x is one
-            binarized draw of each example, so that copies of an image differ too, and the kind is
-            a lower bound. With a category it is I_q(x;category) = H(mean q) - mean H(q) of the N
-            examples, exactly, and at most ln K.
-
-        Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
-        """
-        return table_information(self, *self.encoding_table(x, batch_size, limit))
-
-    def encoding_table(
-        self, x, batch_size: int | None = None, limit: int = EXAMPLES
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A sample, the mean and the standard deviation of q(z|x) for up to `limit` images.
-
-        The draws repeat: they depend on the model's seed and the batch's number. See
-        `mutual_information` for the arguments; each array has shape (N, d).
-        """
-        self.check_data(x)
-        return self._encodings(x, batch_size, limit)
 
     def export_signatures(self) -> dict:
         """What an exported file offers; see `models.autoencoder.signatures.vae_signatures`."""
         return vae_signatures(self)
-
-    @property
-    def pixels(self):
-        # A likelihood of one's own may not say which pixels it explains.
-        support = getattr(self.likelihood, "support", "real")
-        if support == "real" and isinstance(self.decoder, Network):
-            return Pixels("unit", "a network of this library")
-        return Pixels(support, f"the likelihood {type(self.likelihood).__name__}")
 
     def ceilings(self, examples):
         if self.categorical:
@@ -293,22 +280,12 @@ class InfoVAE(LedgerModel):
     def ledger_names(self) -> list[str]:
         names = ["loss", "reconstruction"]
         names += ["rate"] if self.has_density else []
+        names += ["bits_per_dim"] if self.counts_bits else []
         names += [] if self.divergence is None else self.divergence.term_names()
         return names + (["discriminator_loss"] if self._discriminators() else [])
 
-    def read_out(self, x, batch_size, steps, show):
-        """`mutual_information`, I_q in nats."""
-        information = table_information(self, *self._encodings(x, batch_size, EXAMPLES, steps))
-        if show:
-            self._show_ceiling(information)
-        return {self.information_name: information.nats}
-
     def get_config(self) -> dict:
-        if isinstance(self.prior, tfd.Distribution):
-            raise ValueError(
-                f"A model with the raw TFP prior {self.prior.name!r} cannot be saved: use a prior "
-                "spec of keras_infomodels.distributions to save it."
-            )
+        check_saves(self.prior)
         serialize = keras.saving.serialize_keras_object
         return {
             "name": self.name,
@@ -343,6 +320,9 @@ class InfoVAE(LedgerModel):
         loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
         if self.has_density:
             terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
+            if self.counts_bits:
+                bound = terms["reconstruction"] + terms["rate"]
+                terms["bits_per_dim"] = bound / (math.prod(self.data_shape) * math.log(2))
             if self.rate_weight:
                 loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
@@ -360,7 +340,26 @@ class InfoVAE(LedgerModel):
 
         A decoder whose pixels depend on each other overrides it to look at x.
         """
-        return self.likelihood.distribution(self.decoder(z, training=training))
+        parameters = self.decoder(z, training=training)
+        if training and self.shared_scale is not None:
+            return self.pixel_distribution(parameters, self.shared_scale.fit(parameters["loc"], x))
+        return self.pixel_distribution(parameters)
+
+    def pixel_distribution(
+        self, parameters: Mapping[str, tf.Tensor], scale: tf.Tensor | None = None
+    ) -> tfd.Distribution:
+        """p(x|z) of the decoder's outputs.
+
+        Args:
+            parameters: dict. What the decoder returns, or a client of its exported file.
+            scale: scalar. In place of the one that all pixels share.
+        """
+        if self.shared_scale is not None:
+            parameters = {
+                **parameters,
+                "scale": self.shared_scale.value if scale is None else scale,
+            }
+        return self.likelihood.distribution(parameters)
 
     def encoder_terms(
         self,
@@ -373,30 +372,11 @@ class InfoVAE(LedgerModel):
         """What a subclass adds to the loss, from the encoder's outputs, and its terms."""
         return 0.0, {}
 
-    def _encodings(self, x, batch_size: int | None, limit: int, steps: int | None = None):
-        tables, count = [], 0
-        with order_of_epoch_0(x):
-            for index, batch in enumerate(
-                iterate_images(x, batch_size or 32, steps, self.pixels.check)
-            ):
-                columns = self._encode_table(batch, tf.constant(index))
-                tables.append([column.numpy() for column in columns])
-                count += len(batch)
-                if count >= limit:
-                    break
-        return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
-
     def check_data(self, data):
         examples = super().check_data(data)
         if examples is None:
             return None
-        seen = self.likelihood.observe(examples[:32], None)
-        scale = self.encoder(seen, training=False).get("scale")
-        if scale is not None and float(tf.reduce_min(scale)) < 0:
-            raise ValueError(
-                'The encoder returns a negative "scale"; end it in a positive activation such as '
-                "softplus."
-            )
+        check_scale(self.encoder(self.likelihood.observe(examples[:32], None), training=False))
         return examples
 
     def _discriminators(self) -> dict[str, keras.Model]:
@@ -426,40 +406,3 @@ class InfoVAE(LedgerModel):
     def mean_image(self, z: tf.Tensor) -> tf.Tensor:
         """E[x|z], made of operations that TFLite has."""
         return self.likelihood.mean(self.decoder(z, training=False))
-
-    def _encode_batch(self, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        seed = seeds.fold_seed(self.seed, seeds.TABLE, index)
-        data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
-        parameters = self.encoder(self.likelihood.observe(x, data_seed), training=False)
-        q = code_distribution(parameters)
-        scale = posterior(parameters).stddev()
-        if self.categorical:
-            scale = tf.pad(scale, [[0, 0], [self.prior.categories, 0]])
-        return q.sample(seed=posterior_seed), q.mean(), scale
-
-    def _images(self, x) -> tf.Tensor:
-        x = tf.convert_to_tensor(x)
-        if not x.shape[1:].is_compatible_with(self.data_shape):
-            raise ValueError(
-                f"Expected data of shape (batch, {', '.join(map(str, self.data_shape))}), got "
-                f"{tuple(x.shape)}."
-            )
-        x = tf.cast(x, tf.float32)
-        if tf.executing_eagerly() and len(x):
-            self.pixels.check(x.numpy())
-        return x
-
-    def _show_ceiling(self, information: Estimate):
-        near = information.near_ceiling() and not self.categorical
-        if near and self._ceiling_shown != "near":
-            truth = "is infinite for a continuous x" if self.deterministic else "may lie above"
-            print(
-                f"\n{self.information_name} = {information.nats:.3f} nats is at its ceiling ln N = "
-                f"{information.ceiling:.3f}: the encodings tell every example apart, and the truth "
-                f"{truth}.",
-            )
-        elif not self._ceiling_shown:
-            symbol = "ln K" if self.categorical else "ln N"
-            ceiling = f"{symbol} = {information.ceiling:.3f}"
-            print(f"\n{self.information_name} is at most {ceiling} nats here.")
-        self._ceiling_shown = "near" if near else self._ceiling_shown or "said"

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_infomodels.distributions import (
     CategoricalNormal,
     ContinuousBernoulli,
+    DiscretizedGaussian,
     GaussianMixture,
     StandardNormal,
     SwissRoll,
@@ -19,7 +20,11 @@ from keras_infomodels.models.signatures import Input, Signature, seeded
 
 __all__ = ["vae_signatures"]
 
-ATANH = "the normalizer of the continuous Bernoulli needs atanh, which TFLite lacks"
+_NOT_IN_TFLITE = {
+    ContinuousBernoulli: "the continuous Bernoulli's normalizer needs atanh, which TFLite lacks",
+    DiscretizedGaussian: "the normal distribution function needs erfc, which TFLite lacks",
+}
+"""Likelihoods that it cannot compute, and why."""
 
 
 def vae_signatures(model) -> dict[str, Signature]:
@@ -54,7 +59,9 @@ def vae_signatures(model) -> dict[str, Signature]:
 
     def decode(z):
         parameters = model.decoder(z, training=False)
-        others = {n: parameters[n] for n in model.likelihood.parameters if n != "loc"}
+        # The mean of a continuous distribution is its location; that of a discretized one is not.
+        same = () if getattr(model.likelihood, "support", None) == "bytes" else ("loc",)
+        others = {n: parameters[n] for n in model.likelihood.parameters if n not in same}
         return {"image": model.likelihood.mean(parameters), **others}
 
     def reconstruct(image):
@@ -116,7 +123,7 @@ def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signatur
         categories = model.prior.categories if model.categorical else 0
         inputs = (image, Input("noise", (model.latent_dim - categories,), "normal"))
         signatures["encode_sample"] = Signature(encode_sample, inputs)
-    reason = ATANH if isinstance(model.likelihood, ContinuousBernoulli) else ""
+    reason = _NOT_IN_TFLITE.get(type(model.likelihood), "")
     return signatures | {
         "score": Signature(score, inputs, reason),
         "generate_seeded": seeded(generate_seeded),

@@ -6,7 +6,7 @@ from keras_infomodels import distributions
 from keras_infomodels.models import tables
 from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled
 
-__all__ = ["SHORT", "add_discriminator", "complete", "shorten"]
+__all__ = ["SHORT", "add_discriminator", "complete", "scale_weight", "shorten"]
 
 _PLACES = {
     "activation": "encoder.activation",
@@ -34,8 +34,14 @@ _PRIORS = {
     "swiss_roll": "SwissRoll",
     "categorical_normal": "CategoricalNormal",
 }
-_ENCODERS = {"mlp": "MLPEncoder", "conv": "ConvEncoder"}
-_DECODERS = {"MLPEncoder": "MLPDecoder", "ConvEncoder": "ConvDecoder"}
+_ENCODERS = {"mlp": "MLPEncoder", "conv": "ConvEncoder", "residual": "ResidualEncoder"}
+_DECODERS = {
+    "MLPEncoder": "MLPDecoder",
+    "ConvEncoder": "ConvDecoder",
+    "ResidualEncoder": "ResidualDecoder",
+}
+_SMALL = 32
+"""Height and width up to which grey images are taken to be as MNIST's."""
 _PLANE = ("GaussianMixture", "SwissRoll")
 
 
@@ -65,11 +71,19 @@ def shorten(table: dict, short: Short) -> Short:
 
 
 def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
-    """The table with networks and a prior that fit the images and each other."""
-    encoder = filled(table, "encoder", {"class": "MLPEncoder"})
+    """The table with networks, a prior and a likelihood that fit the images and each other.
+
+    Small grey images have an `MLPEncoder` of 10 latent variables and binarized pixels, as MNIST;
+    others a `ResidualEncoder` of 32, from 128x128 on 64, and `Gaussian("shared")`.
+    """
+    small = is_small_and_grey(image_shape)
+    given = filled(table, "encoder", {})
+    usual = "MLPEncoder" if small or "widths" in given else "ResidualEncoder"
+    encoder = {"class": usual, **given}
     decoder = filled(table, "decoder", {"class": _DECODERS.get(encoder["class"], "MLPDecoder")})
     prior = filled(table, "prior", {"class": "StandardNormal"})
-    usual = 2 if prior["class"] in _PLANE else 10
+    usual = 10 if small else 32 if max(image_shape[:2]) < 128 else 64
+    usual = 2 if prior["class"] in _PLANE else usual
     latent_dim = encoder.get("latent_dim", prior.get("dimension", usual))
     if prior["class"] == "CategoricalNormal":
         prior = {"categories": 10, "dimension": latent_dim, **prior}
@@ -78,7 +92,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     if prior["class"] == "GaussianMixture" and "means" not in prior:
         prior |= distributions.GaussianMixture.ring().get_config()
     categories = prior.get("categories", 0)
-    likelihood = table.get("likelihood", "bernoulli_stochastic")
+    likelihood = table.get("likelihood", "bernoulli_stochastic" if small else "shared_gaussian")
     shape = {"image_shape": list(image_shape)}
     if encoder["class"] in _DECODERS:
         encoder = {**shape, "latent_dim": latent_dim, "categories": categories, **encoder}
@@ -88,6 +102,17 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         decoder = {**shape, **own, **mirrored, **decoder}
     own = {"encoder": encoder, "decoder": decoder, "prior": prior, "likelihood": likelihood}
     return {**table, **own}
+
+
+def is_small_and_grey(image_shape: tuple[int, ...]) -> bool:
+    """Whether images are as MNIST's, for which the constructors' defaults were measured."""
+    return max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
+
+
+def scale_weight(table: Mapping, image_shape: tuple[int, ...]) -> dict:
+    """The table with the weight of prior matching for images that are not as MNIST's."""
+    scaled = {} if is_small_and_grey(image_shape) else {"lambda_": "auto"}
+    return scaled | dict(table)
 
 
 def add_discriminator(table: Mapping) -> dict:
@@ -122,7 +147,10 @@ def _set_networks(table: dict, short: Short):
                 encoder.pop(setting, None)
         encoder["class"] = name
     if widths is not None:
-        tables.set_widths(encoder, widths, encoder.get("class") == "ConvEncoder")
+        if encoder.get("class") == "ResidualEncoder":
+            encoder["filters"] = list(widths)
+        else:
+            tables.set_widths(encoder, widths, encoder.get("class") == "ConvEncoder")
 
 
 def _one_of(setting: str, name: str, classes: Mapping[str, str]) -> str:
@@ -150,4 +178,4 @@ def _parameters(likelihood) -> list[str]:
         return list(distributions.likelihood(likelihood).parameters)
     if likelihood.get("class") == "Gaussian":
         return ["loc"] if "sigma" in likelihood else ["loc", "scale"]
-    return ["logits"]
+    return ["loc", "scale"] if "Discretized" in likelihood.get("class", "") else ["logits"]

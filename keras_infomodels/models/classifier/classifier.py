@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.classifier.cards import classifier_words
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
 from keras_infomodels.models.classifier.pictures import PICTURES, classifier_pictures
 from keras_infomodels.models.classifier.tables import SHORT, complete, shorten
 from keras_infomodels.models.signatures import Input, Signature
 from keras_infomodels.networks import Network
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.classification import classification_terms
 from keras_infomodels.training.consistency import random_affine
 from keras_infomodels.training.players import Player
@@ -21,7 +23,7 @@ from keras_infomodels.training.players import Player
 __all__ = ["Classifier"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class Classifier(LedgerModel):
     """A network that is told the label of each image.
 
@@ -40,10 +42,13 @@ class Classifier(LedgerModel):
             network of this library, in an array or in a dataset's first batch.
     """
 
+    title = "Classifier"
+
     of_labeled = ("loss", "accuracy")
     picture_kinds = PICTURES
     pictures = classifier_pictures
     quantization_costs = classifier_costs
+    card_words = staticmethod(classifier_words)
     card_figures = ("accuracy",)
     loss_unit = "nats per example"
     needs_labels = True

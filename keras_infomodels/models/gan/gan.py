@@ -12,13 +12,16 @@ from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import Code, Latents
 from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.gan.cards import gan_words
 from keras_infomodels.models.gan.checks import check_gan
 from keras_infomodels.models.gan.costs import gan_costs
 from keras_infomodels.models.gan.objectives import OBJECTIVES
 from keras_infomodels.models.gan.signatures import gan_signatures
 from keras_infomodels.models.gan.tables import SHORT, complete, shorten
 from keras_infomodels.networks import Network
+from keras_infomodels.registry import built_in
 from keras_infomodels.spec import whole
+from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
 from keras_infomodels.training.players import Player
@@ -29,7 +32,7 @@ fold_in = tf.random.experimental.stateless_fold_in
 __all__ = ["GAN"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class GAN(LedgerModel):
     """A generator and a discriminator, each with an optimizer of its own.
 
@@ -65,7 +68,13 @@ class GAN(LedgerModel):
         ValueError: settings or shapes that make no sense, at construction.
     """
 
+    title = "GAN"
+    citation = (
+        "I. Goodfellow et al., Generative adversarial nets, 2014, https://arxiv.org/abs/1406.2661"
+    )
+
     quantization_costs = gan_costs
+    card_words = staticmethod(gan_words)
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
     training_defaults: Mapping = {
         "schedule": "late_cosine",
@@ -85,6 +94,7 @@ class GAN(LedgerModel):
         label_smoothing: float = 0.0,
         update: str = "simultaneous",
         discriminator_steps: int = 1,
+        augmentation: Augmentation | None = None,
         seed: int = 0,
         **kwargs,
     ):
@@ -101,6 +111,7 @@ class GAN(LedgerModel):
         self.label_smoothing = float(label_smoothing)
         self.update = update
         self.discriminator_steps = whole("discriminator_steps", discriminator_steps, 1)
+        self.augmentation = augmentation
         self.seed = int(seed)
         check_gan(self)
         self.data_shape = tuple(discriminator.input_shape[1:])
@@ -227,12 +238,12 @@ class GAN(LedgerModel):
 
     def terms(self, x, labels, seed, training):
         fake = self.draw(tf.shape(x)[0], seed, training)
-        judged = self.judges_terms(self.look(x, training), fake, labels, seed, training)
+        judged = self.judges_terms(self.look(x, seed, training), fake, labels, seed, training)
         return judged | self.generators_terms(fake, training)
 
     def _judges_terms(self, x, labels, seed, training):
         fake = self.draw(tf.shape(x)[0], seed, training)
-        return self.judges_terms(self.look(x, training), fake, labels, seed, training)
+        return self.judges_terms(self.look(x, seed, training), fake, labels, seed, training)
 
     def _generators_terms(self, x, labels, seed, training):
         return self.generators_terms(self.draw(tf.shape(x)[0], seed, training), training)
@@ -245,10 +256,12 @@ class GAN(LedgerModel):
         """
         parts = self.sample_latents(n, fold_in(seed, seeds.LATENTS), training)
         images = tf.cast(self(self.latents.join(parts), training=training), tf.float32)
+        images = self._augmented(images, seed, seeds.AUGMENT_FAKE, training)
         return {"parts": parts, "images": images, "outputs": self.judge(images, training)}
 
-    def look(self, x: tf.Tensor, training: bool) -> dict:
+    def look(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
         """Real images and what the discriminator says: {"images", "outputs"}, "slope" for R1."""
+        x = self._augmented(x, seed, seeds.AUGMENT_REAL, training)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             if self.r1:
                 tape.watch(x)
@@ -308,11 +321,17 @@ class GAN(LedgerModel):
             "label_smoothing": self.label_smoothing,
             "update": self.update,
             "discriminator_steps": self.discriminator_steps,
+            "augmentation": None if self.augmentation is None else serialize(self.augmentation),
             "seed": self.seed,
             "dtype": self.dtype_policy.name,
         }
 
     # Helpers
+
+    def _augmented(self, images, seed: tf.Tensor, stream: int, training: bool) -> tf.Tensor:
+        if self.augmentation is None or not training:
+            return images
+        return self.augmentation(images, fold_in(seed, stream))
 
     @property
     def call_shape(self) -> tuple[int, ...]:

@@ -9,21 +9,20 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import seeds
-from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
-from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import Categorical, Code
-from keras_infomodels.information import category_information
 from keras_infomodels.models.audits import GeneratorParts
+from keras_infomodels.models.gan.cards import infogan_words
 from keras_infomodels.models.gan.checks import check_infogan, check_recognition
 from keras_infomodels.models.gan.costs import infogan_costs
 from keras_infomodels.models.gan.gan import GAN
 from keras_infomodels.models.gan.pictures import PICTURES, infogan_pictures
-from keras_infomodels.models.gan.recognition import head_like, trunk_like
+from keras_infomodels.models.gan.recognition import count_features, head_like, read_out, trunk_like
 from keras_infomodels.models.gan.signatures import infogan_signatures
 from keras_infomodels.models.gan.tables import CODES
+from keras_infomodels.models.gan.traversals import traverse
 from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
-from keras_infomodels.networks import RecognitionHead
+from keras_infomodels.registry import built_in
 from keras_infomodels.training.classification import Classification, classification_terms
 from keras_infomodels.training.consistency import Consistency, random_affine
 from keras_infomodels.training.warmup import Warmup, warmup_of
@@ -34,7 +33,7 @@ fold_in = tf.random.experimental.stateless_fold_in
 __all__ = ["InfoGAN"]
 
 
-@keras.saving.register_keras_serializable(package="keras_infomodels")
+@built_in
 class InfoGAN(GAN):
     """The GAN with a lower bound on the mutual information of its codes and images.
 
@@ -94,9 +93,19 @@ class InfoGAN(GAN):
         seed, **kwargs: see `GAN`.
     """
 
+    title = "InfoGAN"
+    citation = (
+        "X. Chen, Y. Duan, R. Houthooft, J. Schulman, I. Sutskever and P. Abbeel, InfoGAN: "
+        "interpretable representation learning by information maximizing generative "
+        "adversarial nets, 2016, https://arxiv.org/abs/1606.03657"
+    )
+
     picture_kinds = PICTURES
     pictures = infogan_pictures
     quantization_costs = infogan_costs
+    card_words = staticmethod(infogan_words)
+    traverse = traverse
+    read_out = read_out
     passes_arguments_to = (GAN,)
     usual_moves = "affine"
     short_settings = (*GAN.short_settings, "codes", "categories")
@@ -149,13 +158,8 @@ class InfoGAN(GAN):
         if self.latents.codes:
             if posterior == "separate":
                 self.recognition_trunk = recognition_trunk or trunk_like(discriminator)
-            features = self._features()
-            self.recognition = recognition or RecognitionHead(
-                features,
-                {code.name: code.parameters for code in codes},
-                **head_like(discriminator),
-                name="recognition",
-            )
+            features = count_features(self.recognition_trunk or discriminator, self.data_shape)
+            self.recognition = recognition or head_like(discriminator, features, codes)
             check_recognition(self.recognition, (features,), codes)
         self._ceilings_shown = False
 
@@ -184,33 +188,6 @@ class InfoGAN(GAN):
             self.check_data(np.asarray(x))
         numbers = self.traced(self._inferred, tf.cast(x, tf.float32))
         return {name: code.infer(numbers[name]) for name, code in self.latents.codes.items()}
-
-    def traverse(self, name: str, rows: int = 10, columns: int = 10, seed: int = 0) -> tf.Tensor:
-        """Images along one code, everything else of a row held fixed.
-
-        Args:
-            name: of the code. A category's columns are its numbers; a uniform code goes evenly
-                from -1 to 1, a normal one from -2 to 2.
-            rows: draws of everything else.
-            columns: values of a continuous code.
-            seed: of the rows.
-
-        Returns:
-            Shape (rows, columns, *data_shape).
-        """
-        if name not in self.latents.codes:
-            raise ValueError(f"The codes are {', '.join(self.latents.codes)}; got {name!r}.")
-        prior = self.latents.codes[name].prior
-        if isinstance(prior, Categorical):
-            values = np.arange(prior.categories)
-        else:
-            end = 2.0 if type(prior).__name__ == "Normal" else 1.0
-            values = np.linspace(-end, end, columns)
-        parts = self.latents.sample(rows, self.drawing_seed(seed))
-        parts = {key: tf.repeat(part, len(values), axis=0) for key, part in parts.items()}
-        parts[name] = self.latents.code_values(name, np.tile(values, rows), rows * len(values))
-        images = self(self.latents.join(parts))
-        return tf.reshape(images, (rows, len(values), *self.data_shape))
 
     def export_signatures(self) -> dict:
         """What an exported file offers; see `models.gan.signatures.infogan_signatures`."""
@@ -259,24 +236,6 @@ class InfoGAN(GAN):
             )
             print(f"In nats, {', '.join(ceilings)}.")
         return super().fit(x, *args, verbose=verbose, **kwargs)
-
-    def read_out(self, x, batch_size, steps, show):
-        """`information_real_<code>` of up to 10,000 real images."""
-        if not self.categories:
-            return {}
-        tables, count = {code.name: [] for code in self.categories}, 0
-        with order_of_epoch_0(x):
-            for batch in iterate_images(x, batch_size or 32, steps, self.pixels.check):
-                numbers = self.traced(self._inferred, batch)
-                for name, table in tables.items():
-                    table.append(tf.nn.softmax(numbers[name]).numpy())
-                count += len(batch)
-                if count >= EXAMPLES:
-                    break
-        return {
-            f"information_real_{name}": category_information(np.concatenate(table)).nats
-            for name, table in tables.items()
-        }
 
     def numbers(self, images, outputs, training: bool, stop: bool = False) -> dict:
         """What Q's head gives, by code.
@@ -405,15 +364,3 @@ class InfoGAN(GAN):
 
     def _inferred(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._numbers_of(x, training=False)
-
-    def _features(self) -> int:
-        trunk = self.recognition_trunk or self.discriminator
-        outputs = trunk.compute_output_spec(keras.KerasTensor((2, *self.data_shape)))
-        features = outputs.get("features") if isinstance(outputs, dict) else None
-        if features is None or len(features.shape) != 2:
-            raise ValueError(
-                'With codes the discriminator returns {"logits", "features"}, the features being '
-                "what Q reads, of shape (batch, f), and so does a trunk of Q's own; this one "
-                f"returns {outputs}."
-            )
-        return outputs["features"].shape[-1]

@@ -1,5 +1,6 @@
 """The `[model]` table of a recipe for the GANs: short names, and what may be left out."""
 
+import math
 from collections.abc import Mapping
 
 from keras_infomodels.models import tables
@@ -17,6 +18,7 @@ _PLACES = {
 } | {
     name: name
     for name in (
+        "augmentation",
         "objective",
         "gradient_penalty",
         "r1",
@@ -40,6 +42,9 @@ CODES = (
     {"name": "c2", "prior": {"class": "Uniform"}},
 )
 """Those of an InfoGAN by default."""
+
+_SMALL = 32
+"""Height and width up to which grey images are taken to be as MNIST's."""
 
 _PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal"}
 
@@ -72,9 +77,17 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     codes = [{"class": "Code", **code} for code in codes]
     noise_dim = table.get("noise_dim", 62)
     dtype = {"dtype": table["dtype"]} if "dtype" in table else {}
-    usual = {"filters": [32, 64], "width": 216, **dtype}
+    small = max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
+    filters = [32, 64] if small else _usual_filters(image_shape)
+    usual = {"filters": filters, "width": 216, **dtype}
     discriminator = filled(table, "discriminator", {"class": "ConvDiscriminator"})
     generator = filled(table, "generator", {"class": "ConvGenerator"})
+    if not small:
+        table = {"r1": 0.1, **table}
+        if discriminator["class"] == "ConvDiscriminator":
+            discriminator = {"normalization": "none", **discriminator}
+        if generator["class"] == "ConvGenerator":
+            generator = {"upsampling": "bilinear", **generator}
     shape = {"image_shape": list(image_shape)}
     if discriminator["class"] == "ConvDiscriminator":
         discriminator = {**shape, **usual, **discriminator}
@@ -90,10 +103,18 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     return own | {name: value for name, value in table.items() if name not in own}
 
 
+def _usual_filters(image_shape: tuple[int, ...]) -> list[int]:
+    """Filters of a discriminator's convolutions of stride 2, down to a grid of 3x3 or 4x4."""
+    count = max(2, math.ceil(math.log2(max(image_shape[:2]) / 4)))
+    return ([16] * (count - 4) + [16, 32, 64, 128])[-count:]
+
+
 def _code(code: Mapping) -> dict:
     """A code by the short name of its prior, with categories beside a categorical one."""
     own = dict(code) if isinstance(code, Mapping) else {}
     prior = own.pop("prior", None)
+    if isinstance(prior, Mapping):
+        return {**own, "prior": dict(prior)}
     if prior not in _PRIORS:
         raise ValueError(
             f"A code is a table of name, prior ({', '.join(_PRIORS)}), categories of a categorical "

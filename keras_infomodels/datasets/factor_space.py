@@ -1,0 +1,121 @@
+"""The factors of variation of a set: names, sizes and the numbers of their combinations."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.tf_data import untuned
+
+__all__ = ["Factors", "pair_with_factors"]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Names and sizes of discrete factors, whose combinations are numbered.
+
+    A combination is a row of k integers, each from 0 to its factor's size - 1. Combinations are
+    numbered in the order of `itertools.product`: the last factor changes fastest.
+
+    Attributes:
+        names: tuple of str. Name of each of the k factors.
+        sizes: tuple of int. Number of values of each factor.
+
+    Example:
+        >>> factors = ki.datasets.Factors(("hue", "shape"), (10, 4))
+        >>> factors.combination(13).tolist()
+        [3, 1]
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+    def __post_init__(self):
+        if len(self.names) != len(self.sizes) or len(set(self.names)) < len(self.names):
+            raise ValueError(
+                f"Each factor has one name and one size; got the names {self.names} and the "
+                f"sizes {self.sizes}."
+            )
+        if min(self.sizes, default=0) < 1:
+            raise ValueError(f"Factors have at least one value each, got the sizes {self.sizes}.")
+
+    @property
+    def count(self) -> int:
+        """Number of combinations."""
+        return math.prod(self.sizes)
+
+    def index(self, combinations: np.ndarray) -> np.ndarray:
+        """Returns the number of each combination, int64 (...).
+
+        Args:
+            combinations: integers (..., k).
+
+        Raises:
+            ValueError: another length than k, or values that a factor does not have.
+        """
+        return np.ravel_multi_index(
+            tuple(np.moveaxis(self.check(combinations), -1, 0)), self.sizes
+        ).astype(np.int64)
+
+    def combination(self, index: np.ndarray) -> np.ndarray:
+        """Returns the combination of each number, int64 (..., k): the inverse of `index`."""
+        return np.stack(np.unravel_index(index, self.sizes), axis=-1).astype(np.int64)
+
+    def sample(self, count: int, seed: int = 0, **fixed: int) -> np.ndarray:
+        """Draws combinations uniformly and independently, with repetition.
+
+        Args:
+            count: int. Number n of combinations.
+            seed: int. Seed of the draws.
+            **fixed: int. Values of factors that are the same in all of them, by name.
+
+        Returns:
+            int64 (n, k).
+
+        Raises:
+            ValueError: an unknown factor, or a value that it does not have.
+        """
+        if unknown := set(fixed) - set(self.names):
+            raise ValueError(f"The factors are {', '.join(self.names)}; got {sorted(unknown)}.")
+        drawn = np.random.default_rng(seed).integers(self.sizes, size=(count, len(self.sizes)))
+        for name, value in fixed.items():
+            drawn[:, self.names.index(name)] = value
+        return self.check(drawn)
+
+    def check(self, combinations: np.ndarray) -> np.ndarray:
+        """Returns the combinations as int64 (..., k); raises ValueError for what are none."""
+        array = np.asarray(combinations)
+        if array.dtype.kind not in "iu" or array.ndim < 1 or array.shape[-1] != len(self.sizes):
+            raise ValueError(
+                f"Factors are integers (n, {len(self.sizes)}) of {', '.join(self.names)}; got "
+                f"{array.dtype} of shape {array.shape}."
+            )
+        wrong = ((array < 0) | (array >= self.sizes)).reshape(-1, len(self.sizes)).any(axis=0)
+        if wrong.any():
+            column = int(np.argmax(wrong))
+            values = array[..., column]
+            raise ValueError(
+                f"{self.names[column]} is from 0 to {self.sizes[column] - 1}, got values from "
+                f"{values.min()} to {values.max()}."
+            )
+        return array.astype(np.int64)
+
+
+def pair_with_factors(rows: tf.data.Dataset, factors: np.ndarray) -> tf.data.Dataset:
+    """Replaces the row numbers in pairs (images, row numbers) by the factors of those rows.
+
+    Args:
+        rows: dataset of `pipeline.from_arrays`, whose labels are np.arange(n).
+        factors: integers (n, k).
+
+    Returns:
+        A dataset of pairs with int32 factors (batch, k), in the same order.
+    """
+    table = tf.constant(factors, tf.int32)
+    pairs = untuned(rows.map(lambda images, row: (images, tf.gather(table, row))))
+    digest = hashlib.sha256(memoryview(table.numpy())).hexdigest()
+    pairs.epoch = rows.epoch
+    pairs.fingerprint = lambda: rows.fingerprint() | {"factors": digest}
+    return pairs

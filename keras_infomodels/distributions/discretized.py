@@ -1,0 +1,104 @@
+"""Distributions of a byte: continuous ones rounded to the 256 values 0, 1/255, ..., 1."""
+
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+__all__ = ["DiscretizedGaussianPixel", "DiscretizedLogisticPixel"]
+
+_HALF = 1 / 510
+"""Half a step between values."""
+
+
+def _log_ndtr(x: tf.Tensor) -> tf.Tensor:
+    """ln of the normal distribution function, exact far out on the left."""
+    return tfd.Normal(tf.zeros([], x.dtype), 1.0).log_cdf(x)
+
+
+class _DiscretizedPixel(tfd.Distribution):
+    """Loc and scale of a continuous distribution whose tails go to the values 0 and 1."""
+
+    def __init__(self, loc: tf.Tensor, scale: tf.Tensor, validate_args=False, name="Discretized"):
+        parameters = dict(locals())
+        self.loc, self.scale = tf.convert_to_tensor(loc), tf.convert_to_tensor(scale)
+        super().__init__(
+            dtype=self.loc.dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=validate_args,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {
+            "loc": tfp.util.ParameterProperties(),
+            "scale": tfp.util.ParameterProperties(),
+        }
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _edges(self, x):
+        """Standardized edges of the bin of x, and whether it is the first or the last."""
+        center = (x - self.loc) / self.scale
+        half = _HALF / self.scale
+        return center - half, center + half, x < _HALF, x > 1 - _HALF
+
+    def _sample_n(self, n, seed=None):
+        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
+        y = self.loc + self.scale * self._noise(shape, seed)
+        return tf.round(255 * tf.clip_by_value(y, 0.0, 1.0)) / 255
+
+
+class DiscretizedLogisticPixel(_DiscretizedPixel):
+    """A logistic variable rounded to the nearest byte.
+
+    Args:
+        loc, scale: tensors of one shape.
+    """
+
+    def _log_prob(self, x):
+        # F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)), which cancels nowhere.
+        a, b, first, last = self._edges(x)
+        below = tf.where(last, 0.0, -tf.nn.softplus(-b))
+        above = tf.where(first, 0.0, -tf.nn.softplus(a))
+        inside = tf.where(first | last, 0.0, tf.math.log(-tf.math.expm1(-2 * _HALF / self.scale)))
+        return below + above + inside
+
+    def _noise(self, shape, seed):
+        return tfd.Logistic(tf.zeros([], self.dtype), 1.0).sample(shape, seed=seed)
+
+
+class DiscretizedGaussianPixel(_DiscretizedPixel):
+    """A normal variable rounded to the nearest byte.
+
+    Args:
+        loc, scale: tensors of one shape.
+    """
+
+    def _log_prob(self, x):
+        a, b, first, last = self._edges(x)
+        # The bin and its mirror image have the same probability; the one left of the center is
+        # the difference of two small numbers.
+        right = a + b > 0
+        low, high = tf.where(right, -b, a), tf.where(right, -a, b)
+        log_low, log_high = _log_ndtr(low), _log_ndtr(high)
+        gap = tf.maximum(log_high - log_low, 1e-7)
+        middle = log_high + tfp.math.log1mexp(gap)
+        # Where the bin is narrow, its density in the middle times its width.
+        center = (low + high) / 2
+        density = -0.5 * center**2 - 0.5 * math.log(2 * math.pi)
+        narrow = density + tf.math.log(high - low)
+        middle = tf.where(high - low < 1e-2, narrow, middle)
+        return tf.where(first, _log_ndtr(b), tf.where(last, _log_ndtr(-a), middle))
+
+    def _noise(self, shape, seed):
+        return tfd.Normal(tf.zeros([], self.dtype), 1.0).sample(shape, seed=seed)

@@ -1,0 +1,173 @@
+"""The audit of a table of encodings, and of its estimators where the answer is known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels import distributions
+from keras_infomodels.distributions import StandardNormal
+from keras_infomodels.evaluation.audit_result import Audit
+from keras_infomodels.evaluation.encodings import check_drawn, check_table
+from keras_infomodels.evaluation.latent import active_units
+from keras_infomodels.information import (
+    AggregatedPosterior,
+    Estimate,
+    GaussianJoint,
+    discrete_entropy,
+    fitted_marginal_bound,
+    gaussian_channel,
+    mean_estimate,
+)
+from keras_infomodels.information.streams import generator
+
+tfd = tfp.distributions
+
+__all__ = ["LEAST", "as_prior", "audit_codes"]
+
+LEAST = 4
+"""Examples: the fitted q(z) and its error need two codes each."""
+
+
+def audit_codes(
+    z: np.ndarray | None = None,
+    loc: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
+    prior=None,
+    calibrate: bool = True,
+    seed: int = 0,
+    title: str = "encoder",
+) -> Audit:
+    """The audit of a table of encodings.
+
+    Args:
+        z: one sample of each posterior, (N, d), N at least 4; None draws them. The means are no
+            samples: with them every bound would be wrong.
+        loc, scale: posterior means and standard deviations, (N, d); a scale of 0 everywhere is a
+            deterministic encoder, whose information is that of N distinct codes.
+        prior: a spec or a TFP distribution; None is N(0, I).
+        calibrate, seed, title: as in `audit`.
+
+    Raises:
+        ValueError: no means or deviations, arrays of other shapes or with NaN, z that cannot have
+            been drawn from N(loc, scale^2), or a prior that does not fit.
+
+    Example:
+        `audit_codes(loc=means, scale=deviations)`
+    """
+    if loc is None or scale is None:
+        raise ValueError("An audit needs loc and scale, (N, d); z may be left out, and is drawn.")
+    drawn = z is None
+    z, loc, scale = check_table(loc if drawn else z, loc, scale)
+    if drawn:
+        z = loc + scale * generator(seed, 17).normal(size=loc.shape)
+    else:
+        check_drawn(z, loc, scale)
+    if len(z) < LEAST:
+        raise ValueError(f"An audit needs at least {LEAST} examples, got {len(z)}.")
+    d = z.shape[1]
+    prior = as_prior(prior, d)
+    active = active_units(loc)
+    if not scale.any():
+        note = "a deterministic encoder: infinite for a continuous x, this is of N distinct codes"
+        rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
+        return Audit(title, len(z), rows, active_units=active, latent_dim=d)
+    rows, dimensions = _measure(z, loc, scale, prior, seed)
+    calibration = _calibrate(loc, scale, seed) if calibrate else {}
+    note = _crossing(rows["I_q lower"], rows["I_q upper"])
+    return Audit(title, len(z), rows, calibration, tuple(dimensions), active, d, note)
+
+
+def _crossing(lower: Estimate, upper: Estimate) -> str:
+    """What to say of a lower bound that is above the upper one by more than three errors."""
+    if lower.nats - upper.nats <= 3 * math.hypot(lower.standard_error, upper.standard_error):
+        return ""
+    return (
+        f"The bounds of I_q cross: {lower.nats:.3f} from below, {upper.nats:.3f} from above. One "
+        "is wrong, as where z is not drawn from q(z|x), or examples are not independent."
+    )
+
+
+def as_prior(prior, dimension: int):
+    """A prior of so many latent variables, N(0, I) for None.
+
+    Raises:
+        ValueError: no prior, or one of other shapes.
+    """
+    if prior is None:
+        return StandardNormal(dimension)
+    if not isinstance(prior, tfd.Distribution) and not hasattr(prior, "distribution"):
+        raise ValueError(
+            "A prior is a spec of keras_infomodels.distributions or a TFP distribution, got "
+            f"{prior!r}."
+        )
+    p = distributions.prior_distribution(prior)
+    if tuple(p.event_shape) != (dimension,) or tuple(p.batch_shape):
+        raise ValueError(
+            f"The prior of {dimension} latent variables has the event shape ({dimension},) and the "
+            f"batch shape (), got {tuple(p.event_shape)} and {tuple(p.batch_shape)}."
+        )
+    return prior
+
+
+def _measure(z, loc, scale, prior, seed) -> tuple[dict[str, Estimate], list[Estimate]]:
+    q = AggregatedPosterior(z, loc, scale)
+    distribution = distributions.prior_distribution(prior)
+    log_p = np.asarray(distribution.log_prob(tf.cast(z, distribution.dtype)), np.float64)
+    standard = isinstance(prior, StandardNormal)
+    rate = mean_estimate(q.own - log_p)
+    if standard:  # the closed form has less noise
+        rate = mean_estimate(0.5 * (loc**2 + scale**2 - 1 - 2 * np.log(q.scale)).sum(axis=1))
+    rows = {"rate": rate, "I_q lower": _noted(q.lower_bound())}
+    uppers = {
+        "leave-one-out": q.upper_bound(),
+        "fitted q(z)": fitted_marginal_bound(z, loc, scale, seed=seed),
+        "rate": replace(rate, kind="upper bound"),
+    }
+    method = min(uppers, key=lambda name: uppers[name].nats)
+    rows["I_q upper"] = replace(uppers[method], method=method, note=method)
+    rows["marginal KL"] = q.marginal_kl(distribution)
+    rows["total correlation"] = q.total_correlation()
+    if not standard:
+        return rows, []
+    dimensions = q.dimension_wise_kl()
+    log_normal = -0.5 * (z**2 + math.log(2 * math.pi))
+    rows["dimension-wise KL"] = mean_estimate((q.marginals - log_normal).sum(axis=1))
+    return rows, dimensions
+
+
+def _noted(lower: Estimate) -> Estimate:
+    if lower.near_ceiling():
+        return replace(lower, note="capped by ln N: the truth may lie above")
+    return lower
+
+
+def _calibrate(loc, scale, seed) -> dict[str, Estimate]:
+    """Errors on x ~ N(0, C), q(z|x) = N(x, diag(s^2)), C the covariance of the means."""
+    n, d = loc.shape
+    rng = generator(seed, 18)
+    c, s = np.atleast_2d(np.cov(loc.T)), np.sqrt((scale**2).mean(axis=0)).clip(1e-6)
+    means = rng.multivariate_normal(np.zeros(d), c, size=n, method="svd")
+    z, scales = means + s * rng.normal(size=(n, d)), np.tile(s, (n, 1))
+    rows, _ = _measure(z, means, scales, StandardNormal(d), seed)
+    sz = c + np.diag(s**2)
+    names = [f"z{j}" for j in range(d)]
+    joint = GaussianJoint(sz, names)
+    information = gaussian_channel(np.eye(d), c, np.diag(s**2)).nats
+    correlation = sum(joint.entropy(name).nats for name in names) - joint.entropy(names).nats
+    variances = np.diag(sz)
+    dimension_wise = 0.5 * float(np.sum(variances - 1 - np.log(variances)))
+    truth = {
+        "rate": information + correlation + dimension_wise,
+        "I_q lower": information,
+        "I_q upper": information,
+        "marginal KL": correlation + dimension_wise,
+        "total correlation": correlation,
+        "dimension-wise KL": dimension_wise,
+    }
+    return {
+        name: Estimate(rows[name].nats - value, rows[name].standard_error)
+        for name, value in truth.items()
+    }

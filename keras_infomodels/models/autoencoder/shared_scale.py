@@ -1,0 +1,50 @@
+"""The standard deviation that all pixels of a Gaussian likelihood share."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+__all__ = ["FLOOR", "SharedScale"]
+
+FLOOR = 1 / (255 * math.sqrt(12))
+"""Standard deviation of the error of rounding to bytes."""
+
+_LEAST_RATE = 0.01
+
+
+class SharedScale(keras.layers.Layer):
+    """One standard deviation: the error of each batch in training, its moving average afterwards.
+
+    At the root mean square error of a batch its log-likelihood is largest, so no gradient goes
+    through it. Source: Rybkin, Daniilidis and Levine, 2020, section 3.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.variance = self.add_weight((), "ones", trainable=False, name="variance")
+        self.steps = self.add_weight((), "zeros", trainable=False, name="steps")
+        self.built = True
+
+    @property
+    def value(self) -> tf.Tensor:
+        """The moving average, of about the last hundred batches of training."""
+        return tf.sqrt(tf.convert_to_tensor(self.variance))
+
+    def fit(self, loc: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """The value for one batch, which the average takes in.
+
+        Args:
+            loc, x: (batch, ...). Predicted and true pixels.
+        """
+        error = tf.reduce_mean((x - tf.cast(loc, tf.float32)) ** 2)
+        variance = tf.stop_gradient(tf.maximum(error, FLOOR**2))
+        steps = tf.convert_to_tensor(self.steps) + 1
+        old = tf.convert_to_tensor(self.variance)
+        rate = tf.maximum(1 / steps, _LEAST_RATE)
+        new = (1 - rate) * old + rate * variance
+        # Another guard takes back the step of a batch that is not finite.
+        finite = tf.math.is_finite(new)
+        self.variance.assign(tf.where(finite, new, old))
+        self.steps.assign(tf.where(finite, steps, steps - 1))
+        return tf.sqrt(variance)

@@ -1,0 +1,36 @@
+"""Images along one code of a generator."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_infomodels.distributions import Categorical
+
+__all__ = ["traverse"]
+
+
+def traverse(model, name: str, rows: int = 10, columns: int = 10, seed: int = 0) -> tf.Tensor:
+    """Images along one code, everything else of a row held fixed.
+
+    Args:
+        name: of the code. A category's columns are its numbers; a uniform code goes evenly
+            from -1 to 1, a normal one from -2 to 2.
+        rows: draws of everything else.
+        columns: values of a continuous code.
+        seed: of the rows.
+
+    Returns:
+        Shape (rows, columns, *data_shape).
+    """
+    if name not in model.latents.codes:
+        raise ValueError(f"The codes are {', '.join(model.latents.codes)}; got {name!r}.")
+    prior = model.latents.codes[name].prior
+    if isinstance(prior, Categorical):
+        values = np.arange(prior.categories)
+    else:
+        end = 2.0 if type(prior).__name__ == "Normal" else 1.0
+        values = np.linspace(-end, end, columns)
+    parts = model.latents.sample(rows, model.drawing_seed(seed))
+    parts = {key: tf.repeat(part, len(values), axis=0) for key, part in parts.items()}
+    parts[name] = model.latents.code_values(name, np.tile(values, rows), rows * len(values))
+    images = model(model.latents.join(parts))
+    return tf.reshape(images, (rows, len(values), *model.data_shape))

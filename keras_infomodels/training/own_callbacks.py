@@ -1,0 +1,33 @@
+"""Callbacks that `fit` adds to those that it is given."""
+
+import keras
+
+from keras_infomodels.datasets.batches import epoch_variable
+from keras_infomodels.training.checks import check_callbacks
+from keras_infomodels.training.execution import ProgressBar
+from keras_infomodels.training.guards import StopOnNonFinite
+from keras_infomodels.training.order import FollowEpoch
+from keras_infomodels.training.read_out import InformationReader
+
+__all__ = ["with_own_callbacks"]
+
+
+def with_own_callbacks(model: keras.Model, x, callbacks, verbose) -> list[keras.callbacks.Callback]:
+    """The callbacks with those in front that every training has.
+
+    Args:
+        model: keras.Model. Compiled; of two optimizers the second's rate follows the first's.
+        x: what `fit` takes. A dataset of `datasets` is given the order of each epoch.
+        callbacks: a callback, a nested structure of them, or None.
+        verbose: as `fit` takes it; 0 shows no progress bar.
+
+    Raises:
+        ValueError: callbacks that exclude each other.
+    """
+    own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
+    given = keras.tree.flatten(callbacks or [])
+    callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
+    check_callbacks(callbacks)
+    if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
+        callbacks.append(ProgressBar())
+    return callbacks if len(model.players()) == 1 else model._follow_rate.among(callbacks)

@@ -1,0 +1,121 @@
+"""Settings of `train` that follow from the images where nobody gives them."""
+
+import inspect
+import math
+from collections.abc import Collection
+from pathlib import Path
+
+import keras
+
+from keras_infomodels import datasets
+from keras_infomodels.zoo.build import resolve_splits
+from keras_infomodels.zoo.recipes import Recipe
+
+__all__ = ["choose", "described", "for_pictures"]
+
+_LARGEST = 128
+"""Height and width up to which images of one size keep it."""
+
+_USUAL = 64
+_STEPS = 3000
+"""Training steps that a small set gets, in epochs of few steps each."""
+
+_MOST_EPOCHS = 300
+
+_FEW = 10_000
+"""Number of images below which batches are smaller, epochs more, and a GAN's images augmented."""
+
+
+def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) -> Recipe:
+    """The recipe with what it leaves to the data: splits, image size, epochs and batch size.
+
+    Images that differ in size, or are larger than 128x128, become 64x64. Fewer than 10,000 images
+    in color, or larger than 32x32, are trained on in batches of 64, for 3,000 steps or 300 epochs.
+
+    Args:
+        recipe: Recipe.
+        given: short names of the settings that a person gave, which stay.
+        data_dir: see `datasets.load`.
+    """
+    recipe = resolve_splits(recipe, data_dir)
+    height, width, channels = datasets.image_shape(recipe.data.name, data_dir=data_dir)
+    changes = {}
+    if recipe.data.image_size is not None:
+        height, width = recipe.data.image_size
+    elif height is None or max(height, width) > _LARGEST:
+        changes["image_size"] = [_USUAL, _USUAL]
+        height = width = _USUAL
+    recipe = recipe.change(**changes)
+    if channels == 1 and max(height, width) <= 32:
+        return recipe
+    count = datasets.count_images(recipe.data.name, recipe.data.train, data_dir=data_dir)
+    return for_pictures(recipe, given, count)
+
+
+def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
+    """The recipe with a training for images in color or larger than 32x32.
+
+    Args:
+        recipe, given: as for `choose`.
+        count: int. Number of training images.
+    """
+    changes = {}
+    if count < _FEW:
+        batch_size = recipe.training.batch_size if "batch_size" in given else 64
+        changes["batch_size"] = batch_size
+        if "epochs" not in given:
+            least = math.ceil(_STEPS / math.ceil(count / batch_size))
+            changes["epochs"] = max(recipe.training.epochs, min(least, _MOST_EPOCHS))
+    if "discriminator_optimizer" in recipe.model_class.training_defaults:
+        changes |= _for_a_gan(recipe, given, count)
+    return recipe.change(**changes)
+
+
+def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:
+    """A faster discriminator, averaged weights, and for few images augmentation of what it sees.
+
+    Without batch normalization a discriminator with a rate of 2e-4 does not keep up.
+    """
+    if "generator" not in inspect.signature(recipe.model_class).parameters:
+        return {}
+    changes = {}
+    if not {"discriminator_learning_rate", "normalization"} & set(given):
+        changes["discriminator_learning_rate"] = 1e-3
+    if "weight_average" not in given and recipe.training.patience is None:
+        changes["weight_average"] = 0.999
+    if "augmentation" not in given and count < _FEW:
+        changes["augmentation"] = {"class": "Augmentation"}
+    return changes
+
+
+def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
+    """One line: what a model and its training are, and the flags that change them.
+
+    Args:
+        recipe, model: what is trained.
+        steps: int. Training steps in an epoch.
+    """
+    height, width, channels = model.data_shape
+    size = "their own size" if recipe.data.image_size is None else f"{recipe.data.fit} to it"
+    parts = [
+        f"images of {height}x{width}x{channels} ({size}; --image-size)",
+        f"{_networks(model)} (--network, --widths)",
+    ]
+    if (latent_dim := getattr(model, "latent_dim", None)) is not None:
+        parts.append(f"{latent_dim} latent variables (--latent-dim)")
+    if (likelihood := getattr(model, "likelihood", None)) is not None:
+        name = getattr(likelihood, "description", "").split("`")[1:2] or [repr(likelihood)]
+        parts.append(f"likelihood {name[0]} (--likelihood)")
+    training = recipe.training
+    parts.append(
+        f"{training.epochs} epochs (--epochs) of {steps} steps of {training.batch_size} images "
+        "(--batch-size)"
+    )
+    return f"Training {type(model).__name__} on {', '.join(parts)}."
+
+
+def _networks(model: keras.Model) -> str:
+    """Names of a model's networks and the size of all."""
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    names = ", ".join(type(network).__name__ for network in networks)
+    return f"{names} of {model.count_params() / 1e6:.2f} million parameters"

@@ -1,0 +1,135 @@
+"""Tables of a recipe: `[data]` and `[training]` as dataclasses, and their form in TOML."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import pydantic
+import tomlkit
+from pydantic import Field
+
+__all__ = ["Data", "Training", "inlined", "merged", "typed", "without_none"]
+
+_Count = Annotated[int, Field(gt=0)]
+
+_STRICT = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+_table = pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
+
+
+@_table
+class Data:
+    """The `[data]` table: what a model is trained on and measured with.
+
+    Attributes:
+        name: str. What `datasets.load` takes.
+        train, validation, test: str. Splits in the syntax of TFDS. The test split is looked at
+            once, after training.
+        image_size: [height, width] to resize to. None keeps the size.
+        labeled: int. Number of training images, equally many of each class, that keep their label;
+            the others are unlabeled. None where training sees no labels.
+        labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
+        skip_broken, fit, channels, background, cache: see `datasets.load`.
+    """
+
+    name: str
+    train: str = "train[:90%]"
+    validation: str = "train[90%:]"
+    test: str = "test"
+    image_size: Annotated[list[_Count], Field(min_length=2, max_length=2)] | None = None
+    labeled: _Count | None = None
+    labeled_per_batch: _Count = 64
+    skip_broken: bool = False
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    channels: Literal[1, 3] | None = None
+    background: str = "white"
+    cache: str | None = None
+
+    def options(self) -> dict:
+        """The arguments of `datasets.load` that say how images are read."""
+        names = ("image_size", "skip_broken", "fit", "channels", "background", "cache")
+        return {name: getattr(self, name) for name in names}
+
+
+@_table
+class Training:
+    """The `[training]` table.
+
+    Attributes:
+        epochs, batch_size: int.
+        seed: int. Seed of the initial weights, the order of the data and the noise.
+        optimizer: table. `class`, the name of an optimizer of Keras or "FusedAdam", and its
+            arguments; by default Adam, or `FusedAdam` where the model has a `dtype`.
+        discriminator_optimizer: table. The same for the discriminators.
+        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
+            "plateau" (halved whenever val_loss has not improved for 3 epochs, and with
+            it a discriminator's).
+        weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
+        patience: int. Epochs without a better val_loss before training stops and takes the best
+            weights. None never stops.
+        starts, start_epochs: int. Number of short runs with other seeds, of so many epochs each,
+            that precede the run, which takes the seed whose category says most about real images
+            (`information_real_<code>`, known without labels). For an InfoGAN.
+    """
+
+    epochs: _Count = 20
+    batch_size: _Count = 128
+    seed: int = 0
+    optimizer: dict = dataclasses.field(default_factory=dict)
+    discriminator_optimizer: dict | None = None
+    schedule: Literal["cosine", "late_cosine", "constant", "plateau"] = "cosine"
+    weight_average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    patience: _Count | None = None
+    starts: _Count = 1
+    start_epochs: _Count = 1
+
+
+def typed(cls: type, values, name: str):
+    """A table as its dataclass."""
+    from keras_infomodels.models.tables import nearest
+
+    fields = [field.name for field in dataclasses.fields(cls)]
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name} is a table, got {values!r}.")
+    if unknown := sorted(set(values) - set(fields)):
+        raise ValueError(f"{name} has no setting {unknown[0]!r}; {nearest(unknown[0], fields)}")
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        (first, *_) = error.errors()
+        place = ".".join([name, *map(str, first["loc"])])
+        given = "" if first["type"].startswith("missing") else f", got {first['input']!r}"
+        raise ValueError(f"{place}: {first['msg'].lower()}{given}.") from None
+
+
+def merged(a: Mapping, b: Mapping) -> dict:
+    """Two tables; the second's values count, and other classes take no arguments over."""
+    table = dict(a)
+    for key, value in b.items():
+        old = table.get(key)
+        same = isinstance(value, Mapping) and isinstance(old, Mapping)
+        same = same and value.get("class", "Adam") == old.get("class", "Adam")
+        table[key] = merged(old, value) if same else value
+    return table
+
+
+def inlined(value, within_list: bool = False):
+    """Tables with the small ones on a line: {"epochs": n}, and those within a list's tables."""
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return [{k: inlined(v, True) for k, v in item.items()} for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if not within_list and set(value) != {"epochs"}:
+        return {key: inlined(item) for key, item in value.items()}
+    table = tomlkit.inline_table()
+    table.update({key: inlined(item, True) for key, item in value.items()})
+    return table
+
+
+def without_none(value):
+    """Nested tables and lists without the keys whose value is None."""
+    if isinstance(value, Mapping):
+        return {k: without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [without_none(item) for item in value]
+    return value
