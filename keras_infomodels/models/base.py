@@ -365,6 +365,7 @@ class LedgerModel(keras.Model):
         validation_data=None,
         class_weight=None,
         sample_weight=None,
+        information_freq=1,
         **kwargs,
     ):
         """As `keras.Model.fit`; x is an array or dataset of images, or of images and labels.
@@ -373,12 +374,16 @@ class LedgerModel(keras.Model):
         a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
         One seed gives the same bits again on the same machine; XLA draws other noise of it.
         Weights of examples or classes are refused.
+
+        `information_freq` is the number of epochs from one reading of the validation's information,
+        such as `val_mutual_information`, to the next; 0 reads none. Before the last epoch an
+        autoencoder's is read from what validation has encoded, at 1,000 of its samples.
         """
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         largest = check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             verbose = args[1] if len(args) > 1 else kwargs.get("verbose", "auto")
-            callbacks = with_own_callbacks(self, x, callbacks, verbose)
+            callbacks = with_own_callbacks(self, x, callbacks, verbose, information_freq)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         each = callbacks if isinstance(callbacks, list) else callbacks.callbacks
@@ -436,6 +441,8 @@ class LedgerModel(keras.Model):
             self.check_data(x)
         read = partial(self.read_out, x, batch_size, steps, bool(show))
         reader = reader_among(callbacks, read if is_repeatable(x) else dict)
+        reader.glance = partial(self.read_validation, bool(show))
+        self.begin_validation()
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
@@ -491,6 +498,13 @@ class LedgerModel(keras.Model):
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
         """Figures of the data as a whole, by name; `show` allows a printed line."""
         return {}
+
+    def begin_validation(self):
+        """Forgets what an earlier evaluation has kept for `read_validation`."""
+
+    def read_validation(self, show: bool) -> dict | None:
+        """`read_out` from what the last evaluation has kept, or None where it kept nothing."""
+        return None
 
     def test_step(self, data):
         x, labels = self.unpack(data)
