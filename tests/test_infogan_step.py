@@ -103,7 +103,9 @@ def test_infogan_mixed_bfloat16_losses_equal_those_of_float32(images, settings, 
             found[-1]["penalty"] = float(penalty - terms["discriminator_loss"])
             assert found[-1]["penalty"] > 1e-3
     for name, value in found[0].items():
-        assert found[1][name] == pytest.approx(value, rel=0.03, abs=0.01), name
+        # The penalty squares what rounding leaves of a gradient.
+        close = 0.06 if "penalty" in name else 0.03
+        assert found[1][name] == pytest.approx(value, rel=close, abs=0.01), name
 
 
 def test_infogan_terms_of_two_categories_add_up(make_gan, images):
