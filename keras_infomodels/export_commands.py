@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_infomodels.io import saving_folder
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,7 @@ def _export(arguments: argparse.Namespace):
     lite = arguments.to == "tflite"
     if not lite and (arguments.quantize or arguments.int8_io):
         raise ValueError("--quantize and --int8-io are of --to tflite.")
-    whole("--version", arguments.version, 0)
+    check_int("--version", arguments.version, 0)
     source = Path(arguments.model)
     model = presets.load_model(source)
     images, calibration = _data(arguments, source, model)
@@ -169,7 +169,7 @@ def _run(arguments: argparse.Namespace):
     def open_runtime():
         return Runtime(arguments.file, arguments.threads, arguments.isolated, arguments.trust)
 
-    whole("--n", 64 if arguments.n is None else arguments.n, 1)
+    check_int("--n", 64 if arguments.n is None else arguments.n, 1)
     if arguments.out is None:
         given = ("signature", "code", "n", "seed", "input")
         if ignored := [f"--{each}" for each in given if getattr(arguments, each) not in (None, [])]:

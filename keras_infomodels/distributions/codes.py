@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import Spec, check_not_negative, whole
+from keras_infomodels.spec import Spec, check_int, check_nonnegative
 
 tfd = tfp.distributions
 
@@ -32,7 +32,7 @@ class Categorical(Spec):
     posteriors = ("softmax",)
 
     def __init__(self, categories: int):
-        self.categories = whole("The number of categories", categories, 2)
+        self.categories = check_int("The number of categories", categories, 2)
         self.dimension = self.categories
 
     def distribution(self) -> tfd.Distribution:
@@ -118,7 +118,7 @@ class Code(Spec):
                 f"The posterior of a {type(prior).__name__} code is one of {prior.posteriors}, "
                 f"got {posterior!r}."
             )
-        check_not_negative("weight", weight)
+        check_nonnegative("weight", weight)
         if not 0 < min_stddev < math.inf or (posterior == "beta" and min_stddev > 0.5):
             raise ValueError(
                 f"min_stddev is above 0, and at most 0.5 for a beta; got {min_stddev!r}."

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.distributions.codes import Categorical, Code, Uniform
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -26,7 +26,7 @@ class Latents:
         names = [code.name for code in codes]
         if len(set(names)) < len(names):
             raise ValueError(f"Each code has a name of its own, got {names}.")
-        self.noise_dim = whole("noise_dim", noise_dim, 0)
+        self.noise_dim = check_int("noise_dim", noise_dim, 0)
         if not (noise_dim or codes):
             raise ValueError(f"A generator needs noise or codes; noise_dim is {noise_dim!r}.")
         self.codes = {code.name: code for code in codes}

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import check_not_negative
+from keras_infomodels.spec import check_nonnegative
 
 __all__ = ["Adversarial", "TotalCorrelation"]
 
@@ -47,7 +47,7 @@ class Adversarial(Divergence):
             raise ValueError(
                 f'loss is "saturating", "non_saturating" or "log_ratio", got {loss!r}.'
             )
-        check_not_negative("noise", noise)
+        check_nonnegative("noise", noise)
         self.discriminator = discriminator
         self.loss = loss
         self.noise = float(noise)

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.divergences.standard import is_standard_normal
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = ["SlicedWasserstein"]
 
@@ -48,7 +48,7 @@ class SlicedWasserstein(Divergence):
     def __init__(self, projections: int = 50, target: Literal["draws", "quantiles"] = "draws"):
         if target not in ("draws", "quantiles"):
             raise ValueError(f'target is "draws" or "quantiles", got {target!r}.')
-        self.projections = whole("projections", projections, 1)
+        self.projections = check_int("projections", projections, 1)
         self.target = target
 
     def check(self, prior: tfd.Distribution, latent_dim: int):

@@ -19,7 +19,7 @@ from keras_infomodels.evaluation.table_audit import LEAST, as_prior, audit_codes
 from keras_infomodels.information import Estimate
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 tfd = tfp.distributions
 
@@ -77,9 +77,9 @@ def audit(
             a decoder or prior beside a model of this library, q(z|x) that is no product of
             normals, a prior that does not fit, or a SavedModel with such operators.
     """
-    steps = whole("steps", steps, 0)
-    limit = whole("limit", limit, LEAST)
-    batch_size = whole("batch_size", batch_size, 1)
+    steps = check_int("steps", steps, 0)
+    limit = check_int("limit", limit, LEAST)
+    batch_size = check_int("batch_size", batch_size, 1)
     if isinstance(model, LedgerModel):
         if not (decoder is None and prior is None):
             raise ValueError(

@@ -10,7 +10,7 @@ from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import posterior, prior_distribution
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.seeds import fold_seed
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = ["log_likelihood"]
 
@@ -49,7 +49,7 @@ def log_likelihood(
     """
     if not model.has_density:
         raise ValueError("This encoder has no density to weigh its samples with.")
-    samples, batch_size = whole("samples", samples, 1), whole("batch_size", batch_size, 1)
+    samples, batch_size = check_int("samples", samples, 1), check_int("batch_size", batch_size, 1)
     model.check_data(x)
     log_weights = _log_weights(model, samples, seed)
     values = []

@@ -13,7 +13,7 @@ from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.models.gan.checks import check_recognition
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
 from keras_infomodels.seeds import fold_seed
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 from keras_infomodels.tf_data import untuned
 
 __all__ = ["fit_posterior"]
@@ -64,7 +64,7 @@ def fit_posterior(
     if not prior.codes:
         raise ValueError("There is no code to infer: the prior is noise alone.")
 
-    each, held_out = -(-whole("steps", steps, 1) // 10), whole("held_out", held_out, 1)
+    each, held_out = -(-check_int("steps", steps, 1) // 10), check_int("held_out", held_out, 1)
 
     @tf.function
     def draw(stream, index):

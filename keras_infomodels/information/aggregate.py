@@ -14,7 +14,7 @@ from keras_infomodels.information.bounds import leave_one_out_terms
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
 from keras_infomodels.information.streams import generator
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = [
     "AggregatedPosterior",
@@ -265,7 +265,7 @@ def fitted_marginal_bound(
     from sklearn.mixture import GaussianMixture
 
     z, loc, scale = _table(z, loc, scale)
-    least = max(4, 2 * whole("components", components, 1))
+    least = max(4, 2 * check_int("components", components, 1))
     if len(z) < least:
         raise ValueError(
             f"A fit to one half of the codes and a mean over the other need at least {least} "

@@ -23,7 +23,7 @@ from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.read_out import READ_OUTS
 from keras_infomodels.information.settings import NeuralSettings
 from keras_infomodels.information.streams import generator
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = ["ESTIMATORS", "MutualInformation"]
 
@@ -97,7 +97,7 @@ class MutualInformation:
         if estimator not in ESTIMATORS:
             raise ValueError(f"The estimators are {', '.join(ESTIMATORS)}; got {estimator!r}.")
         self.estimator = estimator
-        self.neighbors = whole("neighbors", neighbors, 1)
+        self.neighbors = check_int("neighbors", neighbors, 1)
         self.seed = seed
         defaults = AUTO if estimator == "auto" else {}
         self.settings = NeuralSettings(**{"seed": seed, **defaults, **settings})

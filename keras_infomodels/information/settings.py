@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keras_infomodels.spec import check_not_negative, whole
+from keras_infomodels.spec import check_int, check_nonnegative
 
 if TYPE_CHECKING:
     import keras
@@ -53,9 +53,9 @@ class NeuralSettings:
     def __post_init__(self):
         least = {"steps": 1, "batch_size": 2, "epochs": 1, "patience": 0}
         for name, smallest in (least | {"candidates": 3, "queries": 1}).items():
-            whole(name, getattr(self, name), smallest)
+            check_int(name, getattr(self, name), smallest)
         for name in ("learning_rate", "weight_decay", "clip"):
-            check_not_negative(name, getattr(self, name))
+            check_nonnegative(name, getattr(self, name))
         for name in ("held_out", "alpha"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} lies between 0 and 1, got {getattr(self, name)!r}.")
