@@ -1,6 +1,6 @@
-"""The commands `infomodels list | show | download | verify | build`.
+"""Commands `infomodels list | show | download | verify | build`.
 
-TensorFlow is for `build`, and for `verify` where it measures.
+Only `build` loads TensorFlow, and `verify` if it measures.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def _recipes() -> list[str]:
 
 
 def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
-    """Aligned columns; what is longer than the terminal is on the last column's own line."""
+    """Aligns columns; a last cell that is wider than the terminal gets its own line."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     fits = sum(widths) + 2 * len(widths) + max(len(row[-1]) for row in rows) <= width
     lines = []
@@ -119,14 +119,14 @@ def _show(arguments: argparse.Namespace):
 
 
 def _body(card: str) -> str:
-    """A card without its front matter."""
+    """Returns a card without its front matter."""
     if card.startswith("---\n") and "\n---\n" in card[4:]:
         return card[4:].partition("\n---\n")[2].strip()
     return card.strip()
 
 
 def _printable(text: str) -> str:
-    """The text without control characters, with which a card could write to the terminal."""
+    """Removes control characters, with which a card could write to the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
@@ -171,10 +171,10 @@ def _again(name: str) -> str:
 
 
 def _measure_again(folder: Path, data_dir: str):
-    """Prints the figures of the card beside those measured now.
+    """Prints the figures of the card beside new measurements.
 
     Raises:
-        ValueError: one has moved.
+        ValueError: If a figure differs.
     """
     from keras_infomodels.presets import from_preset
     from keras_infomodels.zoo.figures import TOLERANCE, has_moved, measure, stated_figures
@@ -214,7 +214,7 @@ def _measure_again(folder: Path, data_dir: str):
 
 
 def _differences(exports: dict) -> dict[str, dict]:
-    """The table of exported files as figures."""
+    """Figures from the table of exported files."""
     return {
         f"{name} {form}, difference": {"value": value}
         for form, each in exports.items()
@@ -234,9 +234,9 @@ def _build(arguments: argparse.Namespace):
 
 
 def _expected(name: str) -> tuple[Path, dict, list[str], str]:
-    """Where a preset is, its files, those that it does without, and who says so.
+    """Returns a preset's folder, its files with checksums, optional files, and the source of these.
 
-    Damaged copies are looked at too.
+    Damaged copies count too.
     """
     entry = registry.read().get(name)
     if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
