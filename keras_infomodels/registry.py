@@ -13,8 +13,10 @@ from keras_infomodels import hooks
 __all__ = ["BUILT_IN", "admit", "built_in", "classes", "get", "register"]
 
 BUILT_IN: dict[str, type] = {}
-"""The classes of this library that a preset may name, as far as their modules are imported; `get`,
-`classes`, `admit` and `register` import all of them."""
+"""Classes of this library that a preset may name, as far as their modules are imported.
+
+`get`, `classes`, `admit` and `register` import all of them.
+"""
 
 _registered: dict[str, type] = {}
 

@@ -55,6 +55,7 @@ EXAMPLES = {name: code for name, value in public().items() if (code := example(v
 )
 def test_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ki.registry, "_registered", {})
     names = {"ki": ki, "keras": keras, "np": np, "tf": tf, "tfp": tfp, "pathlib": pathlib}
     exec(compile(EXAMPLES[name], f"Example of {name}", "exec"), names)
 

@@ -24,7 +24,7 @@ def add_parsers(commands):
     parser.set_defaults(run=_list)
 
     parser = commands.add_parser("show", help="show the card of a pretrained model")
-    parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.add_argument("name", metavar="NAME", help="name or folder of a preset")
     parser.set_defaults(run=_show)
 
     parser = commands.add_parser(
@@ -32,8 +32,10 @@ def add_parsers(commands):
         help="download pretrained models",
         description="Download presets into the cache.",
     )
-    parser.add_argument("names", metavar="NAME", nargs="*", help="presets, or hf:// addresses")
-    parser.add_argument("--all", action="store_true", help="every preset of the zoo")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="names of presets, or hf:// addresses"
+    )
+    parser.add_argument("--all", action="store_true", help="download every preset of the zoo")
     parser.set_defaults(run=_download)
 
     parser = commands.add_parser(
@@ -42,9 +44,10 @@ def add_parsers(commands):
         description="Compare the files of a preset with their checksums and, with --data-dir, "
         "measure the figures of its card again.",
     )
-    parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.add_argument("name", metavar="NAME", help="name or folder of a preset")
     parser.add_argument(
-        "--data-dir", help="measures on prepared TFDS data there, or canonical files in NAME/"
+        "--data-dir",
+        help="folder of prepared TFDS data, or of canonical files in NAME/; measures the figures too",
     )
     parser.set_defaults(run=_verify)
 
@@ -55,10 +58,12 @@ def add_parsers(commands):
         "card and the registry.",
     )
     parser.add_argument("name", metavar="NAME", help="folder of zoo/presets with a recipe.toml")
-    parser.add_argument("--seeds", default="0", metavar="0-4", help="to train (default: 0)")
-    parser.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
+    parser.add_argument("--seeds", default="0", metavar="0-4", help="seeds to train (default: 0)")
+    parser.add_argument(
+        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+    )
     parser.add_argument("--out", help="folder of the runs (default: runs/NAME)")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.set_defaults(run=_build)
 
 
