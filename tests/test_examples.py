@@ -1,5 +1,6 @@
 """Every `Example:` of a public name runs as it stands."""
 
+import doctest
 import inspect
 import pathlib
 import textwrap
@@ -57,7 +58,11 @@ def test_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ki.registry, "_registered", {})
     names = {"ki": ki, "keras": keras, "np": np, "tf": tf, "tfp": tfp, "pathlib": pathlib}
-    exec(compile(EXAMPLES[name], f"Example of {name}", "exec"), names)
+    if EXAMPLES[name].startswith(">>>"):
+        test = doctest.DocTestParser().get_doctest(EXAMPLES[name], names, name, None, 0)
+        assert not doctest.DocTestRunner().run(test).failed
+    else:
+        exec(compile(EXAMPLES[name], f"Example of {name}", "exec"), names)
 
 
 def test_every_public_class_has_an_example():

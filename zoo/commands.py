@@ -47,7 +47,7 @@ def add_parsers(commands):
     parser.add_argument("name", metavar="NAME", help="name or folder of a preset")
     parser.add_argument(
         "--data-dir",
-        help="folder of prepared TFDS data, or of canonical files in NAME/; measures the figures too",
+        help="also measure the figures, on prepared TFDS data there or canonical files in NAME/",
     )
     parser.set_defaults(run=_verify)
 

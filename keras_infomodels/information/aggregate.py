@@ -113,8 +113,8 @@ def _some_of(z, loc, scale, index) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     index = np.arange(len(z)) if index is None else np.asarray(index)
     if z.shape[1] != loc.shape[1] or index.shape != (len(z),) or index.max() >= len(loc):
         raise ValueError(
-            f"Each of {z.shape[0]} z of {z.shape[1]} dimensions is of one of the {len(loc)} "
-            f"posteriors of {loc.shape[1]}; give index, (m,), from 0 to {len(loc) - 1}."
+            f"z has shape {z.shape} and loc {loc.shape}: their dimensions must match, and index, "
+            f"shape ({len(z)},), must name the posterior of each z, from 0 to {len(loc) - 1}."
         )
     if index.min() < 0 or index.dtype.kind not in "iu":
         raise ValueError(f"index holds integers from 0 to {len(loc) - 1}, got {index.min()!r}.")

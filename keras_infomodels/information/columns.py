@@ -218,7 +218,7 @@ def declare(x: Side, y: Side, discrete) -> tuple[Side, Side]:
 def _named(entries: Sequence[str], names: Sequence[str], known: Sequence) -> list[bool | None]:
     if unknown := [entry for entry in entries if entry not in names]:
         raise ValueError(
-            f"discrete names no column: {', '.join(map(str, unknown))}; the names are "
+            f"discrete names unknown columns: {', '.join(map(str, unknown))}; the names are "
             f"{', '.join(names) or 'none, as x and y are arrays: give a mask'}."
         )
     return [True if isinstance(name, str) and name in entries else None for name in known]

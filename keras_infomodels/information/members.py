@@ -121,7 +121,9 @@ def train(members: Members, names: list[str], parts: Parts, settings: NeuralSett
         epoch(tf.constant(rows), tf.constant(shuffled[0][rows]))
         values = validate().numpy()
         if not np.isfinite(values).all():
-            raise FloatingPointError("A score is not finite: training diverged. Lower its rate.")
+            raise FloatingPointError(
+                "Scores are not finite: training diverged. Lower learning_rate."
+            )
         for name, value in zip(names, values, strict=True):
             history[f"val_{name}"].append(float(value))
         if best.stops(index, values, settings.patience):

@@ -66,7 +66,9 @@ def summarize(
     for i, j in itertools.product(range(0, q, _BLOCK), range(0, m, _BLOCK)):
         f = np.array(scores(x[i : min(i + _BLOCK, q)], y[j : j + _BLOCK]))
         if not np.isfinite(f).all():
-            raise FloatingPointError("A score is not finite: training diverged. Lower its rate.")
+            raise FloatingPointError(
+                "Scores are not finite: training diverged. Lower learning_rate."
+            )
         rows = np.arange(i, i + len(f))
         own, after = _inside(rows, j, f.shape[1]), _inside((rows + 1) % m, j, f.shape[1])
         joint[rows[own[0]]] = f[own]
