@@ -18,15 +18,15 @@ __all__ = ["audit_picture", "information_plane"]
 _MARKERS = "os^DvP*X"
 
 _LABELS = {
-    "rate": "rate: all that z costs",
-    "I_q lower": "of it, what z tells of x (I_q)",
-    "marginal KL": "of it, distance of codes from the prior",
+    "rate": "rate",
+    "I_q lower": "of it, information about x (I_q)",
+    "marginal KL": "of it, distance of q(z) from the prior",
     "total correlation": "    dependence between latent variables",
-    "dimension-wise KL": "    latent variables off N(0, 1), one by one",
-    "JSD, adversary": "the adversary's JSD of codes and prior, at least",
-    "marginal KL, adversary": "the adversary's distance of codes from the prior",
-    "I_p": "what can be read of z in generated x (I_p), at least",
-    "I_q(x;category)": "what the category tells of x",
+    "dimension-wise KL": "    distance of each latent variable from N(0, 1)",
+    "JSD, adversary": "the adversary's JSD of q(z) and prior, at least",
+    "marginal KL, adversary": "the adversary's distance of q(z) from the prior",
+    "I_p": "information of generated x about z (I_p), at least",
+    "I_q(x;category)": "information of the category about x",
 }
 
 

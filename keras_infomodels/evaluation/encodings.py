@@ -103,7 +103,7 @@ def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"{z.shape}, {loc.shape}, {scale.shape}."
         )
     if not all(np.isfinite(a).all() for a in (z, loc, scale)) or (scale < 0).any():
-        raise ValueError("Codes hold NaN, infinite values or a negative standard deviation.")
+        raise ValueError("z, loc or scale holds NaN or infinite values, or scale is negative.")
     return z, loc, scale
 
 

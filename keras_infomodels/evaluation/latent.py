@@ -63,7 +63,7 @@ def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
     if z.ndim != 2 or z.shape != loc.shape:
         raise ValueError(f"z and loc have one shape (n, d), got {z.shape} and {loc.shape}.")
     if not (np.isfinite(z).all() and np.isfinite(loc).all()):
-        raise ValueError("The encodings hold NaN or infinite values; remove them first.")
+        raise ValueError("z or loc holds NaN or infinite values; remove these rows.")
     if len(z) <= z.shape[1]:
         raise ValueError(f"A covariance of {z.shape[1]} dimensions needs more than {len(z)} draws.")
     mean, covariance = z.mean(0), np.atleast_2d(np.cov(z.T))

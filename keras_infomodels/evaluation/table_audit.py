@@ -79,7 +79,9 @@ def audit_codes(
     prior = as_prior(prior, d)
     active = active_units(loc)
     if not scale.any():
-        note = "a deterministic encoder: infinite for a continuous x, this is of N distinct codes"
+        note = (
+            "a deterministic encoder: infinite for a continuous x; this is for N distinct latents"
+        )
         rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
         return Audit(title, len(z), rows, active_units=active, latent_dim=d)
     rows, dimensions = _measure(z, loc, scale, prior, seed)

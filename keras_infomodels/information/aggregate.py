@@ -74,7 +74,7 @@ def _log_sum_of_others(
     if len(loc) == 1:
         return np.full(len(z), -math.inf)
     rows = max(1, _CELLS // len(loc))
-    center = loc.mean(axis=0)  # squares of far codes would cancel
+    center = loc.mean(axis=0)  # squares of latents far from 0 would cancel
     z = z - center
     weights, constants = map(np.asarray, _coefficients(tf.constant(loc - center), scale))
 
@@ -321,7 +321,7 @@ def fitted_marginal_bound(
     least = max(4, 2 * check_int("components", components, 1))
     if len(z) < least:
         raise ValueError(
-            f"A fit to one half of the codes and a mean over the other need at least {least} "
+            f"A fit to one half of the latents and a mean over the other need at least {least} "
             f"examples, got {len(z)}."
         )
     order = generator(seed, 14).permutation(len(z))
