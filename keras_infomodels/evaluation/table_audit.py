@@ -79,9 +79,7 @@ def audit_codes(
     prior = as_prior(prior, d)
     active = active_units(loc)
     if not scale.any():
-        note = (
-            "a deterministic encoder: infinite for a continuous x; this is for N distinct latents"
-        )
+        note = "a deterministic encoder: infinite for a continuous x, this is for N latents"
         rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
         return Audit(title, len(z), rows, active_units=active, latent_dim=d)
     rows, dimensions = _measure(z, loc, scale, prior, seed)
