@@ -13,10 +13,17 @@ import tensorflow_probability as tfp
 
 import keras_infomodels as ki
 
-SLOW = {}
-"""Examples that take more than a second or so."""
-WITHOUT = set()
-"""Public classes without an example."""
+SLOW = {
+    "evaluation.audit",
+    "export.Parity",
+    "export.Report",
+    "export.check_parity",
+    "export.to_saved_model",
+    "evaluation.information_plane",
+}
+"""Examples that take more than two seconds."""
+LATER = ("keras_infomodels.models", "keras_infomodels.training")
+"""Modules whose examples are not written to be run yet."""
 
 
 def public():
@@ -47,7 +54,11 @@ def example(value) -> str:
     return textwrap.dedent("\n".join(lines)).strip()
 
 
-EXAMPLES = {name: code for name, value in public().items() if (code := example(value))}
+EXAMPLES = {
+    name: code
+    for name, value in public().items()
+    if (code := example(value)) and not value.__module__.startswith(LATER)
+}
 
 
 @pytest.mark.parametrize(
@@ -66,5 +77,12 @@ def test_example_runs(name, tmp_path, monkeypatch):
 
 
 def test_every_public_class_has_an_example():
-    classes = {name for name, value in public().items() if inspect.isclass(value)}
-    assert classes - set(EXAMPLES) == WITHOUT
+    classes = {
+        name
+        for name, value in public().items()
+        if inspect.isclass(value)
+        and not value.__module__.startswith(LATER)
+        and not issubclass(value, Exception)
+    }
+    assert classes - set(EXAMPLES) == set()
+    assert set(EXAMPLES) >= SLOW
