@@ -151,7 +151,7 @@ def float32_copy(model: keras.Model) -> keras.Model:
     text = json.dumps(keras.saving.serialize_keras_object(model))
     for name in _HALF:
         text = text.replace(f'"{name}"', '"float32"')
-    # Of the model's own classes, some may be registered nowhere.
+    # Some of the model's own classes may not be registered with Keras.
     custom = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
     copy = keras.saving.deserialize_keras_object(json.loads(text), custom_objects=custom)
     copy.set_weights(model.get_weights())

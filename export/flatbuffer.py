@@ -124,7 +124,7 @@ class Flatbuffer:
         for each in self.model.signatureDefs:
             each.subgraphIndex = moved[each.subgraphIndex]
         self.model.signatureDefs.sort(key=lambda each: each.subgraphIndex)
-        # Operators such as WHILE and IF name the subgraphs that they run.
+        # Operators such as WHILE and IF refer to subgraphs by their index.
         for operator in (each for graph in self.model.subgraphs for each in graph.operators):
             for options in (operator.builtinOptions, operator.builtinOptions2):
                 for name, value in vars(options).items() if options is not None else ():

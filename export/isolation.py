@@ -98,7 +98,7 @@ def _call(task: str, path: Path, file: Path, folder: Path, calls: int):
     """Runs `standalone` to its end; error messages name the file `path`."""
     command = [sys.executable, "-I", standalone.__file__, task, str(file), str(folder)]
     seconds = _SECONDS + _SECONDS_A_CALL * calls if file.suffix == ".tflite" else _SECONDS_TRUSTED
-    # Each thread of OpenBLAS would take address space.
+    # Each thread of OpenBLAS would reserve address space, which is limited.
     environment = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"} | os.environ
     try:
         process = subprocess.run(command, capture_output=True, timeout=seconds, env=environment)
@@ -112,7 +112,7 @@ def _call(task: str, path: Path, file: Path, folder: Path, calls: int):
 
 def _answer(file: Path, most: int, path: Path) -> dict[str, np.ndarray]:
     try:
-        # Its size bounds the arrays, which are stored and not compressed.
+        # The size of the file bounds the arrays, since they are not compressed.
         if file.stat().st_size > most + 2**16:
             raise ValueError("it is larger than its metadata says")
         with np.load(file, allow_pickle=False) as archive:

@@ -163,7 +163,7 @@ def _is_quantization(facts) -> bool:
     scale, zero_point = facts.get("scale"), facts.get("zero_point")
     if type(zero_point) is not int or not -128 <= zero_point <= 127:
         return False
-    # As float32 it is neither 0 nor infinite.
+    # Neither 0 nor infinite after conversion to float32.
     return _is_number(scale) and 1e-30 < scale < 1e30
 
 

@@ -181,7 +181,7 @@ def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, ti
         parities[name] = Parity(
             largest, mean, _milliseconds(runtime, name, arrays) if timed else None
         )
-        # Not `largest > tolerance`: a NaN must not pass.
+        # Not `largest > tolerance`, which is False for NaN.
         if not (largest <= tolerance and np.isfinite(largest)):
             failures.append(
                 f"The signature {name} differs from the Keras model by {largest:.2g} (relative to "

@@ -267,7 +267,7 @@ class Runtime:
         chunk = fixed or min(_CHUNK, max(1, _NUMBERS // self._numbers(name)))
         for start in range(0, count, chunk):
             length = min(chunk, count - start)
-            # The last example fills up a fixed batch.
+            # A fixed batch is padded with copies of the last example.
             rows = np.minimum(np.arange(start, start + (fixed or length)), count - 1)
             yield {key: array[rows] for key, array in arrays.items()}, length
 

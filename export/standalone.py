@@ -175,6 +175,6 @@ def _limit():
 
 if __name__ == "__main__":
     _main(*sys.argv[1:3], Path(sys.argv[3]))
-    # A CompiledModel that failed may end the process where its memory is freed.
+    # Freeing a CompiledModel that failed may crash the process.
     sys.stdout.flush()
     os._exit(0)

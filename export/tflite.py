@@ -136,7 +136,7 @@ def _convert(contents, quantize, int8_io, calibration, folder: Path) -> tuple[by
 
 
 def _run_converter(source, names, quantize, int8_io, arrays) -> bytes:
-    # `from_concrete_functions` would write NaN without a word for Keras 3 variables.
+    # `from_concrete_functions` silently writes NaN for Keras 3 variables.
     converter = tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=list(names))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize is not None:
@@ -160,7 +160,7 @@ def _calibration(contents: Contents, names, images: np.ndarray) -> dict[str, lis
     size = contents.batch_size or 1
     images = np.asarray(images[:_CALIBRATION], np.float32)
     images = contents.model.calibration_images(images)
-    # A fixed batch may take some twice.
+    # Examples may repeat to fill a fixed batch.
     images = np.resize(images, (-(-len(images) // size) * size, *images.shape[1:]))
     samples = {}
     for name in names:

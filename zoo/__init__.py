@@ -131,7 +131,7 @@ def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
     entry = registry.read().get(name)
     if entry and (folder := cached(entry)):
         return folder, "cache"
-    # A name is one part: nothing outside PRESETS is looked at.
+    # A name has no separators, so that nothing outside PRESETS is read.
     if (
         name in {folder.name for folder in PRESETS.iterdir()}
         and (PRESETS / name / "config.json").is_file()

@@ -125,7 +125,7 @@ def _warnings(facts: dict) -> str:
 def _figures(recipe: Recipe, facts: dict) -> str:
     """Tables of figures, one for each protocol."""
     tables = {}
-    # What real images say of a code stands before what generated ones do.
+    # Figures of a code on real images come before those on generated images.
     stated = stated_figures(facts)
     for name in sorted(stated, key=lambda name: not name.startswith("information_real_")):
         figure = stated[name]

@@ -84,7 +84,7 @@ def _list(arguments: argparse.Namespace):
             if entry
             else ("-", "-", "not in the registry")
         )
-        # One line a cell, whatever is in it.
+        # One line per cell, whatever it contains.
         rows.append(
             tuple(" ".join(_printable(cell).split()) for cell in (name, *facts, description))
         )
@@ -257,7 +257,7 @@ def _expected(name: str) -> tuple[Path, dict, list[str], str]:
         table, source = stated, "metadata.json"
     else:
         table, source = entry.files, "the registry"
-    # A wheel bundles some of the files, and hf:// brings some.
+    # A wheel and hf:// have only some of the files.
     absent = [key for key in table if key not in NEEDED and not (folder / key).exists()]
     there = {key: facts for key, facts in table.items() if key not in absent}
     return folder, there, absent, source

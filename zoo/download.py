@@ -125,12 +125,12 @@ def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading
             asked = getattr(error.response, "headers", {}).get("Retry-After", "")
             failure = _reason(error)
             is_dead = error.response is None and not content
-        # A proxy may cut off every answer: what brought something on is not counted.
+        # A proxy may cut off every answer, so attempts that made progress do not count.
         attempt += len(content) - before < size * _PROGRESS
-        # At random, so that processes do not come together.
+        # Random, so that several processes do not retry at the same time.
         wait = WAIT * 2 ** max(attempt - 1, 0) * random.uniform(0.75, 1.25)
         wait = min(max(wait, float(asked) if asked.isdecimal() else 0.0), TIMEOUT)
-    # Where there are other places, one try came before these.
+    # If there are other places, one attempt came before these.
     times = ATTEMPTS if tries > 1 else 1
     error = _PassingError(f"{failure} (tried {times} times)" if times > 1 else failure)
     error.is_dead = is_dead
@@ -146,7 +146,7 @@ def _request(
     headers = {"User-Agent": f"keras-infomodels/{__version__}", "Accept-Encoding": "identity"}
     if content:
         headers["Range"] = f"bytes={len(content)}-"
-    # The body of a redirect, which requests would read, may be endless.
+    # requests would read the body of a redirect, which may be endless.
     hooks = {"response": lambda answer, **_: answer.raw.close() if answer.is_redirect else None}
     with requests.get(url, headers=headers, hooks=hooks, stream=True, timeout=TIMEOUT) as answer:
         code = answer.status_code

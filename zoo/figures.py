@@ -182,7 +182,7 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
 
 def has_moved(stated: float, measured: float) -> bool:
     """Returns whether a figure differs from the card's by more than `TOLERANCE`."""
-    # Not `distance > tolerance`: a NaN has moved.
+    # Not `distance > tolerance`, which is False for NaN.
     near = abs(measured - stated) <= TOLERANCE * max(1.0, abs(stated))
     return measured != stated and not near
 

@@ -228,7 +228,7 @@ class Recipe:
                 tables.put(values, "training.discriminator_optimizer.beta_1", beta_1)
         settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
         rest = model.shorten(own, tables.shorten(values, settings, _PLACES))
-        # An argument of the constructor is its own short name.
+        # Arguments of the constructor are short names themselves.
         arguments = {name: name for name in inspect.signature(model).parameters}
         rest = tables.shorten(own, rest, arguments)
         if foreign := sorted(name for name, value in rest.items() if value is not None):

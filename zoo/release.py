@@ -164,7 +164,7 @@ def exported_differences(
     """
     images = load_images(recipe, recipe.data.test, data_dir)[0][:_IMAGES]
     with tempfile.TemporaryDirectory() as temporary:
-        # These go away: the card goes into the file that is shipped, and holds what is found here.
+        # Temporary files: the published file contains the card, which needs these differences.
         files = {
             "SavedModel": to_saved_model(model, Path(temporary) / "saved_model"),
             "float16 .tflite": to_tflite(model, Path(temporary) / "model.tflite", "float16"),

@@ -79,7 +79,7 @@ def _log_sum_of_others(
     weights, constants = map(np.asarray, _coefficients(tf.constant(loc - center), scale))
 
     def log_sum(part: np.ndarray) -> np.ndarray:
-        # In place, and not TensorFlow's, which makes a new matrix of each step: half the time.
+        # NumPy in place takes half the time of TensorFlow, which allocates a matrix per operation.
         points = z[part]
         terms = np.concatenate([points**2, points], axis=-1) @ weights.T
         terms += constants
@@ -175,7 +175,7 @@ class AggregatedPosterior:
     @cached_property
     def log_prob(self) -> np.ndarray:
         """Log densities log q(z_i), shape (m,)."""
-        # The matrix product loses the largest term, each z's own, where scales are tiny.
+        # For tiny scales the matrix product cancels in each z's own term, the largest one.
         return np.logaddexp(self.own, self.others) - math.log(len(self.loc))
 
     @cached_property
@@ -235,7 +235,7 @@ class AggregatedPosterior:
         return [mean_estimate(terms, "estimate") for terms in (self.marginals - log_p).T]
 
     def _need_density(self):
-        # The answer would be that of the floor: larger by d ln 10 for each digit it is lowered.
+        # The result would depend on the floor: d ln 10 larger for each digit less.
         if (self.scale <= _FLOOR).all():
             raise ValueError(
                 "The standard deviations are 0, those of a deterministic encoder: its q(z) has no "

@@ -144,7 +144,8 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
 
     found, smoother = estimate(b), estimate(b, 3 * neighbors)
     method = "ksg" if math.isfinite(found.ceiling) else "mixed"
-    # Points share neighbors; and what more neighbors lack, fewer lack in part.
+    # The factor 1.35 allows for shared neighbors. The bias falls with fewer neighbors, so the
+    # difference to three times as many neighbors bounds what is missing.
     bias = 0.01 + max(found.nats - smoother.nats, 0.0)
     upper = found.nats + 1.35 * Z * found.standard_error + bias
     assumption = (
@@ -227,7 +228,7 @@ def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
     half = generator(seed, 7).permutation(len(label))[: len(label) // 2]
     fewer = classifier_terms(teller.take(half), row_codes(label[half]), scores[half], seed)
     gain = max(mean_estimate(told[half] - fewer).nats, 0.0)
-    # c / sqrt(n) falls by the factor sqrt(2) - 1 of what is left from one half of the rows to all.
+    # An error of c / sqrt(n) falls from half of the rows to all by sqrt(2) - 1 of what remains.
     upper = bound.nats + Z * bound.standard_error + 0.01 + gain / (math.sqrt(2) - 1)
     upper = min(upper, ceiling)
     assumption = "what the classifiers lack falls at least as the root of the number of rows"

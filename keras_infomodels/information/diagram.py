@@ -100,7 +100,7 @@ def _draw_two(axes, names, atoms, unit):
     for center, radius, color in ((0, rx, COLORS[0]), (distance, ry, COLORS[1])):
         axes.add_patch(Circle((center, 0), radius, color=color, alpha=0.35, linewidth=0))
         axes.add_patch(Circle((center, 0), radius, fill=False, edgecolor=color, linewidth=2))
-    # Below the picture, so that no region is too narrow for its number.
+    # Numbers are below the picture, since a region may be too narrow for its number.
     lines = [
         f"H({x}) = {only_x + shared:.3f}    H({y}) = {only_y + shared:.3f}    "
         f"H({x},{y}) = {only_x + only_y + shared:.3f} {unit}",
@@ -131,7 +131,7 @@ def _draw_three(axes, names, atoms, unit):
         axes.text(*corner, text, parse_math=False, **style)
     for atom, value in atoms.items():
         inside = np.array([name in atom for name in names])
-        # The mean of the circles' centers, pushed away from those that the region is outside of.
+        # Mean of the region's circle centers, moved away from the other circles.
         place = centers[inside].mean(axis=0) * {1: 1.55, 2: 1.85, 3: 1.0}[int(inside.sum())]
         weight = "bold" if value < -5e-4 else "normal"
         axes.text(*place, f"{value:.3f}", ha="center", va="center", weight=weight)

@@ -220,7 +220,7 @@ def _or_copula(estimate: Estimate, x: Columns, y: Columns) -> Estimate:
     copula = copula_information(x.values, y.values)
     held = estimate.checks["ratio"]
     checks = {**estimate.checks, "copula": copula}
-    # What the ratio of so many moments loses on pairs that it was not fitted to.
+    # Expected loss of the fitted ratio on new pairs, by its number of moments.
     lost = x.width * y.width / (2 * (1 - _TEST - _VALIDATION) * len(x))
     agrees = abs(copula.nats - lost - held.nats) <= 0.05 + 0.5 * lost + 2 * math.hypot(
         copula.standard_error, held.standard_error

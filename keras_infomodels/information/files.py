@@ -227,7 +227,7 @@ def _decode(content: bytes, path: str | Path) -> str:
     elif b"\0" in content:
         encodings = ()
     else:
-        # Every byte has a meaning in Windows-1252 but for five.
+        # All bytes but five are valid in Windows-1252.
         encodings = ("utf-8-sig", "cp1252")
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError):
@@ -276,7 +276,7 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     texts = [(number, field) for number, field in fields if not _is_number(field)]
     if not texts:
         return np.array([float(field) for _, field in fields])
-    # With its commas "1,234" is text, yet whoever wrote it means a number.
+    # "1,234" is text because of its comma, but is meant as a number.
     numbers = sum(_is_number(field.replace(",", "")) for _, field in fields)
     if 2 * numbers >= len(fields):
         number, field = texts[0]

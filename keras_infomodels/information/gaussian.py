@@ -104,7 +104,7 @@ def _covariance(matrix: np.ndarray, size: int, name: str) -> tuple[np.ndarray, b
     scale = np.sqrt(np.abs(np.diag(s)))
     scale[scale == 0] = 1
     r = s / scale / scale[:, None]  # correlations, which have no unit
-    # Symmetric, and semi-definite, to the rounding of float32.
+    # Tolerances allow for the rounding of float32.
     if np.abs(r - r.T).max() > 1e-6:
         i, j = np.unravel_index(np.abs(r - r.T).argmax(), s.shape)
         raise ValueError(

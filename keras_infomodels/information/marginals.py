@@ -45,7 +45,7 @@ def mixture_marginal_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray)
     grid = np.linspace(low, high, 2 * count + 1)
     values = _direct(grid, loc, scale)
     missed = np.abs(CubicSpline(grid[::2], values[::2])(grid[1::2]) - values[1::2])
-    # Half the step has a sixteenth of the error; a quarter is for what neighbors pass on.
+    # Half the step has 1/16 of the error. The test allows 1/4, since errors spread to neighbors.
     bends = maximum_filter1d(missed, 5) / 4 > _ERROR
     result = CubicSpline(grid, values)(z)
     place = ((z - low) / (high - low) * count).astype(int).clip(max=count - 1)

@@ -177,7 +177,7 @@ class MutualInformation:
         if name == "ksg":
             rng = generator(self.seed, 6)
             return ksg(x.scores(rng), y.scores(rng), self.neighbors)
-        # Numbers of few values are labels here, as order at random among many rows is noise.
+        # Numbers with few values are labels here: breaking so many ties at random adds noise.
         x, y = (side.as_labels(math.sqrt(len(side))) for side in (x, y))
         if name == "mixed":
             return self._mixed(x, y)

@@ -195,13 +195,13 @@ def _check(x: np.ndarray, y: np.ndarray, neighbors: int) -> int:
 def _count_within(x: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Number of rows within each row's radius, itself included."""
     if x.shape[1] > 1:
-        # Two to four times as fast as SciPy's tree, which lists the neighbors to count them.
+        # Two to four times as fast as SciPy's tree, which lists neighbors in order to count them.
         from sklearn.neighbors import KDTree
 
         radius = np.minimum(radius, 4 * np.abs(x).max() + 1)  # it takes no infinity
         return KDTree(x, metric="chebyshev").query_radius(x, radius, count_only=True)
     values = np.sort(x[:, 0])
-    # The sums below round, which must not let in the neighbor that lies at the radius itself.
+    # Rounding of the sums below must not include the neighbor at the radius itself.
     radius = np.maximum(radius - 4 * np.spacing(np.abs(values[[0, -1]]).max()), 0)
     upper = np.searchsorted(values, x[:, 0] + radius, side="right")
     return upper - np.searchsorted(values, x[:, 0] - radius, side="left")

@@ -199,7 +199,7 @@ def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
     epochs = max(1, settings.steps // 1000)
     calls = math.ceil(settings.steps / block / epochs)
     rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, epochs * calls * block)
-    # Compiling takes seconds, which faster steps earn back after some thousand.
+    # XLA compilation takes seconds, and pays off after some thousand steps.
     _compile(model, rate, jit_compile=settings.steps > 5000)
     batches = tf.data.Dataset.from_generator(
         lambda: _draws(draw, maps, settings, block),
@@ -250,7 +250,7 @@ def _new_model(train, estimator: str, settings: NeuralSettings) -> Iterator[Crit
 
 def _compile(model: CriticModel, rate, **kwargs):
     model.compile(keras.optimizers.AdamW(rate, weight_decay=model.settings.weight_decay), **kwargs)
-    # Otherwise the step is traced twice, once with all that makes the variables.
+    # Create variables first; otherwise the step is traced twice.
     model.optimizer.build(model.trainable_variables)
 
 

@@ -62,7 +62,7 @@ def summarize(
     m, q = len(y), min(queries, len(x))
     joint, following = np.zeros(q), np.full(q, -np.inf)
     but_one, clipped, columns = np.full(q, -np.inf), np.zeros(q), np.full(m, -np.inf)
-    # Square blocks, as a critic embeds every row and every column of a block anew.
+    # Square blocks, since a critic computes the embeddings of every block again.
     for i, j in itertools.product(range(0, q, _BLOCK), range(0, m, _BLOCK)):
         f = np.array(scores(x[i : min(i + _BLOCK, q)], y[j : j + _BLOCK]))
         if not np.isfinite(f).all():
@@ -79,7 +79,7 @@ def summarize(
             clipped[rows] += bounded.sum(axis=1, dtype=np.float64)
         following[rows[after[0]]] = f[after]
         f[after] = -np.inf
-        # Sums are of exp(f - top), top the largest of the row: one exponential an entry.
+        # Sums of exp(f - top), with top the largest score of the row: one exponential per entry.
         top = f.max(axis=1)
         top[top == -np.inf] = 0  # no entry but its own and the next
         e = np.exp(np.subtract(f, top[:, None], out=f), out=f)

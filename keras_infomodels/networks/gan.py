@@ -150,7 +150,7 @@ class ConvDiscriminator(Network):
         def weigh(layer):
             if normalization != "spectral":
                 return layer
-            # In float32 whatever the layer has: it rounds the kernel itself to its own dtype.
+            # Always float32: SpectralNormalization would round the kernel itself to its dtype.
             name = f"{layer.name}_spectral"
             return keras.layers.SpectralNormalization(layer, dtype="float32", name=name)
 

@@ -48,7 +48,7 @@ def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
                     replace(layer, name, gelu_by_erf)
             if static_shapes and _has_subpixel_form(layer):
                 replace(layer, "call", _subpixel_call(layer))
-            # `keras.ops.gelu` in a functional network is an operation and no layer.
+            # `keras.ops.gelu` in a functional network is an operation, not a layer.
             for operation in getattr(layer, "operations", ()):
                 exact = getattr(operation, "approximate", None) is False
                 if type(operation).__name__ == "Gelu" and exact:
