@@ -214,7 +214,7 @@ def check_samples(
     Example:
         images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "train")
         train, a, b = images[:500] / 255, images[500:700] / 255, images[700:900] / 255
-        samples = ki.from_preset("mmd_vae_fashion_mnist_mini").generate(200, seed=0)
+        samples = ki.from_preset("mmd_vae_fashion_mnist_mini").generate(200, seed=0).numpy()
         features = ki.evaluation.fit_features(train)
         ki.evaluation.check_samples(samples, a, b, train.mean(0), features)
     """
