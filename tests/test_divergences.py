@@ -13,6 +13,7 @@ from keras_infomodels.divergences import (
     MMD,
     inverse_multiquadric,
     kernel_sum,
+    kernels,
     median_squared_distance,
     squared_distances,
 )
@@ -292,3 +293,39 @@ def test_mmd_get_config_refuses_a_tfp_kernel():
         MMD(kernel).get_config()
     assert "MMD" in repr(MMD(kernel))
     assert repr(MMD("paper")) == "MMD(kernel='paper', estimator='unbiased', scales=None)"
+
+
+def test_inverse_multiquadric_has_its_gradient():
+    """d/dr^2 of C / (C + r^2) is -C / (C + r^2)^2."""
+    squared, scales, dimension = tf.constant([0.0, 0.5, 7.0, 400.0]), (0.1, 2.0), 3
+    with tf.GradientTape() as tape:
+        tape.watch(squared)
+        value = kernels.inverse_multiquadric(squared, dimension, scales)
+    slope = tape.gradient(value, squared)
+    squared, c = squared.numpy(), 2 * dimension * np.array(scales)[:, None]
+    np.testing.assert_allclose(value, (c / (c + squared)).mean(0), rtol=1e-6)
+    expected = (-c / (c + squared) ** 2).mean(0)
+    np.testing.assert_allclose(slope, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "loops"), [(512, False), (513, True), (None, True)])
+def test_kernel_sum_takes_one_block_where_batches_of_fit(size, loops):
+    """Samples of unknown size: the graph has no loop where they fit, and the sums are the same."""
+
+    def value_and_gradient(x):
+        total = MMD("gaussian").between(x, x[:7] + 1)
+        return total, tf.gradients(total, x)[0]
+
+    traced = tf.function(value_and_gradient, autograph=False)
+    with kernels.batches_of(size):
+        graph = traced.get_concrete_function(tf.TensorSpec((None, 2))).graph
+    assert (
+        "While" in {op.type.removeprefix("Stateless") for op in graph.get_operations()}
+    ) is loops
+    x = tf.random.stateless_normal((30, 2), (0, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = MMD("gaussian").between(x, x[:7] + 1)
+    expected = total, tape.gradient(total, x)
+    for own, other in zip(traced(x), expected, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-6)

@@ -14,6 +14,7 @@ from keras_infomodels import (
     AdversarialAutoencoder,
     Classifier,
     InfoGAN,
+    datasets,
     networks,
 )
 from keras_infomodels.distributions import Categorical, Code, Gaussian, Uniform
@@ -43,8 +44,8 @@ def test_from_images_builds_small_residual_pairs(shape, most):
 def test_from_images_builds_gans_of_one_and_a_half_million(shape):
     model = InfoGAN.from_images(blank(*shape))
     assert model.count_params() < 1.5e6
-    assert model.generator.get_layer("image_repeat").size == (2, 2)
-    assert model.r1 == 1.0
+    assert model.generator.get_layer("image_larger").size == (2, 2)
+    assert model.r1 == 0.1
     assert not any("norm" in layer.name for layer in model.discriminator.layers)
     assert [code.name for code in model.latents.codes.values()] == ["category", "c1", "c2"]
 
@@ -109,18 +110,45 @@ def test_residual_block_is_the_identity_at_first():
     at = {layer.name: layer.output for layer in encoder.layers}
     probe = keras.Model(encoder.input, [at["convolution_1"], at["block_1_activation_2"]])
     before, after = probe(x)
-    np.testing.assert_allclose(after, np.maximum(before, 0), atol=1e-6)
+    np.testing.assert_allclose(after, keras.activations.gelu(before), atol=1e-6)
     encoder.get_layer("block_1_1").kernel.assign_add(tf.ones((3, 3, 5, 5)))
-    assert np.abs(probe(x)[1] - np.maximum(before, 0)).max() > 1e-3
+    assert np.abs(probe(x)[1] - keras.activations.gelu(before)).max() > 1e-3
 
 
-def test_conv_generator_repeats_pixels_before_its_convolutions():
+def test_conv_generator_interpolates_before_its_convolutions():
     """A convolution of constant inputs is constant inside, so no checkerboard comes of it."""
-    generator = networks.ConvGenerator((32, 32, 3), 4, (6, 5, 4), 8, upsampling="nearest")
+    generator = networks.ConvGenerator((32, 32, 3), 4, (6, 5, 4), 8, upsampling="bilinear")
     image = generator(np.ones((1, 4), np.float32), training=False)
     assert image.shape == (1, 32, 32, 3)
-    convolution, repeat = generator.get_layer("image"), generator.get_layer("image_repeat")
-    inner = convolution(repeat(np.ones((1, 8, 8, 4), np.float32)))[0, 2:-2, 2:-2]
+    convolution, larger = generator.get_layer("image"), generator.get_layer("image_larger")
+    inner = convolution(larger(np.ones((1, 8, 8, 4), np.float32)))[0, 2:-2, 2:-2]
     np.testing.assert_allclose(inner, np.broadcast_to(inner[0, 0], inner.shape), atol=1e-6)
-    with pytest.raises(ValueError, match='"transposed" or "nearest"'):
-        networks.ConvGenerator((8, 8, 1), 4, (4,), 8, upsampling="bilinear")
+    with pytest.raises(ValueError, match='"transposed" or "bilinear"'):
+        networks.ConvGenerator((8, 8, 1), 4, (4,), 8, upsampling="nearest")
+
+
+def colored_squares(count=256):
+    """A square of one color on another, at one of four places."""
+    random = np.random.default_rng(0)
+    images = np.broadcast_to(random.random((count, 1, 1, 3)), (count, 16, 16, 3)).copy()
+    for image, place in zip(images, random.integers(4, size=count), strict=True):
+        row, column = 8 * (place // 2), 8 * (place % 2)
+        image[row : row + 8, column : column + 8] = random.random(3)
+    return np.round(255 * images).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "likelihood", ["shared_gaussian", pytest.param("discretized_logistic", marks=pytest.mark.slow)]
+)
+def test_from_images_reconstructs_colors_and_not_their_mean(likelihood):
+    """The collapse to one grey image: each reconstruction errs as the mean image does."""
+    keras.utils.set_random_seed(0)
+    images = colored_squares()
+    x = (images / 255).astype(np.float32)
+    model = VAE.from_images(x, latent_dim=8, likelihood=likelihood)
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(datasets.from_arrays(images, batch_size=64), epochs=25, verbose=0)
+    found = model.predict(x, verbose=0)
+    mean_error = np.sqrt(np.mean((x - x.mean(axis=0)) ** 2))
+    assert np.sqrt(np.mean((found - x) ** 2)) < 0.7 * mean_error
+    assert model.evaluate(x, verbose=0, return_dict=True)["rate"] > 3

@@ -118,7 +118,7 @@ def check_images(data, shape: tuple[int, ...], pixels: Pixels) -> tf.Tensor | No
         pixels: `Pixels`. What the pixels may be.
 
     Returns:
-        Up to 32 of the images in float32, and None for generators.
+        Images in float32: up to 32 of an array, the first batch of a dataset. None for generators.
     """
     if isinstance(data, dict | list | tuple):
         raise ValueError(
@@ -141,7 +141,7 @@ def check_images(data, shape: tuple[int, ...], pixels: Pixels) -> tf.Tensor | No
             f"{images.shape}.{hint}"
         )
     pixels.check(images)
-    return tf.cast(images[:32], tf.float32)
+    return tf.cast(images[:32] if is_array(data) else images, tf.float32)
 
 
 def as_labels(labels, count: int | None = None) -> np.ndarray:

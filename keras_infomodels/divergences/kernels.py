@@ -5,7 +5,10 @@ exception is "paper", exp(-r^2 / d^2), the kernel of the InfoVAE paper's authors
 hardly tells a halved variance from the right one.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +16,8 @@ import tensorflow_probability as tfp
 
 __all__ = [
     "KERNELS",
+    "SMALL_BATCH",
+    "batches_of",
     "gaussian",
     "gaussian_mixture",
     "inverse_multiquadric",
@@ -52,9 +57,20 @@ def inverse_multiquadric(
     Its heavy tails give a gradient to points that are far apart.
     Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, which takes the sum over scales.
     """
-    # C / (C + r^2) = 1 / (1 + r^2 / C)
-    terms = [1 / (1 + squared * (0.5 / (dimension * scale))) for scale in scales]
-    return tf.add_n(terms) / len(scales)
+    # C / (C + r^2) = 1 / (1 + a r^2) with a = 1 / C; its derivative is -a times its square.
+    rates = [0.5 / (dimension * scale) for scale in scales]
+
+    @tf.custom_gradient
+    def kernel(squared):
+        terms = [tf.math.reciprocal(1 + squared * rate) for rate in rates]
+
+        def gradient(upstream):
+            slopes = [rate * tf.square(term) for rate, term in zip(rates, terms, strict=True)]
+            return upstream * (-tf.add_n(slopes) / len(rates))
+
+        return tf.add_n(terms) / len(rates), gradient
+
+    return kernel(squared)
 
 
 def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,)) -> tf.Tensor:
@@ -116,13 +132,37 @@ def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.
 _CELLS = 2**17
 """Entries of a block of the Gram matrix: small enough for a processor's cache."""
 
+SMALL_BATCH = 512
+"""Largest number of points for which the Gram matrix is one block of 1 MB.
+
+Several blocks take longer to trace and to run.
+"""
+
+_largest_batch = contextvars.ContextVar("largest_batch", default=math.inf)
+
+
+@contextlib.contextmanager
+def batches_of(size: int | None) -> Iterator[None]:
+    """Context manager that bounds the size of samples of unknown size, while a graph is traced.
+
+    Args:
+        size: int. Largest number of points; `None` means unknown.
+    """
+    token = _largest_batch.set(size or math.inf)
+    try:
+        yield
+    finally:
+        _largest_batch.reset(token)
+
 
 def kernel_sum(
     gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Computes sum_ij k(x_i, y_j) in blocks of rows; memory grows with n + m instead of n m.
+    """Computes sum_ij k(x_i, y_j); memory grows with n + m instead of n m for large samples.
 
-    The backward pass computes the blocks again instead of storing them.
+    Large samples are split in blocks of rows. Samples of up to `SMALL_BATCH` points are one block,
+    also those of unknown size within `batches_of`. The backward pass computes the blocks again
+    instead of storing them.
 
     Args:
         gram: function from (r, d) and (m, d) to the matrix (r, m) of a symmetric kernel.
@@ -132,6 +172,12 @@ def kernel_sum(
     Returns:
         Scalar tensor.
     """
+    sizes = [
+        _largest_batch.get() if s is None else s
+        for s in (x.shape[0], (x if y is None else y).shape[0])
+    ]
+    if max(sizes) <= SMALL_BATCH:
+        return tf.reduce_sum(gram(x, x if y is None else y))
 
     # Otherwise tapes would build gradients of the loops too, which are not needed.
     @tf.custom_gradient

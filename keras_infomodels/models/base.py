@@ -14,8 +14,10 @@ from keras_infomodels import hooks, seeds
 from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
+from keras_infomodels.divergences.kernels import SMALL_BATCH, batches_of
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.cards import FOR, GENERATE, CardWords
+from keras_infomodels.models.compiled import Compiled
 from keras_infomodels.models.costs import Ask, Cost
 from keras_infomodels.models.old_arguments import renew, revive
 from keras_infomodels.models.pictures import samples
@@ -126,7 +128,7 @@ class LedgerModel(keras.Model):
         """Raises ValueError for images that the model cannot take.
 
         Returns:
-            Up to 32 of the images, None for a generator, which is not read.
+            Some of the images, see `check_images`; None for a generator, which is not read.
         """
         return check_images(data, self.data_shape, self.pixels)
 
@@ -232,6 +234,15 @@ class LedgerModel(keras.Model):
     def calibration_images(self, images: np.ndarray) -> np.ndarray:
         """Images whose activations set the ranges of int8, from images of the training data."""
         return images
+
+    def traced(self, function: Callable, *arguments):
+        """What a function of tensors, such as a method, returns, by way of a traced graph."""
+        functions = vars(self).setdefault("_inference", Compiled())
+        return functions(self, function, self.inference_parts(), *arguments)
+
+    def inference_parts(self) -> tuple:
+        """What methods that `traced` calls read: they are traced anew where one is exchanged."""
+        return tuple(network for player in self.players() for network in player.networks)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
@@ -354,6 +365,7 @@ class LedgerModel(keras.Model):
         validation_data=None,
         class_weight=None,
         sample_weight=None,
+        information_freq=1,
         **kwargs,
     ):
         """As `keras.Model.fit`; x is an array or dataset of images, or of images and labels.
@@ -362,25 +374,32 @@ class LedgerModel(keras.Model):
         a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
         One seed gives the same bits again on the same machine; XLA draws other noise of it.
         Weights of examples or classes are refused.
+
+        `information_freq` is the number of epochs from one reading of the validation's information,
+        such as `val_mutual_information`, to the next; 0 reads none. Before the last epoch an
+        autoencoder's is read from what validation has encoded, at 1,000 of its samples.
         """
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
-        check_data(self, x, y, batch_size, validation_data)
+        largest = check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             verbose = args[1] if len(args) > 1 else kwargs.get("verbose", "auto")
-            callbacks = with_own_callbacks(self, x, callbacks, verbose)
+            callbacks = with_own_callbacks(self, x, callbacks, verbose, information_freq)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns that it ignores True
         each = callbacks if isinstance(callbacks, list) else callbacks.callbacks
-        self._execution.begin(watched=self.run_eagerly or any(map(looks_at_batches, each)))
+        self._execution.begin(
+            watched=self.run_eagerly or any(map(looks_at_batches, each)),
+            large=largest is None or largest > SMALL_BATCH,
+        )
         if self._execution.given is None and not self.run_eagerly:
             self.steps_per_execution = steps_together(x, batch_size, each, **kwargs)
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
         try:
-            with sums_kept():
+            with sums_kept(), batches_of(largest):
                 return super().fit(x, y, batch_size, *args, **kwargs)
         finally:
             self.steps_per_execution = self._execution.given or 1
-            self._execution.begin(watched=True)
+            self._execution.begin()
 
     def make_train_function(self, force=False):
         def make():
@@ -422,6 +441,8 @@ class LedgerModel(keras.Model):
             self.check_data(x)
         read = partial(self.read_out, x, batch_size, steps, bool(show))
         reader = reader_among(callbacks, read if is_repeatable(x) else dict)
+        reader.glance = partial(self.read_validation, bool(show))
+        self.begin_validation()
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, True, **kwargs
@@ -433,6 +454,10 @@ class LedgerModel(keras.Model):
         """As `keras.Model.predict`: what the model returns when it is called."""
         self.check_inputs(x)
         with self._watching():
+            # One batch without a bar needs no pipeline, which takes longer than the call.
+            quiet = not args and kwargs == {"verbose": 0}
+            if quiet and isinstance(x, np.ndarray) and 0 < len(x) <= 32:
+                return super().predict_on_batch(x)
             return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
@@ -473,6 +498,13 @@ class LedgerModel(keras.Model):
     def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
         """Figures of the data as a whole, by name; `show` allows a printed line."""
         return {}
+
+    def begin_validation(self):
+        """Forgets what an earlier evaluation has kept for `read_validation`."""
+
+    def read_validation(self, show: bool) -> dict | None:
+        """`read_out` from what the last evaluation has kept, or None where it kept nothing."""
+        return None
 
     def test_step(self, data):
         x, labels = self.unpack(data)

@@ -27,8 +27,8 @@ class ConvGenerator(Network):
         latent_dim: int. Length of the input, noise and codes together: `Latents(...).dimension`.
         filters: sequence of int. Channels before each convolution, which doubles height and width.
         width: int. Units of the dense layer.
-        upsampling: str. "transposed" (4x4 transposed convolutions of stride 2) or "nearest" (3x3
-            convolutions after each pixel is repeated, which avoid checkerboard artifacts; source:
+        upsampling: str. "transposed" (4x4 transposed convolutions of stride 2) or "bilinear" (3x3
+            convolutions after bilinear interpolation, which avoid checkerboard artifacts; source:
             Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
         dtype: str or Keras dtype policy of the hidden layers; the images are float32. `None` means
             Keras' global policy.
@@ -53,8 +53,8 @@ class ConvGenerator(Network):
         **kwargs,
     ):
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
-        if upsampling not in ("transposed", "nearest"):
-            raise ValueError(f'upsampling is "transposed" or "nearest", got {upsampling!r}.')
+        if upsampling not in ("transposed", "bilinear"):
+            raise ValueError(f'upsampling is "transposed" or "bilinear", got {upsampling!r}.')
         dtype = keras.dtype_policies.get(dtype).name
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
 
@@ -66,11 +66,14 @@ class ConvGenerator(Network):
             options = {"padding": "same", "data_format": CHANNELS_LAST, "dtype": dtype}
             if upsampling == "transposed":
                 return keras.layers.Conv2DTranspose(count, 4, 2, name=name, **options)
-            repeat = keras.layers.UpSampling2D(
-                data_format=CHANNELS_LAST, dtype=dtype, name=f"{name}_repeat"
+            larger = keras.layers.UpSampling2D(
+                data_format=CHANNELS_LAST,
+                interpolation="bilinear",
+                dtype=dtype,
+                name=f"{name}_larger",
             )
             convolution = keras.layers.Conv2D(count, 3, name=name, **options)
-            return lambda x: convolution(repeat(x))
+            return lambda x: convolution(larger(x))
 
         inputs = x = keras.Input((latent_dim,), name="latents")
         x = keras.layers.Dense(width, use_bias=False, dtype=dtype, name="hidden")(x)
@@ -159,9 +162,12 @@ class ConvDiscriminator(Network):
                 x = BatchNormalization(dtype=dtype, name=f"{name}_norm")(x)
             return keras.layers.LeakyReLU(0.1, dtype=dtype, name=f"{name}_relu")(x)
 
+        # Nothing else keeps activations from shrinking from layer to layer.
+        initializer = "glorot_uniform" if normalization else "he_normal"
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             options = {"use_bias": not (batch and i), "dtype": dtype, "name": f"convolution_{i}"}
+            options["kernel_initializer"] = initializer
             x = weigh(
                 keras.layers.Conv2D(
                     count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
@@ -169,7 +175,13 @@ class ConvDiscriminator(Network):
             )(x)
             x = activate(x, f"convolution_{i}", batch and i)
         x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
-        hidden = keras.layers.Dense(width, use_bias=not batch, dtype=dtype, name="hidden")
+        hidden = keras.layers.Dense(
+            width,
+            use_bias=not batch,
+            kernel_initializer=initializer,
+            dtype=dtype,
+            name="hidden",
+        )
         features = activate(weigh(hidden)(x), "hidden", batch)
         outputs = {"features": features}
         if return_logits:

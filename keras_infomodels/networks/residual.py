@@ -63,7 +63,7 @@ class ResidualEncoder(Network):
         image_shape: Sequence[int],
         latent_dim: int = 32,
         filters: Sequence[int] | None = None,
-        activation: str = "relu",
+        activation: str = "gelu",
         min_stddev: float | None = 0.01,
         categories: int = 0,
         dtype=None,
@@ -75,7 +75,14 @@ class ResidualEncoder(Network):
         inputs = x = keras.Input(image_shape, name="image")
         for i, count in enumerate(filters):
             x = keras.layers.Conv2D(
-                count, 4, 2, "same", data_format=CHANNELS_LAST, dtype=dtype, name=f"convolution_{i}"
+                count,
+                4,
+                2,
+                "same",
+                data_format=CHANNELS_LAST,
+                kernel_initializer="he_normal",
+                dtype=dtype,
+                name=f"convolution_{i}",
             )(x)
             if 0 < i < len(filters) - 1:
                 x = _block(x, f"block_{i}", activation, dtype)
@@ -123,7 +130,7 @@ class ResidualDecoder(Network):
         image_shape: Sequence[int],
         latent_dim: int = 32,
         filters: Sequence[int] | None = None,
-        activation: str = "relu",
+        activation: str = "gelu",
         parameters: Sequence[str] = ("logits",),
         min_stddev: float = 0.002,
         dtype=None,
@@ -134,23 +141,34 @@ class ResidualDecoder(Network):
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
         dtype = keras.dtype_policies.get(dtype).name
 
-        def double(count, name, dtype):
+        def double(count, x, name, dtype):
+            # Each output is a sum of 2x2 taps; Keras' initializers count all 4x4, of the outputs.
+            stddev = math.sqrt(2 / (4 * x.shape[-1]))
             return keras.layers.Conv2DTranspose(
-                count, 4, 2, "same", data_format=CHANNELS_LAST, dtype=dtype, name=name
-            )
+                count,
+                4,
+                2,
+                "same",
+                data_format=CHANNELS_LAST,
+                kernel_initializer=keras.initializers.TruncatedNormal(0.0, stddev),
+                dtype=dtype,
+                name=name,
+            )(x)
 
         inputs = x = keras.Input((latent_dim,), name="z")
-        x = keras.layers.Dense(math.prod(grid) * filters[0], dtype=dtype, name="grid")(x)
+        x = keras.layers.Dense(
+            math.prod(grid) * filters[0], kernel_initializer="he_normal", dtype=dtype, name="grid"
+        )(x)
         x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype, name="reshape")(x)
         x = keras.layers.Activation(activation, dtype=dtype, name="activation")(x)
         for i, count in enumerate(filters[1:]):
-            x = double(count, f"convolution_{i}", dtype)(x)
+            x = double(count, x, f"convolution_{i}", dtype)
             if i < len(filters) - 2:
                 x = _block(x, f"block_{i}", activation, dtype)
             else:
                 x = keras.layers.Activation(activation, dtype=dtype, name=f"activation_{i}")(x)
         outputs = image_head(
-            lambda name: double(image_shape[2], name, "float32"),
+            lambda name: lambda x: double(image_shape[2], x, name, "float32"),
             x,
             image_shape,
             parameters,
@@ -185,6 +203,6 @@ def _block(x: keras.KerasTensor, name: str, activation: str, dtype) -> keras.Ker
     def activate(y, i):
         return keras.layers.Activation(activation, dtype=dtype, name=f"{name}_activation_{i}")(y)
 
-    y = convolution(0)(activate(x, 0))
+    y = convolution(0, kernel_initializer="he_normal")(activate(x, 0))
     y = convolution(1, kernel_initializer="zeros")(activate(y, 1))
     return activate(keras.layers.Add(dtype=dtype, name=f"{name}_sum")([x, y]), 2)

@@ -85,24 +85,32 @@ def check_callbacks(callbacks: list[keras.callbacks.Callback]):
         )
 
 
-def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data):
+def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data) -> int | None:
     """Raises ValueError for data that a model cannot be fitted to; warns of batches too small.
 
     Args:
         model: keras.Model. Its `check_labels` looks at the labels, and its `check_data` at the
             rest, once for all calls of `fit`.
         x, y, batch_size, validation_data: as `fit` takes them.
+
+    Returns:
+        The number of examples of the largest batch, as far as it is known; `None` for unknown.
     """
     own_x, own_y, own_weights = keras.utils.unpack_x_y_sample_weight(validation_data)
     check_no_weights(validation_data=own_weights)
     model.check_labels(y)
     model.check_labels(own_y)
-    if validation_data is not None:
-        model.checked_data.examples(model, own_x)
-    examples = model.checked_data.examples(model, x)
-    if examples is not None:
-        given = (batch_size or 32) if is_array(x) else examples
-        _warn_of_small_batch(model, min(given, examples))
+    sizes = [] if validation_data is None else [_batch_size(model, own_x, batch_size)]
+    sizes.append(_batch_size(model, x, batch_size))
+    if sizes[-1] is not None:
+        _warn_of_small_batch(model, sizes[-1])
+    return None if None in sizes else max(sizes)
+
+
+def _batch_size(model: keras.Model, data, batch_size: int | None) -> int | None:
+    """Examples in a full batch of data, which are checked; `None` for a generator."""
+    examples = model.checked_data.examples(model, data)
+    return min(batch_size or 32, len(data)) if is_array(data) else examples
 
 
 def check_batch(model: keras.Model, x, y, **weights):

@@ -36,17 +36,19 @@ class Execution:
 
     def __init__(self, given: int | None):
         self.given = given
-        self._functions: dict[int, Callable] = {}
-        self._watched, self._calls, self._latest = True, 0, {}
+        self._functions: dict[tuple[int, bool], Callable] = {}
+        self.begin()
 
-    def begin(self, watched: bool):
-        """Begins a call of `fit`.
+    def begin(self, watched: bool = True, large: bool = True):
+        """Begins a call of `fit`, and without arguments ends it.
 
         Args:
             watched: bool. Whether the metrics of every step are wanted at once, as callbacks that
                 look at batches do. `False` reads them every 10 steps and repeats them between.
+            large: bool. Whether batches may be large: their steps have a graph of their own.
         """
-        self._watched, self._calls, self._latest = watched, 0, {}
+        self._watched, self._large = watched, large
+        self._calls, self._latest = 0, {}
 
     def function(self, model: keras.Model, make: Callable[[], Callable], force: bool) -> Callable:
         """The function of an iterator that makes `model.steps_per_execution` steps.
@@ -60,10 +62,11 @@ class Execution:
             force: bool. Whether to make a new one where there is one.
         """
         together = model.steps_per_execution
-        if force or together not in self._functions:
-            self._functions[together] = self._bound(model, make(), together)
+        key = together, self._large
+        if force or key not in self._functions:
+            self._functions[key] = self._bound(model, make(), together)
         model.steps_per_execution = self.given or 1
-        return self._functions[together]
+        return self._functions[key]
 
     def _bound(self, model: keras.Model, steps: Callable, together: int) -> Callable:
         every = max(1, _READ_EVERY // together)

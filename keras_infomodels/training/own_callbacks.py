@@ -12,7 +12,9 @@ from keras_infomodels.training.read_out import InformationReader
 __all__ = ["with_own_callbacks"]
 
 
-def with_own_callbacks(model: keras.Model, x, callbacks, verbose) -> list[keras.callbacks.Callback]:
+def with_own_callbacks(
+    model: keras.Model, x, callbacks, verbose, information_freq: int
+) -> list[keras.callbacks.Callback]:
     """The callbacks with those in front that every training has.
 
     Args:
@@ -20,13 +22,14 @@ def with_own_callbacks(model: keras.Model, x, callbacks, verbose) -> list[keras.
         x: what `fit` takes. A dataset of `datasets` is given the order of each epoch.
         callbacks: a callback, a nested structure of them, or None.
         verbose: as `fit` takes it; 0 shows no progress bar.
+        information_freq: int. The `every` of `InformationReader`.
 
     Raises:
         ValueError: callbacks that exclude each other.
     """
     own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
     given = keras.tree.flatten(callbacks or [])
-    callbacks = [InformationReader(), StopOnNonFinite(), *own, *given]
+    callbacks = [InformationReader(information_freq), StopOnNonFinite(), *own, *given]
     check_callbacks(callbacks)
     if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
         callbacks.append(ProgressBar())

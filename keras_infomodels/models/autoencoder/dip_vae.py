@@ -12,6 +12,8 @@ from keras_infomodels.spec import check_nonnegative
 
 __all__ = ["DIPVAE"]
 
+_COVARIANCES = ("covariance_off_diagonal", "covariance_diagonal")
+
 
 @built_in
 class DIPVAE(InfoVAE):
@@ -55,7 +57,7 @@ class DIPVAE(InfoVAE):
         "latent concepts from unlabeled observations, 2018, https://arxiv.org/abs/1711.00848"
     )
 
-    units = dict.fromkeys(("covariance_off_diagonal", "covariance_diagonal"), "squared variances")
+    units = InfoVAE.units | dict.fromkeys(_COVARIANCES, "squared variances")
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class DIPVAE(InfoVAE):
         self.lambda_d = float(lambda_d)
 
     def ledger_names(self) -> list[str]:
-        return [*super().ledger_names(), *self.units]
+        return [*super().ledger_names(), *_COVARIANCES]
 
     def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
         return f"{super().ledger_protocol(metrics)} Terms of the covariance are means over batches."

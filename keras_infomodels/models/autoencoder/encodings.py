@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -18,12 +19,17 @@ from keras_infomodels.information import (
     discrete_entropy,
 )
 
+tfd = tfp.distributions
+
 __all__ = [
+    "begin_validation",
     "encode_batch",
     "encoding_table",
+    "keep_encodings",
     "latent_inputs",
     "mutual_information",
     "read_out",
+    "read_validation",
     "table_information",
 ]
 
@@ -81,18 +87,59 @@ def encode_batch(model, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.T
     data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
     parameters = model.encoder(model.likelihood.observe(x, data_seed), training=False)
     q = code_distribution(parameters)
+    return _columns(model, parameters, q, q.sample(seed=posterior_seed))
+
+
+def _columns(model, parameters, q: tfd.Distribution, z: tf.Tensor) -> tuple[tf.Tensor, ...]:
     scale = posterior(parameters).stddev()
     if model.categorical:
         scale = tf.pad(scale, [[0, 0], [model.prior.categories, 0]])
-    return q.sample(seed=posterior_seed), q.mean(), scale
+    return z, q.mean(), scale
 
 
-def table_information(model, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> Estimate:
-    """I_q of a table of encodings, see `InfoVAE.mutual_information`; each array is (N, d)."""
+def keep_encodings(model, parameters, q: tfd.Distribution, z: tf.Tensor):
+    """Writes what a step of an evaluation has encoded into the model's table."""
+    columns = [tf.cast(c, tf.float32) for c in _columns(model, parameters, q, z)]
+    model.validation_table.add(tf.concat(columns, axis=1))
+
+
+def begin_validation(model):
+    """Empties that table."""
+    model.validation_table.reset()
+
+
+def read_validation(model, show: bool) -> dict[str, float] | None:
+    """`read_out` of the encodings in that table, at some of its samples; None of an empty one."""
+    rows = model.validation_table.rows()
+    if not len(rows):
+        return None
+    information = table_information(model, *np.split(rows, 3, axis=1), pairs=PAIRS)
+    if show:
+        _show_ceiling(model, information)
+    return {model.information_name: information.nats}
+
+
+PAIRS = 10_000_000
+"""Pairs of a sample and a posterior in an estimate during training: 1,000 samples of 10,000."""
+
+
+def table_information(
+    model, z: np.ndarray, loc: np.ndarray, scale: np.ndarray, pairs: int | None = None
+) -> Estimate:
+    """I_q of a table of encodings, see `InfoVAE.mutual_information`; each array is (N, d).
+
+    Args:
+        model: InfoVAE.
+        z, loc, scale: a sample, the mean and the deviation of q(z|x) of each x.
+        pairs: int. Pairs of a sample and a posterior that are looked at: fewer samples, evenly
+            spread over the table. `None` is all.
+    """
     if model.categorical:
         return category_information(loc[:, : model.prior.categories])
     if not model.deterministic:
-        return AggregatedPosterior(z, loc, scale).lower_bound()
+        samples = len(z) if pairs is None else min(len(z), -(-pairs // len(z)))
+        index = np.arange(samples) * len(z) // samples
+        return AggregatedPosterior(z[index], loc, scale, index).lower_bound()
     note = "a deterministic encoder: infinite for a continuous x, this is of N examples"
     if getattr(model.likelihood, "binarization", None) != "stochastic":
         return replace(discrete_entropy(_distinct(loc)), note=note)

@@ -30,11 +30,14 @@ from keras_infomodels.models.autoencoder.checks import (
 )
 from keras_infomodels.models.autoencoder.costs import autoencoder_costs
 from keras_infomodels.models.autoencoder.encodings import (
+    begin_validation,
     encode_batch,
     encoding_table,
+    keep_encodings,
     latent_inputs,
     mutual_information,
     read_out,
+    read_validation,
 )
 from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
 from keras_infomodels.models.autoencoder.shared_scale import SharedScale
@@ -44,6 +47,7 @@ from keras_infomodels.models.base import LedgerModel
 from keras_infomodels.models.checks import float_images
 from keras_infomodels.registry import built_in
 from keras_infomodels.training.players import Player
+from keras_infomodels.training.read_out import Table
 
 tfd = tfp.distributions
 
@@ -66,7 +70,8 @@ class InfoVAE(LedgerModel):
     maximizing variational autoencoders", 2017, equation 6 with the divergence of equation 7.
 
     The terms are metrics that `fit` shows; after each validation pass `val_mutual_information` is
-    I_q(x;z) from a table of up to 10,000 encodings of the validation data.
+    I_q(x;z) from a table of up to 10,000 encodings of the validation data, before the last epoch at
+    1,000 of them.
 
     Args:
         encoder: Keras model from images (batch, height, width, channels), or any data shape, to
@@ -104,9 +109,12 @@ class InfoVAE(LedgerModel):
     mutual_information = mutual_information
     encoding_table = encoding_table
     read_out = read_out
+    begin_validation = begin_validation
+    read_validation = read_validation
     pixels = property(autoencoder_pixels)
     ledger_protocol = autoencoder_protocol
     card_words = staticmethod(autoencoder_words)
+    units: Mapping[str, str] = {"bits_per_dim": "bits"}
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(
@@ -147,6 +155,8 @@ class InfoVAE(LedgerModel):
         for name, network in self._discriminators().items():
             setattr(self, name, network)
         self._ceiling_shown = False
+        self.validation_table = Table(EXAMPLES)
+        self._keeping = False
         self._encode_table = tf.function(
             partial(encode_batch, self),
             input_signature=[
@@ -202,8 +212,7 @@ class InfoVAE(LedgerModel):
 
         With the prior `CategoricalNormal` {"category": q(category|x), one-hot, "z": q(z|x)}.
         """
-        x = self.likelihood.observe(float_images(self, x), None)
-        parameters = self.encoder(x, training=False)
+        parameters = self.traced(self._parameters, float_images(self, x))
         if not self.categorical:
             return posterior(parameters)
         category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
@@ -211,7 +220,7 @@ class InfoVAE(LedgerModel):
 
     def decode(self, z: tf.Tensor) -> tfd.Distribution:
         """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
-        return self.pixel_distribution(self.decoder(z, training=False))
+        return self.pixel_distribution(self.traced(self._decoded, tf.convert_to_tensor(z)))
 
     def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
         """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
@@ -221,14 +230,13 @@ class InfoVAE(LedgerModel):
             sample: whether z is drawn from q(z|x) instead of being its mean.
             seed: of the draw; None draws anew, an integer repeats.
         """
-        q = self._code(float_images(self, x))
-        z = q.sample(seed=self.drawing_seed(seed)) if sample else q.mean()
-        return self.mean_image(z)
+        if not sample:
+            return self.traced(self._reconstruction, float_images(self, x))
+        return self.traced(self._drawn, float_images(self, x), self.drawing_seed(seed))
 
     def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
         """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
-        prior = prior_distribution(self.prior)
-        return self.mean_image(prior.sample(n, seed=self.drawing_seed(seed)))
+        return self.traced(self._generated, tf.constant(n), self.drawing_seed(seed))
 
     def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
         """Images on the straight line between the posterior means of two images.
@@ -285,6 +293,13 @@ class InfoVAE(LedgerModel):
         names += [] if self.divergence is None else self.divergence.term_names()
         return names + (["discriminator_loss"] if self._discriminators() else [])
 
+    def test_step(self, data):
+        self._keeping = True  # while the step is traced
+        try:
+            return super().test_step(data)
+        finally:
+            self._keeping = False
+
     def get_config(self) -> dict:
         check_saves(self.prior)
         serialize = keras.saving.serialize_keras_object
@@ -316,6 +331,8 @@ class InfoVAE(LedgerModel):
         q = code_distribution(parameters)
         z = q.sample(seed=posterior_seed)
         observation = self.observation(z, x, training)
+        if self._keeping:
+            keep_encodings(self, parameters, q, z)
 
         terms = {"reconstruction": -tf.reduce_mean(observation.log_prob(x))}
         loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
@@ -377,11 +394,29 @@ class InfoVAE(LedgerModel):
         examples = super().check_data(data)
         if examples is None:
             return None
-        check_scale(self.encoder(self.likelihood.observe(examples, None), training=False))
+        check_scale(self.encoder(self.likelihood.observe(examples[:32], None), training=False))
         return examples
 
     def _discriminators(self) -> dict[str, keras.Model]:
         return {} if self.divergence is None else self.divergence.discriminators
+
+    def inference_parts(self):
+        return self.encoder, self.decoder, self.likelihood, self.prior
+
+    def _parameters(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.encoder(self.likelihood.observe(x, None), training=False)
+
+    def _decoded(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.decoder(z, training=False)
+
+    def _reconstruction(self, x: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(self._code(x).mean())
+
+    def _drawn(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(self._code(x).sample(seed=seed))
+
+    def _generated(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self.mean_image(prior_distribution(self.prior).sample(n, seed=seed))
 
     def _code(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))

@@ -138,10 +138,14 @@ class GAN(LedgerModel):
             Shape (n, *data_shape).
         """
         n = check_int("n", n, 1)
-        parts = self.latents.sample(n, self.drawing_seed(seed))
-        for name, value in (codes or {}).items():
-            parts[name] = self.latents.code_values(name, value, n)
-        return self(self.latents.join(parts))
+        fixed = {
+            name: tf.constant(self.latents.code_values(name, value, n))
+            for name, value in (codes or {}).items()
+        }
+        return self.traced(self._generated, tf.constant(n), self.drawing_seed(seed), fixed)
+
+    def _generated(self, n: tf.Tensor, seed: tf.Tensor, fixed: dict) -> tf.Tensor:
+        return self(self.latents.join(self.latents.sample(n, seed) | fixed))
 
     def export_signatures(self) -> dict:
         """What an exported file offers; see `models.gan.signatures.gan_signatures`."""

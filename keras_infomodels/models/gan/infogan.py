@@ -161,11 +161,6 @@ class InfoGAN(GAN):
             features = count_features(self.recognition_trunk or discriminator, self.data_shape)
             self.recognition = recognition or head_like(discriminator, features, codes)
             check_recognition(self.recognition, (features,), codes)
-        self._infer = tf.function(
-            lambda x: self._numbers_of(x, training=False),
-            input_signature=[tf.TensorSpec((None, *self.data_shape), tf.float32)],
-            autograph=False,
-        )
         self._ceilings_shown = False
 
     @property
@@ -191,8 +186,7 @@ class InfoGAN(GAN):
             raise ValueError("There is no code to infer: the model has noise alone.")
         if tf.executing_eagerly():
             self.check_data(np.asarray(x))
-        x = tf.cast(x, tf.float32)
-        numbers = self._numbers_of(x, training=False)
+        numbers = self.traced(self._inferred, tf.cast(x, tf.float32))
         return {name: code.infer(numbers[name]) for name, code in self.latents.codes.items()}
 
     def export_signatures(self) -> dict:
@@ -367,3 +361,6 @@ class InfoGAN(GAN):
         separate = self.recognition_trunk is not None
         outputs = None if separate else self.judge(images, training)
         return self.numbers(images, outputs, training, stop)
+
+    def _inferred(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._numbers_of(x, training=False)

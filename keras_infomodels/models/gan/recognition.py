@@ -59,7 +59,7 @@ def read_out(model, x, batch_size: int | None, steps: int | None, show: bool) ->
     tables, count = {code.name: [] for code in model.categories}, 0
     with order_of_epoch_0(x):
         for batch in iterate_images(x, batch_size or 32, steps, model.pixels.check):
-            numbers = model._infer(batch)
+            numbers = model.traced(model._inferred, batch)
             for name, table in tables.items():
                 table.append(tf.nn.softmax(numbers[name]).numpy())
             count += len(batch)

@@ -83,11 +83,11 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     discriminator = filled(table, "discriminator", {"class": "ConvDiscriminator"})
     generator = filled(table, "generator", {"class": "ConvGenerator"})
     if not small:
-        table = {"r1": 1.0, **table}
+        table = {"r1": 0.1, **table}
         if discriminator["class"] == "ConvDiscriminator":
             discriminator = {"normalization": "none", **discriminator}
         if generator["class"] == "ConvGenerator":
-            generator = {"upsampling": "nearest", **generator}
+            generator = {"upsampling": "bilinear", **generator}
     shape = {"image_shape": list(image_shape)}
     if discriminator["class"] == "ConvDiscriminator":
         discriminator = {**shape, **usual, **discriminator}

@@ -1,0 +1,243 @@
+"""Pictures in color: models with default networks beside plain Keras, at equal computing time.
+
+    python benchmarks/pictures.py run --data-dir DATA --out pictures.csv [--sets nouns scenes]
+        [--models bits sigma gan] [--seeds 0] [--cpu-seconds 300]
+    python benchmarks/pictures.py report pictures.csv > table.md
+
+Four sets: `nouns` and `scenes`, 10,000 training images each, and the folders `clothing_64` and
+`sign_digits_64` of photographs in DATA. The last has no splits; its training images are the first
+80 % of each class by file name and its test images the last 10 %, since the same hands appear in
+neighboring files.
+
+    bits     a VAE with the discretized logistic, beside a plain ConvVAE with the same likelihood
+    sigma    a VAE with one shared deviation, beside the same ConvVAE
+    gan      an InfoGAN, beside a plain DCGAN of about as many parameters
+
+"plain" is a Keras model in the style of the examples of keras.io: two (here: until the grid has at
+most 16 rows) strided convolutions, one dense layer, Adam with a rate of 1e-3; for the DCGAN 4x4
+convolutions, batch normalization and Adam with 2e-4. Latent variables, batches (64) and seeds are
+the same. A run takes as many steps as fit the CPU seconds, measured over 20 steps of its own after
+its graphs are compiled, so that what else the machine does counts little.
+
+Columns: `bits` is (reconstruction + rate) / (pixels ln 2) of test images; `rmse` that of their
+reconstructions at the posterior mean, beside that of PCA with as many components and of the mean
+training image; `rate` in nats; `kid` the kernel distance of 1,000 samples from test images by 50
+principal components of training images, beside that of the repeated mean image and of a second draw
+of test images.
+"""
+
+import argparse
+import csv
+import math
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+SETS = ("nouns", "scenes", "clothing_64", "sign_digits_64")
+MODELS = ("bits", "sigma", "gan")
+LIKELIHOODS = {"bits": "discretized_logistic", "sigma": "shared_gaussian"}
+COLUMNS = ("set", "model", "whose", "seed", "parameters", "steps", "cpu_seconds")
+FIGURES = ("bits", "rate", "rmse", "rmse_pca", "rmse_mean", "kid", "kid_mean", "kid_data")
+BATCH = 64
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run")
+    run.add_argument("--data-dir", required=True)
+    run.add_argument("--out", type=Path, required=True)
+    run.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    run.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    run.add_argument("--seeds", nargs="+", type=int, default=[0])
+    run.add_argument("--cpu-seconds", type=float, default=300)
+    run.add_argument("--pictures", type=Path, help="folder for samples and reconstructions")
+    report = commands.add_parser("report")
+    report.add_argument("rows", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "report":
+        print_table(list(csv.DictReader(arguments.rows.open())))
+        return
+    done = set()
+    if arguments.out.exists():
+        rows = csv.DictReader(arguments.out.open())
+        done = {(r["set"], r["model"], r["whose"], r["seed"]) for r in rows}
+    for name in arguments.sets:
+        data = load(name, arguments.data_dir)
+        for seed in arguments.seeds:
+            for model in arguments.models:
+                for whose in ("ours", "plain"):
+                    if (name, model, whose, str(seed)) in done:
+                        continue
+                    row = measure(name, data, model, whose, seed, arguments)
+                    write(arguments.out, row)
+                    print({k: v for k, v in row.items() if v != ""}, flush=True)
+
+
+def load(name: str, data_dir: str) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test images, uint8."""
+    from keras_infomodels import datasets
+
+    splits = {"sign_digits_64": ("train[:80%]", "train[90%:]"), "clothing_64": ("train", "test")}
+    source = Path(data_dir) / name if name in splits else name
+    chosen = splits.get(name, ("train[:10000]", "test[:2000]"))
+    return tuple(datasets.load_arrays(source, split, data_dir=data_dir)[0] for split in chosen)
+
+
+def measure(name: str, data, model: str, whose: str, seed: int, arguments) -> dict:
+    """One row: trains a model and measures it on the test images."""
+    import keras
+
+    from keras_infomodels import datasets
+
+    training, test = data
+    build = BUILDERS[model, whose]
+    batches = datasets.from_arrays(training, batch_size=BATCH, seed=seed).repeat()
+    steps = count_steps(build(training, seed, 1000)[0], batches, arguments.cpu_seconds)
+    keras.utils.set_random_seed(seed)
+    built, callbacks = build(training, seed, steps)
+    start = time.process_time()
+    built.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+    used = time.process_time() - start
+    row = dict.fromkeys(COLUMNS + FIGURES, "") | {
+        "set": name,
+        "model": model,
+        "whose": whose,
+        "seed": seed,
+        "parameters": sum(math.prod(weight.shape) for weight in built.weights),
+        "steps": steps,
+        "cpu_seconds": round(used),
+    }
+    images = test.astype(np.float32) / 255
+    row |= figures(built, model, training, images)
+    if arguments.pictures:
+        save_pictures(arguments.pictures, f"{name}-{model}-{whose}-{seed}", built, images)
+    return row
+
+
+def count_steps(model, batches, cpu_seconds: float) -> int:
+    """How many steps of a model fit the CPU seconds, by 20 of them."""
+    model.fit(batches, epochs=1, steps_per_epoch=20, verbose=0)  # compiles
+    start = time.process_time()
+    model.fit(batches, epochs=1, steps_per_epoch=20, verbose=0)
+    each = (time.process_time() - start) / 20
+    return max(20, 10 * round(cpu_seconds / each / 10))
+
+
+def ours(model: str):
+    """A builder of what `infomodels train` builds for such images."""
+
+    def build(training, seed, steps):
+        from keras_infomodels.callbacks import WeightAverage
+        from keras_infomodels.zoo.build import build_model
+        from keras_infomodels.zoo.choices import for_pictures
+        from keras_infomodels.zoo.recipes import Recipe
+
+        own = {"likelihood": LIKELIHOODS[model]} if model in LIKELIHOODS else {}
+        kind = "vae" if own else "infogan"
+        recipe = Recipe.of(kind, dataset="pictures", seed=seed, epochs=1, batch_size=BATCH, **own)
+        recipe = for_pictures(recipe, {"epochs"}, len(training))
+        average = recipe.training.weight_average
+        callbacks = [] if average is None else [WeightAverage(average)]
+        return build_model(recipe, training.shape[1:], steps), callbacks
+
+    return build
+
+
+def plain(model: str):
+    """A builder of a Keras model as the examples of keras.io have it."""
+
+    def build(training, seed, steps):
+        import plain_models
+
+        shape = training.shape[1:]
+        if model == "gan":
+            return plain_models.DCGAN(shape), []
+        latent_dim = ours(model)(training, seed, steps)[0].latent_dim
+        return plain_models.ConvVAE(shape, latent_dim, LIKELIHOODS[model]), []
+
+    return build
+
+
+BUILDERS = {(model, "ours"): ours(model) for model in MODELS}
+BUILDERS |= {(model, "plain"): plain(model) for model in MODELS}
+
+
+def figures(model, kind: str, training: np.ndarray, images: np.ndarray) -> dict:
+    """The columns `FIGURES`, rounded."""
+    from sklearn.decomposition import PCA
+
+    from keras_infomodels.evaluation import fit_features, kernel_distance
+
+    scaled = training.astype(np.float32) / 255
+    mean, half = scaled.mean(axis=0), len(images) // 2
+    features = fit_features(scaled[:4000])
+    data, other = images[:half], images[half:]
+    samples = np.clip(model.generate(1000, seed=0), 0, 1)
+    repeated = np.broadcast_to(mean, (len(data), *mean.shape))
+    named = {"kid": samples, "kid_mean": repeated, "kid_data": other}
+    found = {k: kernel_distance(features(v), features(data)) for k, v in named.items()}
+    if kind != "gan":
+        terms = model.evaluate(images, batch_size=100, return_dict=True, verbose=0)
+        bound = terms["reconstruction"] + terms["rate"]
+        if kind == "bits":
+            found["bits"] = bound / (math.prod(mean.shape) * math.log(2))
+        found |= {"rate": terms["rate"], "rmse": rmse(reconstructions(model, images), images)}
+        flat = images.reshape(len(images), -1)
+        pca = PCA(model.latent_dim, random_state=0).fit(scaled[:10000].reshape(-1, flat.shape[1]))
+        found["rmse_pca"] = rmse(pca.inverse_transform(pca.transform(flat)), flat)
+        found["rmse_mean"] = rmse(mean, images)
+    return {name: f"{value:.4g}" for name, value in found.items()}
+
+
+def reconstructions(model, images: np.ndarray) -> np.ndarray:
+    return model.predict(images, batch_size=100, verbose=0)
+
+
+def rmse(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((a - b) ** 2)))
+
+
+def save_pictures(folder: Path, name: str, model, images: np.ndarray):
+    """Samples; and above them reconstructions below their images, where there are any."""
+    import keras
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [np.clip(model.generate(30, seed=0), 0, 1)]
+    if hasattr(model, "encoder"):
+        rows = [images[:10], reconstructions(model, images[:10]), *rows]
+    height, width, channels = images.shape[1:]
+    tiles = np.concatenate(rows).reshape(-1, 10, height, width, channels)
+    sheet = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, 10 * width, channels)
+    keras.utils.save_img(folder / f"{name}.png", 255 * np.clip(sheet, 0, 1), scale=False)
+
+
+def write(path: Path, row: dict):
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS + FIGURES)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def print_table(rows: list[dict]):
+    """Means over seeds as Markdown."""
+    print("| set | model | whose | seeds | steps |", " | ".join(FIGURES), "|")
+    print("|---|---|---|---|---|" + "---|" * len(FIGURES))
+    keys = dict.fromkeys((row["set"], row["model"], row["whose"]) for row in rows)
+    for key in keys:
+        own = [row for row in rows if (row["set"], row["model"], row["whose"]) == key]
+        cells = [*key, str(len(own)), f"{np.mean([int(row['steps']) for row in own]):.0f}"]
+        for figure in FIGURES:
+            values = [float(row[figure]) for row in own if row[figure]]
+            cells.append(f"{np.mean(values):.4g}" if values else "")
+        print("|", " | ".join(cells), "|")
+
+
+if __name__ == "__main__":
+    main()
