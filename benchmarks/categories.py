@@ -6,7 +6,7 @@
 Recipes: zoo/presets/aae_clusters_mnist, for 16 heads aae_16_clusters_mnist, and
 aae_semisupervised_mnist; the seed draws the weights, the order, the noise and which labels are
 kept. They move images affinely, an augmentation; `--consistency adversarial` does without, and has
-settings of its own, in `ADVERSARIAL`. What was not blind is in docs/results.md.
+settings of its own, in `ADVERSARIAL`. What was not blind is in docs/notebook.md.
 Clusters: each takes a label of *training* images for its name, that of its most confident one (the
 paper's protocol) or its most frequent one, and is scored on the 10,000 test images. A finished run
 is not run again, an interrupted one goes on (and its seconds are then those of its last part).

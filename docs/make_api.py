@@ -133,6 +133,8 @@ def _section(match: re.Match) -> str:
     title, body = match[1], textwrap.dedent(match[2]).strip()
     if title in ("Args", "Attributes", "Raises"):
         body = _ITEM.sub(r"- `\1`: ", body)
+    if title == "Example":
+        body = f"```python\n{body}\n```"
     return f"**{title}**\n\n{body}\n\n"
 
 

@@ -1,4 +1,4 @@
-"""SavedModel and TFLite writers, proof that they compute what the model does, and their runtime."""
+"""Export to SavedModel and TFLite, comparison with the model, and a runtime of exported files."""
 
 import importlib
 

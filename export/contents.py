@@ -1,4 +1,4 @@
-"""What goes into an export: a float32 model's signatures, and the JSON that describes them."""
+"""Contents of an export: the signatures of a float32 model, and JSON that describes them."""
 
 import dataclasses
 import inspect
@@ -19,30 +19,30 @@ __all__ = ["Contents", "float32_copy"]
 
 FORMAT = 1
 _ROOM, _BYTES = 2**22, 4
-"""Bytes of temporary files without the weights, and of a weight."""
+"""Bytes of temporary files without the weights, and bytes of a weight."""
 
 _HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
 class Contents:
-    """A model as it is exported.
+    """Model with the signatures that are exported.
 
     Args:
-        model: a model of this library; one with half-precision layers is copied to float32.
-        uint8: whether images are bytes, 0 to 255, going in and coming out.
-        batch_size: a fixed one, or None for any.
-        preset: folder or name of the preset that the model came from, whose name, license and card
-            go along; None for none.
-        static_shapes: see `networks.portable.portable`.
+        model: model of this library. A model with half-precision layers is copied to float32.
+        uint8: bool. Whether images are bytes from 0 to 255, as inputs and outputs.
+        batch_size: int. Fixed batch size; `None` allows any.
+        preset: str or Path. Name or folder of the preset that the model came from, whose name,
+            license and card are included. `None` includes none.
+        static_shapes: bool. As in `networks.portable.portable`.
 
     Attributes:
-        model: in float32.
-        signatures: name -> `Signature`, with images as bytes where `uint8` says so.
-        card: the text of the preset's README.md, or None.
+        model: the model in float32.
+        signatures: dict from name to `Signature`, with images as bytes if `uint8`.
+        card: str. Text of the preset's README.md, or None.
 
     Raises:
-        OSError: there is no room for temporary files.
-        ValueError: weights that are not finite, or `uint8` for pixels that are not in [0, 1].
+        OSError: If there is no room for temporary files.
+        ValueError: If weights are not finite, or `uint8` is set for pixels outside [0, 1].
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Contents:
         self._preset, self.card = _preset(preset)
 
     def specs(self, name: str) -> list[tf.TensorSpec]:
-        """The inputs of a signature."""
+        """Returns the inputs of a signature."""
         specs = []
         for each in self.signatures[name].inputs:
             spec = each.spec(self.batch_size)
@@ -87,7 +87,7 @@ class Contents:
         return specs
 
     def function(self, name: str) -> tf.types.experimental.GenericFunction:
-        """The traced function of a signature; tensors go in by name or in their order."""
+        """Returns the traced function of a signature; tensors are passed by name or by position."""
         if name not in self._functions:
             self._functions[name] = tf.function(
                 _positional(self.signatures[name]),
@@ -97,7 +97,7 @@ class Contents:
         return self._functions[name]
 
     def document(self, names=None, **facts) -> dict:
-        """JSON values that describe the signatures `names` (all if None), and `facts` beside."""
+        """Returns JSON values on the signatures `names` (`None` for all), with further `facts`."""
         names = self.signatures if names is None else names
         model = self.model
         return {
@@ -144,14 +144,14 @@ class Contents:
 
 
 def float32_copy(model: keras.Model) -> keras.Model:
-    """The model itself, or its copy in float32 if a layer computes in half precision."""
+    """Returns the model itself, or a float32 copy if a layer computes in half precision."""
     policies = {layer.dtype_policy.name for layer in model._flatten_layers()}
     if not policies & set(_HALF):
         return model
     text = json.dumps(keras.saving.serialize_keras_object(model))
     for name in _HALF:
         text = text.replace(f'"{name}"', '"float32"')
-    # Of the model's own classes, some may be registered nowhere.
+    # Some of the model's own classes may not be registered with Keras.
     custom = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
     copy = keras.saving.deserialize_keras_object(json.loads(text), custom_objects=custom)
     copy.set_weights(model.get_weights())
@@ -159,7 +159,7 @@ def float32_copy(model: keras.Model) -> keras.Model:
 
 
 def _of_bytes(function):
-    """The function of images from 0 to 255 instead of 0 to 1, in and out."""
+    """Converts a function of images in [0, 1] to one of images in 0 to 255."""
 
     def of_bytes(**tensors):
         tensors = {
@@ -176,7 +176,7 @@ def _of_bytes(function):
 
 
 def _positional(signature: Signature):
-    """The signature's function with its tensors in order: tf.function wants all their names."""
+    """Converts a signature's function to positional arguments; tf.function needs all names."""
     names = [each.name for each in signature.inputs]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
 

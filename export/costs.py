@@ -1,4 +1,4 @@
-"""What quantization costs, in the model's own terms."""
+"""Costs of quantization, in the model's own terms."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,12 +10,12 @@ __all__ = ["measure_costs"]
 
 
 def measure_costs(contents: Contents, runtime, images: np.ndarray) -> list[Cost]:
-    """The costs of a file.
+    """Measures the costs of an exported file.
 
     Args:
-        contents: of the model, with images as the file takes them.
-        runtime: a `Runtime` of the file.
-        images: float32, as `model.fit` takes them.
+        contents: `Contents`. The model, with images as the file takes them.
+        runtime: `Runtime`. The file.
+        images: float32 array. Images as `model.fit` takes them.
     """
 
     def keras(name, arrays):

@@ -1,4 +1,4 @@
-"""What is inside a `.tflite`: types are checked, and JSON is added."""
+"""Contents of a `.tflite` file: types are checked, and JSON is added."""
 
 import json
 
@@ -11,7 +11,7 @@ from keras_infomodels.export.loading import BLANK, seal
 __all__ = ["Flatbuffer"]
 
 _LARGE = 1024
-"""Weights of fewer elements stay float32 in a dynamic-range file, as biases do."""
+"""Number of elements below which weights stay float32 in a dynamic-range file, as biases do."""
 
 _RESHAPE = schema.BuiltinOperator.RESHAPE
 
@@ -19,10 +19,10 @@ _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items()
 
 
 class Flatbuffer:
-    """The parsed bytes of a `.tflite`.
+    """Parsed bytes of a `.tflite` file.
 
     Args:
-        content: as the converter returns them.
+        content: bytes. File contents from the converter.
     """
 
     def __init__(self, content: bytes):
@@ -30,11 +30,12 @@ class Flatbuffer:
         self.signatures = {each.signatureKey.decode(): each for each in self.model.signatureDefs}
 
     def types(self, signature: str, weights: bool = False) -> set[str]:
-        """Types of the tensors of a signature's subgraph, but for its inputs and outputs.
+        """Returns the types of a signature's tensors, without its inputs and outputs.
 
         Args:
-            signature: its name.
-            weights: whether only constants of two and more dimensions and `_LARGE` count.
+            signature: str. Name of the signature.
+            weights: bool. Whether only constants of at least two dimensions and `_LARGE` elements
+                count.
         """
         subgraph = self.model.subgraphs[self.signatures[signature].subgraphIndex]
         ends = {*subgraph.inputs, *subgraph.outputs}
@@ -48,12 +49,15 @@ class Flatbuffer:
         return found
 
     def check(self, quantize: str | None):
-        """That operators are builtin, and that every subgraph has the types that it should.
+        """Checks that all operators are builtin, and that every subgraph has the expected types.
 
-        The converter leaves a signature without calibration in float32, and says nothing.
+        The converter leaves a signature without calibration in float32, without a warning.
+
+        Args:
+            quantize: str or None. Quantization of the file.
 
         Raises:
-            ValueError: an operator or a type that does not belong.
+            ValueError: If there is another operator or type.
         """
         for code in self.model.operatorCodes:
             if code.customCode is not None:
@@ -73,11 +77,11 @@ class Flatbuffer:
                 )
 
     def quantization(self, signature: str, kind: str) -> dict[str, dict]:
-        """name -> {"dtype", "scale", "zero_point"} of the int8 inputs or outputs.
+        """Returns {"dtype", "scale", "zero_point"} of each int8 input or output, by name.
 
         Args:
-            signature: its name.
-            kind: "inputs" or "outputs".
+            signature: str. Name of the signature.
+            kind: str. "inputs" or "outputs".
         """
         own = self.signatures[signature]
         tensors = self.model.subgraphs[own.subgraphIndex].tensors
@@ -95,8 +99,8 @@ class Flatbuffer:
     def make_reshapes_stateless(self):
         """Gives every RESHAPE a constant shape, with -1 for the batch.
 
-        Keras computes it from the batch of the input (SHAPE, STRIDED_SLICE, PACK), which makes a
-        dynamic tensor: LiteRT's `CompiledModel` then returns uninitialized memory.
+        Keras computes the shape from the batch of the input (SHAPE, STRIDED_SLICE, PACK), which
+        makes a dynamic tensor: LiteRT's `CompiledModel` then returns uninitialized memory.
         """
         for subgraph in self.model.subgraphs:
             for operator in subgraph.operators:
@@ -112,7 +116,7 @@ class Flatbuffer:
         self._remove_unused_codes()
 
     def put_first(self, signature: str):
-        """Makes a signature subgraph 0, which clients that know no signatures run."""
+        """Makes a signature subgraph 0, which clients without support for signatures run."""
         first = self.signatures[signature].subgraphIndex
         order = [first, *(i for i in range(len(self.model.subgraphs)) if i != first)]
         moved = {old: new for new, old in enumerate(order)}
@@ -120,7 +124,7 @@ class Flatbuffer:
         for each in self.model.signatureDefs:
             each.subgraphIndex = moved[each.subgraphIndex]
         self.model.signatureDefs.sort(key=lambda each: each.subgraphIndex)
-        # Operators such as WHILE and IF name the subgraphs that they run.
+        # Operators such as WHILE and IF refer to subgraphs by their index.
         for operator in (each for graph in self.model.subgraphs for each in graph.operators):
             for options in (operator.builtinOptions, operator.builtinOptions2):
                 for name, value in vars(options).items() if options is not None else ():
@@ -139,7 +143,7 @@ class Flatbuffer:
         return max(code.builtinCode, code.deprecatedBuiltinCode)
 
     def _constant(self, subgraph: schema.SubGraphT, values: list[int]) -> int:
-        """The index of a new int32 tensor of a subgraph."""
+        """Adds an int32 tensor to a subgraph, and returns its index."""
         buffer, tensor = schema.BufferT(), schema.TensorT()
         buffer.data = list(np.array(values, "<i4").tobytes())
         tensor.name, tensor.type = "shape", schema.TensorType.INT32
@@ -149,7 +153,7 @@ class Flatbuffer:
         return len(subgraph.tensors) - 1
 
     def packed(self, document: dict) -> bytes:
-        """The bytes with the JSON document as metadata "keras_infomodels", and their checksum."""
+        """Returns the bytes with a JSON document as metadata "keras_infomodels", and a checksum."""
         for name, facts in document["signatures"].items():
             for kind in ("inputs", "outputs"):
                 for key, numbers in self.quantization(name, kind).items():
@@ -167,7 +171,7 @@ class Flatbuffer:
 
 
 def _remove_producers(subgraph: schema.SubGraphT, tensor: int):
-    """Removes the operators that compute a tensor which nothing uses anymore."""
+    """Removes the operators that compute an unused tensor."""
     used = {*subgraph.outputs, *(i for each in subgraph.operators for i in each.inputs)}
     for operator in list(subgraph.operators):
         if tensor in operator.outputs and not used & {*operator.outputs}:

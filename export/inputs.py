@@ -1,4 +1,4 @@
-"""Tensors to call signatures with: real images and draws from priors."""
+"""Inputs to call signatures with: real images, and draws from priors."""
 
 import numpy as np
 
@@ -10,16 +10,16 @@ __all__ = ["as_bytes", "draw_inputs", "noise_images"]
 def draw_inputs(
     contents: Contents, name: str, images: np.ndarray, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Arrays for a signature, as many examples as there are images.
+    """Returns inputs of a signature, as many examples as there are images.
 
-    Images are the given ones; latents are draws of the prior and of q(z|x) in turn, the codes and
-    noise of a generator draws of their priors.
+    Image inputs are the given images. Latents are draws of the prior and of q(z|x) in turn. Codes
+    and noise of a generator are draws of their priors.
 
     Args:
-        contents: of the export.
-        name: of the signature.
-        images: as `model.fit` takes them, float32.
-        seed: of the draws.
+        contents: `Contents`. The export.
+        name: str. Name of the signature.
+        images: float32 array. Images as `model.fit` takes them.
+        seed: int. Seed of the draws.
     """
     draws, arrays = np.random.default_rng(seed), {}
     for each in contents.signatures[name].inputs:
@@ -43,7 +43,7 @@ def draw_inputs(
 
 
 def noise_images(model, count: int) -> np.ndarray:
-    """Images of random pixels that the model takes, where there is no data."""
+    """Creates images of random pixels that the model accepts, where there are no data."""
     random = np.random.default_rng(0)
     shape = (count, *model.data_shape)
     draws = {"real": random.normal, "unit": random.uniform}
@@ -53,5 +53,5 @@ def noise_images(model, count: int) -> np.ndarray:
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as bytes."""
+    """Converts images in [0, 1] to bytes."""
     return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Runs a file in a process of its own, which may crash, hang or take too much memory."""
+"""Runs a file in a separate process, which may crash, hang or use too much memory."""
 
 import contextlib
 import json
@@ -18,20 +18,20 @@ from keras_infomodels.io import printable
 __all__ = ["describe", "run", "run_compiled"]
 
 _SECONDS, _SECONDS_A_CALL = 30, 5
-"""After which a process is ended: for opening the file, and more for each call."""
+"""Time limit in seconds for opening the file, and additional seconds per call."""
 
 _SECONDS_TRUSTED = 600
-"""The same for a SavedModel, which has been trusted and loads TensorFlow."""
+"""Time limit in seconds for a SavedModel, which has been trusted and loads TensorFlow."""
 
 _INTERFACE = 2**20
-"""Bytes that the description of a file may have."""
+"""Largest number of bytes of the description of a file."""
 
 
 def describe(path: Path, content: bytes) -> dict:
-    """The interface of a `.tflite`, see `standalone.interface`.
+    """Returns the interface of a `.tflite` file, see `standalone.interface`.
 
     Raises:
-        ValueError: the process died, or took too long.
+        ValueError: If the process died or took too long.
     """
     with _folder(content, []) as folder:
         _call("describe", path, folder / "model.tflite", folder, 0)
@@ -43,16 +43,16 @@ def describe(path: Path, content: bytes) -> dict:
 
 
 def run(path: Path, content: bytes | None, requests: list[Request], most: int) -> list[dict]:
-    """The answers of an exported file.
+    """Returns the outputs of an exported file.
 
     Args:
-        path: of the file, or of a SavedModel's folder.
-        content: the bytes of a `.tflite` that were verified; None for a SavedModel.
-        requests: signatures and their arrays.
-        most: bytes that an answer may have.
+        path: Path. The file, or the folder of a SavedModel.
+        content: bytes. Verified contents of a `.tflite`; `None` for a SavedModel.
+        requests: list of (signature, arrays).
+        most: int. Largest number of bytes of an output.
 
     Raises:
-        ValueError: the process died, took too long, or answered more than that.
+        ValueError: If the process died, took too long, or returned more bytes.
     """
     with _folder(content, requests) as folder:
         file = path if content is None else folder / "model.tflite"
@@ -61,10 +61,10 @@ def run(path: Path, content: bytes | None, requests: list[Request], most: int) -
 
 
 def run_compiled(path: Path, content: bytes, requests: list[Request]) -> list[dict | str | None]:
-    """The answers of LiteRT's CompiledModel to requests.
+    """Returns the outputs of LiteRT's CompiledModel.
 
     Returns:
-        For each request its outputs, the text of an error, or None where the process died.
+        For each request its outputs, the text of an error, or None if the process died.
     """
     answers = []
     while len(answers) < len(requests):
@@ -95,10 +95,10 @@ def _folder(content: bytes | None, requests: list[Request]) -> Iterator[Path]:
 
 
 def _call(task: str, path: Path, file: Path, folder: Path, calls: int):
-    """Runs `standalone` to its end; `path` is what messages call the file."""
+    """Runs `standalone` to its end; error messages name the file `path`."""
     command = [sys.executable, "-I", standalone.__file__, task, str(file), str(folder)]
     seconds = _SECONDS + _SECONDS_A_CALL * calls if file.suffix == ".tflite" else _SECONDS_TRUSTED
-    # Each thread of OpenBLAS would take address space.
+    # Each thread of OpenBLAS would reserve address space, which is limited.
     environment = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"} | os.environ
     try:
         process = subprocess.run(command, capture_output=True, timeout=seconds, env=environment)
@@ -112,7 +112,7 @@ def _call(task: str, path: Path, file: Path, folder: Path, calls: int):
 
 def _answer(file: Path, most: int, path: Path) -> dict[str, np.ndarray]:
     try:
-        # Its size bounds the arrays, which are stored and not compressed.
+        # The size of the file bounds the arrays, since they are not compressed.
         if file.stat().st_size > most + 2**16:
             raise ValueError("it is larger than its metadata says")
         with np.load(file, allow_pickle=False) as archive:

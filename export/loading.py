@@ -1,8 +1,8 @@
-"""Opens exported files: what they say of themselves, and what runs them. Loads no TensorFlow.
+"""Opens exported files and their metadata. Loads no TensorFlow.
 
-A `.tflite` of this library carries JSON that begins with the SHA-256 of the file, taken with zeros
-in its place. It is compared before the interpreter sees the file, which crashes on some damaged
-files and gives wrong answers from others (benchmarks/damaged.py).
+A `.tflite` of this library carries JSON that begins with the SHA-256 of the file, computed with
+zeros in its place. It is compared before the interpreter reads the file, since the interpreter
+crashes on some damaged files and computes wrong outputs from others (benchmarks/damaged.py).
 """
 
 import hashlib
@@ -22,17 +22,19 @@ from keras_infomodels.operators import check_operators
 __all__ = ["BLANK", "load", "read_metadata", "seal", "verified"]
 
 BLANK = "0" * 64
-"""Stands for the checksum while it is computed."""
+"""Placeholder of the checksum while it is computed."""
 
 _SEAL = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "format": ')
 Backend = Callable[[list[Request]], list[dict[str, np.ndarray]]]
 
 
 def load(path: Path, threads: int | None, isolated: bool, trust: bool) -> tuple[dict, Backend]:
-    """The metadata of an exported file, and the function that answers requests.
+    """Returns the metadata of an exported file, and the function that computes its outputs.
 
     Raises:
-        FileNotFoundError, ValueError, ImportError: see `runtime.Runtime`.
+        FileNotFoundError: As `runtime.Runtime`.
+        ValueError: As `runtime.Runtime`.
+        ImportError: As `runtime.Runtime`.
     """
     if path.suffix != ".tflite":
         if threads is not None:
@@ -68,7 +70,7 @@ def _isolated(path: Path, content: bytes | None, metadata: dict) -> Backend:
         return isolation.run(path, content, requests, max(map(expected, requests), default=0))
 
     def expected(request):
-        """Bytes of the answer to a request, by the metadata."""
+        """Returns the number of bytes of the outputs of a request, from the metadata."""
         name, arrays = request
         signature = metadata["signatures"][name]
         counts = [1, *(len(array) for array in arrays.values() if array.ndim)]
@@ -81,7 +83,7 @@ def _isolated(path: Path, content: bytes | None, metadata: dict) -> Backend:
 
 
 def read_metadata(path: str | Path) -> dict:
-    """What an exported file says of itself; see `verified` for what may be raised."""
+    """Returns the metadata of an exported file; raises what `verified` raises."""
     path = Path(path)
     if path.suffix == ".tflite":
         return verified(path)[1]
@@ -89,11 +91,11 @@ def read_metadata(path: str | Path) -> dict:
 
 
 def verified(path: Path) -> tuple[bytes, dict]:
-    """The bytes of a `.tflite` and its metadata.
+    """Returns the bytes of a `.tflite` file and its metadata.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a file of this library, or not the bytes that were written.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not from this library, or was changed.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
@@ -109,13 +111,13 @@ def verified(path: Path) -> tuple[bytes, dict]:
 
 
 def seal(content: bytes) -> bytes:
-    """The file with its checksum, in place of the `BLANK` at the beginning of its JSON."""
+    """Writes the checksum in place of the `BLANK` at the beginning of the JSON."""
     (start, end) = _SEAL.search(content).span(1)
     return content[:start] + hashlib.sha256(content).hexdigest().encode() + content[end:]
 
 
 def _version(path: Path) -> Path:
-    """The SavedModel in a folder, or its highest version there."""
+    """Returns the SavedModel in a folder, or its highest version there."""
     if (path / "saved_model.pb").is_file():
         return path
     versions = [each for each in path.glob("*/saved_model.pb") if each.parent.name.isdecimal()]

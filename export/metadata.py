@@ -1,4 +1,4 @@
-"""What an exported file says of itself: JSON that others may have written, checked before use."""
+"""Metadata of exported files: JSON that others may have written, checked before use."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 __all__ = ["check_interface", "parse_metadata"]
 
 LIMIT = 2**20
-"""Bytes of JSON that are read."""
+"""Largest number of bytes of JSON."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}")
 _KINDS = ("image", "latent", "normal", "uniform", "category", "count", "seed")
@@ -17,19 +17,20 @@ _DTYPES = ("float32", "int32", "uint8", "int8")
 _QUANTIZATIONS = (None, "float16", "dynamic", "int8")
 _TENSORS, _AXES, _NUMBERS, _BATCH, _TEXT = 100, 6, 2**22, 10**4, 1000
 """Largest number of signatures and of their tensors, of axes, of numbers in one example, of
-examples in a fixed batch, and of characters."""
+examples in a fixed batch, and of characters.
+"""
 
 
 def parse_metadata(text: str, path: Path) -> dict:
-    """Returns the JSON object at the beginning of a text.
+    """Parses the JSON object at the beginning of a text.
 
     Args:
-        text: str. What else follows the object is ignored.
-        path: Path. The file's name in messages.
+        text: str. Text; what follows the object is ignored.
+        path: Path. Name of the file in error messages.
 
     Raises:
-        ValueError: no JSON, another format, or facts that are missing, have another type or are
-            beyond the bounds of this module.
+        ValueError: If the text is not JSON or has another format, or if facts are missing, have
+            another type or exceed the limits of this module.
     """
     try:
         document, _ = json.JSONDecoder(parse_constant=_refuse).raw_decode(text[:LIMIT])
@@ -43,13 +44,13 @@ def parse_metadata(text: str, path: Path) -> dict:
 
 
 def check_interface(metadata: Mapping, interface: Mapping, path: Path):
-    """Raises ValueError where the metadata and the file itself name other tensors.
+    """Raises ValueError if the metadata and the file name different tensors.
 
     Args:
-        metadata: what `parse_metadata` returned.
-        interface: {signature: {"inputs" and "outputs": {name: {"shape", "dtype"}}}} of the file,
-            the shapes with the batch, which is -1 if it is free.
-        path: Path. The file's name in messages.
+        metadata: dict. Result of `parse_metadata`.
+        interface: dict. {signature: {"inputs" and "outputs": {name: {"shape", "dtype"}}}} of the
+            file, with shapes that include the batch, -1 if it is free.
+        path: Path. Name of the file in error messages.
     """
     signatures, batch = metadata["signatures"], metadata["batch_size"] or -1
     if set(signatures) - set(interface):
@@ -74,7 +75,7 @@ def check_interface(metadata: Mapping, interface: Mapping, path: Path):
 
 
 def _fits(found: list[int], wanted: list[int]) -> bool:
-    """Whether shapes agree, up to axes whose size the file does not know before it runs."""
+    """Returns whether shapes agree, except for axes whose size is unknown before the file runs."""
     return len(found) == len(wanted) and all(
         a == b or -1 in (a, b) for a, b in zip(found, wanted, strict=True)
     )
@@ -85,7 +86,7 @@ def _refuse(name: str):
 
 
 def _problem(document: Mapping) -> str | None:
-    """What keeps a document from being metadata."""
+    """Returns why a document is not valid metadata, or None."""
     for key in ("library", "model", "preset", "license"):
         text = document.get(key)
         if not (_is_text(text) or (text is None and key in ("preset", "license"))):
@@ -162,7 +163,7 @@ def _is_quantization(facts) -> bool:
     scale, zero_point = facts.get("scale"), facts.get("zero_point")
     if type(zero_point) is not int or not -128 <= zero_point <= 127:
         return False
-    # As float32 it is neither 0 nor infinite.
+    # Neither 0 nor infinite after conversion to float32.
     return _is_number(scale) and 1e-30 < scale < 1e30
 
 

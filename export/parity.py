@@ -1,4 +1,4 @@
-"""Proof that an exported file computes what the Keras model computes."""
+"""Comparison of an exported file with the Keras model."""
 
 import time
 from collections.abc import Mapping
@@ -19,13 +19,15 @@ from keras_infomodels.operators import check_operators
 __all__ = ["TOLERANCES", "Parity", "Report", "check_parity"]
 
 TOLERANCES = {None: 1e-4, "float16": 1e-2, "dynamic": np.inf, "int8": np.inf}
-"""Largest difference allowed, relative to max(1, |value|), by quantization; what int8 may cost is
-in the model's own terms, `models.costs.LIMITS`."""
+"""Largest allowed difference relative to max(1, |value|), by quantization.
+
+The limits of int8 are in the model's own terms, `models.costs.LIMITS`.
+"""
 
 _CALLS = 20
 
 _SIZES, _APART = (1, 8), 0.1
-"""Examples of a call by CompiledModel, and how far its int8 may be from the Interpreter's."""
+"""Batch sizes of CompiledModel's calls, and its largest int8 difference from the Interpreter."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,15 @@ class Parity:
     """Differences of one signature from Keras, relative to max(1, |value|), and its speed.
 
     Attributes:
-        largest, mean: over all outputs and examples.
-        milliseconds: the median time of a call with one example, through `Runtime`; None for an
+        largest: float. Largest difference over all outputs and examples.
+        mean: float. Mean difference.
+        milliseconds: float. Median time of a call with one example through `Runtime`; None for an
             isolated file.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        path = ki.export.to_tflite(model, "infogan.tflite")
+        ki.export.check_parity(model, path).signatures["generate"].largest
     """
 
     largest: float
@@ -45,18 +53,23 @@ class Parity:
 
 @dataclass(frozen=True)
 class Report:
-    """What an exported file is worth; `print` shows it as tables.
+    """Result of the comparison of an exported file with its model; `print` shows tables.
 
     Attributes:
-        signatures: name -> `Parity`.
-        bytes: size of the file, or of all files of the folder.
-        inputs: how many images went in, and of what kind.
-        quantize: of the file.
-        compiled: (signature, examples) -> largest difference of LiteRT's CompiledModel from its
-            Interpreter, relative to max(1, |value|), or the reason for which it refuses the call.
-            Empty for a SavedModel.
-        costs: of quantization, empty for float32.
-        failures: what is beyond the tolerances, one sentence each.
+        signatures: dict from name to `Parity`.
+        bytes: int. Size of the file, or of all files of the folder.
+        inputs: str. Number and kind of the images.
+        quantize: str or None. Quantization of the file.
+        compiled: dict from (signature, examples) to the largest difference of LiteRT's
+            CompiledModel from its Interpreter, relative to max(1, |value|), or to the reason why it
+            refuses the call. Empty for a SavedModel.
+        costs: list of `Cost`. Costs of quantization; empty for float32.
+        failures: list of str. What exceeds the tolerances, one sentence each.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        path = ki.export.to_tflite(model, "infogan.tflite", quantize="float16")
+        print(ki.export.check_parity(model, path))
     """
 
     signatures: dict[str, Parity]
@@ -68,7 +81,11 @@ class Report:
     compiled: dict[tuple[str, int], float | str] = field(default_factory=dict)
 
     def require(self, path: str | Path):
-        """Raises ValueError where something failed; `path` is what the message calls the file."""
+        """Raises ValueError if there are failures.
+
+        Args:
+            path: str or Path. Name of the file in the error message.
+        """
         if self.failures:
             remedy = "Choose another quantization, or force it."
             if any("CompiledModel" in failure for failure in self.failures):
@@ -106,20 +123,29 @@ def check_parity(
     isolated: bool = False,
     force: bool = False,
 ) -> Report:
-    """Compares every signature of an exported file with the model, and says what the file costs.
+    """Compares every signature of an exported file with the model, and measures its speed and size.
 
     Args:
-        model: what was exported; one in half precision is compared by its float32 copy.
-        path: a SavedModel folder or a `.tflite` file.
-        images: inputs (n, height, width, channels) as `model.fit` takes them, 1,000 real ones for
-            figures that mean something; None for 16 of random pixels. Other inputs are n draws.
-        isolated: whether the file runs in a process that cannot import this library or TFP, nor
-            TensorFlow or Keras for a `.tflite`.
-        force: whether a `Report` with failures is returned instead of an error.
+        model: exported model; a model in half precision is compared by its float32 copy.
+        path: str or Path. Folder of a SavedModel, or `.tflite` file.
+        images: array (n, height, width, channels) as `model.fit` takes them; 1,000 real ones give
+            meaningful numbers. `None` uses 16 images of random pixels. Other inputs are n draws.
+        isolated: bool. Whether the file runs in a process that cannot import this library or TFP,
+            nor TensorFlow or Keras for a `.tflite`.
+        force: bool. Whether a `Report` with failures is returned instead of an error.
+
+    Returns:
+        `Report`.
 
     Raises:
-        ValueError: a difference beyond `TOLERANCES`, a cost beyond `models.costs.LIMITS`, a number
-            that is not finite, a missing signature, or a file that cannot run.
+        ValueError: If a difference exceeds `TOLERANCES` or a cost exceeds `models.costs.LIMITS`; if
+            a number is not finite, a signature is missing, or the file cannot run.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        path = ki.export.to_tflite(model, "vae.tflite")
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        print(ki.export.check_parity(model, path, images[:100] / 255))
     """
     is_lite = Path(path).suffix == ".tflite"
     if isolated and not is_lite:
@@ -143,7 +169,7 @@ def check_parity(
 
 
 def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, timed: bool):
-    """The `Parity` of each signature, and what is wrong with them."""
+    """Compares each signature, and returns the results with the failures."""
     there = {*runtime.signatures, *runtime.metadata.get("left_out", {})}
     failures = [f"The signature {name} is missing." for name in contents.signatures.keys() - there]
     inputs = {name: draw_inputs(contents, name, images) for name in runtime.signatures}
@@ -155,7 +181,7 @@ def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, ti
         parities[name] = Parity(
             largest, mean, _milliseconds(runtime, name, arrays) if timed else None
         )
-        # Not `largest > tolerance`: a NaN must not pass.
+        # Not `largest > tolerance`, which is False for NaN.
         if not (largest <= tolerance and np.isfinite(largest)):
             failures.append(
                 f"The signature {name} differs from the Keras model by {largest:.2g} (relative to "
@@ -165,7 +191,7 @@ def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, ti
 
 
 def _compiled(contents: Contents, runtime: Runtime, images: np.ndarray) -> tuple[dict, list[str]]:
-    """The same signatures by LiteRT's CompiledModel, and what is wrong with them."""
+    """Compares LiteRT's CompiledModel with its Interpreter; returns results and failures."""
     fixed = runtime.metadata["batch_size"]
     sizes = (fixed,) if fixed else _SIZES
     images = np.resize(images, (max(sizes), *images.shape[1:]))
@@ -206,12 +232,12 @@ def _takes_bytes(runtime: Runtime) -> bool:
 
 
 def _tensor(array: np.ndarray) -> tf.Tensor:
-    """As the model takes it, which knows nothing of bytes."""
+    """Converts an array to the model's input, which is never bytes."""
     return tf.constant(array / np.float32(255) if array.dtype == np.uint8 else array)
 
 
 def _compare(signature: str, expected: Mapping, actual: Mapping) -> tuple[float, float]:
-    """The largest and the mean difference."""
+    """Largest and mean difference."""
     if set(expected) != set(actual):
         raise ValueError(f"{signature} returns {sorted(actual)}, not {sorted(expected)}.")
     differences = []

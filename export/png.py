@@ -1,4 +1,4 @@
-"""Pictures without matplotlib, which would take longer to load than a model to run."""
+"""PNG pictures without matplotlib, which would take longer to load than a model to run."""
 
 import struct
 import zlib
@@ -11,16 +11,19 @@ __all__ = ["grid", "png"]
 
 
 def grid(images: np.ndarray) -> np.ndarray:
-    """Images (n, height, width, channels), row by row in a grid that is about square.
+    """Arranges images row by row in an approximately square grid.
 
-    A white line of one pixel parts them; channels are 1 or 3, pixels in [0, 1] or uint8, or in a
-    range that `pictures.shown_range` tells, such as [-1, 1].
+    The images are separated by a white line of one pixel.
+
+    Args:
+        images: array (n, height, width, 1 or 3). Pixels in [0, 1], uint8, or in a range that
+            `pictures.shown_range` recognizes, such as [-1, 1].
 
     Returns:
-        uint8 of shape (rows * (height + 1), columns * (width + 1), channels).
+        uint8 array (rows * (height + 1), columns * (width + 1), channels).
 
     Raises:
-        ValueError: no images of gray or color.
+        ValueError: If the images are not gray or color.
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(
@@ -41,7 +44,7 @@ def grid(images: np.ndarray) -> np.ndarray:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """A PNG file of a uint8 picture (height, width, 1 or 3)."""
+    """Returns a PNG file of a uint8 picture (height, width, 1 or 3)."""
     height, width, channels = picture.shape
     header = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2}[channels], 0, 0, 0)
     lines = np.zeros((height, 1 + width * channels), np.uint8)  # each begins with its filter: none

@@ -13,39 +13,46 @@ from keras_infomodels.export.standalone import Request
 __all__ = ["Runtime"]
 
 _CHUNK, _NUMBERS = 256, 2**24
-"""Examples, and numbers in a tensor, that go through the interpreter at once: this bounds its
-memory."""
+"""Largest numbers of examples and of tensor elements per call of the interpreter.
+
+They limit its memory.
+"""
 
 _ISOLATED_NUMBERS = 2**28
-"""The most numbers that a call of an isolated file takes or returns: its metadata may lie."""
+"""Largest number of elements per call of an isolated file, whose metadata may be false."""
 
 
 class Runtime:
-    """An exported model, by its signatures.
+    """Exported model, with a method for each of its signatures.
 
-        Runtime("infogan.tflite").generate(8, digit=7, seed=0)      # images (8, 28, 28, 1)
-        Runtime("vae.tflite").encode(images)["loc"]                 # (n, d)
-
-    A method whose signature the file lacks raises ValueError and says which there are. Calls from
-    several threads wait for each other.
+    A method raises ValueError if the file lacks its signature, and names those that it has. Calls
+    from several threads wait for each other.
 
     Args:
-        path: a `.tflite` file, or a SavedModel's folder or the folder above its versions, written
-            by `export.to_tflite` or `export.to_saved_model`.
-        threads: of the interpreter; None is its own choice. Of a `.tflite` alone.
-        isolated: bool. Runs each call in a process of its own with limits of time and memory, for
-            a `.tflite` from a stranger: whoever crafts a file can write a checksum too, and the
-            interpreter may crash on it. It contains crashes and is no sandbox.
-        trust: bool. Loads a SavedModel although it holds operators that may read or write files or
-            run code.
+        path: str or Path. `.tflite` file, folder of a SavedModel, or the folder above its versions,
+            written by `export.to_tflite` or `export.to_saved_model`.
+        threads: int. Threads of the interpreter of a `.tflite`. `None` leaves the choice to it.
+        isolated: bool. Whether each call runs in a separate process with limits of time and memory,
+            for a `.tflite` from an unknown source. The interpreter may crash on a crafted file,
+            whose checksum its author can compute too. This contains crashes but is not a sandbox.
+        trust: bool. Whether a SavedModel is loaded even if it has operators that may read or write
+            files or run code.
 
     Attributes:
-        metadata: what the file says of itself: "model", "preset", "license", "codes", ...
+        metadata: dict. Metadata of the file: "model", "preset", "license", "codes", ...
 
     Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: a damaged or foreign file; a SavedModel with such operators, or isolated.
-        ImportError: ai-edge-litert, or TensorFlow for a SavedModel, is not installed.
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: If the file is damaged or not from this library, or a SavedModel has such
+            operators or is to be isolated.
+        ImportError: If ai-edge-litert, or TensorFlow for a SavedModel, is not installed.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        ki.export.to_tflite(model, "infogan.tflite")
+        runtime = ki.export.Runtime("infogan.tflite")
+        images = runtime.generate(8, digit=7, seed=0)  # shape (8, 28, 28, 1)
+        runtime.infer_codes(images)["digit_probabilities"]  # shape (8, 10)
     """
 
     def __init__(
@@ -68,7 +75,7 @@ class Runtime:
 
     @property
     def signatures(self) -> dict[str, dict]:
-        """name -> {"inputs", "outputs"}, each name -> {"shape", "dtype", "range", "unit", ...}."""
+        """Dict from signature to {"inputs", "outputs"}, each {name: {"shape", "dtype", ...}}."""
         return self.metadata["signatures"]
 
     def generate(
@@ -78,21 +85,22 @@ class Runtime:
         codes: Mapping[str, object] | None = None,
         **more_codes,
     ) -> np.ndarray:
-        """n images.
+        """Generates n images.
 
         Args:
-            n: how many.
-            seed: None draws anew, an integer repeats; the noise is the same whatever the codes
-                are. The stream is NumPy's, so that Keras draws other images by the same seed.
-            codes: values by name, one for all images or n of them: a category's number, or a
-                number in the range of its prior. The others are drawn.
-            **more_codes: the same, by keyword.
+            n: int. Number of images.
+            seed: int. Seed of the draws; `None` draws anew. The noise does not depend on the given
+                codes. The generator is NumPy's, so that Keras draws other images with the same
+                seed.
+            codes: dict from name to one value or n values: the index of a category, or a number in
+                the range of its prior. The other codes are drawn.
+            **more_codes: codes by keyword.
 
         Returns:
-            Shape (n, height, width, channels), in [0, 1], or uint8 of a file made with `uint8`.
+            Array (n, height, width, channels) in [0, 1], or uint8 for a file made with `uint8`.
 
         Raises:
-            ValueError: no such code, or a value that it never has.
+            ValueError: If there is no such code, or its prior never has the value.
         """
         inputs = self._signature("generate")["inputs"]
         if n < 1:
@@ -108,39 +116,59 @@ class Runtime:
         return self.run_all([("generate", arrays)])[0]["image"]
 
     def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """{"loc", "scale"} of q(z|x), each (n, d); "probabilities" of a category, (n, K)."""
+        """Computes {"loc", "scale"} of q(z|x), each (n, d); a category has "probabilities", (n, K).
+
+        Args:
+            images: array (n, height, width, channels).
+        """
         return self.run("encode", image=images)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """E[x|z] of z (n, d), images (n, height, width, channels)."""
+        """Computes E[x|z], images (n, height, width, channels).
+
+        Args:
+            z: array (n, d).
+        """
         return self.run("decode", z=z)["image"]
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """E[x|z] at the mean of q(z|x), of images (n, height, width, channels)."""
+        """Computes E[x|z] at the mean of q(z|x), images (n, height, width, channels).
+
+        Args:
+            images: array (n, height, width, channels).
+        """
         return self.run("reconstruct", image=images)["image"]
 
     def infer_codes(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Of each code NAME_probabilities (n, K), or NAME_mean and NAME_stddev (n, 1)."""
+        """Computes NAME_probabilities (n, K), or NAME_mean and NAME_stddev (n, 1), of each code.
+
+        Args:
+            images: array (n, height, width, channels).
+        """
         return self.run("infer_codes", image=images)
 
     def run(self, signature: str, /, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Calls a signature.
 
         Args:
-            signature: a key of `signatures`.
-            **arrays: its inputs by name; all have the same number of examples, any number.
+            signature: str. Key of `signatures`.
+            **arrays: inputs by name, with the same number of examples.
 
         Returns:
-            Its outputs by name.
+            dict from name to array.
 
         Raises:
-            ValueError: an unknown signature or name, a wrong shape, type or range, or a file that
-                the interpreter refuses.
+            ValueError: If the signature or a name is unknown, a shape, type or range is wrong, or
+                the interpreter refuses the file.
         """
         return self.run_all([(signature, arrays)])[0]
 
     def run_all(self, requests: list[Request]) -> list[dict[str, np.ndarray]]:
-        """As `run` for several calls, pairs of a signature and its arrays, in one process."""
+        """Calls several signatures in one process, see `run`.
+
+        Args:
+            requests: list of (signature, dict from name to array).
+        """
         batches, owners = [], []
         for number, (name, arrays) in enumerate(requests):
             for batch, length in self._batches(name, self._check(name, arrays)):
@@ -168,15 +196,14 @@ class Runtime:
         ]
 
     def run_compiled(self, requests: list[Request]) -> list[dict[str, np.ndarray] | str | None]:
-        """As `run_all` of a `.tflite` by LiteRT's CompiledModel, in a process of its own.
+        """Calls LiteRT's CompiledModel of a `.tflite` in a separate process.
 
         Args:
-            requests: pairs of a signature and its arrays, of at most 256 examples, or as many as a
-                fixed batch has.
+            requests: list of (signature, dict from name to array), with at most 256 examples, or as
+                many as a fixed batch has.
 
         Returns:
-            For each request its outputs, the text of the error with which it is refused, or None
-            where the process died.
+            For each request its outputs, the text of an error, or None if the process died.
         """
         batches = [
             (name, next(self._batches(name, self._check(name, arrays)))[0])
@@ -202,7 +229,7 @@ class Runtime:
         )
 
     def _numbers(self, name: str) -> int:
-        """The size of the largest tensor of a signature, for one example."""
+        """Number of elements of the largest tensor of a signature, for one example."""
         tensors = [each for kind in self.signatures[name].values() for each in kind.values()]
         return max(math.prod(each["shape"]) for each in tensors)
 
@@ -229,7 +256,7 @@ class Runtime:
         return checked
 
     def _batches(self, name: str, arrays: dict):
-        """Pieces of the interpreter's size, each with the number of its examples that count."""
+        """Splits inputs into chunks, each with the number of its examples that count."""
         inputs = self.signatures[name]["inputs"]
         arrays = {key: _quantize(array, inputs[key]) for key, array in arrays.items()}
         if not all(map(_is_batched, inputs.values())):
@@ -240,7 +267,7 @@ class Runtime:
         chunk = fixed or min(_CHUNK, max(1, _NUMBERS // self._numbers(name)))
         for start in range(0, count, chunk):
             length = min(chunk, count - start)
-            # The last example fills up a fixed batch.
+            # A fixed batch is padded with copies of the last example.
             rows = np.minimum(np.arange(start, start + (fixed or length)), count - 1)
             yield {key: array[rows] for key, array in arrays.items()}, length
 
@@ -299,7 +326,7 @@ def _code_values(name: str, value, n: int, facts: Mapping) -> np.ndarray:
 
 
 def _quantize(array: np.ndarray, facts: Mapping) -> np.ndarray:
-    """Numbers as the int8 of a file with int8 input: q = x / scale + zero_point."""
+    """Converts numbers to the int8 inputs of a file: q = x / scale + zero_point."""
     if "quantization" not in facts:
         return array
     scale, zero_point = (facts["quantization"][key] for key in ("scale", "zero_point"))

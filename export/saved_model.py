@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_infomodels.export.contents import Contents
 from keras_infomodels.export.parity import check_parity
 from keras_infomodels.io import printable, replace_folder, saving_folder
+from keras_infomodels.log import LOGGER
 from keras_infomodels.networks.portable import portable
 
 __all__ = ["to_saved_model", "write_saved_model"]
@@ -21,7 +22,7 @@ _OWN = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d+-of-\d+)|"
     r"assets\.extra/(metadata\.json|README\.md)"
 )
-"""The files of a SavedModel, which a new one replaces."""
+"""Files of a SavedModel, which a new one replaces."""
 
 
 def to_saved_model(
@@ -35,31 +36,36 @@ def to_saved_model(
     force: bool = False,
     verbose: bool = False,
 ) -> Path:
-    """Writes a SavedModel and compares every signature with the model before it is in place.
+    """Writes a SavedModel, after every signature has been compared with the model.
 
     It loads with TensorFlow alone: `tf.saved_model.load(directory).signatures["decode"](z=...)`.
-    The signatures are those of `model.export_signatures()`, the first is `serving_default`. The
+    The signatures are those of `model.export_signatures()`; the first is `serving_default`. The
     folder `assets.extra` holds metadata.json (signatures, ranges, code names) and the preset's
     card.
 
     Args:
-        model: a model of this library; half precision is exported from a float32 copy.
-        directory: the SavedModel's folder, such as NAME/1 for TensorFlow Serving; an earlier
-            SavedModel there is replaced, and other files in it are kept.
-        uint8: whether images are bytes, 0 to 255, going in and coming out.
-        batch_size: a fixed one, or None for any.
-        images: for the comparison, see `check_parity`.
-        preset: folder or name of the preset that the model came from.
-        force: writes also where the numbers differ too much.
-        verbose: whether the comparison is printed.
+        model: model of this library; half precision is exported from a float32 copy.
+        directory: str or Path. Folder of the SavedModel, such as NAME/1 for TensorFlow Serving. An
+            earlier SavedModel is replaced; other files are kept.
+        uint8: bool. Whether images are bytes from 0 to 255, as inputs and outputs.
+        batch_size: int. Fixed batch size; `None` allows any.
+        images: array. Images for the comparison, see `check_parity`.
+        preset: str or Path. Name or folder of the preset that the model came from.
+        force: bool. Whether the file is written even if the numbers differ too much.
+        verbose: bool. Whether the comparison is logged, at the level INFO of "keras_infomodels".
 
     Returns:
-        The folder.
+        Path of the folder.
 
     Raises:
-        FileExistsError: something else is there.
-        ValueError: the numbers differ (see `check_parity`); nothing is written then.
-        OSError: the disk is full; an earlier SavedModel is still there.
+        FileExistsError: If there is something else at `directory`.
+        ValueError: If the numbers differ (see `check_parity`); nothing is written then.
+        OSError: If the disk is full; an earlier SavedModel is kept.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        path = ki.export.to_saved_model(model, "infogan/1")
+        signatures = tf.saved_model.load(str(path)).signatures  # in a process without this library
     """
     directory = Path(directory)
     if directory.exists() and not (directory / "saved_model.pb").is_file():
@@ -74,12 +80,12 @@ def to_saved_model(
         _keep_others(directory, new)
         replace_folder(new, directory)
     if verbose:
-        print(f"{directory}\n{report}")
+        LOGGER.info("%s\n%s", directory, report)
     return directory
 
 
 def _keep_others(old: Path, new: Path):
-    """Copies files of the folder that is replaced which no SavedModel of this library has."""
+    """Copies files of the replaced folder that are not part of a SavedModel."""
     for path in old.rglob("*"):
         place = path.relative_to(old)
         if not _OWN.fullmatch(place.as_posix()) and (path.is_symlink() or path.is_file()):
@@ -88,7 +94,7 @@ def _keep_others(old: Path, new: Path):
 
 
 def write_saved_model(contents: Contents, directory: Path, names: Iterable[str] | None = None):
-    """Writes the signatures `names` (all if None) without looking at what comes out."""
+    """Writes the signatures `names` (`None` for all) without a comparison."""
     names = contents.signatures if names is None else names
     archive = keras.export.ExportArchive()
     archive.track(contents.model)

@@ -31,14 +31,14 @@ __all__ = [
 ]
 
 Request = tuple[str, dict[str, np.ndarray]]
-"""A signature, and its arrays by name."""
+"""Signature, and its arrays by name."""
 
 MEMORY, BYTES = 4 * 2**30, 2 * 2**30
-"""Largest address space of the process that runs a `.tflite`, and size of a file that it writes."""
+"""Largest address space of the process that runs a `.tflite`, and largest file that it writes."""
 
 
 def saved_model(path: str | Path):
-    """signature -> (function of arrays by keyword -> dict of arrays), of a SavedModel folder."""
+    """Returns a dict from signature to function of arrays by keyword, for a SavedModel folder."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(str(path)).signatures
@@ -54,21 +54,21 @@ def saved_model(path: str | Path):
 
 
 def lite_rt(content: bytes, threads: int | None = None):
-    """signature -> (function of arrays by keyword -> dict of arrays), of a `.tflite`'s bytes."""
+    """Returns a dict from signature to function of arrays by keyword, for a `.tflite`'s bytes."""
     return interpreter(content, threads).get_signature_runner
 
 
 def interpreter(content: bytes, threads: int | None = None):
-    """LiteRT's Interpreter of a `.tflite`'s bytes."""
+    """Returns LiteRT's Interpreter of a `.tflite`'s bytes."""
     from ai_edge_litert.interpreter import Interpreter
 
     return Interpreter(model_content=content, num_threads=threads)
 
 
 def interface(interpreter) -> dict[str, dict]:
-    """{signature: {"inputs" and "outputs": {name: {"shape", "dtype"}}}} of an Interpreter.
+    """Returns {signature: {"inputs" and "outputs": {name: {"shape", "dtype"}}}} of an Interpreter.
 
-    Shapes begin with the batch, and -1 stands for a size that is free.
+    Shapes begin with the batch; -1 stands for a free size.
     """
     found = {}
     for name in interpreter.get_signature_list():
@@ -88,7 +88,7 @@ def interface(interpreter) -> dict[str, dict]:
 
 
 def compiled(content: bytes):
-    """As `lite_rt`, by LiteRT's CompiledModel, which may end the process where it fails."""
+    """Returns the functions of LiteRT's CompiledModel, which may end the process when it fails."""
     from ai_edge_litert.compiled_model import CompiledModel
 
     model = CompiledModel.from_buffer(content)
@@ -119,7 +119,7 @@ def compiled(content: bytes):
 
 
 def flatten(requests: list[Request]) -> dict[str, np.ndarray]:
-    """Arrays named NUMBER/SIGNATURE/TENSOR."""
+    """Returns arrays named NUMBER/SIGNATURE/TENSOR."""
     return {
         f"{number}/{name}/{key}": array
         for number, (name, arrays) in enumerate(requests)
@@ -128,7 +128,7 @@ def flatten(requests: list[Request]) -> dict[str, np.ndarray]:
 
 
 def nest(archive: np.lib.npyio.NpzFile) -> list[Request]:
-    """The inverse of `flatten`."""
+    """Inverse of `flatten`."""
     requests = {}
     for key in archive.files:
         number, name, tensor = key.split("/")
@@ -175,6 +175,6 @@ def _limit():
 
 if __name__ == "__main__":
     _main(*sys.argv[1:3], Path(sys.argv[3]))
-    # A CompiledModel that failed may end the process where its memory is freed.
+    # Freeing a CompiledModel that failed may crash the process.
     sys.stdout.flush()
     os._exit(0)

@@ -14,11 +14,12 @@ from keras_infomodels.export.inputs import draw_inputs
 from keras_infomodels.export.parity import check_parity
 from keras_infomodels.export.saved_model import write_saved_model
 from keras_infomodels.io import saving_folder
+from keras_infomodels.log import LOGGER
 
 __all__ = ["QUANTIZATIONS", "to_tflite"]
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8")
-"""None is float32; float16 weights; int8 weights ("dynamic" range); int8 throughout."""
+"""None is float32, "float16" and "dynamic" (int8) are of weights, "int8" is int8 throughout."""
 
 _CALIBRATION = 200
 _SUMS = "its sums over all pixels need more than the 256 levels of int8"
@@ -39,34 +40,40 @@ def to_tflite(
     force: bool = False,
     verbose: bool = False,
 ) -> Path:
-    """Writes one `.tflite` with several signatures, compared with the model before it is there.
+    """Writes one `.tflite` with several signatures, after they have been compared with the model.
 
-    Builtin operators only, so that any LiteRT interpreter runs it; weights are shared between the
-    signatures; noise is an input. Signatures that TFLite cannot hold are left out and named in the
-    file's metadata, "left_out", each with the reason.
+    The file has builtin operators only, so that any LiteRT interpreter runs it. Weights are shared
+    between the signatures, and noise is an input. Signatures that TFLite cannot hold are left out
+    and listed with the reason in the file's metadata, "left_out".
 
     Args:
-        model: a model of this library; half precision is exported from a float32 copy.
-        path: ends in .tflite; an earlier file is replaced.
-        quantize: one of `QUANTIZATIONS`.
-        int8_io: for "int8": whether inputs and outputs are int8 too, for hardware without floats;
-            the scales are in the metadata, and `Runtime` applies them.
-        uint8: whether images are bytes, 0 to 255, going in and coming out; not with "int8".
-        batch_size: a fixed one, for delegates that want it, or None for any.
-        calibration: for "int8": images as `model.fit` takes them, of the training data; up to 200
-            are used, and as many draws of every other input.
-        images: for the comparison, see `check_parity`.
-        preset: folder or name of the preset that the model came from.
-        force: writes also where the numbers differ too much.
-        verbose: whether the comparison is printed, and what was left out.
+        model: model of this library; half precision is exported from a float32 copy.
+        path: str or Path. File that ends in .tflite; an earlier file is replaced.
+        quantize: str. One of `QUANTIZATIONS`; `None` is float32.
+        int8_io: bool. For "int8": whether inputs and outputs are int8 too, for hardware without
+            floats. The scales are in the metadata, and `Runtime` applies them.
+        uint8: bool. Whether images are bytes from 0 to 255, as inputs and outputs; not with "int8".
+        batch_size: int. Fixed batch size, for delegates that need it; `None` allows any.
+        calibration: array. For "int8": images of the training data as `model.fit` takes them. Up to
+            200 are used, and as many draws of every other input.
+        images: array. Images for the comparison, see `check_parity`.
+        preset: str or Path. Name or folder of the preset that the model came from.
+        force: bool. Whether the file is written even if the numbers differ too much.
+        verbose: bool. Whether the comparison and what was left out are logged, to
+            "keras_infomodels".
 
     Returns:
-        The path.
+        Path of the file.
 
     Raises:
-        ValueError: another suffix, settings that make no sense, a model that TFLite cannot hold,
-            or numbers that differ (see `check_parity`); nothing is written then.
-        OSError: the disk is full; an earlier file is still there.
+        ValueError: If the suffix is another, settings contradict each other, TFLite cannot hold the
+            model, or the numbers differ (see `check_parity`); nothing is written then.
+        OSError: If the disk is full; an earlier file is kept.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        path = ki.export.to_tflite(model, "infogan.tflite", quantize="float16")
+        images = ki.export.Runtime(path).generate(8, digit=7, seed=0)
     """
     path = Path(path)
     _check(path, quantize, int8_io, uint8, calibration)
@@ -90,14 +97,14 @@ def to_tflite(
             report.require(path)
         os.replace(target, path)
     if verbose:
-        print(f"{path}\n{report}")
+        LOGGER.info("%s\n%s", path, report)
         for name, reason in left_out.items():
-            print(f"Left out: {name}; {reason}.")
+            LOGGER.warning("Left out: %s; %s.", name, reason)
     return path
 
 
 def _convert(contents, quantize, int8_io, calibration, folder: Path) -> tuple[bytes, dict]:
-    """The file's bytes, and the signatures left out with the reason of each."""
+    """Returns the bytes of the file, and the signatures left out with their reasons."""
     left_out = {
         name: signature.saved_model_only
         for name, signature in contents.signatures.items()
@@ -129,7 +136,7 @@ def _convert(contents, quantize, int8_io, calibration, folder: Path) -> tuple[by
 
 
 def _run_converter(source, names, quantize, int8_io, arrays) -> bytes:
-    # `from_concrete_functions` would write NaN without a word for Keras 3 variables.
+    # `from_concrete_functions` silently writes NaN for Keras 3 variables.
     converter = tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=list(names))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantize is not None:
@@ -149,11 +156,11 @@ def _run_converter(source, names, quantize, int8_io, arrays) -> bytes:
 
 
 def _calibration(contents: Contents, names, images: np.ndarray) -> dict[str, list[dict]]:
-    """Signature -> its samples, each the tensors of one call."""
+    """Returns a dict from signature to its samples, each the tensors of one call."""
     size = contents.batch_size or 1
     images = np.asarray(images[:_CALIBRATION], np.float32)
     images = contents.model.calibration_images(images)
-    # A fixed batch may take some twice.
+    # Examples may repeat to fill a fixed batch.
     images = np.resize(images, (-(-len(images) // size) * size, *images.shape[1:]))
     samples = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Keras callbacks: data order, history, pictures, a backup that survives a kill."""
+"""Keras callbacks: data order, history, pictures, and a backup that survives a kill."""
 
 import importlib.util
 from pathlib import Path
@@ -26,13 +26,23 @@ __all__ = [
 
 
 class Pictures(keras.callbacks.Callback):
-    """The pictures of `plots.model_pictures` while a model trains.
+    """Callback that writes the pictures of `plots.model_pictures` during training.
 
     Args:
-        directory: where `NAME_0001.png` of each goes, the number being that of epochs done.
-        images: (n, height, width, channels) in [0, 1], real ones to show or reconstruct.
-        every: epochs between pictures.
-        log_dir: a TensorBoard directory to show them in too; None writes files alone.
+        directory: str or Path. Folder of the files `NAME_0001.png`, numbered by finished epochs.
+        images: array (n, height, width, channels) in [0, 1]. Real images to show or reconstruct.
+        every: int. Number of epochs between pictures.
+        log_dir: str or Path. TensorBoard directory in which the pictures are shown too. `None`
+            writes files alone.
+
+    Raises:
+        ValueError: If `every` is below 1, or the model's data are not images.
+        ImportError: If `log_dir` is given but TensorBoard is not installed.
+
+    Example:
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        pictures = ki.callbacks.Pictures("pictures", images[:32] / 255, every=5)
+        # model.fit(train, epochs=20, callbacks=[pictures])
     """
 
     def __init__(

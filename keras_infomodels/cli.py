@@ -8,6 +8,7 @@ from keras_infomodels import __version__, names
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
+from keras_infomodels.log import printing
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
@@ -85,7 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        arguments.run(arguments)
+        with printing():
+            arguments.run(arguments)
     except KeyboardInterrupt:
         hint = " Go on with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
@@ -227,7 +229,7 @@ def _mi(arguments: argparse.Namespace):
     estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
     discrete = [n.strip() for n in arguments.discrete.split(",")] if arguments.discrete else "auto"
     table = information.information_table(columns, x, y, estimator, discrete)
-    information.print_table(table, unit)
+    print(information.format_table(table, unit))
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
         print(

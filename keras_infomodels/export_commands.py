@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_infomodels.io import saving_folder
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,51 +14,67 @@ if TYPE_CHECKING:
 __all__ = ["add_parsers", "recipe_images"]
 
 _IMAGES = 1000
-"""How many test images the comparison takes."""
+"""Number of test images for the comparison."""
 
 
 def add_parsers(commands):
-    """Adds the two to the subparsers of `infomodels`."""
+    """Adds both commands to the subparsers of `infomodels`."""
     export = commands.add_parser(
         "export",
-        help="write a SavedModel or a .tflite, compared with Keras",
-        description="Write a SavedModel or a .tflite and compare every signature with Keras; what "
-        "differs too much is not written.",
+        help="export a model to SavedModel or TFLite",
+        description="Export a model to SavedModel or TFLite, and compare every signature with "
+        "Keras. Nothing is written if they differ too much.",
     )
-    export.add_argument("model", help="a preset's name or folder, a run folder or a .keras file")
+    export.add_argument("model", help="name or folder of a preset, folder of a run, or .keras file")
     export.add_argument("--to", required=True, choices=("savedmodel", "tflite"))
     export.add_argument(
         "--out",
-        help="the .tflite, or the folder NAME of which NAME/VERSION becomes the SavedModel "
+        help=".tflite file, or folder in which VERSION/ becomes the SavedModel "
         "(default: exports/NAME.tflite or exports/NAME)",
     )
-    export.add_argument("--version", type=int, default=1, help="of a SavedModel (default: 1)")
+    export.add_argument(
+        "--version", type=int, default=1, help="version of a SavedModel (default: 1)"
+    )
     export.add_argument(
         "--quantize",
         choices=("float16", "dynamic", "int8"),
-        help="of a .tflite: float16 weights, int8 weights, or int8 throughout",
+        help="of a .tflite: float16 weights, int8 weights (dynamic), or int8 throughout",
     )
-    export.add_argument("--int8-io", action="store_true", help="int8: inputs and outputs too")
-    export.add_argument("--batch-size", type=int, help="a fixed one (default: any)")
-    export.add_argument("--uint8", action="store_true", help="images are bytes, in and out")
-    export.add_argument("--dataset", help="to compare and calibrate on (default: the recipe's)")
-    export.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
-    export.add_argument("--force", action="store_true", help="write it whatever it costs")
+    export.add_argument(
+        "--int8-io", action="store_true", help="with int8: inputs and outputs are int8 too"
+    )
+    export.add_argument("--batch-size", type=int, help="fixed batch size (default: any)")
+    export.add_argument(
+        "--uint8", action="store_true", help="images are bytes, as inputs and outputs"
+    )
+    export.add_argument(
+        "--dataset", help="data for comparison and calibration (default: the recipe's)"
+    )
+    export.add_argument(
+        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+    )
+    export.add_argument(
+        "--force", action="store_true", help="write the file even if it differs too much"
+    )
     export.set_defaults(run=_export)
 
     run = commands.add_parser(
         "run",
         help="call a signature of an exported model",
         description="Call a signature of an exported model; a .tflite needs no TensorFlow. Without "
-        "--out the file says what it holds.",
+        "--out, list the signatures.",
     )
-    run.add_argument("file", help="a .tflite, or a SavedModel's folder")
-    run.add_argument("--signature", help="(default: generate)")
+    run.add_argument("file", help=".tflite file, or folder of a SavedModel")
+    run.add_argument("--signature", help="signature to call (default: generate)")
     run.add_argument(
-        "--code", action="append", default=[], metavar="NAME=VALUE", help="generate: a code's value"
+        "--code",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="generate: value of a code",
     )
-    run.add_argument("--n", type=int, help="generate: how many images (default: 64)")
-    run.add_argument("--seed", type=int, help="generate: repeats the draws")
+    run.add_argument("--n", type=int, help="generate: number of images (default: 64)")
+    run.add_argument("--seed", type=int, help="generate: seed of the draws")
     run.add_argument(
         "--input",
         action="append",
@@ -66,12 +82,16 @@ def add_parsers(commands):
         metavar="NAME=FILE.npy",
         help="other signatures: an input, such as image=images.npy",
     )
-    run.add_argument("--threads", type=int, help="of the interpreter of a .tflite")
+    run.add_argument("--threads", type=int, help="threads of the interpreter of a .tflite")
     run.add_argument(
-        "--isolated", action="store_true", help="in a process of its own: for a stranger's .tflite"
+        "--isolated",
+        action="store_true",
+        help="separate process, for a .tflite from an unknown source",
     )
-    run.add_argument("--trust", action="store_true", help="a SavedModel may touch files")
-    run.add_argument("--out", help="a .png of the images, or a .npz of all outputs")
+    run.add_argument(
+        "--trust", action="store_true", help="run a SavedModel that may access files or run code"
+    )
+    run.add_argument("--out", help=".png file for images, or .npz file for all outputs")
     run.set_defaults(run=_run)
 
 
@@ -82,7 +102,7 @@ def _export(arguments: argparse.Namespace):
     lite = arguments.to == "tflite"
     if not lite and (arguments.quantize or arguments.int8_io):
         raise ValueError("--quantize and --int8-io are of --to tflite.")
-    whole("--version", arguments.version, 0)
+    check_int("--version", arguments.version, 0)
     source = Path(arguments.model)
     model = presets.load_model(source)
     images, calibration = _data(arguments, source, model)
@@ -169,7 +189,7 @@ def _run(arguments: argparse.Namespace):
     def open_runtime():
         return Runtime(arguments.file, arguments.threads, arguments.isolated, arguments.trust)
 
-    whole("--n", 64 if arguments.n is None else arguments.n, 1)
+    check_int("--n", 64 if arguments.n is None else arguments.n, 1)
     if arguments.out is None:
         given = ("signature", "code", "n", "seed", "input")
         if ignored := [f"--{each}" for each in given if getattr(arguments, each) not in (None, [])]:

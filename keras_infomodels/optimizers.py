@@ -1,4 +1,4 @@
-"""Adam in one pass over each variable."""
+"""Adam with one kernel per variable."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,11 +11,22 @@ __all__ = ["FusedAdam", "one_pass"]
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
 class FusedAdam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam` by TensorFlow's own kernel, one a variable where Keras runs a dozen.
+    """Adam with TensorFlow's fused kernel, one per variable instead of a dozen operations.
 
-    The same update but for rounding, with the same arguments and state; `amsgrad` is not offered.
-    `fit` of the models here updates a plain `Adam` in the same way where all is float32.
-    Source: Kingma and Ba, "Adam", 2015.
+    The update equals that of `keras.optimizers.Adam` up to rounding, with the same arguments and
+    state, except for `amsgrad`. `fit` of the models here uses the same kernel for a plain `Adam` if
+    all variables are float32. Source: Kingma and Ba, "Adam", 2015.
+
+    Args:
+        *args: as for `keras.optimizers.Adam`.
+        **kwargs: as for `keras.optimizers.Adam`, except `amsgrad`.
+
+    Raises:
+        ValueError: If `amsgrad` is true.
+
+    Example:
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile(ki.optimizers.FusedAdam(1e-3), loss="mse")
     """
 
     def __init__(self, *args, **kwargs):
@@ -29,14 +40,14 @@ class FusedAdam(keras.optimizers.Adam):
 
 @contextlib.contextmanager
 def one_pass(optimizer: keras.Optimizer) -> Iterator[None]:
-    """Within it `optimizer.apply` updates each variable by one kernel, where it is Adam.
+    """Context manager in which an Adam optimizer updates each variable by one kernel.
 
-    Keras' own `apply` stays in charge, so that clipping, weight decay, schedules, moving averages
-    and a loss scale are as ever, and the state is that of Adam. Other optimizers, subclasses and
-    `amsgrad` are left alone; so are variables that are not float32.
+    Keras' own `apply` still does clipping, weight decay, schedules, moving averages and loss
+    scales, and the state is that of Adam. Other optimizers, subclasses, `amsgrad` and variables
+    that are not float32 are left alone.
 
     Args:
-        optimizer: Keras optimizer, which has been built. It may be within a `LossScaleOptimizer`.
+        optimizer: built Keras optimizer, which may be inside a `LossScaleOptimizer`.
     """
     adam = getattr(optimizer, "inner_optimizer", optimizer)
     plain = type(adam) in (keras.optimizers.Adam, FusedAdam) and not adam.amsgrad
@@ -56,7 +67,7 @@ def one_pass(optimizer: keras.Optimizer) -> Iterator[None]:
 
 
 def _powers(adam: keras.optimizers.Adam) -> tuple[tf.Tensor, tf.Tensor]:
-    """beta_1 and beta_2 to the power of the step that is next, in float32."""
+    """Computes beta_1 and beta_2 to the power of the next step, in float32."""
     step = tf.cast(adam.iterations + 1, tf.float32)
     return tf.pow(adam.beta_1, step), tf.pow(adam.beta_2, step)
 

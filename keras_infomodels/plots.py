@@ -1,4 +1,4 @@
-"""Pictures of models and of their training. Figures are returned, `save` writes them."""
+"""Pictures of models and of their training, as matplotlib figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,14 +30,24 @@ __all__ = [
 
 
 _TEN = matplotlib.color_sequences["petroff10"]
-"""Ten that they can tell apart too."""
+"""Ten colors that color-blind readers can distinguish."""
 
 
 def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
-    """Images (n, height, width, channels) row by row in one grid, without gaps.
+    """Draws images row by row in one grid without gaps.
 
-    Pixels are in [0, 1], or in a range of their own that the title then states; see
-    `pictures.shown_range`.
+    Args:
+        images: array (n, height, width, channels). Pixels in [0, 1], or in another range, which the
+            title then states; see `pictures.shown_range`.
+        columns: int. Images per row.
+        title: str. Title of the picture.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        ki.plots.save(ki.plots.image_grid(images[:64] / 255, columns=8), "images.png")
     """
     images = np.asarray(images)
     low, high = shown_range(images)
@@ -60,10 +70,17 @@ def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
 
 
 def draw(picture: Grid | Scatter) -> Figure:
-    """Draws one of `model.pictures(images)`.
+    """Draws one of the pictures of `model.pictures(images)`.
 
     Args:
-        picture: a grid of images or points in the plane.
+        picture: `Grid` of images or `Scatter` of points in the plane.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        figure = ki.plots.draw(model.picture("samples"))
     """
     if isinstance(picture, Grid):
         return image_grid(picture.images, picture.columns, picture.title)
@@ -71,51 +88,110 @@ def draw(picture: Grid | Scatter) -> Figure:
 
 
 def samples(model: keras.Model, n: int = 64, seed: int = 0) -> Figure:
-    """Images that the model draws from its prior."""
+    """Draws images that the model generates.
+
+    Args:
+        model: model with `generate`.
+        n: int. Number of images.
+        seed: int. Seed of the images.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        ki.plots.save(ki.plots.samples(model), "samples.png")
+    """
     return draw(model.picture("samples", n, seed))
 
 
 def reconstructions(model: keras.Model, images: np.ndarray) -> Figure:
-    """Up to 32 images, each with its reconstruction below it."""
+    """Draws up to 32 images, each with its reconstruction below it.
+
+    Args:
+        model: model of the VAE family.
+        images: array (n, height, width, channels) in [0, 1].
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        ki.plots.save(ki.plots.reconstructions(model, images[:32] / 255), "reconstructions.png")
+    """
     return draw(model.picture("reconstructions", images))
 
 
 def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure:
-    """One row a latent variable, which goes from -2.5 to 2.5 while the others stay.
+    """Draws one row per latent variable, which goes from -2.5 to 2.5 while the others stay.
 
     Args:
-        model: of the VAE family.
-        image: (height, width, channels), whose posterior mean the rows pass near.
-        steps: images in a row.
+        model: model of the VAE family.
+        image: array (height, width, channels). Image whose posterior mean gives the other
+            variables.
+        steps: int. Images per row.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        ki.plots.save(ki.plots.traversals(model, images[0] / 255), "traversals.png")
     """
     return draw(model.picture("traversals", image, steps))
 
 
 def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
-    """One row for each category of a `CategoricalNormal`, with the same draws of z in each.
+    """Draws one row per category of a `CategoricalNormal`, with the same draws of z in each row.
 
     Args:
-        model: of the VAE family, with that prior.
-        columns: draws of z.
-        seed: of the draws.
+        model: model of the VAE family with that prior.
+        columns: int. Draws of z.
+        seed: int. Seed of the draws.
+
+    Returns:
+        Matplotlib figure.
     """
     return draw(model.picture("categories", columns, seed))
 
 
 def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
-    """Posterior means in the plane of a two-dimensional z, colored by label.
+    """Draws posterior means in the plane of a two-dimensional z, colored by label.
 
-    Of a `CategoricalNormal` there is a panel for each category, of the images that fall into it.
+    For a `CategoricalNormal` there is one panel per category, with the images assigned to it.
+
+    Args:
+        model: model of the VAE family with a z of two dimensions.
+        images: array (n, height, width, channels) in [0, 1].
+        labels: int array (n,); `None` uses one color.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        images, labels = ki.datasets.load_arrays("mnist_mini", "test")
+        ki.plots.save(ki.plots.latent_map(model, images / 255, labels), "map.png")
     """
     return draw(model.picture("latent_map", images, labels))
 
 
 def latent_plane(model: keras.Model, steps: int = 15) -> Figure:
-    """What a z of two decodes to over the plane of `latent_map`: z_1 grows to the right, z_2 up.
+    """Draws the images that a z of two dimensions decodes to; z_1 grows to the right, z_2 upwards.
 
     Args:
-        model: of the VAE family, with a z of two.
-        steps: images along each axis, from the 1st to the 99th percentile of the prior's draws.
+        model: model of the VAE family with a z of two dimensions.
+        steps: int. Images along each axis, from the 1st to the 99th percentile of the prior's
+            draws.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        ki.plots.save(ki.plots.latent_plane(model), "plane.png")
     """
     return draw(model.picture("latent_plane", steps))
 
@@ -151,11 +227,18 @@ def _spread_colors(count: int) -> np.ndarray:
 def learning_curves(
     rows: Sequence[Mapping[str, float]], ceilings: Mapping[str, float] | None = None
 ) -> Figure:
-    """One panel for each term of the ledger, training and validation.
+    """Draws one panel per loss term, for training and validation.
 
     Args:
-        rows: one mapping an epoch with "epoch" and the logs of `fit`.
-        ceilings: largest values that a term can have, drawn as lines from 0.
+        rows: sequence of dicts, one per epoch, with "epoch" and the logs of `fit`.
+        ceilings: dict from name to the largest value that a term can have, drawn as a line.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        rows = [{"epoch": 0, "loss": 2.0}, {"epoch": 1, "loss": 1.5}]
+        ki.plots.save(ki.plots.learning_curves(rows), "curves.png")
     """
     ceilings = ceilings or {}
     names = [name for name in rows[-1] if name != "epoch"]
@@ -186,44 +269,104 @@ def learning_curves(
 
 
 def traverse(model: keras.Model, name: str, rows: int = 10, columns: int = 10) -> Figure:
-    """An InfoGAN's images along one code, a row for each draw of everything else."""
+    """Draws an InfoGAN's images along one code; each row has its own noise and other codes.
+
+    Args:
+        model: `InfoGAN`.
+        name: str. Name of the code.
+        rows: int. Number of rows.
+        columns: int. Values of a continuous code; a category has one column per value.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        ki.plots.save(ki.plots.traverse(model, "digit"), "digit.png")
+    """
     return draw(model.picture("traverse", name, rows, columns))
 
 
 def inferred_categories(
     model: keras.Model, name: str, images: np.ndarray, columns: int = 12
 ) -> Figure:
-    """Real images by the category that Q infers, and images generated with it on the right.
+    """Draws real images by the category that Q infers, beside generated images of that category.
 
     Args:
-        model: an `InfoGAN`.
-        name: of a categorical code.
-        images: real ones; up to `columns` of each category are shown.
-        columns: of each half.
+        model: `InfoGAN`.
+        name: str. Name of a categorical code.
+        images: array (n, height, width, channels). Real images; up to `columns` per category are
+            shown.
+        columns: int. Columns of each half.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        images, _ = ki.datasets.load_arrays("mnist_mini", "test")
+        ki.plots.save(ki.plots.inferred_categories(model, "digit", images / 255), "inferred.png")
     """
     return draw(model.picture("inferred_categories", name, images, columns))
 
 
 def mistakes(model: keras.Model, images: np.ndarray, labels: np.ndarray, n: int = 64) -> Figure:
-    """The n images whose label a `Classifier` finds least likely, the least likely first."""
+    """Draws the n images whose label a `Classifier` finds least likely, the least likely first.
+
+    Args:
+        model: `Classifier`.
+        images: array (m, height, width, channels) in [0, 1].
+        labels: int array (m,).
+        n: int. Number of images.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("fashion_mnist_classifier")
+        images, labels = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        ki.plots.save(ki.plots.mistakes(model, images / 255, labels), "mistakes.png")
+    """
     return draw(model.picture("mistakes", images, labels, n))
 
 
 def model_pictures(
     model: keras.Model, images: np.ndarray, labels: np.ndarray | None = None
 ) -> dict[str, Figure]:
-    """What there is to see of a model, by name.
+    """Draws all pictures of a model.
 
     Args:
-        model: of this library.
-        images, labels: real images (n, height, width, channels) and their labels or None.
+        model: model of this library.
+        images: array (n, height, width, channels) in [0, 1]. Real images.
+        labels: int array (n,). Their labels, or None.
+
+    Returns:
+        dict from name to matplotlib figure.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images, labels = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        for name, figure in ki.plots.model_pictures(model, images[:64] / 255, labels[:64]).items():
+            ki.plots.save(figure, f"{name}.png")
     """
     pictures = model.pictures(np.asarray(images, np.float32), labels)
     return {name: draw(picture) for name, picture in pictures.items()}
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Writes a figure as PNG, making the folder where needed."""
+    """Writes a figure as PNG, and creates its folder if needed.
+
+    Args:
+        figure: matplotlib figure.
+        path: str or Path. File name.
+
+    Returns:
+        Path of the file.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        ki.plots.save(ki.plots.samples(model, n=16), "pictures/samples.png")
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, bbox_inches="tight")

@@ -1,8 +1,8 @@
-"""Preset folders: a model as config, weights and metadata, readable without running foreign code.
+"""Preset folders: a model as config, weights and metadata, loaded without running foreign code.
 
 config.json        {"format": 1 or 2, "class_name": ..., "config": ...}; see preset_configs.py
 model.weights.h5   weights alone, from an uncompiled copy
-metadata.json      versions, parameters, what training says, SHA-256 and size of every file
+metadata.json      versions, parameters, training, SHA-256 and size of every file
 """
 
 import json
@@ -40,29 +40,34 @@ CLASSES = registry.BUILT_IN
 """The classes of this library that a preset may name; `registry.register` admits others."""
 
 _FRESH = 100 * MEGABYTE
-"""Bytes of weights that bound a model of fresh ones where no file says how many there are."""
+"""Largest number of bytes of a freshly initialized model, if there is no file of weights."""
 
 _HALF = 2
-"""Bytes of the smallest number that weights are made of."""
+"""Bytes of a number in half precision, the smallest type of weights."""
 
 
 def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = None) -> keras.Model:
-    """Loads a model from wherever one can be.
+    """Loads a model from a preset, a folder, the hub or a `.keras` file.
 
     Args:
-        source: the name of a preset, which is downloaded if it is not at hand; the folder of one
-            (as `infomodels train` leaves it); hf://OWNER/REPOSITORY@COMMIT; or a `.keras` file;
-            only the last comes back compiled.
-        custom_objects: dict name -> class. Classes of your own that are admitted for this call
-            alone; `registry.register` admits them for the whole process.
+        source: str or Path. Name of a preset, which is downloaded at its first use; folder of a
+            preset, as `infomodels train` writes it; hf://OWNER/REPOSITORY@COMMIT; or `.keras` file.
+            Only the last is loaded compiled.
+        custom_objects: dict from name to class. Your own classes that are admitted for this call;
+            `registry.register` admits them for the whole process.
+
+    Returns:
+        Model of this library.
 
     Raises:
-        FileNotFoundError, ValueError: nothing there, or nothing that this version can read.
-        TypeError: `custom_objects` for a preset that are not classes.
-        OSError: it could not be downloaded.
+        FileNotFoundError: If there is nothing at `source`.
+        ValueError: If this version cannot read it.
+        TypeError: If `custom_objects` contains something other than classes.
+        OSError: If the download failed.
 
     Example:
-        model = ki.load_model("my_model", custom_objects={"MyDecoder": MyDecoder})
+        model = ki.load_model("infogan_mnist")
+        images = model.generate(8, codes={"digit": 3}, seed=0)
     """
     path = Path(source).expanduser()
     if path.suffix == ".keras":
@@ -83,28 +88,34 @@ def from_preset(
     dtype=None,
     custom_objects: Mapping[str, type] | None = None,
 ) -> keras.Model:
-    """The model of a preset, uncompiled.
+    """Loads the model of a preset, uncompiled.
 
-    Nothing in the folder is executed: its config names classes of `CLASSES`, classes that
-    `registry.register` admitted, and layers of Keras that hold no code, and their arguments. The
-    whole config is checked before any object of it is constructed.
-    No link is followed, and neither a file nor the model that it describes may be larger than the
-    weights that are there; their shapes are compared with the model's before they are read.
+    Nothing in the folder is executed. Its config names classes of this library, classes that were
+    admitted by `registry.register`, and Keras layers that contain no code. The whole config is
+    checked before any object is constructed. Links are not followed. Neither a file nor the model
+    that it describes may be larger than the stored weights, whose shapes are compared with the
+    model's first.
 
     Args:
-        name_or_dir: a name of `list_presets()`, which is downloaded if it is not at hand; a
-            folder; or hf://OWNER/REPOSITORY@COMMIT.
-        load_weights: False for freshly initialized weights.
-        dtype: a Keras dtype or policy for the hidden layers, such as "mixed_bfloat16"; None is
-            what the preset says. The last layers of functional and sequential networks are then
-            float32, as those of this library's networks.
-        custom_objects: dict name -> class. Classes of your own that are admitted for this call
-            alone.
+        name_or_dir: str or Path. Name in `list_presets()`, which is downloaded at its first use;
+            folder of a preset; or hf://OWNER/REPOSITORY@COMMIT.
+        load_weights: bool. Whether the weights are loaded; False initializes them anew.
+        dtype: str or Keras dtype policy of the hidden layers, such as "mixed_bfloat16". `None`
+            means the preset's own. The last layers are float32, also those of functional and
+            sequential networks.
+        custom_objects: dict from name to class. Your own classes that are admitted for this call.
+
+    Returns:
+        Model of this library.
 
     Raises:
-        FileNotFoundError: no such preset.
-        ValueError: a newer format, a class that is not admitted, or damaged files.
-        OSError: it could not be downloaded.
+        FileNotFoundError: If there is no such preset.
+        ValueError: If the format is newer, a class is not admitted, or a file is damaged.
+        OSError: If the download failed.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images = model.generate(16, seed=0)
     """
     table = registry.admit(custom_objects)
     folder = hooks.zoo().locate(name_or_dir)
@@ -132,20 +143,21 @@ def from_preset(
 
 
 def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
-    """Writes a preset folder; each file is replaced atomically and other files are left alone.
+    """Writes a preset folder; each file is replaced atomically, and other files are left alone.
 
     Args:
-        model: a model of this library. Its networks are of this library, functional and sequential
-            networks of layers of `keras.layers`, or of classes that `registry.register` admitted.
-        folder: made if it is not there.
-        **metadata: JSON values to keep in metadata.json, such as `training` and `metrics`.
+        model: model of this library. Its networks are networks of this library, functional and
+            sequential networks of `keras.layers`, or classes admitted by `registry.register`.
+        folder: str or Path. Folder, which is created if needed.
+        **metadata: JSON values for metadata.json, such as `training` and `metrics`.
 
     Returns:
-        The folder.
+        Path of the folder.
 
     Raises:
-        ValueError: the model holds a class that is not admitted, a `Lambda` or other code, layers
-            that two of its networks share, weights that are not finite, or more than a config may.
+        ValueError: If the model contains a class that is not admitted, a `Lambda` or other code,
+            layers that are shared by two networks, weights that are not finite, or too large a
+            config.
     """
     folder = Path(folder).expanduser()
     table = registry.classes()
@@ -200,7 +212,7 @@ def _check_model_class(name, table: Mapping[str, type]):
 
 
 def _check_weights_fit(model: keras.Model, copy: keras.Model):
-    """Raises ValueError where the config's model has other weights than the one it was made of."""
+    """Raises ValueError if the config describes a model with other weights."""
     shapes, found = ([weight.shape for weight in each.get_weights()] for each in (model, copy))
     if shapes != found:
         raise ValueError(
@@ -211,7 +223,7 @@ def _check_weights_fit(model: keras.Model, copy: keras.Model):
 
 
 def _size_of_weights(folder: Path, needed: bool) -> int:
-    """Bytes of the weights, which bound the model; of absent ones where they are not needed."""
+    """Bytes of the weights, which bound the model; a default if they are absent and not needed."""
     try:
         with open_file(folder, "model.weights.h5") as file:
             return os.fstat(file.fileno()).st_size

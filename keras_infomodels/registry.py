@@ -1,6 +1,6 @@
-"""The closed table name -> class: nothing else is constructed from a preset.
+"""Closed table from name to class: a preset can construct no other class.
 
-It holds the classes of this library, which `built_in` decorates, and those that a user adds with
+It contains the classes of this library, which `built_in` decorates, and those that a user adds by
 `register`.
 """
 
@@ -13,8 +13,10 @@ from keras_infomodels import hooks
 __all__ = ["BUILT_IN", "admit", "built_in", "classes", "get", "register"]
 
 BUILT_IN: dict[str, type] = {}
-"""The classes of this library that a preset may name, as far as their modules are imported; `get`,
-`classes`, `admit` and `register` import all of them."""
+"""Classes of this library that a preset may name, as far as their modules are imported.
+
+`get`, `classes`, `admit` and `register` import all of them.
+"""
 
 _registered: dict[str, type] = {}
 
@@ -27,16 +29,16 @@ _CARRY_CODE = tuple(
 
 
 def built_in(cls: type) -> type:
-    """Decorator of the classes of this library that presets and files of Keras may name."""
+    """Decorator of the classes of this library that presets and Keras files may name."""
     BUILT_IN[cls.__name__] = cls
     return keras.saving.register_keras_serializable(package="keras_infomodels")(cls)
 
 
 def register(cls: type) -> type:
-    """Admits a class to presets, for this process; usable as a decorator.
+    """Admits a class to presets in this process; can be used as a decorator.
 
-    Presets then may name it, and `load_model` constructs it with `cls.from_config(config)` from
-    what its `get_config` returned. Register a class before its presets are loaded.
+    Presets may then name the class. `load_model` constructs it by `cls.from_config(config)` from
+    the result of its `get_config`. Register a class before its presets are loaded.
 
     Args:
         cls: class. A layer, a model, or another class with `get_config` and `from_config`.
@@ -45,9 +47,9 @@ def register(cls: type) -> type:
         The class itself.
 
     Raises:
-        TypeError: not a class.
-        ValueError: a name that another class has, a class without `get_config` or `from_config`,
-            or a layer whose config carries code, such as `Lambda`.
+        TypeError: If `cls` is not a class.
+        ValueError: If another class has the name, `get_config` or `from_config` is missing, or the
+            class is a layer whose config contains code, such as `Lambda`.
 
     Example:
         @ki.registry.register
@@ -67,13 +69,16 @@ def register(cls: type) -> type:
 
 
 def get(name: str) -> type:
-    """The class of a name.
+    """Returns the class of a name.
 
     Args:
-        name: str. The name of a class of this library or of a registered one.
+        name: str. Name of a class of this library or of a registered class.
 
     Raises:
-        KeyError: no class has this name.
+        KeyError: If no class has this name.
+
+    Example:
+        ki.registry.get("MMD")
     """
     try:
         return classes()[name]
@@ -84,19 +89,24 @@ def get(name: str) -> type:
 
 
 def classes() -> dict[str, type]:
-    """The whole table, a copy: the classes of this library and the registered ones."""
+    """Returns a copy of the table: the classes of this library and the registered ones.
+
+    Example:
+        sorted(ki.registry.classes())
+    """
     hooks.presets()  # imports every module with such a class
     return BUILT_IN | _registered
 
 
 def admit(custom_objects: Mapping[str, type] | None) -> dict[str, type]:
-    """The table, extended by some classes.
+    """Returns the table extended by some classes.
 
     Args:
-        custom_objects: dict name -> class, or None. Checked like the argument of `register`.
+        custom_objects: dict from name to class, or None. Checked like the argument of `register`.
 
     Raises:
-        TypeError, ValueError: as `register`.
+        TypeError: As `register`.
+        ValueError: As `register`.
     """
     # Keras' own files name a registered class as "package>name".
     more = {name.rpartition(">")[2]: cls for name, cls in (custom_objects or {}).items()}
@@ -104,7 +114,7 @@ def admit(custom_objects: Mapping[str, type] | None) -> dict[str, type]:
 
 
 def _checked(more: Mapping[str, type]) -> Mapping[str, type]:
-    """The classes, if each can be added to the table."""
+    """Returns the classes if each can be added to the table."""
     table = classes()
     for name, cls in more.items():
         if not isinstance(cls, type):

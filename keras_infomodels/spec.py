@@ -1,19 +1,21 @@
-"""The base of the small objects that a model's config holds, and checks of their numbers."""
+"""Base class of small configurable objects, and checks of numbers."""
 
 import math
 import operator
 
-__all__ = ["Spec", "check_not_negative", "whole"]
+__all__ = ["Spec", "check_int", "check_nonnegative"]
 
 
 class Spec:
-    """An object that its constructor's arguments describe: `get_config` returns them as JSON."""
+    """Base class of objects that are described by the arguments of their constructor."""
 
     def get_config(self) -> dict:
+        """Returns the constructor's arguments as JSON values."""
         raise NotImplementedError
 
     @classmethod
     def from_config(cls, config: dict) -> "Spec":
+        """Creates an object from the result of `get_config`."""
         return cls(**config)
 
     def __repr__(self) -> str:
@@ -25,11 +27,16 @@ class Spec:
         return f"{type(self).__name__}({arguments})"
 
 
-def whole(name: str, value, least: int) -> int:
-    """`value` as an int, where it is one.
+def check_int(name: str, value, least: int) -> int:
+    """Returns `value` as an int.
+
+    Args:
+        name: str. Name of the argument in the error message.
+        value: int, or float without a fraction.
+        least: int. Smallest value that is allowed.
 
     Raises:
-        ValueError: a fraction, no number, or one below `least`.
+        ValueError: If the value is not a whole number, or is below `least`.
     """
     try:
         number = operator.index(value)
@@ -40,7 +47,7 @@ def whole(name: str, value, least: int) -> int:
     return number
 
 
-def check_not_negative(name: str, value: float):
-    """Refuses what is no finite number of at least 0."""
+def check_nonnegative(name: str, value: float):
+    """Raises ValueError unless `value` is a finite number of at least 0."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} is a finite number of at least 0, got {value!r}.")

@@ -18,12 +18,22 @@ from keras_infomodels.evaluation import clustering_error, contingency_table
 def test_clustering_error_and_contingency_table_refuse_bad_labels(labels, clusters):
     labels, clusters = np.array(labels), np.array(clusters)
     for matching in ("one_to_one", "majority"):
-        with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
+        with pytest.raises(ValueError, match=r"integers from 0|have one shape"):
             clustering_error(labels, clusters, matching)
-        with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
+        with pytest.raises(ValueError, match=r"integers from 0|have one shape"):
             clustering_error([0, 1], [0, 1], matching, naming=(labels, clusters))
-    with pytest.raises(ValueError, match=r"integers from 0|one cluster for each"):
+    with pytest.raises(ValueError, match=r"integers from 0|have one shape"):
         contingency_table(labels, clusters, 3)
+
+
+def test_contingency_table_takes_the_old_names_with_a_warning():
+    table = contingency_table([0, 0, 1], [1, 1, 0], n_clusters=3, n_classes=2)
+    assert table.tolist() == [[0, 1], [2, 0], [0, 0]]
+    with pytest.warns(DeprecationWarning, match="n_clusters"):
+        old = contingency_table([0, 0, 1], [1, 1, 0], heads=3, kinds=2)
+    assert old.tolist() == table.tolist()
+    with pytest.raises(TypeError, match="rows"):
+        contingency_table([0, 0, 1], [1, 1, 0], rows=3)
 
 
 def test_clustering_error_counts_unnamed_clusters_as_wrong():

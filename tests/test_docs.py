@@ -4,6 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
+import keras
 import matplotlib.image
 import numpy as np
 import pytest
@@ -74,3 +75,50 @@ def test_make_api_makes_the_api_pages():
     # Every public name has a text.
     entry = r"^## \w+\n\n(?:```\w*\n[^`]*```\n\n)?(?=#|\Z)"
     assert not re.findall(entry, "\n".join(pages.values()), re.MULTILINE)
+
+
+ROOT = DOCS.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")]
+
+
+def anchors(page):
+    """Anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_docs_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+
+
+def test_results_tables_are_in_the_notebook():
+    """Each figure of the page of tables stands in the notebook, with how it was made."""
+    notebook = (DOCS / "notebook.md").read_text()
+    for figure in re.findall(r"-?\d+\.\d+ ± \d+\.\d+", (DOCS / "results.md").read_text()):
+        assert figure in notebook, figure
+
+
+def python_blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["README.md", "docs/guide.md"])
+def test_docs_python_blocks_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ki.registry, "_registered", {})
+    ki.export.to_tflite(ki.from_preset("infogan_mnist"), "infogan.tflite")
+    names = {"ki": ki, "keras": keras}
+    for code in python_blocks(ROOT / name):
+        exec(compile(code.replace("epochs=20", "epochs=1"), name, "exec"), names)

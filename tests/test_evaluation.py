@@ -211,7 +211,7 @@ def test_clustering_error_names_wrong_arguments():
         clustering_error(labels, labels, "greedy")
     with pytest.raises(ValueError, match="confidence"):
         clustering_error(labels, labels, "most_confident")
-    with pytest.raises(ValueError, match="one cluster for each"):
+    with pytest.raises(ValueError, match="have one shape"):
         clustering_error(labels, labels[:1])
 
 

@@ -30,6 +30,7 @@ LAYERS = (
         "defaults",
         "hooks",
         "io",
+        "log",
         "names",
         "keras_names",
         "operators",

@@ -9,6 +9,7 @@ from keras_infomodels.cli import main
 from keras_infomodels.information import (
     Estimate,
     MutualInformation,
+    format_table,
     information_table,
     measured_joint,
     parse_names,
@@ -48,10 +49,14 @@ def test_mi_command_bits_of_labels(table, capsys):
     assert (table.parent / "d.png").exists()
 
 
-def test_print_table_shows_bits_of_value_error_and_ceiling(capsys):
+def test_format_table_shows_bits_of_value_error_and_ceiling(capsys):
     half = 0.5 * math.log(2)
-    print_table({(("a",), ("b",)): Estimate(2 * half, half, ceiling=6 * half)}, "bits")
-    assert capsys.readouterr().out.splitlines()[1].split()[3:6] == ["1.000", "0.500", "3.000"]
+    table = {(("a",), ("b",)): Estimate(2 * half, half, ceiling=6 * half)}
+    text = format_table(table, "bits")
+    assert text.splitlines()[1].split()[3:6] == ["1.000", "0.500", "3.000"]
+    with pytest.warns(DeprecationWarning, match="format_table"):
+        print_table(table, "bits")
+    assert capsys.readouterr().out == text + "\n"
 
 
 def test_measured_joint_has_entropies_beside_the_information(table):

@@ -137,3 +137,13 @@ def test_batch_normalization_in_bfloat16_is_that_of_keras(shape, training, train
     _, float32 = normalized(BatchNormalization, x, "float32", training, trainable)
     for own, other in zip(float32, exact, strict=True):
         np.testing.assert_array_equal(own, other)
+
+
+def test_conv_discriminator_takes_judging_of_old_configs_and_warns_of_the_argument():
+    with pytest.warns(DeprecationWarning, match="return_logits=False"):
+        old = networks.ConvDiscriminator((8, 8, 1), (4,), 8, judging=False)
+    assert set(old(tf.zeros((2, 8, 8, 1)))) == {"features"}
+    config = old.get_config()
+    assert config.pop("return_logits") is False
+    loaded = networks.ConvDiscriminator.from_config(config | {"judging": False})
+    assert set(loaded(tf.zeros((2, 8, 8, 1)))) == {"features"}

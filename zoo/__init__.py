@@ -1,4 +1,4 @@
-"""Pretrained models: turns a name into a preset folder. Loads no TensorFlow by itself."""
+"""Pretrained models: finds the preset folder of a name. Loads no TensorFlow by itself."""
 
 import difflib
 from collections.abc import Collection
@@ -12,14 +12,20 @@ from keras_infomodels.zoo.hub import PREFIX, fetch_from_hub
 __all__ = ["PRESETS", "Names", "build_for_images", "download", "find", "list_presets", "locate"]
 
 PRESETS = Path(__file__).parent / "presets"
-"""One folder a preset: those that the wheel bundles, or all of a checkout. Those with weights can
-be loaded, the others have a recipe to train."""
+"""Folder of presets: those that the wheel contains, or all of a checkout.
+
+Folders with weights can be loaded; the others have a recipe to train.
+"""
 
 
 class Names(dict):
-    """Names of presets, each with its one-line description.
+    """Names of presets, each with a one-line description.
 
-    The names are attributes too, for completion: `presets.infogan_mnist` is "infogan_mnist".
+    The names are also attributes, for completion: `presets.infogan_mnist` is "infogan_mnist".
+
+    Example:
+        presets = ki.zoo.list_presets()
+        presets["infogan_mnist"]  # its description
     """
 
     def __getattr__(self, name: str) -> str:
@@ -34,21 +40,27 @@ class Names(dict):
 
 
 def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict):
-    """What `Class.from_images` returns: see there."""
+    """Implements `Class.from_images`."""
     from keras_infomodels.zoo import build
 
     return build.build_for_images(cls, image_shape, settings)
 
 
 def list_presets(classes: str | Collection[str] | None = None) -> Names:
-    """Names of the presets that can be loaded, each with its one-line description.
+    """Returns the names of the presets that can be loaded, each with a one-line description.
 
-    They are those of the registry, which are downloaded when they are first used, and those in
+    They are the presets of the registry, which are downloaded at their first use, and those in
     `PRESETS`.
 
     Args:
-        classes: name of the model class to which the presets belong, or several names; None is
-            all.
+        classes: str or collection of str. Names of model classes. `None` means all.
+
+    Returns:
+        `Names`, a dict from name to description.
+
+    Example:
+        for name, description in ki.list_presets().items():
+            print(name, description)
     """
     classes = {classes} if isinstance(classes, str) else classes
     found = {}
@@ -66,20 +78,24 @@ def list_presets(classes: str | Collection[str] | None = None) -> Names:
 
 
 def locate(name_or_dir: str | Path) -> Path:
-    """The folder of a preset, from the first of these places that has it.
+    """Returns the folder of a preset, and downloads it if needed.
 
-    A folder of that path; the user's cache; the presets inside the package; the zoo's URL, from
-    which it is downloaded into the cache. Files from the cache and from the URL have been checked
-    against the registry.
+    The places are, in this order: a folder of that path; the user's cache; the presets inside the
+    package; the zoo's URL, from which the preset is downloaded into the cache. Files from the cache
+    and from the URL are checked against the registry.
 
     Args:
-        name_or_dir: a name, a folder with a config.json, the subfolder `run` of one, or
+        name_or_dir: str or Path. Name, folder with a config.json, its subfolder `run`, or
             hf://OWNER/REPOSITORY@COMMIT.
 
     Raises:
-        FileNotFoundError: there is none; says which there are.
-        DownloadError: it could not be downloaded.
-        ValueError: the hf:// address makes no sense.
+        FileNotFoundError: If there is no such preset; the message lists those that there are.
+        DownloadError: If the download failed.
+        ValueError: If the hf:// address is malformed.
+
+    Example:
+        folder = ki.zoo.locate("infogan_mnist")
+        print((folder / "README.md").read_text())
     """
     if str(name_or_dir).startswith(PREFIX):
         return fetch_from_hub(str(name_or_dir))
@@ -92,10 +108,10 @@ def locate(name_or_dir: str | Path) -> Path:
 
 
 def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
-    """The folder of a preset and what place it is in, without a network; None if there is none.
+    """Returns the folder of a preset and the kind of its place, without a network, or None.
 
     Raises:
-        FileNotFoundError: a training run that has not ended, or a recipe alone.
+        FileNotFoundError: If it is a training run that has not ended, or a recipe alone.
     """
     given = Path(name_or_dir).expanduser()
     run = [given.parent] if given.name == "run" else []
@@ -115,7 +131,7 @@ def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
     entry = registry.read().get(name)
     if entry and (folder := cached(entry)):
         return folder, "cache"
-    # A name is one part: nothing outside PRESETS is looked at.
+    # A name has no separators, so that nothing outside PRESETS is read.
     if (
         name in {folder.name for folder in PRESETS.iterdir()}
         and (PRESETS / name / "config.json").is_file()
@@ -125,14 +141,17 @@ def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
 
 
 def download(name: str) -> Path:
-    """The folder of a preset with all its files, in the user's cache.
+    """Downloads a preset with all its files to the user's cache.
 
     Args:
-        name: of the registry, or hf://OWNER/REPOSITORY@COMMIT.
+        name: str. Name in the registry, or hf://OWNER/REPOSITORY@COMMIT.
+
+    Returns:
+        Path of the folder.
 
     Raises:
-        FileNotFoundError: the registry has no such name.
-        DownloadError: it could not be downloaded.
+        FileNotFoundError: If the registry has no such name.
+        DownloadError: If the download failed.
     """
     if name.startswith(PREFIX):
         return fetch_from_hub(name)

@@ -1,4 +1,4 @@
-"""The user's cache: presets/NAME/REVISION/ and hub/OWNER--REPOSITORY/COMMIT/, whole or absent."""
+"""User's cache: presets/NAME/REVISION/ and hub/OWNER--REPOSITORY/COMMIT/, complete or absent."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def home() -> Path:
     """Returns the cache: KERAS_INFOMODELS_HOME, or keras_infomodels in Keras' home.
 
     Raises:
-        DownloadError: there is no home folder, as in a container with an unknown user.
+        DownloadError: If there is no home folder, as in a container with an unknown user.
     """
     keras = os.environ.get("KERAS_HOME") or "~/.keras"
     given = os.environ.get("KERAS_INFOMODELS_HOME") or f"{keras}/keras_infomodels"
@@ -31,12 +31,12 @@ def home() -> Path:
 
 
 def folder_of(entry: Entry) -> Path:
-    """Returns where the cache has these files of a preset, or would have it."""
+    """Returns the folder of a preset's files in the cache, which need not exist."""
     return home() / "presets" / entry.name / entry.digest
 
 
 def cached(entry: Entry) -> Path | None:
-    """Returns the preset's folder in the cache if every file in it is what the registry says."""
+    """Returns the preset's folder in the cache if all its files match the registry, else None."""
     try:
         folder = folder_of(entry)
     except DownloadError:  # no home folder: nothing is in the cache
@@ -46,10 +46,10 @@ def cached(entry: Entry) -> Path | None:
 
 
 def fetch(entry: Entry) -> Path:
-    """Returns the preset's folder in the cache, downloaded if it is not there.
+    """Returns the preset's folder in the cache, downloaded if needed.
 
     Raises:
-        DownloadError: no mirror has it, offline mode, or the cache cannot be written.
+        DownloadError: If no mirror has it, in offline mode, or if the cache cannot be written.
     """
     given = os.environ.get("KERAS_INFOMODELS_ZOO_URL", "").split(",")
     urls = [url.strip() for url in given if url.strip()] or [BASE_URL]
@@ -65,12 +65,13 @@ def _fill(entry: Entry, urls: list[str], folder: Path):
 
 
 def install(name: str, folder: Path, is_complete: Callable, fill: Callable, urls: list) -> Path:
-    """Returns a folder of the cache, filled as by `io.fill_folder` if it is not complete.
+    """Returns a folder of the cache; if it is not complete it is filled by `io.fill_folder`.
 
-    `fill` gets the places to try, offline only the file:// URLs of `urls`, and an empty folder.
+    `fill` gets the places to try (in offline mode only the file:// URLs of `urls`) and an empty
+    folder.
 
     Raises:
-        DownloadError: from `fill`, offline mode, or the cache cannot be written.
+        DownloadError: From `fill`, in offline mode, or if the cache cannot be written.
     """
     if is_complete():
         return folder

@@ -1,4 +1,4 @@
-"""The card of a preset: a README.md written from its metadata.json."""
+"""Card of a preset: a README.md written from its metadata.json."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["write_card"]
 def write_card(folder: str | Path, recipe: Recipe):
     """Writes README.md; every figure on it comes from metadata.json.
 
-    The pictures are those in the folder, or in its `run/` where a run has just ended.
+    The pictures are those in the folder, or in its `run/` after a run.
     """
     folder = Path(folder)
     facts = json.loads((folder / "metadata.json").read_text())
@@ -49,7 +49,7 @@ def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[s
 
 
 def _front_matter(name: str, recipe: Recipe, facts: dict) -> str:
-    """What model hubs read: with huggingface_hub installed the figures too, as model-index."""
+    """Front matter for model hubs; if huggingface_hub is installed with figures (model-index)."""
     cls = recipe.model_class
     model = {known: name for name, known in MODELS.items()}.get(cls, cls.__name__)
     tags = [model, "generative", "mutual-information"]
@@ -123,9 +123,9 @@ def _warnings(facts: dict) -> str:
 
 
 def _figures(recipe: Recipe, facts: dict) -> str:
-    """A table for each protocol."""
+    """Tables of figures, one for each protocol."""
     tables = {}
-    # What real images say of a code stands before what generated ones do.
+    # Figures of a code on real images come before those on generated images.
     stated = stated_figures(facts)
     for name in sorted(stated, key=lambda name: not name.startswith("information_real_")):
         figure = stated[name]
@@ -151,13 +151,13 @@ repository's docs/results.md.
 
 
 def _priors(config: dict) -> dict[str, tuple[str, dict]]:
-    """The class and the arguments of each code's prior, by the code's name."""
+    """Class and arguments of each code's prior, by the code's name."""
     codes = [code["config"] for code in config.get("codes", ())]
     return {c["name"]: (c["prior"]["class_name"], c["prior"]["config"]) for c in codes}
 
 
 def _codes(recipe: Recipe, facts: dict, config: dict) -> str:
-    """What each code says, and does where somebody has looked."""
+    """Information of each code, and its meaning if the recipe has one."""
     if not (priors := _priors(config)):
         return ""
     figures, meanings = stated_figures(facts), recipe.meanings or {}
@@ -204,7 +204,7 @@ category, so that errors are fewest, by the labels of these images.{more}
 
 
 def _was_chosen(facts: dict) -> bool:
-    """Whether the weights are those of one seed among several."""
+    """Returns whether the weights are those of one seed among several."""
     return len(facts.get("seeds", {}).get("rows", [])) > 1
 
 
@@ -231,7 +231,7 @@ images held out of training, a figure without {unseen}.
 
 
 def _exports(facts: dict) -> str:
-    """The largest difference of every signature, by format."""
+    """Largest difference of every signature, by format."""
     if "exports" not in facts:
         return ""
     formats = facts["exports"]

@@ -1,4 +1,4 @@
-"""Licences of data, which cards name."""
+"""Licenses of data sets, for cards."""
 
 __all__ = ["DATA"]
 
@@ -10,4 +10,4 @@ DATA = {
     "fashion_mnist": f"{_FASHION}. No image of it is among these files but those in the pictures.",
     "fashion_mnist_mini": f"The images are a part of Fashion-MNIST. {_FASHION}.",
 }
-"""Licences by data set."""
+"""Licenses by data set."""

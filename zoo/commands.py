@@ -1,6 +1,6 @@
-"""The commands `infomodels list | show | download | verify | build`.
+"""Commands `infomodels list | show | download | verify | build`.
 
-TensorFlow is for `build`, and for `verify` where it measures.
+Only `build` loads TensorFlow, and `verify` if it measures.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def add_parsers(commands):
     parser.set_defaults(run=_list)
 
     parser = commands.add_parser("show", help="show the card of a pretrained model")
-    parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.add_argument("name", metavar="NAME", help="name or folder of a preset")
     parser.set_defaults(run=_show)
 
     parser = commands.add_parser(
@@ -32,8 +32,10 @@ def add_parsers(commands):
         help="download pretrained models",
         description="Download presets into the cache.",
     )
-    parser.add_argument("names", metavar="NAME", nargs="*", help="presets, or hf:// addresses")
-    parser.add_argument("--all", action="store_true", help="every preset of the zoo")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="names of presets, or hf:// addresses"
+    )
+    parser.add_argument("--all", action="store_true", help="download every preset of the zoo")
     parser.set_defaults(run=_download)
 
     parser = commands.add_parser(
@@ -42,9 +44,10 @@ def add_parsers(commands):
         description="Compare the files of a preset with their checksums and, with --data-dir, "
         "measure the figures of its card again.",
     )
-    parser.add_argument("name", metavar="NAME", help="preset, or folder of one")
+    parser.add_argument("name", metavar="NAME", help="name or folder of a preset")
     parser.add_argument(
-        "--data-dir", help="measures on prepared TFDS data there, or canonical files in NAME/"
+        "--data-dir",
+        help="also measure the figures, on prepared TFDS data there or canonical files in NAME/",
     )
     parser.set_defaults(run=_verify)
 
@@ -55,10 +58,12 @@ def add_parsers(commands):
         "card and the registry.",
     )
     parser.add_argument("name", metavar="NAME", help="folder of zoo/presets with a recipe.toml")
-    parser.add_argument("--seeds", default="0", metavar="0-4", help="to train (default: 0)")
-    parser.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
+    parser.add_argument("--seeds", default="0", metavar="0-4", help="seeds to train (default: 0)")
+    parser.add_argument(
+        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+    )
     parser.add_argument("--out", help="folder of the runs (default: runs/NAME)")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.set_defaults(run=_build)
 
 
@@ -79,7 +84,7 @@ def _list(arguments: argparse.Namespace):
             if entry
             else ("-", "-", "not in the registry")
         )
-        # One line a cell, whatever is in it.
+        # One line per cell, whatever it contains.
         rows.append(
             tuple(" ".join(_printable(cell).split()) for cell in (name, *facts, description))
         )
@@ -92,7 +97,7 @@ def _recipes() -> list[str]:
 
 
 def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
-    """Aligned columns; what is longer than the terminal is on the last column's own line."""
+    """Aligns columns; a last cell that is wider than the terminal gets its own line."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     fits = sum(widths) + 2 * len(widths) + max(len(row[-1]) for row in rows) <= width
     lines = []
@@ -119,14 +124,14 @@ def _show(arguments: argparse.Namespace):
 
 
 def _body(card: str) -> str:
-    """A card without its front matter."""
+    """Returns a card without its front matter."""
     if card.startswith("---\n") and "\n---\n" in card[4:]:
         return card[4:].partition("\n---\n")[2].strip()
     return card.strip()
 
 
 def _printable(text: str) -> str:
-    """The text without control characters, with which a card could write to the terminal."""
+    """Removes control characters, with which a card could write to the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
@@ -171,10 +176,10 @@ def _again(name: str) -> str:
 
 
 def _measure_again(folder: Path, data_dir: str):
-    """Prints the figures of the card beside those measured now.
+    """Prints the figures of the card beside new measurements.
 
     Raises:
-        ValueError: one has moved.
+        ValueError: If a figure differs.
     """
     from keras_infomodels.presets import from_preset
     from keras_infomodels.zoo.figures import TOLERANCE, has_moved, measure, stated_figures
@@ -214,7 +219,7 @@ def _measure_again(folder: Path, data_dir: str):
 
 
 def _differences(exports: dict) -> dict[str, dict]:
-    """The table of exported files as figures."""
+    """Figures from the table of exported files."""
     return {
         f"{name} {form}, difference": {"value": value}
         for form, each in exports.items()
@@ -234,9 +239,9 @@ def _build(arguments: argparse.Namespace):
 
 
 def _expected(name: str) -> tuple[Path, dict, list[str], str]:
-    """Where a preset is, its files, those that it does without, and who says so.
+    """Returns a preset's folder, its files with checksums, optional files, and the source of these.
 
-    Damaged copies are looked at too.
+    Damaged copies count too.
     """
     entry = registry.read().get(name)
     if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
@@ -252,7 +257,7 @@ def _expected(name: str) -> tuple[Path, dict, list[str], str]:
         table, source = stated, "metadata.json"
     else:
         table, source = entry.files, "the registry"
-    # A wheel bundles some of the files, and hf:// brings some.
+    # A wheel and hf:// have only some of the files.
     absent = [key for key in table if key not in NEEDED and not (folder / key).exists()]
     there = {key: facts for key, facts in table.items() if key not in absent}
     return folder, there, absent, source

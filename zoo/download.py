@@ -1,4 +1,4 @@
-"""Download of one file within one deadline, from the first place that has it. No TensorFlow."""
+"""Download of one file within a deadline, from the first place that has it. No TensorFlow."""
 
 import hashlib
 import random
@@ -18,18 +18,18 @@ from keras_infomodels.preset_files import open_file
 __all__ = ["ATTEMPTS", "DEADLINE", "TIMEOUT", "WAIT", "DownloadError", "fetch_file"]
 
 DEADLINE, TIMEOUT, ATTEMPTS, WAIT = 300.0, 20.0, 5, 0.5
-"""For a file: seconds in all, seconds without a byte, requests to one place, first wait."""
+"""Total seconds per file, seconds without a byte, requests per place, first waiting time."""
 
 _PROGRESS = 0.05
-"""The part of a file that a request must bring not to be counted."""
+"""Share of a file that a request must transfer in order not to count as a failed attempt."""
 
 
 class DownloadError(OSError):
-    """A preset could not be downloaded; the message says from where, why and what to do."""
+    """Error of a failed download; its message says from where, why and what to do."""
 
 
 class _PassingError(DownloadError):
-    """A failure after which another try may succeed."""
+    """Failure after which another attempt may succeed."""
 
 
 _dead: set[str] = set()
@@ -37,21 +37,22 @@ _dead: set[str] = set()
 
 
 def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) -> bytes:
-    """Returns the content of a file, after a check of its SHA-256.
+    """Downloads a file and checks its SHA-256.
 
-    Each place is tried once before any is tried again. What was cut off goes on where it ended, and
-    what arrived with another SHA-256 is fetched once more. All places share one `DEADLINE`.
+    Each place is tried once before any is tried again. An interrupted download is resumed, and a
+    file with another SHA-256 is downloaded once more. All places share one `DEADLINE`.
 
     Args:
-        urls: https://, http:// or file:// URLs of folders of presets, in the order to try them.
-            Those that fail are moved to the end, so that the next file does not wait for them, and
-            neither do the files of other presets for those that are not there at all.
-        preset, name: folder there and file in it.
-        expected: {"sha256": ..., "bytes": ...}.
-        bar: tqdm bar, which advances by the bytes that arrive.
+        urls: list of str. https://, http:// or file:// URLs of folders of presets, in the order to
+            try. Places that fail are moved to the end, so that later files do not wait for them.
+            Places that do not answer at all are moved to the end for other presets too.
+        preset: str. Folder below each URL.
+        name: str. File in the folder.
+        expected: dict. {"sha256": ..., "bytes": ...}.
+        bar: tqdm bar, which is updated by the bytes that arrive.
 
     Raises:
-        DownloadError: no place has the file and sends it in time.
+        DownloadError: If no place has the file or sends it in time.
     """
     urls.sort(key=_dead.__contains__)
     failures, start, size = {}, bar.n, expected["bytes"]
@@ -98,7 +99,7 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
 
 
 def _without_password(text: str, url: str) -> str:
-    """A text in which neither the user and password of a URL nor those of others are."""
+    """Removes the user name and password of a URL, and those of others, from a text."""
     user = url.partition("://")[2].rpartition("@")[0]
     if user:
         text = text.replace(f"{user}@", "").replace(user, "...")
@@ -124,12 +125,12 @@ def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading
             asked = getattr(error.response, "headers", {}).get("Retry-After", "")
             failure = _reason(error)
             is_dead = error.response is None and not content
-        # A proxy may cut off every answer: what brought something on is not counted.
+        # A proxy may cut off every answer, so attempts that made progress do not count.
         attempt += len(content) - before < size * _PROGRESS
-        # At random, so that processes do not come together.
+        # Random, so that several processes do not retry at the same time.
         wait = WAIT * 2 ** max(attempt - 1, 0) * random.uniform(0.75, 1.25)
         wait = min(max(wait, float(asked) if asked.isdecimal() else 0.0), TIMEOUT)
-    # Where there are other places, one try came before these.
+    # If there are other places, one attempt came before these.
     times = ATTEMPTS if tries > 1 else 1
     error = _PassingError(f"{failure} (tried {times} times)" if times > 1 else failure)
     error.is_dead = is_dead
@@ -139,13 +140,13 @@ def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading
 def _request(
     url: str, size: int, content: bytearray, report: Callable, stopped: threading.Event
 ) -> bytes:
-    """Adds to the content that has arrived what is missing of it."""
+    """Requests the missing part of the content."""
     import requests
 
     headers = {"User-Agent": f"keras-infomodels/{__version__}", "Accept-Encoding": "identity"}
     if content:
         headers["Range"] = f"bytes={len(content)}-"
-    # The body of a redirect, which requests would read, may be endless.
+    # requests would read the body of a redirect, which may be endless.
     hooks = {"response": lambda answer, **_: answer.raw.close() if answer.is_redirect else None}
     with requests.get(url, headers=headers, hooks=hooks, stream=True, timeout=TIMEOUT) as answer:
         code = answer.status_code

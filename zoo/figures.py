@@ -1,4 +1,4 @@
-"""The figures of a preset, measured on its test split by one function."""
+"""Figures of a preset, measured on its test split."""
 
 import math
 from collections.abc import Mapping
@@ -39,8 +39,11 @@ __all__ = [
 ]
 
 TOLERANCE = 1e-3
-"""How far a figure may be from the card's, relative to max(1, |value|): what another machine's
-rounding may do. Draws are seeded, so that nothing here is statistical."""
+"""Largest difference between a figure and the card's, relative to max(1, |value|).
+
+It allows for the rounding of another machine. Draws are seeded, so that there is no statistical
+difference.
+"""
 
 _UNITS = {
     "accuracy": "fraction",
@@ -48,36 +51,36 @@ _UNITS = {
 }
 _IMAGES, _SAMPLES = 1000, 100
 _KNOWN, _FEW = 2000, 40
-"""Images for the features and the mean image, at most; test images that tell anything, at least."""
+"""Largest number of images for features and mean image, and smallest number of test images."""
 _CLASSIFIERS = {"mnist": "mnist_classifier", "fashion_mnist": "fashion_mnist_classifier"}
-"""By the data set whose images they know, of 28 by 28 pixels."""
+"""Classifiers by data set, for images of 28 by 28 pixels."""
 
 
 def measure(
     model: keras.Model, recipe: Recipe, data_dir: str | Path | None = None
 ) -> dict[str, dict]:
-    """What a card says of a model on the test split; measuring twice gives the same.
+    """Measures the figures of a card on the test split; they are the same each time.
 
-    Every model: the terms of `model.evaluate`. Of the VAE family, without a category: ln det Cov
-    q(z), its Gaussian KL from a standard normal prior, active units; with a density of q(z|x) the
-    NLL too. Where there are labels: the error of a category, as a cluster or as a class, and NMI.
-    Reconstructions and draws beside the mean image, see `sound_figures`. Of draws, where the zoo
-    has a classifier of the data: the Fréchet distance of their features and the mismatch of their
-    classes, each beside that of training images. Of a classifier: the accuracy, with its standard
-    error.
+    For every model: the terms of `model.evaluate`, and reconstructions and samples beside the mean
+    image (see `sound_figures`). For the VAE family without a category: ln det Cov q(z), its
+    Gaussian KL from a standard normal prior, and active units; with a density of q(z|x) also the
+    NLL. With labels: the error of a category, as a cluster or as a class, and NMI. If the zoo has a
+    classifier of the data: the Fréchet distance of generated images in its features and the
+    mismatch of their classes, each beside that of training images. For a classifier: the accuracy
+    with its standard error.
 
     Args:
-        model: of this library; compiled here if it is not.
-        recipe: which names its data.
-        data_dir: see `datasets.load`.
+        model: model of this library; it is compiled if needed.
+        recipe: `Recipe`. It names the data.
+        data_dir: As in `datasets.load`.
 
     Returns:
-        JSON values by the figure's name: {"value", "unit", "protocol" in words} and, where there
-        is one, "standard_error" (over images).
+        dict from name to JSON values {"value", "unit", "protocol"} and, if known, "standard_error"
+        (over images).
 
     Raises:
-        FileNotFoundError: the data are not there.
-        DownloadError: the classifier is not there and could not be downloaded.
+        FileNotFoundError: If the data are missing.
+        DownloadError: If the classifier could not be downloaded.
     """
     recipe = resolve_splits(recipe, data_dir)
     if not model.compiled:
@@ -100,7 +103,7 @@ def measure(
 
 
 def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
-    """The terms that `model.evaluate` returned, as `measure` does."""
+    """Converts the metrics of `model.evaluate` to figures, as in `measure`."""
     protocol = model.ledger_protocol(metrics)
     units = {**_UNITS, "loss": model.loss_unit, **model.units}
     return {
@@ -113,17 +116,18 @@ def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str
 def sound_figures(
     model: keras.Model, recipe: Recipe, images: np.ndarray, data_dir: str | Path | None
 ) -> tuple[dict[str, dict], list[str]]:
-    """Whether a model draws and reconstructs anything, which its information does not tell.
+    """Compares reconstructions and samples with the mean image, which the information does not do.
 
     Args:
-        model: of this library.
-        recipe: which names its data.
-        images: float32 in [0, 1]. The test split; with fewer than 40 there are no figures.
-        data_dir: see `datasets.load`.
+        model: model of this library.
+        recipe: `Recipe`. It names the data.
+        images: float32 array in [0, 1]. Test split; with fewer than 40 images there are no figures.
+        data_dir: As in `datasets.load`.
 
     Returns:
-        Figures as `measure` has them, and warnings in words: of reconstructions that are no better
-        than the mean image of the training split, of samples that are as far from data.
+        (figures as in `measure`, list of warnings). There are warnings for reconstructions that are
+        no better than the mean image of the training split, and for samples that are as far from
+        data.
     """
     if "samples" not in model.card_figures or len(images) < _FEW:
         return {}, []
@@ -156,14 +160,14 @@ def sound_figures(
 
 
 def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str, dict]:
-    """The figures of a card, from its metadata.json.
+    """Returns the figures of a card, from its metadata.json.
 
     Args:
-        facts: dict. The content of metadata.json.
-        model: keras.Model. The preset's, for runs of version 0.1, which have metrics alone.
+        facts: dict. Contents of metadata.json.
+        model: keras.Model. Model of the preset, for runs of version 0.1, which have metrics alone.
 
     Raises:
-        ValueError: the metadata have none, or something else in their place.
+        ValueError: If the metadata has no figures, or something else in their place.
     """
     figures = facts.get("figures")
     if figures is None and model is not None and isinstance(facts.get("metrics"), Mapping):
@@ -177,8 +181,8 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
 
 
 def has_moved(stated: float, measured: float) -> bool:
-    """Whether a figure differs from the card's by more than `TOLERANCE`."""
-    # Not `distance > tolerance`: a NaN has moved.
+    """Returns whether a figure differs from the card's by more than `TOLERANCE`."""
+    # Not `distance > tolerance`, which is False for NaN.
     near = abs(measured - stated) <= TOLERANCE * max(1.0, abs(stated))
     return measured != stated and not near
 
@@ -186,7 +190,7 @@ def has_moved(stated: float, measured: float) -> bool:
 def load_images(
     recipe: Recipe, split: str, data_dir: str | Path | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """All images of a split in float32 in [0, 1], and their labels where the set has any."""
+    """Loads all images of a split, float32 in [0, 1], and their labels or None."""
     images, labels = datasets.load_arrays(
         recipe.data.name, split, data_dir=data_dir, **recipe.data.options()
     )
@@ -195,22 +199,23 @@ def load_images(
 
 
 def log_odds(logits: np.ndarray) -> np.ndarray:
-    """ln of the odds of the largest category against all others, (n,).
+    """Computes ln of the odds of the largest category against all others, (n,).
 
-    Probabilities would round to 1 and leave ties.
+    Probabilities would round to 1 and give ties.
 
     Args:
-        logits: (n, K).
+        logits: array (n, K).
     """
     others = np.where(np.eye(logits.shape[1])[logits.argmax(1)], -np.inf, logits)
     return logits.max(1) - logsumexp(others, axis=1)
 
 
 def clusters(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict:
-    """The category as a classifier of images whose labels it has not seen, as JSON values.
+    """Measures the category as a classifier of images whose labels it has not seen.
 
     Returns:
-        {"code", "one_to_one_error", "nmi", "ari", "table"}: images by category (row) and label.
+        dict of JSON values: "code", "one_to_one_error", "nmi", "ari", and "table" with the number
+        of images by category (row) and label.
     """
     logits = model.category_logits(images)
     score = clustering_error(labels, logits.argmax(1))
@@ -260,7 +265,7 @@ def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
 
 
 def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str, dict]:
-    """Draws against the split's images, and as many training images, which set the scale."""
+    """Figures of generated images, beside those of as many training images."""
     name = _CLASSIFIERS[recipe.data.name]
     classifier = from_preset(name)
 
@@ -314,7 +319,7 @@ def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, d
 
 
 def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
-    """The protocol of the adversarial autoencoder's paper."""
+    """Error by the protocol of the paper on adversarial autoencoders."""
     training, names = load_images(recipe, recipe.data.train, data_dir)
     logits = model.category_logits(training)
     error = clustering_error(

@@ -1,4 +1,4 @@
-"""Presets on the Hugging Face Hub, each a repository, at one commit. No TensorFlow."""
+"""Presets on the Hugging Face Hub, one repository each, at one commit. No TensorFlow."""
 
 import contextlib
 import re
@@ -20,14 +20,15 @@ _FILES = ("config.json", "metadata.json", "model.weights.h5", "README.md", "reci
 
 
 def fetch_from_hub(handle: str) -> Path:
-    """Returns the preset's folder in the cache, downloaded by `huggingface_hub` if necessary.
+    """Returns the preset's folder in the cache, downloaded by `huggingface_hub` if needed.
 
     Args:
-        handle: hf://OWNER/REPOSITORY@COMMIT. A commit of 40 hexadecimal digits pins the files.
+        handle: str. hf://OWNER/REPOSITORY@COMMIT. A commit of 40 hexadecimal digits pins the files.
 
     Raises:
-        ValueError: `handle` has another form.
-        DownloadError: it cannot be downloaded, is no preset, or has a file that is too large.
+        ValueError: If `handle` has another form.
+        DownloadError: If the download failed, or it is not a preset or has a file that is too
+            large.
     """
     if not (match := _HANDLE.fullmatch(handle)):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Recipes of version 0.1: one flat table, which lists settings that its model does not have too."""
+"""Recipes of version 0.1: one flat table, including settings that the model does not have."""
 
 from collections.abc import Mapping
 
@@ -25,20 +25,20 @@ _ALWAYS = {
     "warmup_epochs",
     "widths",
 }
-"""What every file lists, whatever its model."""
+"""Settings that every file lists, for any model."""
 
 
 def is_flat(values: Mapping) -> bool:
-    """Whether the content of a file is that of a recipe of version 0.1."""
+    """Returns whether the contents of a file are those of a recipe of version 0.1."""
     return isinstance(values.get("model"), str) or "dataset" in values
 
 
 def settings_of(values: Mapping, model: type) -> dict:
-    """The settings of a flat recipe by short names, without those that its model does not have.
+    """Returns the settings of a flat recipe by short names, as far as the model has them.
 
     Args:
-        values: dict. The content of the file.
-        model: class. That of the model.
+        values: dict. Contents of the file.
+        model: class of the model.
     """
     known = {*model.short_settings}
     if "discriminator_optimizer" in model.training_defaults:

@@ -19,17 +19,22 @@ _table = pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
 
 @_table
 class Data:
-    """The `[data]` table: what a model is trained on and measured with.
+    """Table `[data]` of a recipe: the data set and its splits.
 
     Attributes:
-        name: str. What `datasets.load` takes.
-        train, validation, test: str. Splits in the syntax of TFDS. The test split is looked at
-            once, after training.
-        image_size: [height, width] to resize to. None keeps the size.
-        labeled: int. Number of training images, equally many of each class, that keep their label;
-            the others are unlabeled. None where training sees no labels.
-        labeled_per_batch: int. Labeled images in every batch, beside its `batch_size`.
-        skip_broken, fit, channels, background, cache: see `datasets.load`.
+        name: str. Name of the data set, as in `datasets.load`.
+        train: str. Training split in the syntax of TFDS.
+        validation: str. Validation split.
+        test: str. Test split, which is used once, after training.
+        image_size: [height, width]. Size to which images are resized. `None` keeps their size.
+        labeled: int. Number of training images that keep their label, the same number for each
+            class; the others are unlabeled. `None` means training without labels.
+        labeled_per_batch: int. Labeled images in every batch, in addition to its `batch_size`.
+        skip_broken: As in `datasets.load`.
+        fit: As in `datasets.load`.
+        channels: As in `datasets.load`.
+        background: As in `datasets.load`.
+        cache: As in `datasets.load`.
     """
 
     name: str
@@ -46,30 +51,32 @@ class Data:
     cache: str | None = None
 
     def options(self) -> dict:
-        """The arguments of `datasets.load` that say how images are read."""
+        """Returns the arguments of `datasets.load` that say how images are read."""
         names = ("image_size", "skip_broken", "fit", "channels", "background", "cache")
         return {name: getattr(self, name) for name in names}
 
 
 @_table
 class Training:
-    """The `[training]` table.
+    """Table `[training]` of a recipe.
 
     Attributes:
-        epochs, batch_size: int.
+        epochs: int. Number of epochs.
+        batch_size: int. Examples per batch.
         seed: int. Seed of the initial weights, the order of the data and the noise.
-        optimizer: table. `class`, the name of an optimizer of Keras or "FusedAdam", and its
-            arguments; by default Adam, or `FusedAdam` where the model has a `dtype`.
+        optimizer: table with `class`, the name of a Keras optimizer or "FusedAdam", and its
+            arguments. The default is Adam, or `FusedAdam` if the model has a `dtype`.
         discriminator_optimizer: table. The same for the discriminators.
-        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
-            "plateau" (halved whenever val_loss has not improved for 3 epochs, and with
-            it a discriminator's).
-        weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
-        patience: int. Epochs without a better val_loss before training stops and takes the best
-            weights. None never stops.
-        starts, start_epochs: int. Number of short runs with other seeds, of so many epochs each,
-            that precede the run, which takes the seed whose category says most about real images
-            (`information_real_<code>`, known without labels). For an InfoGAN.
+        schedule: str. "cosine" (to 0 over the run), "late_cosine" (over its second half),
+            "constant", or "plateau" (halved when val_loss has not improved for 3 epochs, also for
+            discriminators).
+        weight_average: float. Momentum of `callbacks.WeightAverage`. `None` keeps the last weights.
+        patience: int. Epochs without a better val_loss before training stops and restores the best
+            weights. `None` never stops.
+        starts: int. Number of short runs with other seeds before the run of an InfoGAN. The run
+            uses the seed whose category has the largest `information_real_<code>`, which needs no
+            labels.
+        start_epochs: int. Epochs of each short run.
     """
 
     epochs: _Count = 20
@@ -85,7 +92,7 @@ class Training:
 
 
 def typed(cls: type, values, name: str):
-    """A table as its dataclass."""
+    """Converts a table to its dataclass."""
     from keras_infomodels.models.tables import nearest
 
     fields = [field.name for field in dataclasses.fields(cls)]
@@ -103,7 +110,7 @@ def typed(cls: type, values, name: str):
 
 
 def merged(a: Mapping, b: Mapping) -> dict:
-    """Two tables; the second's values count, and other classes take no arguments over."""
+    """Merges two tables; the second takes precedence, and another class drops all arguments."""
     table = dict(a)
     for key, value in b.items():
         old = table.get(key)
@@ -114,7 +121,7 @@ def merged(a: Mapping, b: Mapping) -> dict:
 
 
 def inlined(value, within_list: bool = False):
-    """Tables with the small ones on a line: {"epochs": n}, and those within a list's tables."""
+    """Formats small tables inline, such as {"epochs": n} and tables within lists."""
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         return [{k: inlined(v, True) for k, v in item.items()} for item in value]
     if not isinstance(value, Mapping):
@@ -127,7 +134,7 @@ def inlined(value, within_list: bool = False):
 
 
 def without_none(value):
-    """Nested tables and lists without the keys whose value is None."""
+    """Removes keys with the value None from nested tables and lists."""
     if isinstance(value, Mapping):
         return {k: without_none(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):

@@ -33,30 +33,31 @@ _PLACES = {
         if "optimizer" not in field.name
     },
 }
-"""Short name -> place, of data and training; a model has short names of its own."""
+"""Places of data and training settings by short name; a model has short names of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How one model is built and trained.
+    """Description of how a model is built and trained.
 
     In a file, `[data]` and `[training]` are tables of `Data` and `Training`, and `[model]` has the
-    model's `class` and the arguments of its constructor. An object among these is a table with a
-    `class` of its own; networks, prior and codes that are left out follow from the images and the
-    rest. `{ epochs = 2 }` stands for as many steps, and the text "none" for None.
+    model's `class` and the arguments of its constructor. An object among these is a table with its
+    own `class`. Networks, prior and codes that are left out follow from the images and the other
+    settings. `{ epochs = 2 }` stands for as many steps, and the text "none" for None.
 
     Attributes:
-        data: Data.
-        model: dict. The `[model]` table.
-        training: Training. It begins with the `training_defaults` of the model's class.
-        description: str. What the preset is for, in one line. Recipes that differ in it alone are
-            equal.
-        meanings: dict. What codes of the shipped weights do, in words by the code's name, as
-            somebody saw in the pictures. Takes no part in equality either.
+        data: `Data`.
+        model: dict. Table `[model]`.
+        training: `Training`. Its defaults are the `training_defaults` of the model's class.
+        description: str. Purpose of the preset in one line. It does not count in comparisons.
+        meanings: dict from code name to str. What the codes of the published weights do, as seen in
+            pictures. It does not count in comparisons.
 
     Example:
+        from keras_infomodels.zoo.recipes import Recipe
+
         recipe = Recipe.of("mmd_vae", dataset="mnist", latent_dim=4, epochs=5)
-        Path("recipe.toml").write_text(recipe.to_toml())
+        pathlib.Path("recipe.toml").write_text(recipe.to_toml())
     """
 
     data: Data
@@ -67,31 +68,42 @@ class Recipe:
 
     @classmethod
     def of(cls, model: str, **settings) -> "Recipe":
-        """The recipe of a model with its defaults.
+        """Creates the recipe of a model with its defaults.
 
         Args:
             model: str. Name of a class, or its name in the command, such as "mmd_vae".
-            **settings: by short names, such as those of the command's flags. `dataset` is needed.
+            **settings: settings by short names, such as those of the command's flags. `dataset` is
+                required.
 
         Raises:
-            ValueError: a setting that the model does not have, or a value that makes no sense.
+            ValueError: If the model does not have a setting, or a value is not allowed.
         """
         return cls._changed({"model": {"class": model}}, settings)
 
     @classmethod
     def load(cls, path: str | Path, **changes) -> "Recipe":
-        """The recipe of a file, with changes by short names.
+        """Loads a recipe from a file, with changes by short names.
 
         A file of version 0.1, which has no tables, is read with a warning.
 
+        Args:
+            path: str or Path. TOML file.
+            **changes: settings by short names.
+
         Raises:
-            ValueError: a setting that does not exist, or a value that makes no sense.
+            ValueError: If a setting does not exist, or a value is not allowed.
         """
         return cls.parse(Path(path).read_text(), path, **changes)
 
     @classmethod
     def parse(cls, text: str, path: str | Path, **changes) -> "Recipe":
-        """As `load`, of a text that was read from that path."""
+        """Reads a recipe from a text; see `load`.
+
+        Args:
+            text: str. TOML text.
+            path: str or Path. Name of the file in error messages.
+            **changes: settings by short names.
+        """
         try:
             values = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -112,18 +124,21 @@ class Recipe:
             raise ValueError(f"{path}: {error}") from None
 
     def change(self, **settings) -> "Recipe":
-        """The recipe with other settings, by short names; None takes one back to its default.
+        """Returns the recipe with other settings by short names; None restores a default.
 
         Raises:
-            ValueError: as `of`.
+            ValueError: As `of`.
         """
         return self._changed(self._tables(), settings)
 
     def put(self, values: Mapping[str, object]) -> "Recipe":
-        """The recipe with values at places such as "model.encoder.widths".
+        """Returns the recipe with values at places such as "model.encoder.widths".
+
+        Args:
+            values: dict from place to value.
 
         Raises:
-            ValueError: as `of`.
+            ValueError: As `of`.
         """
         from keras_infomodels.models import tables
 
@@ -133,7 +148,11 @@ class Recipe:
         return self._read(changed).checked()
 
     def completed(self, image_shape: tuple[int, ...]) -> dict:
-        """The `[model]` table with the networks that it leaves out, for such images."""
+        """Returns the table `[model]` with the networks that it leaves out, for such images.
+
+        Args:
+            image_shape: (height, width, channels). Shape of an image.
+        """
         try:
             return self.model_class.complete(self.model, image_shape)
         except TypeError as error:
@@ -141,14 +160,14 @@ class Recipe:
 
     @property
     def model_class(self) -> type:
-        """The class of the model."""
+        """Class of the model."""
         return _class(self.model["class"])
 
     def checked(self) -> "Recipe":
-        """The recipe itself.
+        """Returns the recipe itself.
 
         Raises:
-            ValueError: settings that do not fit together or that a class does not have.
+            ValueError: If settings do not fit together, or a class does not have one.
         """
         from keras_infomodels.zoo.tables import check_table
 
@@ -175,11 +194,11 @@ class Recipe:
         return self
 
     def to_toml(self) -> str:
-        """The recipe as a file holds it."""
+        """Returns the recipe as the text of a file."""
         return tomlkit.dumps(inlined(self._tables()))
 
     def _tables(self) -> dict:
-        """What a file holds, without what is absent or has no meaning here."""
+        """Tables of a file, without values that are absent or have no effect."""
         data, training = dataclasses.asdict(self.data), dataclasses.asdict(self.training)
         if self.data.labeled is None:
             del data["labeled_per_batch"]
@@ -195,7 +214,7 @@ class Recipe:
 
     @classmethod
     def _changed(cls, values: Mapping, settings: Mapping) -> "Recipe":
-        """Of what a file holds, with settings by short names in place of its own."""
+        """Creates a recipe from the contents of a file, with settings by short names."""
         from keras_infomodels.models import tables
 
         values, settings = copy.deepcopy(dict(values)), dict(settings)
@@ -209,7 +228,7 @@ class Recipe:
                 tables.put(values, "training.discriminator_optimizer.beta_1", beta_1)
         settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
         rest = model.shorten(own, tables.shorten(values, settings, _PLACES))
-        # An argument of the constructor is its own short name.
+        # Arguments of the constructor are short names themselves.
         arguments = {name: name for name in inspect.signature(model).parameters}
         rest = tables.shorten(own, rest, arguments)
         if foreign := sorted(name for name, value in rest.items() if value is not None):
@@ -222,7 +241,7 @@ class Recipe:
 
     @classmethod
     def _read(cls, values: Mapping) -> "Recipe":
-        """Of what a file holds; `checked` looks at the model."""
+        """Creates a recipe from the contents of a file; `checked` checks the model."""
         from keras_infomodels.models.tables import nearest
 
         values = copy.deepcopy(dict(values))
@@ -247,7 +266,7 @@ class Recipe:
 
 
 def differences(a: Recipe, b: Recipe) -> list[str]:
-    """Places at which two recipes differ, such as "training.epochs"."""
+    """Returns the places at which two recipes differ, such as "training.epochs"."""
 
     def flat(value, place=""):
         if not isinstance(value, Mapping):
@@ -266,10 +285,10 @@ def differences(a: Recipe, b: Recipe) -> list[str]:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Text such as "0-4" or "0,2,7" as a list of integers.
+    """Converts a text such as "0-4" or "0,2,7" to a list of integers.
 
     Raises:
-        ValueError: something else.
+        ValueError: If the text has another form.
     """
     seeds = []
     try:
@@ -284,7 +303,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _class(model) -> type:
-    """A model's class, by its name or by that in the command."""
+    """Class of a model, by its name or by its name in the command."""
     from keras_infomodels import models, registry
     from keras_infomodels.models.base import LedgerModel
     from keras_infomodels.models.tables import nearest

@@ -1,4 +1,4 @@
-"""The presets that this version knows, with the size and SHA-256 of their files. No TensorFlow."""
+"""Registry of the presets of this version, with size and SHA-256 of their files. No TensorFlow."""
 
 import dataclasses
 import hashlib
@@ -22,14 +22,17 @@ from keras_infomodels.preset_files import (
 __all__ = ["BASE_URL", "PATH", "Entry", "check_name", "file_names", "read", "register"]
 
 PATH = Path(__file__).parent / "registry.json"
-"""The registry of the package."""
+"""Registry of the package."""
 
 BASE_URL = (
     "https://raw.githubusercontent.com/keras-infomodels/keras-infomodels/"
     f"v{__version__}/zoo/presets"
 )
-"""Folder of the presets' folders on the web. Nothing is served there before the project publishes;
-until then set KERAS_INFOMODELS_ZOO_URL to a mirror."""
+"""URL of the folder of all presets.
+
+Nothing is served there before the project publishes; until then set KERAS_INFOMODELS_ZOO_URL to a
+mirror.
+"""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,79}")
 _LEFT_OUT = ("run",)
@@ -37,15 +40,15 @@ _LEFT_OUT = ("run",)
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A preset as the registry pins it.
+    """Registry entry of a preset.
 
     Attributes:
-        name: of the preset and its folder.
-        description: what it is good for, in one line.
-        class_name: of the model.
-        dataset: what it was trained on.
-        headline: its most telling figure, with unit.
-        files: {name: {"sha256": ..., "bytes": ...}}.
+        name: str. Name of the preset and of its folder.
+        description: str. Purpose in one line.
+        class_name: str. Class of the model.
+        dataset: str. Data set of its training.
+        headline: str. Most important figure, with unit.
+        files: dict from name to {"sha256": ..., "bytes": ...}.
     """
 
     name: str
@@ -63,21 +66,21 @@ class Entry:
 
     @property
     def bytes(self) -> int:
-        """The size of all files."""
+        """Size of all files."""
         return sum(expected["bytes"] for expected in self.files.values())
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 of the table of files."""
+        """First twelve hexadecimal digits of the SHA-256 of the table of files."""
         table = json.dumps(self.files, sort_keys=True).encode()
         return hashlib.sha256(table).hexdigest()[:12]
 
 
 def check_name(name: str) -> str:
-    """The name, if a preset can have it.
+    """Returns the name.
 
     Raises:
-        ValueError: it is anything but lower-case letters, digits and underscores.
+        ValueError: If it has other characters than lower-case letters, digits and underscores.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
@@ -87,13 +90,13 @@ def check_name(name: str) -> str:
 
 
 def read(path: str | Path | None = None) -> dict[str, Entry]:
-    """The presets by name.
+    """Returns the presets by name.
 
     Args:
-        path: a registry file; None is `PATH`.
+        path: str or Path. Registry file; `None` means `PATH`.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: If the file is damaged.
     """
     path = Path(PATH if path is None else path)
     document = read_json(path.parent, path.name)
@@ -114,18 +117,19 @@ def read(path: str | Path | None = None) -> dict[str, Entry]:
 
 
 def register(folder: str | Path, path: str | Path | None = None) -> Entry:
-    """Writes the entry of a preset from its folder, replacing an older one.
+    """Writes the entry of a preset from its folder, and replaces an older one.
 
-    All files count but those of `run/` and hidden ones. metadata.json has to say `description`,
-    `headline` and `training.dataset`.
+    All files are listed, except those of `run/` and hidden ones. metadata.json must have
+    `description`, `headline` and `training.dataset`.
 
     Args:
-        folder: the preset's; its name is the preset's.
-        path: a registry file; None is `PATH`.
+        folder: str or Path. Folder of the preset, with the preset's name.
+        path: str or Path. Registry file; `None` means `PATH`.
 
     Raises:
-        FileNotFoundError: the folder is no preset, or lacks weights.
-        ValueError: links, a file that metadata.json does not describe, or facts left out.
+        FileNotFoundError: If the folder is not a preset or lacks weights.
+        ValueError: If there are links, a file that metadata.json does not describe, or missing
+            facts.
     """
     folder = Path(folder).resolve()
     path = Path(PATH if path is None else path)
@@ -158,10 +162,10 @@ def register(folder: str | Path, path: str | Path | None = None) -> Entry:
 
 
 def file_names(folder: Path) -> list[str]:
-    """The files of a preset, as relative names: all but those of `run/` and hidden ones.
+    """Returns the relative names of a preset's files, except those of `run/` and hidden ones.
 
     Raises:
-        ValueError: a link.
+        ValueError: If one is a link.
     """
     names = []
     for parent, folders, files in os.walk(folder):

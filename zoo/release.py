@@ -1,4 +1,4 @@
-"""Makes a preset of the zoo from its recipe: train, choose a seed, measure, export, describe."""
+"""Creates a preset of the zoo from its recipe: train, choose a seed, measure, export, describe."""
 
 import csv
 import json
@@ -21,13 +21,13 @@ from keras_infomodels.zoo.seeds import train_seeds
 __all__ = ["exported_differences", "release", "renew_exports"]
 
 _OWN = ("format", "versions", "parameters", "files")
-"""What `save_to_preset` writes by itself."""
+"""Facts that `save_to_preset` writes itself."""
 
 _LICENSE = "Apache-2.0"
-"""Of the weights, as of the code."""
+"""License of the weights, the same as of the code."""
 
 _IMAGES = 1000
-"""How many test images exported files are compared on."""
+"""Number of test images on which exported files are compared."""
 
 
 def release(
@@ -39,30 +39,29 @@ def release(
     presets: Path = PRESETS,
     table: Path = registry.PATH,
 ) -> Path:
-    """Trains a preset's recipe with several seeds and makes the best one the preset.
+    """Trains a preset's recipe with several seeds, and makes the best run the preset.
 
-    The best is chosen after training by what is known without labels, on the validation images: the
-    highest `val_information_real_<category>`, or of an autoencoder trained with labels
-    `val_information_category`, or the lowest `val_loss` of the others (of a classifier it holds
-    their labels). The test images take no part. The card lists every seed. Seeds that are finished
-    are not trained again.
+    The best run is chosen after training, without test images, by a validation metric: the highest
+    `val_information_real_<category>`; for an autoencoder trained with labels the highest
+    `val_information_category`; otherwise the lowest `val_loss` (which uses the labels for a
+    classifier). The card lists every seed. Finished runs are not repeated.
 
     Args:
-        name: of a folder of `presets` with a recipe.toml, which says a `description`.
-        seeds: to train.
-        runs: where the runs go; None is runs/NAME.
-        data_dir: see `datasets.load`.
-        resume: goes on with a run that was interrupted.
-        presets: the folder of all presets.
-        table: the registry.
+        name: str. Folder of `presets` with a recipe.toml that has a `description`.
+        seeds: list of int. Seeds of the runs.
+        runs: str or Path. Folder of the runs; `None` means runs/NAME.
+        data_dir: As in `datasets.load`.
+        resume: bool. Whether an interrupted run is continued.
+        presets: Path. Folder of all presets.
+        table: Path. Registry file.
 
     Returns:
-        The preset's folder, with config, weights, metadata, card, pictures and a float16 `.tflite`.
-        Each build is a revision of its own, counted from 1.
+        Path of the preset's folder, with config, weights, metadata, card, pictures and a float16
+        `.tflite`. Each build is a new revision, counted from 1.
 
     Raises:
-        FileNotFoundError: no such recipe.
-        ValueError: a recipe without description.
+        FileNotFoundError: If there is no such recipe.
+        ValueError: If the recipe has no description.
     """
     folder = Path(presets) / name
     if not (folder / "recipe.toml").is_file():
@@ -99,14 +98,14 @@ def release(
 def renew_exports(
     folder: str | Path, data_dir: str | Path | None = None, table: Path = registry.PATH
 ):
-    """Makes the `.tflite` of a preset anew, measures exported files again, and registers it.
+    """Writes the `.tflite` of a preset again, measures its exported files, and registers it.
 
     For a change of the exporters: weights, figures of the model and revision stay.
 
     Args:
-        folder: the preset's.
-        data_dir: see `datasets.load`.
-        table: the registry.
+        folder: str or Path. Folder of the preset.
+        data_dir: As in `datasets.load`.
+        table: Path. Registry file.
     """
     folder = Path(folder)
     recipe, model = Recipe.load(folder / "recipe.toml"), load_model(folder)
@@ -117,7 +116,7 @@ def renew_exports(
 
 
 def _export(model: keras.Model, folder: Path, recipe: Recipe, seed: int, table: Path):
-    """Writes what a preset folder has beside its model: the card, the `.tflite`, its entry."""
+    """Writes the files beside the model: the card, the `.tflite` and the registry entry."""
     write_card(folder, recipe.change(seed=seed))
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
     _state_files(folder)
@@ -125,7 +124,7 @@ def _export(model: keras.Model, folder: Path, recipe: Recipe, seed: int, table: 
 
 
 def _state_files(folder: Path):
-    """Lets metadata.json give size and SHA-256 of all other files, not of the model's alone."""
+    """Adds size and SHA-256 of all other files to metadata.json."""
     names = [name for name in registry.file_names(folder) if name != "metadata.json"]
     facts = json.loads((folder / "metadata.json").read_text())
     facts["files"] = {name: fingerprint(folder, name) for name in names}
@@ -133,13 +132,13 @@ def _state_files(folder: Path):
 
 
 def _last_revision(folder: Path) -> int:
-    """That of the preset which a build replaces; 0 where there is none."""
+    """Revision of the preset that a build replaces; 0 if there is none."""
     path = folder / "metadata.json"
     return json.loads(path.read_text()).get("revision", 0) if path.exists() else 0
 
 
 def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
-    """{"seeds": which was chosen, by what, and the figures of all}."""
+    """Returns {"seeds": the chosen seed, the metric, and the figures of all seeds}."""
     for row in rows:
         with (runs / f"seed_{row['seed']}" / "run" / "history.csv").open(newline="") as file:
             last = list(csv.DictReader(file))[-1]
@@ -155,14 +154,17 @@ def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
 def exported_differences(
     model: keras.Model, recipe: Recipe, data_dir: str | Path | None
 ) -> dict[str, dict]:
-    """How far each format is from Keras: {format: {"bytes", "inputs", "signatures"}}.
+    """Measures the difference of each format from Keras.
 
-    Exports the model anew and compares it on 1,000 images of the test split; a difference is
-    relative to max(1, |value|).
+    The model is exported and compared on 1,000 images of the test split. Differences are relative
+    to max(1, |value|).
+
+    Returns:
+        {format: {"bytes", "inputs", "signatures"}}.
     """
     images = load_images(recipe, recipe.data.test, data_dir)[0][:_IMAGES]
     with tempfile.TemporaryDirectory() as temporary:
-        # These go away: the card goes into the file that is shipped, and holds what is found here.
+        # Temporary files: the published file contains the card, which needs these differences.
         files = {
             "SavedModel": to_saved_model(model, Path(temporary) / "saved_model"),
             "float16 .tflite": to_tflite(model, Path(temporary) / "model.tflite", "float16"),
@@ -179,7 +181,7 @@ def exported_differences(
 
 
 def _headline(model: keras.Model, figures: dict, recipe: Recipe) -> str:
-    """The most telling figure, with its unit."""
+    """Most important figure, with its unit."""
     categories = recipe.completed((28, 28, 1)).get("prior", {}).get("categories")
     for name, words in (
         ("test_error", f"from {recipe.data.labeled} labels"),

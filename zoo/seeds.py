@@ -1,4 +1,4 @@
-"""One recipe with several seeds: a folder each, and what they have in common."""
+"""Training of one recipe with several seeds, and a summary."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from keras_infomodels import plots
 from keras_infomodels.io import write_atomically
+from keras_infomodels.log import LOGGER
 from keras_infomodels.zoo.build import resolve_splits
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.training import train
@@ -23,21 +24,21 @@ def train_seeds(
     resume: bool = False,
     pictures_every: int = 0,
 ) -> list[dict[str, float]]:
-    """Trains a recipe once for each seed, into OUT/seed_N, and sums up in OUT.
+    """Trains a recipe once for each seed, into OUT/seed_N, and summarizes the runs in OUT.
 
-    A seed whose run is finished is not trained again. After every run `summary.json`, `summary.md`
-    and `summary.png` hold all the finished ones.
+    Finished runs are not repeated. After every run `summary.json`, `summary.md` and `summary.png`
+    contain all finished ones.
 
     Args:
-        recipe: whose own seed is not used.
-        seeds: of the runs.
-        out: the folder.
-        data_dir: see `datasets.load`.
-        resume: goes on with a run that was interrupted.
-        pictures_every: see `train`.
+        recipe: `Recipe`. Its own seed is ignored.
+        seeds: list of int. Seeds of the runs.
+        out: str or Path. Folder of the runs.
+        data_dir: As in `datasets.load`.
+        resume: bool. Whether an interrupted run is continued.
+        pictures_every: int. As in `train`.
 
     Returns:
-        The figures of each seed, by name.
+        list of dicts, the figures of each seed by name.
     """
     out, rows = Path(out), []
     recipe = resolve_splits(recipe, data_dir)  # as `train` writes it
@@ -54,7 +55,7 @@ def train_seeds(
             )
         rows.append({"seed": seed, **_figures(folder)})
         _sum_up(rows, out)
-    print((out / "summary.md").read_text())
+    LOGGER.info("%s", (out / "summary.md").read_text())
     return rows
 
 
@@ -80,7 +81,7 @@ def _sum_up(rows: list[dict[str, float]], out: Path):
 
 
 def _picture(values: dict[str, np.ndarray], seeds: list[int]) -> Figure:
-    """One panel for each figure, one point for each seed, a line at the mean."""
+    """Draws one panel per figure, with one point per seed and a line at the mean."""
     columns = min(5, len(values))
     rows = -(-len(values) // columns)
     figure = Figure((2.6 * columns, 2.4 * rows), layout="constrained")

@@ -6,34 +6,36 @@ from pathlib import Path
 import keras
 
 from keras_infomodels.io import write_atomically
+from keras_infomodels.log import LOGGER
 from keras_infomodels.zoo.build import build_model, load_split
 from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["choose_start"]
 
 _APART = 1000
-"""Between the seeds that are tried; runs of seeds 0 to 999 share none."""
+"""Difference between the seeds that are tried; runs of seeds 0 to 999 share none."""
 
 
 def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Recipe:
-    """The recipe with the seed of the start whose category says most about real images.
+    """Returns the recipe with the seed of the best short run.
 
-    A run with this seed repeats that start to the bit. Starts that are in the table already are not
-    run again.
+    The best one has the category with the most information about real images. A run with this seed
+    repeats that start to the bit. Starts that are in the table are not run again.
 
     Args:
-        recipe: Recipe. Of an InfoGAN; `training.starts` runs of `training.start_epochs` epochs,
-            with the schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000, ...
-        data_dir: see `datasets.load`.
-        table: a JSON file of every start's seed and score, H(mean Q) - mean H(Q) in nats of the
-            validation images; 0 of a start that stopped with an error.
+        recipe: `Recipe` of an InfoGAN. It has `training.starts` runs of `training.start_epochs`
+            epochs, with the schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000,
+            ...
+        data_dir: As in `datasets.load`.
+        table: Path. JSON file with the seed and score of every start. The score is
+            H(mean Q) - mean H(Q) in nats on validation images, or 0 for a start that failed.
     """
     if recipe.training.starts == 1:
         return recipe
     rows = json.loads(table.read_text()) if table.exists() else []
     for index in range(len(rows), recipe.training.starts):
         own = recipe.change(seed=recipe.training.seed + _APART * index)
-        print(f"Start {index + 1} of {recipe.training.starts}, seed {own.training.seed}")
+        LOGGER.info("Start %d of %d, seed %d", index + 1, recipe.training.starts, own.training.seed)
         rows.append({"seed": own.training.seed, "information_real": _score(own, data_dir)})
         table.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(table, json.dumps(rows, indent=1) + "\n")
@@ -48,7 +50,7 @@ def _score(recipe: Recipe, data_dir) -> float:
     try:
         model.fit(training, epochs=recipe.training.start_epochs)
     except FloatingPointError as error:  # it diverged, or its discriminator is always right
-        print(error)
+        LOGGER.warning("%s", error)
         return 0.0
     validation = load_split(recipe, recipe.data.validation, data_dir)
     logs = model.evaluate(validation, return_dict=True, verbose=0)

@@ -1,4 +1,4 @@
-"""The `[model]` table of a recipe as a model: {"class": name, argument: value or table, ...}."""
+"""Table `[model]` of a recipe as a model: {"class": name, argument: value or table, ...}."""
 
 import inspect
 import typing
@@ -13,18 +13,18 @@ from keras_infomodels.models.tables import nearest
 __all__ = ["check_table", "count_steps", "make"]
 
 NONE = "none"
-"""What stands for None, which TOML does not have."""
+"""Text that stands for None, which TOML does not have."""
 
 
 def check_table(table: Mapping, place: str):
-    """Refuses a table that names a class of no table, or arguments that it does not take.
+    """Raises ValueError if a table names an unknown class, or arguments that it does not take.
 
     Args:
-        table: dict. Completed: every object in it has its `class`.
-        place: str. Where it stands in the recipe, for the error.
+        table: dict. Completed table: every object in it has its `class`.
+        place: str. Place of the table in the recipe, for error messages.
 
     Raises:
-        ValueError: with the nearest name, or with the type that is asked for.
+        ValueError: With the nearest name, or the expected type.
     """
     known = registry.classes()
     name = table["class"]
@@ -40,7 +40,7 @@ def check_table(table: Mapping, place: str):
 
 
 def count_steps(table: Mapping, steps: int, epochs: int) -> dict:
-    """A table with the steps of every {"epochs": n} in it; a run has `steps` in `epochs`."""
+    """Replaces every {"epochs": n} in a table by steps; a run has `steps` in `epochs`."""
 
     def counted(value):
         if _is_epochs(value):
@@ -51,14 +51,14 @@ def count_steps(table: Mapping, steps: int, epochs: int) -> dict:
 
 
 def make(table: Mapping) -> keras.Model:
-    """The object that a checked table describes."""
+    """Creates the object that a checked table describes."""
     document, known = _document(table), registry.classes()
     preset_checks.check_config(document, known)
     return preset_configs.construct(document, known)
 
 
 def _document(value):
-    """A table as presets hold it."""
+    """Converts a table to the form of presets."""
     if isinstance(value, list | tuple):
         return [_document(item) for item in value]
     if not isinstance(value, Mapping):
@@ -83,7 +83,7 @@ def _check_value(value, annotation, place: str):
 
 
 def _check_type(value, annotation, place: str):
-    """By the constructor's annotation, where it is of plain values."""
+    """Checks plain values by the constructor's annotation."""
     if annotation is inspect.Parameter.empty:
         return
     try:
@@ -102,7 +102,7 @@ def _is_epochs(value) -> bool:
 
 
 def _arguments(cls: type) -> dict[str, object]:
-    """The arguments of a constructor, and those that it passes on, with their annotations."""
+    """Arguments of a constructor, and those that it passes on, with their annotations."""
     found = {}
     for each in (cls, *getattr(cls, "passes_arguments_to", ())):
         hints = typing.get_type_hints(each.__init__)

@@ -1,4 +1,4 @@
-"""Latent codes of a generator: what they are drawn from and how they are inferred from images."""
+"""Latent codes of a generator: their priors, and the families of their posteriors."""
 
 import keyword
 import math
@@ -11,32 +11,40 @@ import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import Spec, check_not_negative, whole
+from keras_infomodels.spec import Spec, check_int, check_nonnegative
 
 tfd = tfp.distributions
 
 __all__ = ["Categorical", "Code", "Normal", "Uniform"]
 
 _EDGE = 2e-6
-"""How far from the ends of (-1, 1) a Beta's density is read: at them it is 0 or infinite."""
+"""Distance from the ends of (-1, 1) at which a Beta density is evaluated; at the ends it is 0 or
+infinite.
+"""
 
 
 @built_in
 class Categorical(Spec):
-    """One of K equally likely categories, as one of K ("one-hot"); entropy ln K.
+    """Prior of a category: K equally likely values as one-hot vectors, with the entropy ln K.
 
     Args:
-        categories: K, at least 2.
+        categories: int. K, at least 2.
+
+    Raises:
+        ValueError: If there are fewer than 2 categories.
+
+    Example:
+        digit = ki.distributions.Code("digit", ki.distributions.Categorical(10))
     """
 
     posteriors = ("softmax",)
 
     def __init__(self, categories: int):
-        self.categories = whole("The number of categories", categories, 2)
+        self.categories = check_int("The number of categories", categories, 2)
         self.dimension = self.categories
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (K,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (K,)."""
         return tfd.OneHotCategorical(tf.zeros(self.categories), dtype=tf.float32)
 
     def get_config(self) -> dict:
@@ -45,13 +53,17 @@ class Categorical(Spec):
 
 @built_in
 class Uniform(Spec):
-    """A number between -1 and 1, all equally likely; entropy ln 2."""
+    """Prior of a number that is uniform on (-1, 1), with the entropy ln 2.
+
+    Example:
+        slant = ki.distributions.Code("slant", ki.distributions.Uniform(), weight=0.1)
+    """
 
     posteriors = ("beta", "gaussian", "fixed_gaussian")
     dimension = 1
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (1,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (1,)."""
         return tfd.Independent(tfd.Uniform(tf.fill([1], -1.0), tf.ones(1)), 1)
 
     def get_config(self) -> dict:
@@ -60,13 +72,17 @@ class Uniform(Spec):
 
 @built_in
 class Normal(Spec):
-    """A number drawn from N(0, 1); entropy (1 + ln 2 pi) / 2 = 1.4189."""
+    """Prior of a number drawn from N(0, 1), with the entropy (1 + ln 2 pi) / 2 = 1.4189.
+
+    Example:
+        width = ki.distributions.Code("width", ki.distributions.Normal())
+    """
 
     posteriors = ("gaussian", "fixed_gaussian")
     dimension = 1
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (1,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (1,)."""
         return tfd.Independent(tfd.Normal(tf.zeros(1), tf.ones(1)), 1)
 
     def get_config(self) -> dict:
@@ -75,28 +91,40 @@ class Normal(Spec):
 
 @built_in
 class Code(Spec):
-    """A latent variable c with a name, its prior p(c) and the family of its posterior Q(c|x).
+    """Latent code c of an InfoGAN: a name, a prior p(c) and the family of the posterior Q(c|x).
 
-        "softmax"         of a `Categorical`: K logits.
-        "beta"            of a `Uniform`, its default: a Beta on (-1, 1), unimodal, that contains
-                          the prior, and whose deviation at the center is at least `min_stddev`.
-        "gaussian"        N(loc, scale^2), scale learned and at least `min_stddev`; the default of
-                          a `Normal`. It does not contain a uniform prior: of independent c it
-                          certifies -0.1765 nats at best.
-        "fixed_gaussian"  N(loc, min_stddev^2): training by squared error, with weight
-                          1 / (2 min_stddev^2). At min_stddev = 1, as in the first published code,
-                          its bound on a `Uniform` is never above -0.2258 nats: it trains, and
-                          certifies nothing.
+        "softmax"         for a `Categorical`: K logits.
+        "beta"            for a `Uniform`, and its default: a unimodal Beta on (-1, 1). The family
+                          contains the prior. The standard deviation at the center is at least
+                          `min_stddev`.
+        "gaussian"        N(loc, scale^2) with a learned scale of at least `min_stddev`; the default
+                          for a `Normal`. It does not contain a uniform prior: for c independent of
+                          x the bound is at most -0.1765 nats.
+        "fixed_gaussian"  N(loc, min_stddev^2): squared error with weight 1 / (2 min_stddev^2). At
+                          min_stddev = 1, as in the first published code, the bound of a `Uniform`
+                          is at most -0.2258 nats: training works, but the bound certifies no
+                          information.
 
     Args:
-        name: how it is spoken of: `generate(codes={name: ...})`, `information_<name>`.
-        prior: a `Categorical`, `Uniform` or `Normal`.
-        posterior: the family; None is the prior's default.
-        weight: of log Q(c|x) in the objective.
-        min_stddev: floor of a continuous posterior's standard deviation, in (0, 0.5] for "beta".
-            Without one the bound of a deterministic generator grows without end.
+        name: str. Name of the code, used by `generate(codes={name: ...})`, in the metric
+            `information_<name>` and in exported signatures.
+        prior: `Categorical`, `Uniform` or `Normal`. p(c).
+        posterior: str. Family of Q(c|x). `None` means the default of the prior.
+        weight: float. Weight of log Q(c|x) in the objective.
+        min_stddev: float. Smallest standard deviation of a continuous posterior, in (0, 0.5] for
+            "beta". Without it the bound of a deterministic generator would grow without limit.
+
+    Raises:
+        ValueError: If the name is not a Python name or is "noise", the posterior does not fit the
+            prior, or a number is out of range.
 
     Source: Chen et al., "InfoGAN", 2016, section 5.
+
+    Example:
+        from keras_infomodels.distributions import Categorical, Code, Uniform
+
+        codes = [Code("digit", Categorical(10)), Code("slant", Uniform(), weight=0.1)]
+        codes[0].ceiling  # 2.303 nats, ln 10
     """
 
     def __init__(
@@ -118,7 +146,7 @@ class Code(Spec):
                 f"The posterior of a {type(prior).__name__} code is one of {prior.posteriors}, "
                 f"got {posterior!r}."
             )
-        check_not_negative("weight", weight)
+        check_nonnegative("weight", weight)
         if not 0 < min_stddev < math.inf or (posterior == "beta" and min_stddev > 0.5):
             raise ValueError(
                 f"min_stddev is above 0, and at most 0.5 for a beta; got {min_stddev!r}."
@@ -131,21 +159,20 @@ class Code(Spec):
 
     @property
     def parameters(self) -> int:
-        """How many numbers the recognition head gives for this code."""
+        """Number of outputs of the recognition head for this code."""
         return {"softmax": self.prior.dimension, "fixed_gaussian": 1}.get(self.posterior, 2)
 
     @cached_property
     def entropy(self) -> float:
-        """H(c) of its prior, in nats (of a density for a continuous code)."""
+        """Entropy H(c) of the prior in nats; differential entropy for a continuous code."""
         with tf.init_scope():  # it may first be asked for while a step is traced
             return float(self.prior.distribution().entropy())
 
     @cached_property
     def ceiling(self) -> float:
-        """The largest H(c) + E log Q(c|x) that the family can reach, in nats.
+        """Largest H(c) + E log Q(c|x) that the family can reach, in nats.
 
-        ln K for a category; for a continuous code it is the floor of the standard deviation that
-        makes it finite.
+        It is ln K for a category. For a continuous code it is finite because of `min_stddev`.
         """
         if self.posterior == "softmax":
             return self.entropy
@@ -157,10 +184,13 @@ class Code(Spec):
         return float(density.max(axis=0).mean())
 
     def infer(self, raw: tf.Tensor) -> tfd.Distribution:
-        """Q(c|x) from the recognition head's numbers, shape (batch, parameters).
+        """Creates Q(c|x) from the outputs of the recognition head.
+
+        Args:
+            raw: tensor (batch, parameters). Outputs of the recognition head.
 
         Returns:
-            A distribution of batch shape (batch,) and event shape (prior.dimension,).
+            TFP distribution of batch shape (batch,) and event shape (prior.dimension,).
         """
         raw = tf.cast(raw, tf.float32)
         if self.posterior == "softmax":
@@ -178,22 +208,31 @@ class Code(Spec):
         return tfd.Independent(tfd.PERT(-one, peak, one, temperature), 1)
 
     def log_prob(self, raw: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-        """log Q(c|x) for c (batch, prior.dimension), shape (batch,), in nats."""
+        """Computes log Q(c|x), shape (batch,), in nats.
+
+        Args:
+            raw: tensor (batch, parameters). Outputs of the recognition head.
+            c: tensor (batch, prior.dimension). Values of the code.
+        """
         if self.posterior == "beta":
             c = tf.clip_by_value(c, _EDGE - 1, 1 - _EDGE)
         return self.infer(raw).log_prob(c)
 
     def mean_and_stddev(self, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and standard deviation of `infer(raw)` of a continuous code, each (batch, 1).
+        """Computes the mean and the standard deviation of `infer(raw)`, each (batch, 1).
 
-        A Beta's are written by logarithms and logistic functions, whose ranges are narrow: the 256
-        levels of an int8 export hold them, where concentrations of 0 to 100 lose both ends.
+        For a continuous code. Those of a Beta are computed from logarithms and logistic functions,
+        whose ranges are narrow enough for the 256 levels of an int8 export; concentrations from 0
+        to 100 would lose both ends.
+
+        Args:
+            raw: tensor (batch, parameters). Outputs of the recognition head.
         """
         if self.posterior != "beta":
             q = self.infer(raw)
             return q.mean(), q.stddev()
-        # No minimum or maximum of what is far from 0: TFLite gives its inputs the range of its
-        # output, which would cut off the other number of the head too.
+        # Avoid `tf.minimum` and `tf.maximum` of large numbers here: TFLite's quantizer shares one
+        # range between their input and output, which clips the head's other output.
         raw = tf.cast(raw, tf.float32)
         lean, log_width = raw[:, :1], raw[:, 1:]
         size = tf.abs(lean)
@@ -217,11 +256,11 @@ class Code(Spec):
         return mean, tf.exp((log_square - log_total) / 2)
 
     def _concentrations(self, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both concentrations of a Beta, less 1: at least 0, their sum at most `_sharpest`.
+        """Both concentrations of a Beta minus 1: at least 0, with a sum of at most `_sharpest`.
 
-        The first number leans to one side, the second narrows. Where Q ignores the image both
-        concentrations are 1, the prior; a product of a location and a temperature of 0 would have
-        no gradient there, and a code that was once ignored would stay so.
+        The first output leans to one side, the second narrows the density. If Q ignores the image
+        both concentrations are 1, which is the prior. A product of a location and a temperature of
+        0 would have no gradient there, so that an ignored code would stay ignored.
         """
         lean, width = raw[:, :1], tf.exp(tf.minimum(raw[:, 1:], 20.0))
         lean = lean * (1 + tf.abs(lean))
@@ -231,7 +270,7 @@ class Code(Spec):
 
     @property
     def _sharpest(self) -> float:
-        """a + b - 2 of the narrowest Beta allowed: its variance on (-1, 1) is 1 / (a + b + 1)."""
+        """Largest a + b - 2 of a Beta: its variance on (-1, 1) is 1 / (a + b + 1)."""
         return 1 / self.min_stddev**2 - 3
 
     def get_config(self) -> dict:
@@ -249,5 +288,5 @@ class Code(Spec):
 
 
 def _softplus(x: tf.Tensor) -> tf.Tensor:
-    """Without the operator softplus, which TFLite lacks, and exact where x is large."""
+    """Computes softplus without that operator, which TFLite lacks; exact for large x."""
     return tf.nn.relu(x) - tf.math.log(tf.sigmoid(tf.abs(x)))

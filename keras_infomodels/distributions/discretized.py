@@ -1,4 +1,4 @@
-"""Distributions of a byte: continuous ones rounded to the 256 values 0, 1/255, ..., 1."""
+"""Distributions of bytes: continuous ones rounded to the 256 values 0, 1/255, ..., 1."""
 
 import math
 
@@ -10,16 +10,16 @@ tfd = tfp.distributions
 __all__ = ["DiscretizedGaussianPixel", "DiscretizedLogisticPixel"]
 
 _HALF = 1 / 510
-"""Half a step between values."""
+"""Half the distance between neighboring values."""
 
 
 def _log_ndtr(x: tf.Tensor) -> tf.Tensor:
-    """ln of the normal distribution function, exact far out on the left."""
+    """Computes ln of the normal distribution function, exactly far out on the left."""
     return tfd.Normal(tf.zeros([], x.dtype), 1.0).log_cdf(x)
 
 
 class _DiscretizedPixel(tfd.Distribution):
-    """Loc and scale of a continuous distribution whose tails go to the values 0 and 1."""
+    """Base class: a continuous distribution whose tails belong to the values 0 and 1."""
 
     def __init__(self, loc: tf.Tensor, scale: tf.Tensor, validate_args=False, name="Discretized"):
         parameters = dict(locals())
@@ -47,7 +47,7 @@ class _DiscretizedPixel(tfd.Distribution):
         return tf.constant([], tf.int32)
 
     def _edges(self, x):
-        """Standardized edges of the bin of x, and whether it is the first or the last."""
+        """Standardized edges of the bin of x, and whether it is the first or the last bin."""
         center = (x - self.loc) / self.scale
         half = _HALF / self.scale
         return center - half, center + half, x < _HALF, x > 1 - _HALF
@@ -59,10 +59,13 @@ class _DiscretizedPixel(tfd.Distribution):
 
 
 class DiscretizedLogisticPixel(_DiscretizedPixel):
-    """A logistic variable rounded to the nearest byte.
+    """Logistic variable rounded to the nearest byte.
 
     Args:
-        loc, scale: tensors of one shape.
+        loc: tensor. Location.
+        scale: tensor of the shape of `loc`. Scale.
+        validate_args: bool. As in TFP.
+        name: str. Name of the distribution.
     """
 
     def _log_prob(self, x):
@@ -78,10 +81,13 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
 
 
 class DiscretizedGaussianPixel(_DiscretizedPixel):
-    """A normal variable rounded to the nearest byte.
+    """Normal variable rounded to the nearest byte.
 
     Args:
-        loc, scale: tensors of one shape.
+        loc: tensor. Mean before rounding.
+        scale: tensor of the shape of `loc`. Standard deviation before rounding.
+        validate_args: bool. As in TFP.
+        name: str. Name of the distribution.
     """
 
     def _log_prob(self, x):

@@ -1,4 +1,4 @@
-"""The input of a generator: noise and codes as one vector."""
+"""Inputs of a generator: noise and codes as one vector."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.distributions.codes import Categorical, Code, Uniform
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -15,18 +15,27 @@ __all__ = ["Latents"]
 
 
 class Latents:
-    """What a generator is given: noise from N(0, I), then each code, as one vector.
+    """Inputs of a generator: noise from N(0, I), then each code, as one vector.
 
     Args:
-        noise_dim: number of noise variables, 0 for none.
-        codes: the codes, in their order.
+        noise_dim: int. Number of noise variables; 0 for none.
+        codes: sequence of `Code`. Codes in the order of the vector.
+
+    Raises:
+        ValueError: If two codes have the same name, or there are neither noise nor codes.
+
+    Example:
+        from keras_infomodels.distributions import Categorical, Code, Latents
+
+        latents = Latents(62, [Code("digit", Categorical(10))])
+        generator = ki.networks.ConvGenerator(latent_dim=latents.dimension)  # 72
     """
 
     def __init__(self, noise_dim: int, codes: Sequence[Code] = ()):
         names = [code.name for code in codes]
         if len(set(names)) < len(names):
             raise ValueError(f"Each code has a name of its own, got {names}.")
-        self.noise_dim = whole("noise_dim", noise_dim, 0)
+        self.noise_dim = check_int("noise_dim", noise_dim, 0)
         if not (noise_dim or codes):
             raise ValueError(f"A generator needs noise or codes; noise_dim is {noise_dim!r}.")
         self.codes = {code.name: code for code in codes}
@@ -37,12 +46,13 @@ class Latents:
         return self.noise_dim + sum(code.prior.dimension for code in self.codes.values())
 
     def sample(self, n: int, seed: tf.Tensor, stratified: bool = False) -> dict[str, tf.Tensor]:
-        """n draws: {"noise": (n, noise_dim), name: (n, dimension of the code)}.
+        """Draws n inputs in parts: {"noise": (n, noise_dim), name: (n, dimension of the code)}.
 
         Args:
-            n: how many.
-            seed: int32 of shape (2,).
-            stratified: whether each category comes equally often (to one), in random order.
+            n: int. Number of draws.
+            seed: int32 tensor (2,). Seed of the draws.
+            stratified: bool. Whether every category is drawn equally often (up to one), in random
+                order.
         """
         noise = tf.random.stateless_normal((n, self.noise_dim), fold_in(seed, 0))
         parts = {"noise": noise}
@@ -55,15 +65,21 @@ class Latents:
         return parts
 
     def join(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The generator's input (n, dimension)."""
+        """Concatenates the parts to the generator's input (n, dimension)."""
         names = (["noise"] if self.noise_dim else []) + list(self.codes)
         return tf.concat([parts[name] for name in names], axis=1)
 
     def code_values(self, name: str, value, n: int) -> np.ndarray:
-        """What a person gives for a code, one value or n, as (n, dimension of the code).
+        """Checks values of a code that a user gave, and returns them as (n, dimension of the code).
+
+        Args:
+            name: str. Name of the code.
+            value: number, or sequence of n numbers.
+            n: int. Number of rows.
 
         Raises:
-            ValueError: no such code, a value that its prior never has, or another number of them.
+            ValueError: If there is no such code, its prior never has the value, or the number of
+                values is neither 1 nor n.
         """
         if name not in self.codes:
             raise ValueError(f"The codes are {', '.join(self.codes) or 'none'}; got {name!r}.")

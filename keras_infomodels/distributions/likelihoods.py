@@ -1,7 +1,8 @@
 """Observation models p(x|z).
 
-A likelihood names the parameters that the decoder must return, turns them into a TFP distribution,
-and says which pixels it can explain. Log-likelihoods are in nats per example: summed over pixels.
+A likelihood names the parameters that the decoder must return, makes a TFP distribution of them,
+and states the pixels that it is defined for. Log-likelihoods are in nats per example: summed over
+pixels.
 """
 
 from collections.abc import Mapping
@@ -33,24 +34,43 @@ __all__ = [
 
 
 class Likelihood(Protocol):
-    """What a model asks of an observation model."""
+    """Protocol of the observation models p(x|z).
+
+    Example:
+        likelihood = ki.distributions.likelihood("bernoulli_stochastic")
+        parameters = {"logits": tf.zeros((2, 28, 28, 1))}
+        likelihood.distribution(parameters).log_prob(tf.ones((2, 28, 28, 1)))  # -543.4, -784 ln 2
+    """
 
     parameters: tuple[str, ...]
     """Keys of the dict that the decoder returns."""
     description: str
-    """The observation model in words, as a card states it beside a log-likelihood."""
+    """Observation model in words, for the card of a model with a log-likelihood."""
 
     support: str
-    """The pixels that it explains, such as "unit": see `datasets.checks.Pixels`."""
+    """Pixels that have a likelihood, such as "unit"; see `datasets.checks.Pixels`."""
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
-        """The data as the model sees them; with a seed, random binarization is drawn."""
+        """Returns the data as the model sees them.
+
+        Args:
+            x: tensor (batch, *data_shape). Pixels in [0, 1].
+            seed: int32 tensor (2,). Seed of random binarization; `None` draws nothing.
+        """
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        """p(x|z), of batch shape (batch,): pixels belong to the event."""
+        """Creates p(x|z), of batch shape (batch,); pixels belong to the event.
+
+        Args:
+            parameters: dict from name to tensor. Outputs of the decoder.
+        """
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """E[x|z], made of operations that TFLite has."""
+        """Computes E[x|z] by operations that TFLite has.
+
+        Args:
+            parameters: dict from name to tensor. Outputs of the decoder.
+        """
 
     def get_config(self) -> dict: ...
 
@@ -60,7 +80,7 @@ def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
 
 
 def _float32(parameter: tf.Tensor) -> tf.Tensor:
-    """A network under mixed precision may end in half of it, which sums over pixels cannot."""
+    """Casts to float32, since sums over pixels lose too much in the half precision of a network."""
     return tf.cast(parameter, tf.float32)
 
 
@@ -69,10 +89,20 @@ class Bernoulli(Spec):
     """Bernoulli pixels; the decoder returns {"logits"}.
 
     Args:
-        binarization: how grey pixels in [0, 1] become binary: None (the data are binary already
-            and anything else is refused), "threshold" (static, at 0.5), or "stochastic" (dynamic:
-            each pixel is drawn with its grey value as probability, anew at every step; `encode`
-            and `reconstruct` then see the grey image, its mean).
+        binarization: str or None. How grey pixels in [0, 1] become binary. `None` requires binary
+            data and refuses others. "threshold" is static, at 0.5. "stochastic" is dynamic: each
+            pixel is drawn in every step with its grey value as probability; `encode` and
+            `reconstruct` then see the grey image, which is its mean.
+
+    Raises:
+        ValueError: If the binarization is unknown.
+
+    Example:
+        model = ki.VAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood=ki.distributions.Bernoulli("stochastic"),
+        )
     """
 
     parameters = ("logits",)
@@ -118,8 +148,12 @@ class Bernoulli(Spec):
 class ContinuousBernoulli(Spec):
     """Continuous Bernoulli pixels in [0, 1]; the decoder returns {"logits"}.
 
-    A normalized density, so its log-likelihood may be positive.
+    It is a normalized density, so that the log-likelihood may be positive.
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli", 2019.
+
+    Example:
+        likelihood = ki.distributions.ContinuousBernoulli()
+        likelihood.mean({"logits": tf.zeros((1, 2, 2, 1))})  # 0.5
     """
 
     parameters = ("logits",)
@@ -150,13 +184,21 @@ class Gaussian(Spec):
     """Gaussian pixels N(loc, sigma^2).
 
     Args:
-        sigma: float, "shared" or None. A fixed standard deviation; or one of all pixels, which is
-            the root mean square error of each batch in training, at least that of rounding to
-            bytes, and its moving average afterwards (the decoder returns {"loc"} for both). None
-            takes one of each pixel from the decoder, which returns {"loc", "scale"}.
+        sigma: float, "shared" or None. A float is a fixed standard deviation. "shared" is one
+            standard deviation of all pixels: in training the root mean square error of each batch,
+            at least that of rounding to bytes, and afterwards its moving average. For both the
+            decoder returns {"loc"}. `None` means one of each pixel: the decoder returns {"loc",
+            "scale"}.
+
+    Raises:
+        ValueError: If sigma is a number that is not above 0, or another text.
 
     Source of "shared": Rybkin, Daniilidis and Levine, "Simple and effective VAE training with
     calibrated decoders", 2020, section 3.
+
+    Example:
+        likelihood = ki.distributions.Gaussian("shared")
+        decoder = ki.networks.MLPDecoder(latent_dim=10, parameters=likelihood.parameters)
     """
 
     support = "real"
@@ -198,7 +240,7 @@ class Gaussian(Spec):
 
 
 class _Discretized(Spec):
-    """Probabilities of the 256 values of bytes, x = 0, 1/255, ..., 1."""
+    """Base class of likelihoods of the 256 byte values x = 0, 1/255, ..., 1."""
 
     parameters = ("loc", "scale")
     support = "bytes"
@@ -219,17 +261,25 @@ class DiscretizedLogistic(_Discretized):
 
         P(x) = F((x + 1/510 - loc) / scale) - F((x - 1/510 - loc) / scale),  F the sigmoid,
 
-    where the values 0 and 1 take the whole tails. The log-likelihood is in nats, of probabilities,
-    so that `bits_per_dim` of a model compares with that of a lossless compressor.
-    Source: Kingma et al., "Improving variational inference with inverse autoregressive flow",
-    2016, section 5.2; Salimans et al., "PixelCNN++", 2017.
+    where the values 0 and 1 include the tails. The log-likelihood is that of probabilities, in
+    nats, so that a model's `bits_per_dim` can be compared with that of a lossless compressor.
+    Source: Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016,
+    section 5.2; Salimans et al., "PixelCNN++", 2017.
+
+    Example:
+        likelihood = ki.distributions.DiscretizedLogistic()
+        decoder = ki.networks.MLPDecoder(latent_dim=10, parameters=likelihood.parameters)
     """
 
     description = "`discretized_logistic`, logistic pixels rounded to bytes, a probability"
     pixel = DiscretizedLogisticPixel
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """E[x|z], of the logistic cut off at 0 and 1: within 1/510 of the sum over bytes."""
+        """Computes E[x|z] of the logistic clipped to [0, 1]: within 1/510 of the sum over bytes.
+
+        Args:
+            parameters: dict from name to tensor. Outputs of the decoder.
+        """
         loc, scale = _float32(parameters["loc"]), _float32(parameters["scale"])
         return scale * (tf.nn.softplus(loc / scale) - tf.nn.softplus((loc - 1) / scale))
 
@@ -239,13 +289,21 @@ class DiscretizedGaussian(_Discretized):
     """Gaussian pixels rounded to bytes; the decoder returns {"loc", "scale"}.
 
     As `DiscretizedLogistic`, with F the normal distribution function.
+
+    Example:
+        likelihood = ki.distributions.DiscretizedGaussian()
+        decoder = ki.networks.MLPDecoder(latent_dim=10, parameters=likelihood.parameters)
     """
 
     description = "`discretized_gaussian`, Gaussian pixels rounded to bytes, a probability"
     pixel = DiscretizedGaussianPixel
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The location, cut off at 0 and 1; near these E[x|z] lies further inside."""
+        """Returns the location clipped to [0, 1]; near 0 and 1 E[x|z] is further inside.
+
+        Args:
+            parameters: dict from name to tensor. Outputs of the decoder.
+        """
         return tf.clip_by_value(_float32(parameters["loc"]), 0.0, 1.0)
 
 
@@ -259,11 +317,21 @@ LIKELIHOODS = {
     "discretized_logistic": DiscretizedLogistic,
     "discretized_gaussian": DiscretizedGaussian,
 }
-"""Names that models and recipes take; "gaussian" has one sigma a pixel."""
+"""Names of likelihoods in models and recipes; "gaussian" has one sigma for each pixel."""
 
 
 def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
-    """The observation model of that name (a key of `LIKELIHOODS`); a spec is passed through."""
+    """Returns the observation model of a name.
+
+    Args:
+        name_or_spec: str or `Likelihood`. A key of `LIKELIHOODS`; an object is returned as it is.
+
+    Raises:
+        ValueError: If the name is unknown.
+
+    Example:
+        ki.distributions.likelihood("shared_gaussian").parameters  # ("loc",)
+    """
     if not isinstance(name_or_spec, str):
         return name_or_spec
     if name_or_spec not in LIKELIHOODS:
@@ -272,14 +340,19 @@ def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
 
 
 def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
-    """log p(x) in nats of each example, by operations that other runtimes have.
+    """Computes log p(x) of each example in nats, by operations that other runtimes have.
 
-    TFP computes a Bernoulli's by `MulNoNan`, which ONNX and TF.js lack; it is
+    TFP computes a Bernoulli's by `MulNoNan`, which ONNX and TF.js lack. Here it is
     x logits - softplus(logits), summed over pixels.
 
     Args:
-        distribution: what `Likelihood.distribution` returns.
-        x: tensor (batch, height, width, channels).
+        distribution: TFP distribution that `Likelihood.distribution` returns.
+        x: tensor (batch, height, width, channels). Pixels.
+
+    Example:
+        likelihood = ki.distributions.likelihood("bernoulli")
+        p = likelihood.distribution({"logits": tf.zeros((2, 28, 28, 1))})
+        ki.distributions.portable_log_prob(p, tf.ones((2, 28, 28, 1)))  # -543.4
     """
     pixels = getattr(distribution, "distribution", None)
     if type(distribution) is not tfd.Independent or type(pixels) is not tfd.Bernoulli:

@@ -1,4 +1,4 @@
-"""Posteriors q(z|x) made from an encoder's dict of parameters."""
+"""Posteriors q(z|x) from the outputs of an encoder."""
 
 from collections.abc import Mapping
 
@@ -11,15 +11,21 @@ __all__ = ["code_distribution", "posterior", "rate"]
 
 
 def code_distribution(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-    """What the decoder is given: `posterior`, after a category's probabilities if there is one.
+    """Creates the distribution of the decoder's input: a category's probabilities, then z.
 
-    The probabilities themselves are passed on, not a draw of the category: they have a gradient.
+    The decoder's input contains the probabilities of the category instead of a draw, since these
+    have a gradient.
 
     Args:
-        parameters: those of `posterior` and, for a category, "logits" of shape (batch, K).
+        parameters: dict from name to tensor. Outputs of an encoder: those of `posterior` and, for a
+            category, "logits" of shape (batch, K).
 
     Returns:
-        A distribution of batch shape (batch,) and event shape (d,) or (K + d,).
+        TFP distribution of batch shape (batch,) and event shape (d,) or (K + d,).
+
+    Example:
+        outputs = {name: tf.ones((2, 3)) for name in ("logits", "loc", "scale")}
+        ki.distributions.code_distribution(outputs).sample()  # shape (2, 6)
     """
     z = posterior(parameters)
     if "logits" not in parameters:
@@ -29,14 +35,17 @@ def code_distribution(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
 
 
 def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-    """q(z|x) = N(loc, diag(scale^2)), or all its mass at loc where there is no scale.
+    """Creates q(z|x) = N(loc, diag(scale^2)), or a point mass at loc without a scale.
 
     Args:
-        parameters: "loc" and, for a stochastic encoder, "scale" (standard deviations, positive),
-            each of shape (batch, d).
+        parameters: dict from name to tensor (batch, d). "loc" and, for a stochastic encoder,
+            "scale": standard deviations above 0.
 
     Returns:
-        A distribution of batch shape (batch,) and event shape (d,), in float32 or wider.
+        TFP distribution of batch shape (batch,) and event shape (d,), in float32 or wider.
+
+    Example:
+        q = ki.distributions.posterior({"loc": tf.zeros((2, 3)), "scale": tf.ones((2, 3))})
     """
     tensors = {name: tf.convert_to_tensor(value) for name, value in parameters.items()}
     if tensors["loc"].dtype.size < 4:
@@ -47,18 +56,23 @@ def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
 
 
 def rate(posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
-    """KL(q(z|x) || p(z)) for each example, in nats.
+    """Computes KL(q(z|x) || p(z)) of each example, in nats.
 
-    The closed form where TFP has one, else the one-sample Monte Carlo estimate
+    It is the closed form if TFP has one. Otherwise it is the one-sample Monte Carlo estimate
     log q(z|x) - log p(z), which is unbiased and may be negative.
 
     Args:
-        posterior: q(z|x), batch shape (batch,).
-        prior: p(z), batch shape ().
-        z: samples of the posterior, shape (batch, d); only the estimate reads them.
+        posterior: TFP distribution of batch shape (batch,). q(z|x).
+        prior: TFP distribution of batch shape (). p(z).
+        z: tensor (batch, d). Samples of the posterior; used by the estimate alone.
 
     Returns:
-        A tensor of shape (batch,).
+        Tensor (batch,).
+
+    Example:
+        q = ki.distributions.posterior({"loc": tf.zeros((2, 3)), "scale": tf.ones((2, 3))})
+        prior = ki.distributions.StandardNormal(3).distribution()
+        ki.distributions.rate(q, prior, q.sample())  # 0
     """
     try:
         return tfd.kl_divergence(posterior, prior)

@@ -1,4 +1,4 @@
-"""Priors p(z) as small serializable specs."""
+"""Priors p(z) as small serializable objects."""
 
 import math
 from collections.abc import Sequence
@@ -23,10 +23,16 @@ __all__ = [
 
 @built_in
 class StandardNormal(Spec):
-    """The prior N(0, I).
+    """Prior N(0, I).
 
     Args:
-        dimension: number of latent variables, at least 1.
+        dimension: int. Number of latent variables, at least 1.
+
+    Raises:
+        ValueError: If the dimension is below 1.
+
+    Example:
+        ki.distributions.StandardNormal(10).distribution().sample(5)  # shape (5, 10)
     """
 
     def __init__(self, dimension: int):
@@ -35,7 +41,7 @@ class StandardNormal(Spec):
         self.dimension = int(dimension)
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (dimension,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (dimension,)."""
         return tfd.MultivariateNormalDiag(tf.zeros(self.dimension), tf.ones(self.dimension))
 
     def get_config(self) -> dict:
@@ -44,14 +50,21 @@ class StandardNormal(Spec):
 
 @built_in
 class CategoricalNormal(Spec):
-    """One of K equally likely categories beside an independent z ~ N(0, I), as one vector.
+    """Prior of one of K equally likely categories and an independent z ~ N(0, I), as one vector.
 
-    The vector holds the category as one of K ("one-hot"), then z. Its encoder returns
-    {"logits", "loc", "scale"}; see `AdversarialAutoencoder`.
+    The vector contains the one-hot category, then z. The encoder returns {"logits", "loc",
+    "scale"}; see `AdversarialAutoencoder`.
 
     Args:
-        categories: K, at least 2.
-        dimension: of z, at least 1.
+        categories: int. K, at least 2.
+        dimension: int. Length of z, at least 1.
+
+    Raises:
+        ValueError: If a number is too small.
+
+    Example:
+        prior = ki.distributions.CategoricalNormal(categories=10, dimension=8)
+        prior.distribution().sample(5)  # shape (5, 18)
     """
 
     def __init__(self, categories: int, dimension: int):
@@ -64,7 +77,7 @@ class CategoricalNormal(Spec):
         self.dimension = int(dimension)
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (categories + dimension,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (K + dimension,)."""
         category = tfd.OneHotCategorical(tf.zeros(self.categories), dtype=tf.float32)
         return tfd.Blockwise([category, StandardNormal(self.dimension).distribution()])
 
@@ -74,11 +87,18 @@ class CategoricalNormal(Spec):
 
 @built_in
 class GaussianMixture(Spec):
-    """The prior of equally likely components N(mean_k, stddev^2 I).
+    """Prior of equally likely components N(mean_k, stddev^2 I).
 
     Args:
-        means: one point a component, shape (K, d).
-        stddev: of every component, above 0.
+        means: array (K, d). Mean of each component.
+        stddev: float. Standard deviation of every component, above 0.
+
+    Raises:
+        ValueError: If the means are not a matrix, or `stddev` is not above 0.
+
+    Example:
+        prior = ki.distributions.GaussianMixture.ring(components=10)
+        prior.distribution().sample(5)  # shape (5, 2)
     """
 
     def __init__(self, means: Sequence[Sequence[float]], stddev: float):
@@ -92,12 +112,18 @@ class GaussianMixture(Spec):
 
     @classmethod
     def ring(cls, components: int = 10, radius: float = 4.0, stddev: float = 0.5):
-        """Components evenly around a circle in the plane."""
+        """Creates components evenly spaced on a circle in the plane.
+
+        Args:
+            components: int. Number of components.
+            radius: float. Radius of the circle.
+            stddev: float. Standard deviation of every component.
+        """
         angles = 2 * np.pi * np.arange(components) / components
         return cls(radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1), stddev)
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (d,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (d,)."""
         components = tfd.MultivariateNormalDiag(
             tf.constant(self.means), tf.fill(self.means.shape, self.stddev)
         )
@@ -109,14 +135,20 @@ class GaussianMixture(Spec):
 
 @built_in
 class SwissRoll(Spec):
-    """A spiral in the plane: (t cos t, t sin t) times a scale, blurred by a Gaussian.
+    """Prior on a spiral in the plane: (t cos t, t sin t) times a scale, plus Gaussian noise.
 
-    t runs evenly along the curve from 1.5 pi to 4.5 pi; 200 narrow components stand for the curve,
-    so that the prior has a density.
+    t is uniform along the curve from 1.5 pi to 4.5 pi. The curve is approximated by 200 narrow
+    Gaussian components, so that the prior has a density.
 
     Args:
-        radius: of the spiral's outer end.
-        stddev: of the blur across the curve.
+        radius: float. Radius of the spiral's outer end.
+        stddev: float. Standard deviation across the curve.
+
+    Raises:
+        ValueError: If a number is not above 0.
+
+    Example:
+        ki.distributions.SwissRoll().distribution().sample(5)  # shape (5, 2)
     """
 
     def __init__(self, radius: float = 4.0, stddev: float = 0.15):
@@ -126,7 +158,7 @@ class SwissRoll(Spec):
         self.stddev = float(stddev)
 
     def distribution(self) -> tfd.Distribution:
-        """The distribution, of batch shape () and event shape (2,)."""
+        """Returns the TFP distribution, of batch shape () and event shape (2,)."""
         # The arc of r = t grows about as t^2 / 2: even steps in t^2 are even along the curve.
         t = np.sqrt(np.linspace((1.5 * math.pi) ** 2, (4.5 * math.pi) ** 2, 200))
         curve = t[:, None] * np.stack([np.cos(t), np.sin(t)], axis=-1)
@@ -137,5 +169,12 @@ class SwissRoll(Spec):
 
 
 def prior_distribution(prior) -> tfd.Distribution:
-    """The TFP distribution of a prior spec; a raw TFP distribution is passed through."""
+    """Returns the TFP distribution of a prior; a TFP distribution is returned as it is.
+
+    Args:
+        prior: object of this module with `distribution()`, or TFP distribution.
+
+    Example:
+        ki.distributions.prior_distribution(ki.distributions.StandardNormal(2))
+    """
     return prior if isinstance(prior, tfd.Distribution) else prior.distribution()

@@ -26,13 +26,26 @@ DIVERGENCES = {
     "marginal_kl": MarginalKL,
     "stein": Stein,
 }
-"""Names that models and recipes take; `Adversarial` and `TotalCorrelation` need a discriminator."""
+"""Names of divergences in models and recipes; `Adversarial` and `TotalCorrelation` have no name, as
+they need a discriminator.
+"""
 
 
 def divergence(
     name_or_object: str | Mapping[str, Divergence] | Divergence | None,
 ) -> Divergence | None:
-    """The divergence of a key of `DIVERGENCES` or of a dict by part; other objects as they are."""
+    """Returns the divergence of a name.
+
+    Args:
+        name_or_object: str, dict, `Divergence` or None. A key of `DIVERGENCES`, or a dict from part
+            to `Adversarial` (see `Partwise`). Other objects are returned as they are.
+
+    Raises:
+        ValueError: If the name is unknown.
+
+    Example:
+        mmd = ki.divergences.divergence("mmd")
+    """
     if isinstance(name_or_object, Mapping):
         return Partwise.from_mapping(name_or_object)
     if name_or_object is None or isinstance(name_or_object, Divergence):

@@ -1,4 +1,4 @@
-"""Divergences measured by a discriminator, which is trained beside the model."""
+"""Divergences measured by a discriminator that is trained beside the model."""
 
 import math
 
@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import check_not_negative
+from keras_infomodels.spec import check_nonnegative
 
 __all__ = ["Adversarial", "TotalCorrelation"]
 
@@ -19,7 +19,7 @@ fold_in = tf.random.experimental.stateless_fold_in
 
 @built_in
 class Adversarial(Divergence):
-    """A discriminator T tells draws of the prior (real) from encodings, on logits.
+    """Divergence by a discriminator T that tells draws of the prior (real) from latents, on logits.
 
         discriminator's loss = E_p softplus(-T) + E_q softplus(T)      2 ln 2 - 2 JSD at its optimum
         "saturating"         E_q [-softplus(T)] = E_q log(1 - D)       2 JSD - 2 ln 2, less p's term
@@ -27,17 +27,30 @@ class Adversarial(Divergence):
         "log_ratio"          E_q [-T]                                  KL(q(z) || p(z))
 
     with D = sigmoid(T); at the optimum T = log p(z)/q(z). In nats. Only "log_ratio" is itself an
-    estimate of a divergence; all three are read as KL(q(z)||p(z)) and JSD by `estimates`.
+    estimate of a divergence. `estimates` gives KL(q(z) || p(z)) and the JSD for all three losses.
     Source: Makhzani et al., "Adversarial autoencoders", 2015; Goodfellow et al., 2014.
 
     Args:
         discriminator: Keras model from z (batch, d) to logits (batch, 1).
-        loss: the encoder's loss, by name.
-        noise: standard deviation of Gaussian noise on all that the discriminator sees, so that it
-            compares the two blurred distributions. A category needs it: one-hot draws and an
-            encoder's probabilities have no point in common, and a discriminator that tells them
-            apart for sure leaves the encoder to a corner. Source: Sonderby et al., "Amortised MAP
-            inference for image super-resolution", 2017 (instance noise).
+        loss: str. The encoder's loss: "saturating", "non_saturating" or "log_ratio".
+        noise: float. Standard deviation of Gaussian noise on the discriminator's inputs (instance
+            noise), so that it compares the two blurred distributions. A category needs it: one-hot
+            draws and the encoder's probabilities have disjoint supports, and a discriminator that
+            separates them perfectly gives the encoder no useful gradient. Source: Sonderby et al.,
+            "Amortised MAP inference for image super-resolution", 2017.
+
+    Raises:
+        ValueError: If the loss is unknown, or the noise is negative.
+
+    Example:
+        discriminator = ki.networks.MLPDiscriminator(latent_dim=10)
+        model = ki.InfoVAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood="bernoulli_stochastic",
+            alpha=1.0,
+            divergence=ki.divergences.Adversarial(discriminator),
+        )
     """
 
     def __init__(
@@ -47,7 +60,7 @@ class Adversarial(Divergence):
             raise ValueError(
                 f'loss is "saturating", "non_saturating" or "log_ratio", got {loss!r}.'
             )
-        check_not_negative("noise", noise)
+        check_nonnegative("noise", noise)
         self.discriminator = discriminator
         self.loss = loss
         self.noise = float(noise)
@@ -78,13 +91,26 @@ class Adversarial(Divergence):
         return {"divergence": tf.reduce_mean(losses[self.loss])}
 
     def reference(self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor) -> tf.Tensor:
-        """What the discriminator holds against z: as many draws of the prior."""
+        """Returns the samples that the discriminator compares with z: n draws of the prior.
+
+        Args:
+            z: tensor (n, d). Latents.
+            prior: TFP distribution. p(z).
+            seed: int32 tensor (2,). Seed of the draws.
+        """
         return tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype)
 
     def discriminator_loss(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
-        """The discriminator's loss, a scalar in nats; z is taken as data."""
+        """Computes the discriminator's loss, a scalar in nats; no gradient flows to z.
+
+        Args:
+            z: tensor (n, d). Latents.
+            prior: TFP distribution. p(z).
+            seed: int32 tensor (2,). Seed of the draws and of the noise.
+            training: bool. Whether the discriminator's layers are in training mode.
+        """
         reference = self._blur(self.reference(z, prior, seed), seed, 1)
         real = self._logits(reference, training)
         fake = self._logits(self._blur(tf.stop_gradient(z), seed, 0), training)
@@ -93,16 +119,19 @@ class Adversarial(Divergence):
     def estimates(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
     ) -> dict[str, Estimate]:
-        """What the discriminator as it stands says, in nats; both are right at its optimum.
+        """Estimates divergences with the discriminator's present weights, in nats.
+
+        Both estimates are right if the discriminator is optimal.
 
         Args:
-            z: encodings (n, d) that the discriminator was not trained on.
-            prior: p(z), of batch shape () and event shape (d,).
-            seed: integers (2,), of the draws from the prior.
+            z: tensor (n, d). Latents that the discriminator was not trained on.
+            prior: TFP distribution of batch shape () and event shape (d,). p(z).
+            seed: int32 tensor (2,). Seed of the draws from the prior.
 
         Returns:
-            "jensen_shannon": ln 2 - loss / 2, a lower bound in expectation, at most ln 2;
-            "log_ratio": E_q [-T], an estimate of KL(q(z) || p(z)) and no bound.
+            dict of `Estimate`. "jensen_shannon" is ln 2 - loss / 2, a lower bound in expectation
+            with the ceiling ln 2. "log_ratio" is E_q [-T], an estimate of KL(q(z) || p(z)) that is
+            not a bound.
         """
         reference = self._blur(self.reference(z, prior, seed), seed, 1)
         real = self._logits(reference, training=False)
@@ -115,7 +144,7 @@ class Adversarial(Divergence):
         }
 
     def _logits(self, z: tf.Tensor, training: bool) -> tf.Tensor:
-        # A network under mixed precision may end in half of it.
+        # Under mixed precision the logits may be float16 or bfloat16.
         return tf.cast(self.discriminator(z, training=training), tf.float32)
 
     def _blur(self, z: tf.Tensor, seed: tf.Tensor, stream: int) -> tf.Tensor:
@@ -140,17 +169,27 @@ class Adversarial(Divergence):
 
 @built_in
 class TotalCorrelation(Adversarial):
-    """TC = KL(q(z) || prod_j q(z_j)) by FactorVAE's discriminator, in nats.
+    """Total correlation KL(q(z) || prod_j q(z_j)) by FactorVAE's discriminator, in nats.
 
-    The reference is z with every dimension shuffled over the batch by itself, so that it has the
-    same marginals; the encoder descends E_q [log q(z) / prod_j q(z_j)] as the discriminator sees
-    it, a surrogate of the TC. With alpha = 0 and lambda = beta the loss is that of beta-TCVAE:
-    the rate and beta - 1 times the TC. `information.total_correlation` reads the TC itself from a
-    whole set of encodings.
-    Source: Kim and Mnih, "Disentangling by factorising", 2018; Chen et al., 2018, equation 4.
+    The discriminator compares z with a copy in which every dimension is shuffled over the batch,
+    which keeps the marginal distributions. The encoder descends E_q [log q(z) / prod_j q(z_j)] as
+    estimated by the discriminator. With alpha = 0 and lambda = beta the loss is that of beta-TCVAE:
+    the rate plus beta - 1 times the total correlation. `information.AggregatedPosterior` estimates
+    the total correlation itself from the latents of a whole data set. Source: Kim and Mnih,
+    "Disentangling by factorising", 2018; Chen et al., 2018, equation 4.
 
     Args:
         discriminator: Keras model from z (batch, d) to logits (batch, 1).
+
+    Example:
+        discriminator = ki.networks.MLPDiscriminator(latent_dim=10)
+        model = ki.InfoVAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood="bernoulli_stochastic",
+            lambda_=4.0,
+            divergence=ki.divergences.TotalCorrelation(discriminator),
+        )
     """
 
     smallest_batch = 2
@@ -164,17 +203,19 @@ class TotalCorrelation(Adversarial):
         return tf.stop_gradient(tf.transpose(tf.gather(columns, order, axis=1, batch_dims=1)))
 
     def estimates(self, z, prior, seed):
-        """What the discriminator as it stands says, in nats; both are right at its optimum.
+        """Estimates divergences with the discriminator's present weights, in nats.
+
+        Both estimates are right if the discriminator is optimal.
 
         Args:
-            z: encodings (n, d) that the discriminator was not trained on.
-            prior: not used, None will do.
-            seed: integers (2,), of the shuffles.
+            z: tensor (n, d). Latents that the discriminator was not trained on.
+            prior: Ignored; may be None.
+            seed: int32 tensor (2,). Seed of the shuffles.
 
         Returns:
-            "jensen_shannon": ln 2 - loss / 2, a lower bound, in expectation and for large n, of
-            JSD(q(z), prod_j q(z_j)), at most ln 2;
-            "log_ratio": E_q [-T], an estimate of TC = KL(q(z) || prod_j q(z_j)) and no bound.
+            dict of `Estimate`. "jensen_shannon" is ln 2 - loss / 2, a lower bound (in expectation
+            and for large n) on JSD(q(z), prod_j q(z_j)), with the ceiling ln 2. "log_ratio" is E_q
+            [-T], an estimate of the total correlation that is not a bound.
         """
         return super().estimates(z, prior, seed)
 

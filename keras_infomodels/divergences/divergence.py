@@ -1,4 +1,4 @@
-"""What every divergence is."""
+"""Base class of the divergences."""
 
 import keras
 import tensorflow as tf
@@ -12,12 +12,32 @@ tfd = tfp.distributions
 
 
 class Divergence(Spec):
-    """D(q(z), p(z)), estimated from a batch of z; a subclass says in which unit.
+    """Base class of divergences D(q(z), p(z)) that are estimated from a batch of z.
+
+    A subclass implements `__call__` and `get_config`, and states the unit.
 
     Attributes:
-        discriminators: the networks that the divergence trains, by the model's name for each.
-        needs_density: whether it needs log q(z|x), which a deterministic encoder lacks.
-        smallest_batch: examples that a batch needs for the divergence to have a value.
+        discriminators: dict from name to Keras model. Networks that are trained by the divergence.
+        needs_density: bool. Whether log q(z|x) is needed, which a deterministic encoder lacks.
+        smallest_batch: int. Smallest number of examples in a batch.
+
+    Example:
+        @ki.registry.register
+        class Moments(ki.divergences.Divergence):  # squared distance of the means and deviations
+            def __call__(self, z, posterior, prior, seed):
+                mean, variance = tf.nn.moments(z, 0)
+                return tf.reduce_sum(mean**2 + (tf.sqrt(variance) - 1) ** 2)
+
+            def get_config(self):
+                return {}
+
+        model = ki.InfoVAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood="bernoulli_stochastic",
+            lambda_=10.0,
+            divergence=Moments(),
+        )
     """
 
     needs_density = False
@@ -28,33 +48,44 @@ class Divergence(Spec):
         return {}
 
     def check(self, prior: tfd.Distribution, latent_dim: int):
-        """Raises ValueError where the divergence is not defined for this prior."""
+        """Raises ValueError if the divergence is not defined for this prior.
+
+        Args:
+            prior: TFP distribution. p(z).
+            latent_dim: int. Number of latent variables.
+        """
 
     def __call__(
         self, z: tf.Tensor, posterior: tfd.Distribution, prior: tfd.Distribution, seed: tf.Tensor
     ) -> tf.Tensor:
-        """The estimate that the encoder descends.
+        """Estimates the divergence; the encoder descends its gradient.
 
         Args:
-            z: samples of q(z), shape (n, d), from one draw of each of the batch's posteriors.
-            posterior: the batch's q(z|x), batch shape (n,).
-            prior: p(z), batch shape ().
-            seed: int32 of shape (2,).
+            z: tensor (n, d). Samples of q(z), one of each posterior of the batch.
+            posterior: TFP distribution of batch shape (n,). q(z|x) of the batch.
+            prior: TFP distribution of batch shape (). p(z).
+            seed: int32 tensor (2,). Seed of random draws.
 
         Returns:
-            A scalar.
+            Scalar tensor.
         """
         raise NotImplementedError
 
     def terms(self, z, posterior, prior, seed, training: bool = True) -> dict[str, tf.Tensor]:
-        """What a model's ledger shows: "divergence", which the encoder descends, and its parts.
+        """Computes the terms that a model shows as metrics: "divergence" and its parts.
 
         Args:
-            z, posterior, prior, seed: see `__call__`.
-            training: of the layers of `discriminators`.
+            z: tensor (n, d). As in `__call__`.
+            posterior: TFP distribution of batch shape (n,). As in `__call__`.
+            prior: TFP distribution of batch shape (). As in `__call__`.
+            seed: int32 tensor (2,). As in `__call__`.
+            training: bool. Whether the layers of `discriminators` are in training mode.
+
+        Returns:
+            dict from name to scalar tensor.
         """
         return {"divergence": self(z, posterior, prior, seed)}
 
     def term_names(self) -> list[str]:
-        """The keys of `terms`."""
+        """Returns the keys of `terms`."""
         return ["divergence"]

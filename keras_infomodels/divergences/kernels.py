@@ -1,8 +1,8 @@
 """Kernels of the MMD as functions of squared distances, with k(x, x) = 1.
 
 Bandwidths are proportional to the dimension d, since two draws of N(0, I) are sqrt(2 d) apart. The
-exception goes by the name "paper": exp(-r^2 / d^2) is the kernel of the InfoVAE paper's authors,
-and at d = 20 it hardly tells a halved variance from the right one.
+exception is "paper", exp(-r^2 / d^2), the kernel of the InfoVAE paper's authors: at d = 20 it
+hardly tells a halved variance from the right one.
 """
 
 import contextlib
@@ -32,14 +32,14 @@ _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """||x_i - y_j||^2 through one matrix product, never an (n, m, d) tensor.
+    """Computes ||x_i - y_j||^2 by one matrix product, without a tensor (n, m, d).
 
     Args:
-        x: shape (n, d).
-        y: shape (m, d).
+        x: tensor (n, d).
+        y: tensor (m, d).
 
     Returns:
-        Shape (n, m), non-negative.
+        Tensor (n, m), non-negative.
     """
     x_norms = tf.reduce_sum(x**2, axis=-1)
     y_norms = tf.reduce_sum(y**2, axis=-1)
@@ -52,8 +52,9 @@ def inverse_multiquadric(
     dimension: int,
     scales: Sequence[float] = _SCALES,
 ) -> tf.Tensor:
-    """mean_s C_s / (C_s + r^2) with C_s = 2 d s: heavy tails, so that far points keep a gradient.
+    """Inverse multiquadric kernel, mean_s C_s / (C_s + r^2) with C_s = 2 d s.
 
+    Its heavy tails give a gradient to points that are far apart.
     Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, which takes the sum over scales.
     """
     # C / (C + r^2) = 1 / (1 + a r^2) with a = 1 / C; its derivative is -a times its square.
@@ -73,13 +74,13 @@ def inverse_multiquadric(
 
 
 def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,)) -> tf.Tensor:
-    """mean_s exp(-r^2 / (2 d s))."""
+    """Gaussian kernel, mean_s exp(-r^2 / (2 d s))."""
     terms = [tf.exp(squared * (-0.5 / (dimension * scale))) for scale in scales]
     return tf.add_n(terms) / len(scales)
 
 
 def paper(squared: tf.Tensor, dimension: int) -> tf.Tensor:
-    """exp(-r^2 / d^2), the kernel of the InfoVAE paper's authors (Zhao, Song, Ermon, 2017)."""
+    """Kernel exp(-r^2 / d^2) of the InfoVAE paper's authors (Zhao, Song, Ermon, 2017)."""
     return tf.exp(squared * (-1.0 / dimension**2))
 
 
@@ -93,13 +94,13 @@ KERNELS = {
 def gaussian_mixture(
     kernel: str, dimension: int, scales: Sequence[float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A kernel of `KERNELS` as sum_i w_i exp(-a_i r^2): the weights w and the rates a.
+    """Returns weights w and rates a with k = sum_i w_i exp(-a_i r^2), for a kernel of `KERNELS`.
 
-    Exact for "gaussian" and "paper". The inverse multiquadric is an integral of Gaussians,
-    C / (C + r^2) = int C e^-aC exp(-a r^2) da, here by the trapezoidal rule in log a: 48 rates for
-    its own scales together, 39 for a single one. Expectations over N(0, I) are off by less than
-    1e-6, their gradients by less than 0.1 %: d from 1 to 128, scales from .01 to 10, points up to
-    10 sqrt(d) from the origin.
+    Exact for "gaussian" and "paper". The inverse multiquadric is an integral of Gaussians, C / (C +
+    r^2) = int C e^-aC exp(-a r^2) da, computed by the trapezoidal rule in log a: 48 rates for its
+    default scales together, 39 for a single scale. For d from 1 to 128, scales from .01 to 10 and
+    points up to 10 sqrt(d) from the origin, expectations over N(0, I) have errors below 1e-6 and
+    their gradients below 0.1 %.
     """
     if kernel == "paper":
         return np.ones(1), np.array([1 / dimension**2])
@@ -117,9 +118,10 @@ def gaussian_mixture(
 
 
 def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.Tensor:
-    """The median of ||a - b||^2 over pairs of the first `limit` points of both samples together.
+    """Computes the median of ||a - b||^2 over pairs of the first `limit` points of both samples.
 
-    A scalar that no gradient flows through, above 0.
+    Returns:
+        Scalar tensor above 0; no gradient flows through it.
     """
     points = tf.stop_gradient(tf.concat([x[:limit], y[:limit]], axis=0))
     squared = squared_distances(points, points)
@@ -131,17 +133,20 @@ _CELLS = 2**17
 """Entries of a block of the Gram matrix: small enough for a processor's cache."""
 
 SMALL_BATCH = 512
-"""Points up to which the Gram matrix is one block, 1 MB: blocks take longer to trace and to run."""
+"""Largest number of points for which the Gram matrix is one block of 1 MB.
+
+Several blocks take longer to trace and to run.
+"""
 
 _largest_batch = contextvars.ContextVar("largest_batch", default=math.inf)
 
 
 @contextlib.contextmanager
 def batches_of(size: int | None) -> Iterator[None]:
-    """Within it samples of unknown size are taken for as large, when a graph is traced.
+    """Context manager that bounds the size of samples of unknown size, while a graph is traced.
 
     Args:
-        size: int. The largest number of points; `None` for unknown.
+        size: int. Largest number of points; `None` means unknown.
     """
     token = _largest_batch.set(size or math.inf)
     try:
@@ -153,20 +158,20 @@ def batches_of(size: int | None) -> Iterator[None]:
 def kernel_sum(
     gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """sum_ij k(x_i, y_j): of large samples in blocks, so that memory grows with n + m, not n m.
+    """Computes sum_ij k(x_i, y_j); memory grows with n + m instead of n m for large samples.
 
-    Samples of up to `SMALL_BATCH` points are one block, also those of unknown size within
-    `batches_of`. Backward the blocks are computed again instead of kept.
+    Large samples are split in blocks of rows. Samples of up to `SMALL_BATCH` points are one block,
+    also those of unknown size within `batches_of`. The backward pass computes the blocks again
+    instead of storing them.
 
     Args:
-        gram: a symmetric kernel, from (r, d) and (m, d) to the matrix (r, m).
-        x: shape (n, d).
-        y: shape (m, d); None for x itself.
+        gram: function from (r, d) and (m, d) to the matrix (r, m) of a symmetric kernel.
+        x: tensor (n, d).
+        y: tensor (m, d); `None` means x.
 
     Returns:
-        A scalar.
+        Scalar tensor.
     """
-
     sizes = [
         _largest_batch.get() if s is None else s
         for s in (x.shape[0], (x if y is None else y).shape[0])
@@ -174,7 +179,7 @@ def kernel_sum(
     if max(sizes) <= SMALL_BATCH:
         return tf.reduce_sum(gram(x, x if y is None else y))
 
-    # Tapes would build a gradient of the loops too, which nobody asks for.
+    # Otherwise tapes would build gradients of the loops too, which are not needed.
     @tf.custom_gradient
     def within(x):
         x = tf.stop_gradient(x)
@@ -202,7 +207,7 @@ def _sum(gram: Callable, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 
 def _row_gradients(gram: Callable, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """The gradient of sum_ij k(x_i, y_j) with respect to x, shape (n, d)."""
+    """Gradient of sum_ij k(x_i, y_j) with respect to x, shape (n, d)."""
 
     def of_block(rows):
         with tf.GradientTape() as tape:
@@ -215,7 +220,7 @@ def _row_gradients(gram: Callable, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 
 def _blocks(x: tf.Tensor, len_columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Rows (n, d) as blocks (count, size, d), filled up with zeros of weight 0."""
+    """Splits rows (n, d) in blocks (count, size, d), padded with zeros of weight 0."""
     n = tf.shape(x)[0]
     size = tf.minimum(tf.maximum(_CELLS // len_columns, 8), n)
     count = -(-n // size)

@@ -11,12 +11,24 @@ __all__ = ["MarginalKL"]
 
 @built_in
 class MarginalKL(Divergence):
-    """mean_i [log (1/n) sum_j q(z_i|x_j) - log p(z_i)], in nats.
+    """Batch estimate of KL(q(z) || p(z)), in nats.
 
-    This is the rate less the information about which of the n examples was encoded, so that it is
-    an upper bound of KL(q(z) || p(z)) in expectation, tight where I_q(x;z) is far below ln n and
-    off by at least I_q - ln n above. `information.marginal_kl` reads the divergence from a whole
-    set. Source: Hoffman and Johnson, "ELBO surgery", 2016.
+        mean_i [log (1/n) sum_j q(z_i|x_j) - log p(z_i)]
+
+    It is the rate minus the information about which of the n examples was encoded. In expectation
+    it is an upper bound on KL(q(z) || p(z)): tight where I_q(x;z) is far below ln n, and too large
+    by at least I_q - ln n where I_q is above. `information.AggregatedPosterior.marginal_kl`
+    estimates the divergence from a whole data set. Source: Hoffman and Johnson, "ELBO surgery",
+    2016.
+
+    Example:
+        model = ki.InfoVAE(
+            ki.networks.MLPEncoder(latent_dim=2),
+            ki.networks.MLPDecoder(latent_dim=2),
+            likelihood="bernoulli_stochastic",
+            lambda_=3.0,
+            divergence=ki.divergences.MarginalKL(),
+        )
     """
 
     needs_density = True

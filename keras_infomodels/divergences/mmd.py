@@ -27,26 +27,39 @@ _NAMES = (*KERNELS, "gaussian_median")
 
 @built_in
 class MMD(Divergence):
-    """The squared maximum mean discrepancy between samples of q(z) and draws of p(z).
+    """Squared maximum mean discrepancy between samples of q(z) and draws of p(z).
 
         MMD^2 = E k(z, z') + E k(w, w') - 2 E k(z, w),    z, z' ~ q(z),  w, w' ~ p(z)
 
-    It has the kernel's unit, not nats: k(x, x) = 1, so that a perfect match is 0 and two clouds
-    far apart give 2. Kernels with several scales take their mean. Memory grows with n, not n^2.
-    A batch of one example has no pairs: it counts 0 and has no gradient.
-    Source: Gretton et al., "A kernel two-sample test", JMLR 2012, Lemma 6.
+    The unit is that of the kernel, not nats: k(x, x) = 1, so that equal distributions have the
+    value 0 and two clouds that are far apart have the value 2. Kernels with several scales take
+    their mean. Memory grows with n, not n^2. A batch of one example has no pairs: its value is 0,
+    without a gradient. Source: Gretton et al., "A kernel two-sample test", JMLR 2012, Lemma 6.
 
     Args:
-        kernel: "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2 d)),
-            "gaussian_median" (exp(-r^2 / m), m the median of r^2 among both samples), "paper"
-            (exp(-r^2 / d^2)), or a kernel of `tfp.math.psd_kernels` of batch shape () or a sum of
-            them, which trains but cannot be saved.
-        estimator: "unbiased" leaves out the pairs (i, i) and may be negative; "biased" keeps them,
-            which adds ((1 - E_q k) + (1 - E_p k)) / n; "semi_analytic" is unbiased and takes the
-            two expectations over the prior N(0, I) without draws: of a Gaussian kernel from their
-            closed forms, of the inverse multiquadric as a sum of Gaussians by quadrature, to 1e-6.
-        scales: multiples of the bandwidth 2 d, None for the kernel's own; only for
-            "inverse_multiquadric" and "gaussian".
+        kernel: str or TFP kernel. "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2
+            d)), "gaussian_median" (exp(-r^2 / m), m the median of r^2 over both samples) or "paper"
+            (exp(-r^2 / d^2)). A kernel of `tfp.math.psd_kernels` of batch shape (), or a sum of
+            them, can be trained with but not saved.
+        estimator: str. "unbiased" leaves out the pairs (i, i) and may be negative. "biased" keeps
+            them, which adds ((1 - E_q k) + (1 - E_p k)) / n. "semi_analytic" is unbiased and takes
+            the expectations over the prior N(0, I) without draws: exactly for Gaussian kernels,
+            with an error of 1e-6 for the inverse multiquadric.
+        scales: sequence of float. Multiples of the bandwidth 2 d, for "inverse_multiquadric" and
+            "gaussian". `None` means the kernel's default scales.
+
+    Raises:
+        ValueError: If the kernel, estimator or scales are unknown or do not fit together.
+
+    Example:
+        model = ki.MMDVAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood="bernoulli_stochastic",
+            divergence=ki.divergences.MMD("gaussian", estimator="semi_analytic"),
+        )
+        mmd = ki.divergences.MMD()
+        mmd.between(tf.random.normal((500, 2)), tf.random.normal((500, 2)))  # about 0
     """
 
     smallest_batch = 2
@@ -115,13 +128,18 @@ class MMD(Divergence):
             estimate = self._against_standard_normal(z)
         else:
             estimate = self.between(z, tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype))
-        # Without pairs (i, i') only the pull towards the prior's centre is left, a collapse.
+        # Without pairs (i, i') only the attraction to the prior's center is left: z collapses.
         return estimate * tf.cast(tf.shape(z)[0] > 1, z.dtype)
 
     def between(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        """Estimates MMD^2 from samples of shape (n, d) and (m, d), by pairs; a scalar.
+        """Estimates MMD^2 from two samples.
 
-        For the unbiased estimate n and m are at least 2.
+        Args:
+            x: tensor (n, d); the unbiased estimate needs n of at least 2.
+            y: tensor (m, d); the unbiased estimate needs m of at least 2.
+
+        Returns:
+            Scalar tensor.
         """
         gram = self._gram(x, y)
         n, m = (tf.cast(tf.shape(points)[0], points.dtype) for points in (x, y))
@@ -148,13 +166,13 @@ class MMD(Divergence):
         return tf.math.divide_no_nan(total - self._diagonal(x), n * (n - 1))
 
     def _diagonal(self, x: tf.Tensor) -> tf.Tensor:
-        """sum_i k(x_i, x_i): n for our kernels; a sum of TFP's may have k(x, x) above 1."""
+        """Computes sum_i k(x_i, x_i): n for named kernels, maybe more for sums of TFP kernels."""
         if isinstance(self.kernel, str):
             return tf.cast(tf.shape(x)[0], x.dtype)
         return tf.reduce_sum(self.kernel.apply(x, x))
 
     def _gram(self, x: tf.Tensor, y: tf.Tensor):
-        """The kernel as a function of two blocks of points, given both samples."""
+        """Returns the kernel as a function of two blocks of points, given both samples."""
         if not isinstance(self.kernel, str):
             return self.kernel.matrix
         if self.kernel == "gaussian_median":

@@ -1,4 +1,4 @@
-"""One divergence for each part of a code whose parts are independent under the prior."""
+"""Separate divergences for the parts of a latent vector that are independent under the prior."""
 
 from collections.abc import Mapping
 
@@ -19,13 +19,25 @@ PARTS = ("category", "z")
 
 @built_in
 class Partwise(Divergence):
-    """The sum of an adversary's losses for the category and for z, under `CategoricalNormal`.
+    """Sum of the adversarial losses of the category and of z, under the prior `CategoricalNormal`.
 
-    Each part has a discriminator of its own, that of the category telling one-hot draws from the
-    encoder's probabilities. Source: Makhzani et al., "Adversarial autoencoders", 2015, figure 8.
+    Each part has its own discriminator. The discriminator of the category compares one-hot draws
+    with the encoder's probabilities. Source: Makhzani et al., "Adversarial autoencoders", 2015,
+    figure 8.
 
     Args:
-        category, z: an `Adversarial` each.
+        category: `Adversarial`. Divergence of the category.
+        z: `Adversarial`. Divergence of z.
+
+    Raises:
+        ValueError: If a part is not an `Adversarial`.
+
+    Example:
+        parts = {
+            "category": ki.divergences.Adversarial(ki.networks.MLPDiscriminator(10), noise=0.3),
+            "z": ki.divergences.Adversarial(ki.networks.MLPDiscriminator(8)),
+        }
+        divergence = ki.divergences.divergence(parts)
     """
 
     def __init__(self, category: Adversarial, z: Adversarial):
@@ -36,7 +48,7 @@ class Partwise(Divergence):
 
     @classmethod
     def from_mapping(cls, parts: Mapping[str, Adversarial]) -> "Partwise":
-        """From {"category": ..., "z": ...}."""
+        """Creates the divergence from {"category": ..., "z": ...}."""
         if set(parts) != set(PARTS):
             raise ValueError(f"A dict of divergences has the keys {PARTS}, got {sorted(parts)}.")
         return cls(**parts)
@@ -69,7 +81,14 @@ class Partwise(Divergence):
     def discriminator_loss(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
-        """The sum of the discriminators' losses, a scalar in nats; z is taken as data."""
+        """Computes the sum of the discriminators' losses, a scalar in nats; no gradient flows to z.
+
+        Args:
+            z: tensor (n, K + d). Latents, the category first.
+            prior: TFP distribution. p(category, z).
+            seed: int32 tensor (2,). Seed of the draws and of the noise.
+            training: bool. Whether the discriminators' layers are in training mode.
+        """
         losses = [
             part.discriminator_loss(columns, block, seed, training)
             for _, part, columns, block in self._blocks(z, prior)
@@ -79,15 +98,17 @@ class Partwise(Divergence):
     def estimates(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
     ) -> dict[str, Estimate]:
-        """What each part's discriminator says as it stands, in nats, see `Adversarial.estimates`.
+        """Estimates divergences with the present discriminators, see `Adversarial.estimates`.
 
         Args:
-            z: codes (n, d) that the discriminators were not trained on, the category first.
-            prior: p(category, z), of batch shape () and event shape (d,).
-            seed: integers (2,), of the draws from the prior.
+            z: tensor (n, K + d). Latents that the discriminators were not trained on, the category
+                first.
+            prior: TFP distribution of batch shape () and event shape (K + d,). p(category, z).
+            seed: int32 tensor (2,). Seed of the draws from the prior.
 
         Returns:
-            "jensen_shannon_category", "log_ratio_category", "jensen_shannon_z", "log_ratio_z".
+            dict of `Estimate` in nats, with the keys "jensen_shannon_category",
+            "log_ratio_category", "jensen_shannon_z" and "log_ratio_z".
         """
         return {
             f"{quantity}_{name}": estimate

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.divergences.standard import is_standard_normal
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = ["SlicedWasserstein"]
 
@@ -17,30 +17,35 @@ tfd = tfp.distributions
 
 @built_in
 class SlicedWasserstein(Divergence):
-    """Squared 2-Wasserstein distance between projections of q(z) and of p(z).
+    """Sliced Wasserstein distance: mean squared 2-Wasserstein distance of random projections.
 
         SW^2 = E_u mean_i (a_(i) - b_(i))^2,      u uniform on the unit sphere, a_i = u'z_i
 
-    In one dimension the optimal transport pairs the points by rank, so b_(i) is the i-th smallest
-    of n projected draws of the prior, or the quantile (i - 1/2) / n of N(0, 1), which is the
-    projection of N(0, I) in every direction. The unit is that of z squared, whatever d is:
-    N(m, s^2 I) is |m|^2 / d + (s - 1)^2 away from N(0, I), and encodings that have collapsed to 0
-    are 1 away. The estimate is at least 0 and biased upwards: n = 100 draws of the prior itself
-    give 0.055 against draws and 0.028 against quantiles. A batch of one example counts 0 and has no
-    gradient. Time grows as n log n, memory as n times `projections`.
-    Source: Kolouri et al., "Sliced-Wasserstein auto-encoders", 2018, algorithm 1.
+    In one dimension the optimal transport pairs points by rank. b_(i) is the i-th smallest of n
+    projected draws of the prior, or the quantile (i - 1/2) / n of N(0, 1), which is the projection
+    of N(0, I) in every direction. The unit is that of z squared, for any d: the distance of N(m,
+    s^2 I) from N(0, I) is |m|^2 / d + (s - 1)^2, and that of latents that have collapsed to 0 is 1.
+    The estimate is at least 0 and biased upwards: n = 100 draws of the prior itself give 0.055
+    against draws and 0.028 against quantiles. A batch of one example has the value 0, without a
+    gradient. Time grows as n log n, memory as n times `projections`. Source: Kolouri et al.,
+    "Sliced-Wasserstein auto-encoders", 2018, algorithm 1.
 
     Args:
         projections: int. Number of directions u, drawn anew in each step.
-        target: "draws" or "quantiles". What the projections are compared with. "quantiles" has less
-            noise and is for the prior N(0, I) alone.
+        target: "draws" or "quantiles". Points that the projections are compared with. "quantiles"
+            has less noise and requires the prior N(0, I).
 
     Raises:
-        ValueError: another target, or fewer than one direction.
+        ValueError: If the target is unknown, or there is less than one direction.
 
     Example:
-        divergence = ki.divergences.SlicedWasserstein(target="quantiles")
-        model = ki.MMDVAE(encoder, decoder, lambda_=100.0, divergence=divergence)
+        model = ki.MMDVAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood="bernoulli_stochastic",
+            lambda_=100.0,
+            divergence=ki.divergences.SlicedWasserstein(target="quantiles"),
+        )
     """
 
     smallest_batch = 2
@@ -48,7 +53,7 @@ class SlicedWasserstein(Divergence):
     def __init__(self, projections: int = 50, target: Literal["draws", "quantiles"] = "draws"):
         if target not in ("draws", "quantiles"):
             raise ValueError(f'target is "draws" or "quantiles", got {target!r}.')
-        self.projections = whole("projections", projections, 1)
+        self.projections = check_int("projections", projections, 1)
         self.target = target
 
     def check(self, prior: tfd.Distribution, latent_dim: int):
@@ -71,7 +76,7 @@ class SlicedWasserstein(Divergence):
             ranks = (tf.range(n, dtype=z.dtype) + 0.5) / tf.cast(n, z.dtype)
             target = tf.math.ndtri(ranks)
         distance = tf.reduce_mean((_sorted_projections(z, directions) - target) ** 2)
-        # A single point would only be pulled to the prior's center, a collapse.
+        # A single point would only be attracted to the prior's center: z collapses.
         return distance * tf.cast(n > 1, z.dtype)
 
     def get_config(self) -> dict:
@@ -79,5 +84,5 @@ class SlicedWasserstein(Divergence):
 
 
 def _sorted_projections(points: tf.Tensor, directions: tf.Tensor) -> tf.Tensor:
-    """Projections of points (n, d) on directions (L, d), each row in order: (L, n)."""
+    """Projects points (n, d) on directions (L, d), and sorts each row: (L, n)."""
     return tf.sort(tf.matmul(directions, points, transpose_b=True), axis=-1)

@@ -1,4 +1,4 @@
-"""Recognizing the standard normal prior."""
+"""Recognition of the standard normal prior."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ __all__ = ["is_standard_normal"]
 
 
 def is_standard_normal(prior: tfd.Distribution) -> bool:
-    """Whether a prior is N(0, I), by what is known while a graph is traced."""
+    """Returns whether a prior is N(0, I), from values that are known while a graph is traced."""
     # Other distributions with these moments, such as mixtures, must not pass.
     if not isinstance(prior, tfd.MultivariateNormalDiag):
         return False

@@ -1,4 +1,4 @@
-"""Stein's variational gradient as a training direction, the kernel Stein discrepancy beside it."""
+"""Stein variational gradient as a training direction, with the kernel Stein discrepancy."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -14,19 +14,27 @@ tfd = tfp.distributions
 
 @built_in
 class Stein(Divergence):
-    """Moves encodings along Stein's variational gradient; its value is the KSD^2.
+    """Stein variational gradient of z as a training direction; its value is the KSD^2.
 
         phi(z) = mean_j [k(z_j, z) s(z_j) + grad_{z_j} k(z_j, z)],        s = grad log p
         KSD^2  = mean_{i != j} k [s_i's_j + (s_i - s_j)'(z_i - z_j)/l^2 + d/l^2 - r^2/l^4]
 
-    for k = exp(-r^2 / (2 l^2)) with l^2 = d. Along phi KL(q(z) || p(z)) falls fastest among the
-    kernel's functions. The value is the squared discrepancy, unbiased and in its own unit; the
-    *gradient* with respect to z is -phi / n, which is not the gradient of that value. A single
-    encoding has the value 0 and no gradient.
-    Source: Liu and Wang, "Stein variational gradient descent", 2016, equation 8; Liu, Lee and
-    Jordan, "A kernelized Stein discrepancy", 2016, theorem 3.6.
+    for k = exp(-r^2 / (2 l^2)) with l^2 = d. Among the kernel's functions, phi is the direction in
+    which KL(q(z) || p(z)) falls fastest. The value is the squared kernel Stein discrepancy,
+    unbiased and in a unit of its own. The *gradient* with respect to z is -phi / n, which is not
+    the gradient of that value. A batch of one example has the value 0, without a gradient. The
+    prior needs a density with a gradient. Source: Liu and Wang, "Stein variational gradient
+    descent", 2016, equation 8; Liu, Lee and Jordan, "A kernelized Stein discrepancy", 2016, theorem
+    3.6.
 
-    It needs log p(z) and its gradient.
+    Example:
+        model = ki.InfoVAE(
+            ki.networks.MLPEncoder(latent_dim=10),
+            ki.networks.MLPDecoder(latent_dim=10),
+            likelihood="bernoulli_stochastic",
+            lambda_=10.0,
+            divergence=ki.divergences.Stein(),
+        )
     """
 
     smallest_batch = 2
@@ -35,13 +43,18 @@ class Stein(Divergence):
         points = tf.stop_gradient(z)
         phi = self.direction(points, prior)
         descent = -tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(phi) * z, axis=-1))
-        # Without pairs only the pull towards the prior's mode is left, a collapse.
+        # Without pairs only the attraction to the prior's mode is left: z collapses.
         descent *= tf.cast(tf.shape(z)[0] > 1, z.dtype)
         value = self.discrepancy(points, prior)
         return tf.stop_gradient(value) + descent - tf.stop_gradient(descent)
 
     def direction(self, z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-        """phi at each z, shape (n, d)."""
+        """Computes phi at each z, shape (n, d).
+
+        Args:
+            z: tensor (n, d). Latents.
+            prior: TFP distribution. p(z).
+        """
         kernel, length_squared = self._kernel(z)
         n = tf.cast(tf.shape(z)[0], z.dtype)
         # sum_j grad_{z_j} k(z_j, z_i) = sum_j k_ij (z_i - z_j) / l^2
@@ -49,7 +62,12 @@ class Stein(Divergence):
         return (tf.matmul(kernel, _score(z, prior)) + repulsion / length_squared) / n
 
     def discrepancy(self, z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-        """KSD^2 from the pairs i != j, a scalar; it may be negative."""
+        """Computes KSD^2 from the pairs i != j, a scalar that may be negative.
+
+        Args:
+            z: tensor (n, d). Latents.
+            prior: TFP distribution. p(z).
+        """
         kernel, length_squared = self._kernel(z)
         score, d = _score(z, prior), z.shape[-1]
         squared = squared_distances(z, z)
@@ -72,7 +90,7 @@ class Stein(Divergence):
 
 
 def _score(z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-    z = tf.identity(z)  # TFP remembers what it computed of a tensor, outside of this tape too
+    z = tf.identity(z)  # TFP caches results by tensor, also those computed outside of this tape
     with tf.GradientTape() as tape:
         tape.watch(z)
         log_prob = prior.log_prob(tf.cast(z, prior.dtype))

@@ -1,4 +1,4 @@
-"""Measuring trained models: likelihood, the latent space, clustering, samples."""
+"""Evaluation of trained models: likelihood, latent space, clustering, samples, and the audit."""
 
 from keras_infomodels.evaluation.audit_pictures import audit_picture, information_plane
 from keras_infomodels.evaluation.audit_result import Audit

@@ -1,4 +1,4 @@
-"""Pictures of audits: one model in bars, several in the information plane."""
+"""Pictures of audits: bars for one model, the information plane for several."""
 
 import math
 from collections.abc import Mapping
@@ -18,22 +18,35 @@ __all__ = ["audit_picture", "information_plane"]
 _MARKERS = "os^DvP*X"
 
 _LABELS = {
-    "rate": "rate: all that z costs",
-    "I_q lower": "of it, what z tells of x (I_q)",
-    "marginal KL": "of it, distance of codes from the prior",
+    "rate": "rate",
+    "I_q lower": "of it, information about x (I_q)",
+    "marginal KL": "of it, distance of q(z) from the prior",
     "total correlation": "    dependence between latent variables",
-    "dimension-wise KL": "    latent variables off N(0, 1), one by one",
-    "JSD, adversary": "the adversary's JSD of codes and prior, at least",
-    "marginal KL, adversary": "the adversary's distance of codes from the prior",
-    "I_p": "what can be read of z in generated x (I_p), at least",
-    "I_q(x;category)": "what the category tells of x",
+    "dimension-wise KL": "    distance of each latent variable from N(0, 1)",
+    "JSD, adversary": "the adversary's JSD of q(z) and prior, at least",
+    "marginal KL, adversary": "the adversary's distance of q(z) from the prior",
+    "I_p": "information of generated x about z (I_p), at least",
+    "I_q(x;category)": "information of the category about x",
 }
 
 
 def audit_picture(audit: "Audit") -> Figure:
-    """One bar a quantity, in nats; whiskers are standard errors, a bracket the two bounds of I_q.
+    """Draws an audit: one bar per quantity in nats.
 
-    A dashed line is the ceiling of the lower bound: where a bar reaches it the truth may lie above.
+    Whiskers are standard errors, a bracket marks the two bounds of I_q. A dashed line is the
+    ceiling of the lower bound: the truth may lie above where a bar reaches it.
+
+    Args:
+        audit: `Audit`. Result of `evaluation.audit`.
+
+    Returns:
+        Matplotlib figure.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        audit = ki.evaluation.audit(model, test, steps=0, limit=200, calibrate=False)
+        ki.plots.save(ki.evaluation.audit_picture(audit), "audit.png")
     """
     rows = {k: e for k, e in audit.rows.items() if k not in ("reconstruction", "I_q upper")}
     figure = Figure((9, 0.6 * len(rows) + 1.6), layout="constrained")
@@ -66,13 +79,26 @@ def audit_picture(audit: "Audit") -> Figure:
 
 
 def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
-    """Models by KL(q(z) || p(z)) and I_q(x;z); each diagonal is one rate, their sum.
+    """Draws models by KL(q(z) || p(z)) and I_q(x;z); each diagonal has one rate, their sum.
 
-    The bar of a model goes from the lower to the upper bound of I_q. Of a model with a category
-    only z is placed.
+    The bar of a model reaches from the lower to the upper bound of I_q. For a model with a
+    category, only z is used.
+
+    Args:
+        audits: dict from name to `Audit`.
+
+    Returns:
+        Matplotlib figure.
 
     Raises:
-        ValueError: no audit, or one without these rows, such as that of a generator.
+        ValueError: If there is no audit, or one lacks these quantities, such as that of a
+            generator.
+
+    Example:
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        audit = ki.evaluation.audit(model, test, steps=0, limit=200, calibrate=False)
+        ki.plots.save(ki.evaluation.information_plane({"MMD-VAE": audit}), "plane.png")
     """
     if not audits:
         raise ValueError("The information plane needs at least one audit.")

@@ -1,4 +1,4 @@
-"""The result of an audit: its table, and its text."""
+"""Result of an audit: its table, and its text."""
 
 import math
 from collections.abc import Mapping
@@ -12,34 +12,41 @@ __all__ = ["MEANINGS", "Audit"]
 MEANINGS = {
     "reconstruction": "-E log p(x|z)",
     "rate": "E KL(q(z|x) || p(z)) = I_q + KL(q(z) || p(z))",
-    "I_q lower": "I_q(x;z) from below: what the code tells of the example",
-    "I_q upper": "I_q(x;z) from above: the least of leave-one-out, fitted q(z) and rate",
-    "marginal KL": "KL(q(z) || p(z)): how far codes are from the prior",
+    "I_q lower": "lower bound on I_q(x;z), the information about the example",
+    "I_q upper": "upper bound on I_q(x;z): smallest of leave-one-out, fitted q(z), rate",
+    "marginal KL": "KL(q(z) || p(z)): distance of q(z) from the prior",
     "total correlation": "KL(q(z) || prod q(z_j)): dependence between latent variables",
     "dimension-wise KL": "sum of KL(q(z_j) || N(0,1))",
-    "JSD, adversary": "JSD(q(z), p(z)) as the model's own discriminator sees it",
-    "marginal KL, adversary": "KL(q(z) || p(z)) as the model's own discriminator sees it",
-    "I_p": "I_p(x;z) from below: what a fresh Q reads of z in generated x",
+    "JSD, adversary": "JSD(q(z), p(z)) by the model's own discriminator",
+    "marginal KL, adversary": "KL(q(z) || p(z)) by the model's own discriminator",
+    "I_p": "lower bound on I_p(x;z), by a fresh Q on generated x",
 }
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was measured of a model, in nats.
+    """Information quantities of a model, in nats; print it for a table.
 
     Attributes:
-        title: of the model.
-        examples: N, how many of the data were encoded.
-        rows: an `Estimate` by name; `MEANINGS` says what each is.
-        calibration: by the same names, the estimator's error on a simulated Gaussian encoder of
-            the same N, moments and scales, whose answer is known.
-        dimensions: KL(q(z_j) || N(0, 1)) of each latent variable.
-        active_units: latent variables whose posterior mean has a variance above 0.01; None where
-            there is no table of codes.
-        latent_dim: how many latent variables there are; 0 where there is no table of codes.
-        note: what was left out and why; empty for nothing.
-        soundness: of a model of this library, its reconstructions beside the mean image and its
-            samples beside the repeated mean image and other data; a warning in words is in each.
+        title: str. Title of the model.
+        examples: int. N, the number of examples that were encoded.
+        rows: dict from name to `Estimate`. `MEANINGS` explains the names.
+        calibration: dict from the same names to the error of the estimator on a simulated Gaussian
+            encoder with the same N, moments and scales, whose information is known.
+        dimensions: list of float. KL(q(z_j) || N(0, 1)) of each latent variable.
+        active_units: int. Number of latent variables whose posterior mean has a variance above
+            0.01; None without a table of latents.
+        latent_dim: int. Number of latent variables; 0 without a table of latents.
+        note: str. What was left out, and why; empty for nothing.
+        soundness: tuple of `ReconstructionCheck` and `SampleCheck`, for a model of this library.
+            Each has a `warning`.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        audit = ki.evaluation.audit(model, test, steps=0, limit=200, calibrate=False)
+        print(audit)
+        audit.as_dict()["active_units"]
     """
 
     title: str
@@ -76,7 +83,7 @@ class Audit:
         return "\n".join(lines)
 
     def as_dict(self) -> dict:
-        """The audit as JSON can hold it."""
+        """Returns the audit as JSON values."""
         return {
             "title": self.title,
             "examples": self.examples,

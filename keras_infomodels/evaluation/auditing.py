@@ -1,4 +1,4 @@
-"""What a model's latent variables carry: bounds, and a calibration beside each estimate."""
+"""Audit of the information in a model's latent variables: bounds, and a calibration of each."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from keras_infomodels.evaluation.table_audit import LEAST, as_prior, audit_codes
 from keras_infomodels.information import Estimate
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
 from keras_infomodels.models.base import LedgerModel
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 tfd = tfp.distributions
 
@@ -41,45 +41,52 @@ def audit(
     title: str | None = None,
     trust: bool = False,
 ) -> Audit:
-    """Measures what latent variables carry, for any model.
+    """Measures the information in the latent variables of a model.
 
-    An `InfoVAE` sees the data as in training; a SavedModel or a function gets them as they are. So
-    a model with the likelihood "bernoulli_stochastic" and its own SavedModel differ on grey images:
-    the one is measured on binarized pixels, the other on grey ones.
+    An `InfoVAE` sees the data as in training; a SavedModel or a function gets them as they are. A
+    model with the likelihood "bernoulli_stochastic" and its own SavedModel therefore differ on grey
+    images: the former is measured on binarized pixels, the latter on grey ones.
 
     Args:
-        model: an `InfoVAE` or `InfoGAN`; a SavedModel's folder with a signature "encode" to loc
-            and scale; or a function or Keras model from a batch of data to q(z|x): {"loc",
-            "scale"}, each (batch, d), {"loc"} if deterministic, or a TFP distribution whose
-            dimensions are independent normals.
-        data: an array, a `tf.data.Dataset` or a `PyDataset`; an `InfoGAN` needs none.
-        decoder: from z (n, d) to generated data, *drawn* from p(x|z), for I_p(x;z) of a function;
-            a model of this library has its own. The prior must then be a multivariate normal; of
-            a model with another one I_p is left out.
-        prior: of the codes of a function, a spec or TFP distribution; None is N(0, I).
-        network: of the fresh Q, as in `fit_posterior`; None is made for images and for vectors.
-        steps: of its training; 0 leaves I_p(x;z) out.
-        limit: N, the most examples to encode, at least 4: the cost grows with its square, the
-            ceiling is ln N.
-        batch_size: for arrays.
-        calibrate: whether to measure the estimators where the answer is known.
-        seed: of all draws.
-        title: of the model in what is printed.
-        trust: bool. Whether a SavedModel is loaded although it holds operators that may read or
-            write files or run code.
+        model: `InfoVAE` or `InfoGAN`; folder of a SavedModel with a signature "encode" to loc and
+            scale; or function or Keras model from a batch of data to q(z|x): {"loc", "scale"}, each
+            (batch, d), {"loc"} for a deterministic encoder, or a TFP distribution whose dimensions
+            are independent normals.
+        data: array, `tf.data.Dataset` or `PyDataset`; an `InfoGAN` needs none.
+        decoder: function from z (n, d) to generated data, *drawn* from p(x|z), for I_p(x;z) of a
+            function. A model of this library uses its own. The prior must be a multivariate normal;
+            for a model with another prior, I_p is left out.
+        prior: prior of a function's latents, an object of `distributions` or a TFP distribution.
+            `None` means N(0, I).
+        network: Keras model of the fresh Q, as in `fit_posterior`. `None` creates one for images or
+            vectors.
+        steps: int. Training steps of the fresh Q; 0 leaves I_p(x;z) out.
+        limit: int. N, the largest number of examples, at least 4. The cost grows with its square,
+            and the ceiling is ln N.
+        batch_size: int. Batch size for arrays.
+        calibrate: bool. Whether the estimators are also run where the answer is known.
+        seed: int. Seed of all draws.
+        title: str. Title of the model. `None` means the name of its class, folder or function.
+        trust: bool. Whether a SavedModel is loaded even if it has operators that may read or write
+            files or run code.
 
     Returns:
-        Bounds and estimates with errors, kinds, ceilings and calibration; print it.
+        `Audit` with bounds and estimates, their errors, kinds, ceilings and calibration.
 
     Raises:
-        ValueError: a model without latent variables (a `Classifier`, a `GAN` without codes) or
-            nothing that can be audited, no data or fewer than 4 examples for an encoder,
-            a decoder or prior beside a model of this library, q(z|x) that is no product of
-            normals, a prior that does not fit, or a SavedModel with such operators.
+        ValueError: If the model has no latent variables (a `Classifier`, a `GAN` without codes) or
+            is of another type; if an encoder has no data or fewer than 4 examples; if a decoder or
+            prior is given for a model of this library; if q(z|x) is not a product of normals; if
+            the prior does not fit; or if a SavedModel has such operators.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        print(ki.evaluation.audit(model, test, steps=0, limit=500))
     """
-    steps = whole("steps", steps, 0)
-    limit = whole("limit", limit, LEAST)
-    batch_size = whole("batch_size", batch_size, 1)
+    steps = check_int("steps", steps, 0)
+    limit = check_int("limit", limit, LEAST)
+    batch_size = check_int("batch_size", batch_size, 1)
     if isinstance(model, LedgerModel):
         if not (decoder is None and prior is None):
             raise ValueError(
@@ -127,8 +134,7 @@ def _audit_encoder(
 
 
 def _affine(prior) -> tuple[tf.Tensor, tf.Tensor] | None:
-    """loc (d,) and L (d, d) for which loc + L z' has this prior, z' ~ N(0, I); None if it has no
-    such form."""
+    """Returns loc (d,) and L (d, d) with loc + L z' ~ prior for z' ~ N(0, I), or None."""
     p = distributions.prior_distribution(prior)
     if isinstance(p, tfd.MultivariateNormalLinearOperator):
         root = p.scale.to_dense()
@@ -140,7 +146,7 @@ def _affine(prior) -> tuple[tf.Tensor, tf.Tensor] | None:
 
 
 def _with_decoder(result: Audit, decoder, prior, network, steps: int, seed: int) -> Audit:
-    """With I_p(x;z) = I_p(x;z'), z = loc + L z': Q infers z', whose dimensions are N(0, 1)."""
+    """Adds I_p(x;z) = I_p(x;z') for z = loc + L z', whose dimensions are N(0, 1)."""
     loc, root = _affine(prior)
     dimension = len(loc)
     latents = Latents(0, [Code(f"z{j}", Normal(), min_stddev=1e-3) for j in range(dimension)])

@@ -1,5 +1,6 @@
-"""Clusters against labels."""
+"""Comparison of clusters with labels."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,18 @@ __all__ = ["ClusteringScore", "clustering_error", "contingency_table"]
 
 @dataclass(frozen=True)
 class ClusteringScore:
-    """How clusters and labels agree.
+    """Agreement of clusters and labels.
 
     Attributes:
-        error: fraction of examples whose cluster's name is not their label.
-        names: the label that each cluster was given, -1 for none; index = cluster.
-        nmi: normalized mutual information, in [0, 1]; no names needed.
-        ari: adjusted Rand index, at most 1, about 0 by chance; no names needed.
+        error: float. Fraction of examples whose cluster has another label as its name.
+        names: int array. Label that names each cluster; -1 for none.
+        nmi: float. Normalized mutual information in [0, 1]; needs no names.
+        ari: float. Adjusted Rand index, at most 1 and about 0 by chance; needs no names.
+
+    Example:
+        score = ki.evaluation.clustering_error(labels=[0, 0, 1, 1], clusters=[2, 2, 0, 0])
+        score.error  # 0.0
+        score.names  # [1, -1, 0]
     """
 
     error: float
@@ -37,33 +43,42 @@ def clustering_error(
     naming: tuple[np.ndarray, np.ndarray] | None = None,
     confidence: np.ndarray | None = None,
 ) -> ClusteringScore:
-    """The error of clusters as a classifier, once each cluster has a label for its name.
+    """Computes the error of clusters as a classifier, after each cluster is named by a label.
 
     Args:
-        labels: (n,), integers from 0.
-        clusters: (n,), integers from 0.
-        matching: "one_to_one" (the Hungarian assignment with the fewest errors: a label names at
-            most one cluster, further clusters stay nameless), "majority" (each cluster takes its
-            most frequent label), or "most_confident" (the label of the example that belongs to it
-            most; the protocol of the adversarial autoencoder).
-        naming: other labels and clusters to take the names from, such as those of the training
-            images, so that nothing is fitted to the examples that are scored; None takes the same.
-        confidence: for "most_confident": how surely each *naming* example belongs to its cluster.
+        labels: int array (n,). Labels from 0.
+        clusters: int array (n,). Clusters from 0.
+        matching: str. "one_to_one" is the Hungarian assignment with the fewest errors: a label
+            names at most one cluster, and further clusters have no name. "majority" names each
+            cluster by its most frequent label. "most_confident" names it by the label of the
+            example that belongs to it with the highest confidence, as in the paper on adversarial
+            autoencoders.
+        naming: (labels, clusters) from which the names are computed, such as those of the training
+            images, so that nothing is fitted to the examples that are scored. `None` uses `labels`
+            and `clusters`.
+        confidence: array. Probability of its cluster for each *naming* example, for
+            "most_confident".
+
+    Returns:
+        `ClusteringScore`.
+
+    Raises:
+        ValueError: If the lengths differ or are 0; if there are negative numbers, such as -1 for
+            "unlabeled" or "noise"; if the matching is unknown; or if the confidence is missing.
 
     Source: Makhzani et al., "Adversarial autoencoders", 2015, section 6.
 
-    Raises:
-        ValueError: lengths that differ, none, negative numbers such as -1 for "unlabeled" or for
-            "noise", a matching of another name, or no confidence where it is needed.
+    Example:
+        ki.evaluation.clustering_error([0, 0, 1, 1], [2, 2, 0, 1], matching="majority").error  # 0.0
     """
     labels, clusters = _pairs(labels, clusters)
     named_labels, named_clusters = (labels, clusters) if naming is None else _pairs(*naming)
-    kinds = 1 + max(labels.max(), named_labels.max())
-    heads = 1 + max(clusters.max(), named_clusters.max())
+    n_classes = 1 + max(labels.max(), named_labels.max())
+    n_clusters = 1 + max(clusters.max(), named_clusters.max())
     if matching == "most_confident":
-        names = _most_confident(named_labels, named_clusters, confidence, heads)
+        names = _most_confident(named_labels, named_clusters, confidence, n_clusters)
     elif matching in ("one_to_one", "majority"):
-        counts = contingency_table(named_labels, named_clusters, heads, kinds)
+        counts = contingency_table(named_labels, named_clusters, n_clusters, n_classes)
         names = _one_to_one(counts) if matching == "one_to_one" else _majority(counts)
     else:
         raise ValueError(
@@ -78,27 +93,57 @@ def clustering_error(
 
 
 def contingency_table(
-    labels: np.ndarray, clusters: np.ndarray, heads: int, kinds: int | None = None
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    n_clusters: int | None = None,
+    n_classes: int | None = None,
+    **old,
 ) -> np.ndarray:
-    """How many examples of each cluster (row) have each label (column).
+    """Counts the examples of each cluster (row) and label (column).
 
     Args:
-        labels, clusters: (n,), integers from 0.
-        heads, kinds: numbers of rows and columns; kinds is the largest label and 1 if None.
+        labels: int array (n,). Labels from 0.
+        clusters: int array (n,). Clusters from 0.
+        n_clusters: int. Number of rows. `None` means the largest cluster plus 1.
+        n_classes: int. Number of columns. `None` means the largest label plus 1.
+        **old: `heads` and `kinds`, the names of `n_clusters` and `n_classes` in version 0.1.
+
+    Returns:
+        int array (n_clusters, n_classes).
 
     Raises:
-        ValueError: as `clustering_error`.
+        ValueError: As `clustering_error`.
+
+    Example:
+        ki.evaluation.contingency_table([0, 0, 1], [1, 1, 0])  # [[0, 1], [2, 0]]
     """
+    if old:
+        n_clusters, n_classes = _renamed(old, n_clusters, n_classes)
     labels, clusters = _pairs(labels, clusters)
-    kinds = labels.max() + 1 if kinds is None else kinds
-    both = np.arange(max(heads, kinds))
-    return confusion_matrix(clusters, labels, labels=both)[:heads, :kinds]
+    n_clusters = clusters.max() + 1 if n_clusters is None else n_clusters
+    n_classes = labels.max() + 1 if n_classes is None else n_classes
+    both = np.arange(max(n_clusters, n_classes))
+    return confusion_matrix(clusters, labels, labels=both)[:n_clusters, :n_classes]
+
+
+def _renamed(old: dict, n_clusters, n_classes) -> tuple:
+    new = {"heads": n_clusters, "kinds": n_classes}
+    if unknown := old.keys() - new:
+        raise TypeError(f"contingency_table has no argument {sorted(unknown)[0]!r}.")
+    warnings.warn(
+        "heads and kinds of contingency_table go in version 0.3; write n_clusters and n_classes.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return tuple((new | old).values())
 
 
 def _pairs(labels, clusters) -> tuple[np.ndarray, np.ndarray]:
     labels, clusters = np.asarray(labels), np.asarray(clusters)
     if labels.ndim != 1 or labels.shape != clusters.shape or not len(labels):
-        raise ValueError("There is one cluster for each label.")
+        raise ValueError(
+            f"labels and clusters have one shape (n,), got {labels.shape} and {clusters.shape}."
+        )
     for name, numbers in (("Labels", labels), ("Clusters", clusters)):
         if numbers.dtype.kind not in "iu" or numbers.min() < 0:
             raise ValueError(
@@ -119,11 +164,11 @@ def _majority(counts: np.ndarray) -> np.ndarray:
     return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
 
 
-def _most_confident(labels, clusters, confidence, heads: int) -> np.ndarray:
+def _most_confident(labels, clusters, confidence, n_clusters: int) -> np.ndarray:
     if confidence is None or len(confidence) != len(labels):
         raise ValueError('matching="most_confident" needs the confidence of each naming example.')
-    names = np.full(heads, -1)
-    for head in np.unique(clusters):
-        members = np.flatnonzero(clusters == head)
-        names[head] = labels[members[np.argmax(np.asarray(confidence)[members])]]
+    names = np.full(n_clusters, -1)
+    for cluster in np.unique(clusters):
+        members = np.flatnonzero(clusters == cluster)
+        names[cluster] = labels[members[np.argmax(np.asarray(confidence)[members])]]
     return names

@@ -1,4 +1,4 @@
-"""Tables of encodings from any encoder: a function, a Keras model, a SavedModel."""
+"""Tables of latents from any encoder: a function, a Keras model, a SavedModel."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,10 +24,10 @@ Encoder = Callable[[tf.Tensor], tfd.Distribution | Mapping[str, tf.Tensor]]
 def encode(
     encoder: Encoder, data, limit: int, batch_size: int = 128, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A sample, the mean and the standard deviation of q(z|x) of up to `limit` examples.
+    """Returns a sample, the mean and the standard deviation of q(z|x) for up to `limit` examples.
 
     Raises:
-        ValueError: no data, or an encoder that returns no product of normals.
+        ValueError: If there are no data, or the encoder does not return a product of normals.
     """
     parts, count = [], 0
     with order_of_epoch_0(data):
@@ -43,7 +43,7 @@ def encode(
 
 
 def _sample(q, seed: tf.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A sample, the mean and the standard deviation of what an encoder returns."""
+    """Sample, mean and standard deviation of the output of an encoder."""
     if isinstance(q, Mapping):
         if set(q) not in ({"loc"}, {"loc", "scale"}):
             raise ValueError(
@@ -77,8 +77,10 @@ def _sample(q, seed: tf.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _is_normal(log_q: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> bool:
-    """Whether log q(z|x) is that of N(loc, diag(scale^2)); moments alone would make false bounds of
-    a full covariance or of heavy tails."""
+    """Returns whether log q(z|x) is that of N(loc, diag(scale^2)).
+
+    A full covariance or heavy tails have moments too, but would give false bounds.
+    """
     if not scale.all():
         return False
     q = AggregatedPosterior(z, loc, scale)
@@ -89,10 +91,10 @@ def _is_normal(log_q: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndar
 
 
 def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The three as float64, (N, d).
+    """Converts the three arrays to float64, (N, d).
 
     Raises:
-        ValueError: other shapes, NaN or infinite values, or a negative standard deviation.
+        ValueError: If the shapes differ, or there are NaN, infinite values or negative deviations.
     """
     z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
     if not (z.shape == loc.shape == scale.shape and z.ndim == 2 and z.shape[1]):
@@ -101,19 +103,16 @@ def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"{z.shape}, {loc.shape}, {scale.shape}."
         )
     if not all(np.isfinite(a).all() for a in (z, loc, scale)) or (scale < 0).any():
-        raise ValueError("Codes hold NaN, infinite values or a negative standard deviation.")
+        raise ValueError("z, loc or scale holds NaN or infinite values, or scale is negative.")
     return z, loc, scale
 
 
 def check_drawn(z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
-    """Refuses z, (N, d), that can hardly have been drawn from N(loc, diag(scale^2)).
+    """Raises ValueError if z, (N, d), can hardly have been drawn from N(loc, diag(scale^2)).
 
-    The squared deviations of each dimension, and of all together, follow chi-square laws; an
-    error once in a million tables is allowed. Where a deviation is lost in the rounding of a
-    float32, nothing is judged.
-
-    Raises:
-        ValueError: with the mean square that was found in place of 1.
+    The squared deviations of each dimension, and of all together, follow chi-square laws; the test
+    is wrong once in a million tables. Deviations that are lost in the rounding of float32 are
+    ignored. The error states the mean square that was found in place of 1.
     """
     seen = scale > 1e-4 * np.maximum(np.abs(loc), 1e-6)
     squares = np.where(seen, (z - loc) / np.where(seen, scale, 1.0), 0.0) ** 2
@@ -131,11 +130,11 @@ def check_drawn(z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
 
 
 def saved_encoder(folder: str | Path, trust: bool = False) -> Encoder:
-    """The signature "encode" of a SavedModel's folder.
+    """Returns the signature "encode" of a SavedModel as an encoder.
 
     Raises:
-        ValueError: it holds operators that may read or write files and `trust` is False, or has no
-            such signature of one batch.
+        ValueError: If the SavedModel has operators that may read or write files and `trust` is
+            False, or no such signature of one batch.
     """
     if not trust:
         check_operators(folder)

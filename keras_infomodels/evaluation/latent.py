@@ -1,4 +1,4 @@
-"""How near the aggregated posterior q(z) is to N(0, I)."""
+"""Statistics of how close the aggregated posterior q(z) is to N(0, I)."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,23 @@ __all__ = ["LatentStatistics", "active_units", "latent_statistics"]
 
 @dataclass(frozen=True)
 class LatentStatistics:
-    """Statistics of sampled z.
+    """Statistics of samples of q(z).
 
     Attributes:
-        log_det: ln det Cov[z]; 0 for N(0, I), but variances of 4 and 1/4 give 0 too. -inf where z
-            fills a plane, as the probabilities of a category do: leave these columns out.
-        gaussian_kl: KL(N(m, S) || N(0, I)) of the sample's mean and covariance, in nats; 0 only
-            where both match.
-        mmd: MMD^2 to N(0, I) with one fixed kernel, `MMD("gaussian", "semi_analytic")`, so that
-            models trained with any divergence compare; unbiased, so it may be below 0.
-        active_units: latent variables whose posterior mean has a variance above 0.01.
+        log_det: float. ln det Cov[z]. It is 0 for N(0, I), but also for variances of 4 and 1/4. It
+            is -inf if z lies in a plane, as the probabilities of a category do: leave these columns
+            out.
+        gaussian_kl: float. KL(N(m, S) || N(0, I)) of the sample's mean and covariance, in nats; 0
+            only if both match.
+        mmd: float. MMD^2 to N(0, I) with the kernel of `MMD("gaussian", "semi_analytic")`, the same
+            for models trained with any divergence. It is unbiased and may be negative.
+        active_units: int. Number of latent variables whose posterior mean has a variance above
+            0.01.
+
+    Example:
+        z = np.random.default_rng(1).normal(size=(1000, 2))
+        statistics = ki.evaluation.latent_statistics(z, loc=z)
+        statistics.log_det, statistics.gaussian_kl  # both about 0
     """
 
     log_det: float
@@ -31,20 +38,32 @@ class LatentStatistics:
 
 
 def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
-    """Statistics of encodings, as `InfoVAE.encoding_table` gives them.
+    """Computes statistics of a table of latents, as `InfoVAE.encoding_table` returns it.
 
     Args:
-        z: *samples* of q(z|x), shape (n, d), n above d. Posterior means would give a smaller
+        z: array (n, d), n above d. *Samples* of q(z|x); posterior means would give a smaller
             determinant. The bias of log_det is about -d (d + 1) / (2 n): compare at equal n.
-        loc: the posterior means, shape (n, d).
+        loc: array (n, d). Posterior means.
+
+    Returns:
+        `LatentStatistics`.
+
+    Raises:
+        ValueError: If the shapes differ, values are not finite, or n is not above d.
 
     Source of the active units: Burda et al., "Importance weighted autoencoders", 2016, section 5.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        z, loc, scale = model.encoding_table(test, limit=500)
+        ki.evaluation.latent_statistics(z, loc)
     """
     z, loc = np.asarray(z, np.float64), np.asarray(loc, np.float64)
     if z.ndim != 2 or z.shape != loc.shape:
         raise ValueError(f"z and loc have one shape (n, d), got {z.shape} and {loc.shape}.")
     if not (np.isfinite(z).all() and np.isfinite(loc).all()):
-        raise ValueError("The encodings hold NaN or infinite values; remove them first.")
+        raise ValueError("z or loc holds NaN or infinite values; remove these rows.")
     if len(z) <= z.shape[1]:
         raise ValueError(f"A covariance of {z.shape[1]} dimensions needs more than {len(z)} draws.")
     mean, covariance = z.mean(0), np.atleast_2d(np.cov(z.T))
@@ -60,9 +79,9 @@ def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
 
 
 def _log_det(covariance: np.ndarray, sizes: np.ndarray) -> float:
-    """ln det of the covariance of columns of those sizes; -inf of what float32 rounds to a plane.
+    """Computes ln det of a covariance; -inf if float32 rounds columns of those sizes to a plane.
 
-    Encodings are of float32: rounding alone would leave some number above -inf.
+    Latents are float32, and rounding alone would leave a number above -inf.
     """
     if not sizes.all():
         return -np.inf
@@ -74,7 +93,7 @@ def _log_det(covariance: np.ndarray, sizes: np.ndarray) -> float:
 
 
 def active_units(loc: np.ndarray) -> int:
-    """Number of latent variables whose posterior mean, a column of (n, d), varies by above 0.01.
+    """Counts the latent variables whose posterior mean in loc (n, d) has a variance above 0.01.
 
     Source: Burda et al., "Importance weighted autoencoders", 2016, section 5.2.
     """

@@ -10,7 +10,7 @@ from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.distributions import posterior, prior_distribution
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.seeds import fold_seed
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = ["log_likelihood"]
 
@@ -22,34 +22,39 @@ def log_likelihood(
     batch_size: int = 50,
     seed: int = 0,
 ) -> Estimate:
-    """E log p(x) by importance sampling from the encoder, in nats per example.
+    """Estimates E log p(x) by importance sampling from the encoder, in nats per example.
 
         log p(x) >= E log (1/S) sum_s p(x|z_s) p(z_s) / q(z_s|x),    z_s ~ q(z|x)
 
-    The weights hold log q *at the sample*, never the closed-form KL: with the exact posterior the
-    result is log p(x) with no variance at all. It rises with S. The observation model is the
-    model's own: with `Bernoulli("stochastic")` each image is binarized once, from (seed, batch).
-    Source: Burda et al., "Importance weighted autoencoders", 2016, equation 8.
+    The weights use log q *at the sample*, never the closed-form KL: with the exact posterior the
+    result is log p(x) without variance. The bound rises with S. The observation model is that of
+    the model: with `Bernoulli("stochastic")` each image is binarized once, by a seed of (seed,
+    batch). Source: Burda et al., "Importance weighted autoencoders", 2016, equation 8.
 
     Args:
-        model: an `InfoVAE` with a stochastic encoder and a prior that has a density.
-        x: an array, a `tf.data.Dataset` or a `PyDataset` of images (batch, *data_shape), in an
-            order that repeats; a dataset of `datasets` is read in the order of its epoch 0.
-        samples: S, the draws of z for each image, at least 1.
-        batch_size: images at a time, for arrays; S times as many are decoded at once.
-        seed: of z and of random binarization.
+        model: `InfoVAE` with a stochastic encoder and a prior that has a density.
+        x: array, `tf.data.Dataset` or `PyDataset` of images (batch, *data_shape), in an order that
+            repeats; a dataset of `datasets` is read in the order of its epoch 0.
+        samples: int. S, the draws of z for each image, at least 1.
+        batch_size: int. Images per batch, for arrays; S times as many are decoded at once.
+        seed: int. Seed of z and of random binarization.
 
     Returns:
-        A lower bound with its standard error over images; S is in its `method`, the observation
-        model and so the binarization in its `note`.
+        `Estimate` of the kind "lower bound" with its standard error over images. `method` states S,
+        `note` states the observation model and its binarization.
 
     Raises:
-        ValueError: an encoder without a density; no images, or images that the model does not
-            take; samples or batch_size below 1.
+        ValueError: If the encoder has no density, there are no images, the images do not fit the
+            model, or `samples` or `batch_size` is below 1.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        print(ki.evaluation.log_likelihood(model, images[:100] / 255, samples=20))
     """
     if not model.has_density:
         raise ValueError("This encoder has no density to weigh its samples with.")
-    samples, batch_size = whole("samples", samples, 1), whole("batch_size", batch_size, 1)
+    samples, batch_size = check_int("samples", samples, 1), check_int("batch_size", batch_size, 1)
     model.check_data(x)
     log_weights = _log_weights(model, samples, seed)
     values = []
@@ -65,7 +70,7 @@ def log_likelihood(
 
 
 def _log_weights(model, samples: int, seed: int) -> Callable:
-    """Makes the function from images and their batch's number to log p(x), shape (batch,)."""
+    """Creates the function from images and their batch number to log p(x), shape (batch,)."""
     prior = prior_distribution(model.prior)
 
     @tf.function(reduce_retracing=True, autograph=False)

@@ -1,4 +1,4 @@
-"""How near generated images are to real ones, in the features of a classifier."""
+"""Distance between generated and real images, in the features of a classifier."""
 
 import numpy as np
 
@@ -6,21 +6,33 @@ __all__ = ["frechet_distance"]
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), of the features' means and covariances.
+    """Computes the Fréchet distance of features, from their means and covariances.
 
-    The squared Wasserstein-2 distance of the Gaussians with these moments; 0 only where both agree.
-    From few rows it is too large: compare at equal numbers, beside the distance of two real sets.
-    Distances in the features of different networks do not compare.
+        |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))
+
+    It is the squared Wasserstein-2 distance of the Gaussians with these moments; 0 only if both
+    agree. With few rows it is too large: compare at equal numbers, beside the distance of two real
+    sets. Distances in the features of different networks cannot be compared.
 
     Args:
-        a, b: features, (n, d) and (m, d), such as those of `mnist_classifier`; n and m of at least
-            2, and better several times d.
+        a: array (n, d), n at least 2 and better several times d. Features, such as those of
+            `mnist_classifier`.
+        b: array (m, d), m at least 2.
 
     Returns:
-        In squared units of the features, at least 0 but for rounding.
+        float in squared units of the features, at least 0 up to rounding.
+
+    Raises:
+        ValueError: If the shapes do not fit, or features are not finite.
 
     Source: Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash
     equilibrium", 2017, equation 6; there with the features of an Inception network.
+
+    Example:
+        classifier = ki.from_preset("mnist_classifier")
+        model = ki.from_preset("infogan_mnist")
+        a, b = (classifier.features(model.generate(200, seed=seed)) for seed in (0, 1))
+        ki.evaluation.frechet_distance(a, b)
     """
     a, b = (np.asarray(features, np.float64) for features in (a, b))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:

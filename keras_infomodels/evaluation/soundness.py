@@ -1,7 +1,7 @@
-"""Whether a model reconstructs and draws anything: figures to stand beside its information.
+"""Checks that a model reconstructs and generates at all, to read beside its information.
 
 A model whose every reconstruction is the mean image may still have 4 nats of mutual information,
-and a generator of static all the information that its codes can hold.
+and a generator of static may have all the information that its codes can carry.
 """
 
 import math
@@ -26,9 +26,9 @@ __all__ = [
 Features = Callable[[np.ndarray], np.ndarray]
 
 NEAR_MEAN = 0.9
-"""Share of the mean image's error from which on a reconstruction is no better than it."""
+"""Share of the mean image's error above which reconstructions are no better than the mean image."""
 FAR_FROM_DATA = 0.5
-"""Share of the repeated mean image's distance from which on samples are no better than it."""
+"""Share of the mean image's distance above which samples are no better than the mean image."""
 _BLOCK = 1000
 _SOUND, _FEW = 2000, 40
 """Images that are compared: at most, and at least."""
@@ -39,8 +39,14 @@ class ReconstructionCheck:
     """Root mean squared errors over pixels of images in [0, 1].
 
     Attributes:
-        error: of the reconstructions.
-        mean_image_error: of the training split's mean image, put in place of each.
+        error: float. Error of the reconstructions.
+        mean_image_error: float. Error of the training split's mean image as every reconstruction.
+
+    Example:
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        x = images[:100] / 255
+        check = ki.evaluation.check_reconstructions(x, reconstructions=x, mean_image=x.mean(0))
+        print(check)
     """
 
     error: float
@@ -48,7 +54,7 @@ class ReconstructionCheck:
 
     @property
     def warning(self) -> str:
-        """What to say beside the information; empty where there is nothing to say."""
+        """Warning to show beside the information; empty for none."""
         if self.error <= NEAR_MEAN * self.mean_image_error:
             return ""
         return (
@@ -63,13 +69,19 @@ class ReconstructionCheck:
 
 @dataclass(frozen=True)
 class SampleCheck:
-    """Kernel distances from a draw of data to others, in features that were fixed beforehand.
+    """Kernel distances from a set of data, in fixed features.
 
     Attributes:
-        distance: of samples.
-        mean_image_distance: of the training split's mean image, repeated.
-        data_distance: of a second draw of data; about 0.
-        features: what they are of.
+        distance: float. Distance of the samples.
+        mean_image_distance: float. Distance of the training split's mean image, repeated.
+        data_distance: float. Distance of a second set of data; about 0.
+        features: str. Name of the features.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        for check in ki.evaluation.model_checks(model, test):
+            print(check, check.warning)
     """
 
     distance: float
@@ -79,7 +91,7 @@ class SampleCheck:
 
     @property
     def warning(self) -> str:
-        """What to say beside the information; empty where there is nothing to say."""
+        """Warning to show beside the information; empty for none."""
         if self.distance <= FAR_FROM_DATA * self.mean_image_distance:
             return ""
         return (
@@ -100,15 +112,24 @@ class SampleCheck:
 def check_reconstructions(
     images: np.ndarray, reconstructions: np.ndarray, mean_image: np.ndarray
 ) -> ReconstructionCheck:
-    """Compares reconstructions with what knows nothing of the image.
+    """Compares reconstructions with the mean image, which does not depend on the input.
 
     Args:
-        images: held-out images, (n, ...).
-        reconstructions: the same shape.
-        mean_image: of the training split, the shape of one image.
+        images: array (n, ...). Held-out images.
+        reconstructions: array (n, ...). Their reconstructions.
+        mean_image: array (...). Mean image of the training split.
+
+    Returns:
+        `ReconstructionCheck`.
 
     Raises:
-        ValueError: shapes that do not match.
+        ValueError: If the shapes do not match.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        x = images[:100] / 255
+        ki.evaluation.check_reconstructions(x, model.reconstruct(x), x.mean(0))
     """
     images, reconstructions, mean_image = (
         np.asarray(a, np.float64) for a in (images, reconstructions, mean_image)
@@ -127,16 +148,24 @@ def check_reconstructions(
 def model_checks(
     model, data, batch_size: int = 128, seed: int = 0
 ) -> tuple[ReconstructionCheck | SampleCheck, ...]:
-    """Checks a model's reconstructions, where it has any, and its samples against data.
+    """Checks a model's reconstructions, if it has any, and its samples against data.
 
-    The mean image and the features are of one half of up to 2,000 images, and the other half, in
-    two parts, is what is compared.
+    Up to 2,000 images are used. The mean image and the features come from one half; the other half,
+    in two parts, is compared.
 
     Args:
-        model: of this library, with `generate`.
-        data: images as for `evaluation.audit`; None, or fewer than 40, leave all checks out.
-        batch_size: for arrays.
-        seed: of the halves and of the samples.
+        model: model of this library with `generate`.
+        data: images as for `evaluation.audit`. `None` or fewer than 40 images skip the checks.
+        batch_size: int. Batch size for arrays.
+        seed: int. Seed of the halves and of the samples.
+
+    Returns:
+        tuple of `ReconstructionCheck` and `SampleCheck`.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        reconstructions, samples = ki.evaluation.model_checks(model, test)
     """
     if data is None:
         return ()
@@ -168,15 +197,26 @@ def check_samples(
     features: Features,
     name: str = "",
 ) -> SampleCheck:
-    """Compares samples with data, beside the repeated mean image and a second draw of data.
+    """Compares samples with data, beside the repeated mean image and a second set of data.
 
     Args:
-        samples: generated images, (n, ...).
-        data, other_data: two draws of held-out images, (m, ...).
-        mean_image: of the training split, the shape of one image.
-        features: from images to (n, d), fixed before the model was trained: `fit_features` of the
-            training split, or a classifier's.
-        name: of the features, for what is printed.
+        samples: array (n, ...). Generated images.
+        data: array (m, ...). Held-out images.
+        other_data: array (k, ...). Other held-out images.
+        mean_image: array (...). Mean image of the training split.
+        features: function from images to (n, d), fixed before the model was trained: `fit_features`
+            of the training split, or the features of a classifier.
+        name: str. Name of the features in the result.
+
+    Returns:
+        `SampleCheck`.
+
+    Example:
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "train")
+        train, a, b = images[:500] / 255, images[500:700] / 255, images[700:900] / 255
+        samples = ki.from_preset("mmd_vae_fashion_mnist_mini").generate(200, seed=0).numpy()
+        features = ki.evaluation.fit_features(train)
+        ki.evaluation.check_samples(samples, a, b, train.mean(0), features)
     """
     repeated = np.broadcast_to(mean_image, (len(data), *np.shape(mean_image)))
     real = features(data)
@@ -185,12 +225,20 @@ def check_samples(
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """MMD^2 of features with the kernel (x'y / d + 1)^3, unbiased: about 0 for equal laws.
+    """Computes the unbiased MMD^2 of features with the kernel (x'y / d + 1)^3.
 
     Args:
-        a, b: (n, d) and (m, d), n and m of at least 2.
+        a: array (n, d), n at least 2. Features.
+        b: array (m, d), m at least 2. Features.
+
+    Raises:
+        ValueError: If the shapes do not fit.
 
     Source: Bińkowski et al., "Demystifying MMD GANs", 2018 (KID).
+
+    Example:
+        a, b = np.random.default_rng(1).normal(size=(2, 500, 10))
+        ki.evaluation.kernel_distance(a, b)  # about 0
     """
     a, b = (np.asarray(features, np.float64) for features in (a, b))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
@@ -212,14 +260,19 @@ def _diagonal_sum(a: np.ndarray) -> float:
 
 
 def fit_features(images: np.ndarray, components: int = 50) -> Features:
-    """Principal components of the training split, on one scale: their mean variance is 1.
+    """Fits principal components to the training split, scaled to a mean variance of 1.
 
     Args:
-        images: of the training split, (n, ...); some thousand are enough.
-        components: how many, at most n and the number of pixels.
+        images: array (n, ...). Images of the training split; some thousand are enough.
+        components: int. Number of components, at most n and the number of pixels.
 
     Returns:
-        A function from images (m, ...) to features (m, components).
+        Function from images (m, ...) to features (m, components).
+
+    Example:
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "train")
+        features = ki.evaluation.fit_features(images[:500] / 255, components=20)
+        features(images[:5] / 255).shape  # (5, 20)
     """
     from sklearn.decomposition import PCA
 

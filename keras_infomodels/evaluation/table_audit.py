@@ -1,4 +1,4 @@
-"""The audit of a table of encodings, and of its estimators where the answer is known."""
+"""Audit of a table of latents, and of its estimators where the answer is known."""
 
 import math
 from dataclasses import replace
@@ -28,7 +28,7 @@ tfd = tfp.distributions
 __all__ = ["LEAST", "as_prior", "audit_codes"]
 
 LEAST = 4
-"""Examples: the fitted q(z) and its error need two codes each."""
+"""Smallest number of examples: the fitted q(z) and its error need two latents each."""
 
 
 def audit_codes(
@@ -40,22 +40,30 @@ def audit_codes(
     seed: int = 0,
     title: str = "encoder",
 ) -> Audit:
-    """The audit of a table of encodings.
+    """Measures the information in a table of latents.
 
     Args:
-        z: one sample of each posterior, (N, d), N at least 4; None draws them. The means are no
-            samples: with them every bound would be wrong.
-        loc, scale: posterior means and standard deviations, (N, d); a scale of 0 everywhere is a
-            deterministic encoder, whose information is that of N distinct codes.
-        prior: a spec or a TFP distribution; None is N(0, I).
-        calibrate, seed, title: as in `audit`.
+        z: array (N, d), N at least 4. One sample of each posterior; `None` draws them. Posterior
+            means are not samples: with them every bound would be wrong.
+        loc: array (N, d). Posterior means.
+        scale: array (N, d). Posterior standard deviations. All 0 means a deterministic encoder,
+            whose information is that of N distinct latents.
+        prior: object of `distributions` or TFP distribution. `None` means N(0, I).
+        calibrate: bool. Whether the estimators are also run where the answer is known.
+        seed: int. Seed of all draws.
+        title: str. Title of the encoder.
+
+    Returns:
+        `Audit`.
 
     Raises:
-        ValueError: no means or deviations, arrays of other shapes or with NaN, z that cannot have
-            been drawn from N(loc, scale^2), or a prior that does not fit.
+        ValueError: If means or deviations are missing; if shapes differ or values are NaN; if z
+            cannot have been drawn from N(loc, scale^2); or if the prior does not fit.
 
     Example:
-        `audit_codes(loc=means, scale=deviations)`
+        rng = np.random.default_rng(1)
+        means, deviations = rng.normal(size=(500, 2)), np.full((500, 2), 0.1)
+        print(ki.evaluation.audit_codes(loc=means, scale=deviations))
     """
     if loc is None or scale is None:
         raise ValueError("An audit needs loc and scale, (N, d); z may be left out, and is drawn.")
@@ -71,7 +79,7 @@ def audit_codes(
     prior = as_prior(prior, d)
     active = active_units(loc)
     if not scale.any():
-        note = "a deterministic encoder: infinite for a continuous x, this is of N distinct codes"
+        note = "a deterministic encoder: infinite for a continuous x, this is for N latents"
         rows = {"I_q lower": replace(discrete_entropy(loc), kind="lower bound", note=note)}
         return Audit(title, len(z), rows, active_units=active, latent_dim=d)
     rows, dimensions = _measure(z, loc, scale, prior, seed)
@@ -81,7 +89,7 @@ def audit_codes(
 
 
 def _crossing(lower: Estimate, upper: Estimate) -> str:
-    """What to say of a lower bound that is above the upper one by more than three errors."""
+    """Note for a lower bound that exceeds the upper bound by more than three errors."""
     if lower.nats - upper.nats <= 3 * math.hypot(lower.standard_error, upper.standard_error):
         return ""
     return (
@@ -91,10 +99,10 @@ def _crossing(lower: Estimate, upper: Estimate) -> str:
 
 
 def as_prior(prior, dimension: int):
-    """A prior of so many latent variables, N(0, I) for None.
+    """Returns a prior of `dimension` latent variables, N(0, I) for None.
 
     Raises:
-        ValueError: no prior, or one of other shapes.
+        ValueError: If the object is not a prior, or has another shape.
     """
     if prior is None:
         return StandardNormal(dimension)
@@ -145,7 +153,7 @@ def _noted(lower: Estimate) -> Estimate:
 
 
 def _calibrate(loc, scale, seed) -> dict[str, Estimate]:
-    """Errors on x ~ N(0, C), q(z|x) = N(x, diag(s^2)), C the covariance of the means."""
+    """Errors on x ~ N(0, C), q(z|x) = N(x, diag(s^2)), with C the covariance of the means."""
     n, d = loc.shape
     rng = generator(seed, 18)
     c, s = np.atleast_2d(np.cov(loc.T)), np.sqrt((scale**2).mean(axis=0)).clip(1e-6)

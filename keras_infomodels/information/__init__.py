@@ -1,6 +1,6 @@
-"""Entropy and mutual information: closed forms, bounds and estimators. Knows no model; in nats.
+"""Entropy and mutual information: closed forms, bounds and estimators, in nats.
 
-What needs no TensorFlow loads none.
+The functions take arrays and know no model. Names that need no TensorFlow do not import it.
 """
 
 import importlib
@@ -33,6 +33,7 @@ _CONTENTS = {
     ),
     "estimate": ("Estimate", "category_information", "discrete_entropy", "mean_estimate"),
     "files": (
+        "format_table",
         "information_table",
         "measured_joint",
         "parse_names",
@@ -54,7 +55,7 @@ _FORMER = {
     "marginal_kl": "marginal_kl",
     "total_correlation": "total_correlation",
 }
-"""Functions of (z, loc, scale) in version 0.1 -> what `AggregatedPosterior` has."""
+"""Functions of (z, loc, scale) in version 0.1 -> attributes of `AggregatedPosterior`."""
 
 _HOMES = {name: module for module, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_HOMES)

@@ -1,6 +1,6 @@
-"""Information of an encoder, with q(z) the mixture of its posteriors over a whole set.
+"""Information of an encoder, with q(z) the mixture of its posteriors over a whole data set.
 
-No average over minibatches stands in for q(z): such estimates of I_q(x;z) are wrong by nats.
+Averages over minibatches do not replace q(z): such estimates of I_q(x;z) are wrong by nats.
 """
 
 import math
@@ -14,7 +14,7 @@ from keras_infomodels.information.bounds import leave_one_out_terms
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.marginals import mixture_marginal_log_prob
 from keras_infomodels.information.streams import generator
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = [
     "AggregatedPosterior",
@@ -24,21 +24,27 @@ __all__ = [
 ]
 
 _FLOOR = 1e-12
-"""Of standard deviations, whose logarithms are taken."""
+"""Smallest standard deviation, since logarithms are taken."""
 _CELLS = 2**20
 """Entries of the largest intermediate matrix: 8 MB of float64."""
 
 
 def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    """log (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats, differentiable.
+    """Log density of a mixture, log (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats.
+
+    The function is differentiable.
 
     Args:
-        z: points, shape (m, d).
-        loc: means, shape (N, d).
-        scale: standard deviations, shape (N, d).
+        z: tensor (m, d). Points.
+        loc: tensor (N, d). Means of the components.
+        scale: tensor (N, d). Standard deviations of the components.
 
     Returns:
-        Shape (m,), float64.
+        Tensor (m,), float64.
+
+    Example:
+        z, loc, scale = tf.zeros((1, 2)), tf.zeros((5, 2)), tf.ones((5, 2))
+        ki.information.mixture_log_prob(z, loc, scale)  # [-1.838], -ln 2 pi
     """
     z, loc, scale = (tf.cast(a, tf.float64) for a in (z, loc, scale))
     weights, constants = _coefficients(loc, scale)
@@ -48,11 +54,10 @@ def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tenso
 
 
 def _coefficients(loc: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """log N(z; loc_j, diag(scale_j^2)) is quadratic in z: its factors of [z^2, z], (N, 2d), and its
-    constants, (N,).
+    """Factors (N, 2d) of [z^2, z] and constants (N,) of log N(z; loc_j, diag(scale_j^2)).
 
-    So all pairs take one matrix product, never an (m, N, d) tensor; in float64, as its terms cancel
-    where scales are small.
+    The log density is quadratic in z, so that one matrix product computes all pairs without a
+    tensor (m, N, d). float64 is needed because its terms cancel where scales are small.
     """
     precision = 1 / (scale * scale)
     weights = tf.concat([-0.5 * precision, loc * precision], axis=-1)
@@ -65,16 +70,16 @@ def _coefficients(loc: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
 def _log_sum_of_others(
     z: np.ndarray, loc: np.ndarray, scale: np.ndarray, index: np.ndarray
 ) -> np.ndarray:
-    """ln sum over j != index_i of N(z_i; loc_j, diag(scale_j^2)), shape (m,)."""
+    """Computes ln sum over j != index_i of N(z_i; loc_j, diag(scale_j^2)), shape (m,)."""
     if len(loc) == 1:
         return np.full(len(z), -math.inf)
     rows = max(1, _CELLS // len(loc))
-    center = loc.mean(axis=0)  # squares of far codes would cancel
+    center = loc.mean(axis=0)  # squares of latents far from 0 would cancel
     z = z - center
     weights, constants = map(np.asarray, _coefficients(tf.constant(loc - center), scale))
 
     def log_sum(part: np.ndarray) -> np.ndarray:
-        # In place, and not TensorFlow's, which makes a new matrix of each step: half the time.
+        # NumPy in place takes half the time of TensorFlow, which allocates a matrix per operation.
         points = z[part]
         terms = np.concatenate([points**2, points], axis=-1) @ weights.T
         terms += constants
@@ -98,7 +103,7 @@ def _table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _some_of(z, loc, scale, index) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A table whose z are of some of the N posteriors, and which of them."""
+    """Checks a table in which each z is a sample of one of the N posteriors, named by `index`."""
     z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
     if not (loc.shape == scale.shape and loc.ndim == z.ndim == 2 and len(z)):
         raise ValueError(
@@ -108,8 +113,8 @@ def _some_of(z, loc, scale, index) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     index = np.arange(len(z)) if index is None else np.asarray(index)
     if z.shape[1] != loc.shape[1] or index.shape != (len(z),) or index.max() >= len(loc):
         raise ValueError(
-            f"Each of {z.shape[0]} z of {z.shape[1]} dimensions is of one of the {len(loc)} "
-            f"posteriors of {loc.shape[1]}; give index, (m,), from 0 to {len(loc) - 1}."
+            f"z has shape {z.shape} and loc {loc.shape}: their dimensions must match, and index, "
+            f"shape ({len(z)},), must name the posterior of each z, from 0 to {len(loc) - 1}."
         )
     if index.min() < 0 or index.dtype.kind not in "iu":
         raise ValueError(f"index holds integers from 0 to {len(loc) - 1}, got {index.min()!r}.")
@@ -117,21 +122,35 @@ def _some_of(z, loc, scale, index) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 
 
 def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """log q(z_i|x_i), shape (N,)."""
+    """Computes log q(z_i|x_i), shape (N,)."""
     terms = ((z - loc) / scale) ** 2 + 2 * np.log(scale) + math.log(2 * math.pi)
     return -0.5 * terms.sum(axis=-1)
 
 
 class AggregatedPosterior:
-    """q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at samples of its posteriors.
+    """Aggregated posterior q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at samples of its parts.
 
-    The pass over all pairs is made once, in blocks of rows, when it is first needed, and serves
-    every quantity. Errors fall with the number of z, and the bias with that of the posteriors.
+    The densities of all pairs are computed once, in blocks of rows, when they are first needed, and
+    are used by every quantity. The errors fall with the number m of samples, the bias with the
+    number N of posteriors.
 
     Args:
-        z: samples of posteriors, shape (m, d).
-        loc, scale: means and standard deviations, shape (N, d); below 1e-12 these count as 1e-12.
-        index: int (m,). The posterior of each z; None is the first m of them, in order.
+        z: array (m, d). Samples of the posteriors.
+        loc: array (N, d). Means of the posteriors.
+        scale: array (N, d). Standard deviations of the posteriors; values below 1e-12 count as
+            1e-12.
+        index: int array (m,). Index of the posterior of each z. `None` means that z_i is a sample
+            of the i-th posterior.
+
+    Raises:
+        ValueError: If the shapes do not match, or `index` has other values than 0 to N - 1.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        posterior = ki.information.AggregatedPosterior(*model.encoding_table(test, limit=500))
+        print(posterior.lower_bound())
+        print(posterior.total_correlation())
     """
 
     def __init__(
@@ -145,35 +164,38 @@ class AggregatedPosterior:
 
     @cached_property
     def own(self) -> np.ndarray:
-        """log q(z_i|x_i), shape (m,)."""
+        """Log densities log q(z_i|x_i), shape (m,)."""
         return _own_log_prob(self.z, self.loc[self.index], self.scale[self.index])
 
     @cached_property
     def others(self) -> np.ndarray:
-        """ln sum over j != i of q(z_i|x_j), shape (m,)."""
+        """Log sums ln sum over j != i of q(z_i|x_j), shape (m,)."""
         return _log_sum_of_others(self.z, self.loc, self.scale, self.index)
 
     @cached_property
     def log_prob(self) -> np.ndarray:
-        """log q(z_i), shape (m,)."""
-        # The matrix product loses the largest term, each z's own, where scales are tiny.
+        """Log densities log q(z_i), shape (m,)."""
+        # For tiny scales the matrix product cancels in each z's own term, the largest one.
         return np.logaddexp(self.own, self.others) - math.log(len(self.loc))
 
     @cached_property
     def marginals(self) -> np.ndarray:
-        """log q(z_ij) of each dimension, shape (m, d), to 1e-7."""
+        """Log densities log q(z_ij) of each dimension, shape (m, d), with errors below 1e-7."""
         columns = zip(self.z.T, self.loc.T, self.scale.T, strict=True)
         return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
 
     def lower_bound(self) -> Estimate:
-        """`aggregated_mutual_information`."""
+        """Lower bound I_q(x;z) >= E [log q(z|x) - log q(z)], with the ceiling ln N.
+
+        It is the information about which of the N examples was encoded.
+        """
         return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.loc)))
 
     def upper_bound(self) -> Estimate:
-        """I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)], leave-one-out.
+        """Leave-one-out bound I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)].
 
         Raises:
-            ValueError: a single example.
+            ValueError: If there is only one example.
         """
         if len(self.loc) < 2:
             raise ValueError("Leaving one out needs at least 2 examples, got 1.")
@@ -181,24 +203,39 @@ class AggregatedPosterior:
         return mean_estimate(terms.numpy(), "upper bound")
 
     def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
-        """`marginal_kl`."""
+        """Estimates KL(q(z) || p(z)) = E [log q(z) - log p(z)].
+
+        Args:
+            prior: TFP distribution of batch shape () and event shape (d,). p(z).
+
+        Raises:
+            ValueError: If all standard deviations are 0.
+        """
         self._need_density()
         log_p = np.asarray(prior.log_prob(tf.cast(self.z, prior.dtype)), np.float64)
         return mean_estimate(self.log_prob - log_p, "upper bound")
 
     def total_correlation(self) -> Estimate:
-        """`total_correlation`."""
+        """Estimates the total correlation KL(q(z) || prod_j q(z_j)).
+
+        Raises:
+            ValueError: If all standard deviations are 0.
+        """
         self._need_density()
         return mean_estimate(self.log_prob - self.marginals.sum(axis=-1), "estimate")
 
     def dimension_wise_kl(self) -> list[Estimate]:
-        """`dimension_wise_kl`."""
+        """Estimates KL(q(z_j) || N(0, 1)) for each dimension j.
+
+        Raises:
+            ValueError: If all standard deviations are 0.
+        """
         self._need_density()
         log_p = -0.5 * (self.z**2 + math.log(2 * math.pi))
         return [mean_estimate(terms, "estimate") for terms in (self.marginals - log_p).T]
 
     def _need_density(self):
-        # The answer would be that of the floor: larger by d ln 10 for each digit it is lowered.
+        # The result would depend on the floor: d ln 10 larger for each digit less.
         if (self.scale <= _FLOOR).all():
             raise ValueError(
                 "The standard deviations are 0, those of a deterministic encoder: its q(z) has no "
@@ -209,22 +246,32 @@ class AggregatedPosterior:
 def mutual_information_bounds(
     z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int | None = None
 ) -> tuple[Estimate, Estimate]:
-    """I_q(x;z) from below and from above, with mixtures of K posteriors for q(z).
+    """Bounds I_q(x;z) from below and above, with mixtures of K posteriors in place of q(z).
 
         E [log q(z|x) - log (1/K) sum_j q(z|x_j)]            at most ln K
         E [log q(z|x) - log (1/(K-1)) sum_{j != i} q(z|x_j)]  large where a z has no neighbor
 
-    In expectation the population's information lies between the two. Every z is a query, against
-    the K encodings of its own block; they meet as K grows, unless I is near ln K or above.
+    In expectation the information of the population lies between the two. Every z is compared with
+    the K posteriors of its own block. The bounds meet as K grows, unless I is near ln K or above.
     Source: Poole et al., "On variational bounds of mutual information", 2019, section 2.4.
 
     Args:
-        z: one sample of each posterior, shape (N, d).
-        loc, scale: means and standard deviations, shape (N, d), of independent examples.
-        components: K, from 2 to N; None is N. The last N mod K examples are left out.
+        z: array (N, d). One sample of each posterior.
+        loc: array (N, d). Means of the posteriors, for independent examples.
+        scale: array (N, d). Standard deviations of the posteriors.
+        components: int. K, from 2 to N; the last N mod K examples are left out. `None` means N.
 
     Returns:
-        The lower and the upper bound, in nats.
+        (lower bound, upper bound), two `Estimate`s in nats.
+
+    Raises:
+        ValueError: If `components` is not between 2 and N.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        table = model.encoding_table(test, limit=500)
+        lower, upper = ki.information.mutual_information_bounds(*table)
     """
     z, loc, scale = _table(z, loc, scale)
     k = len(z) if components is None else int(components)
@@ -245,30 +292,36 @@ def mutual_information_bounds(
 def fitted_marginal_bound(
     z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int = 1, seed: int = 0
 ) -> Estimate:
-    """I_q(x;z) <= E [log q(z|x) - log r(z)], r a Gaussian mixture fitted to other codes.
+    """Upper bound I_q(x;z) <= E [log q(z|x) - log r(z)], with r a fitted Gaussian mixture.
 
-    Half of the codes fit r, the other half is measured, so that no z has helped to make its own r.
-    The excess is KL(q(z) || r): nothing where q(z) is such a mixture.
+    One half of the samples fits r and the other half is measured, so that no z has contributed to
+    its own r. The bound exceeds I_q(x;z) by KL(q(z) || r), which is 0 if q(z) is such a mixture.
 
     Args:
-        z: one sample of each posterior, shape (N, d).
-        loc, scale: means and standard deviations, shape (N, d).
-        components: of r, with full covariances.
-        seed: of the halves and of the fit.
+        z: array (N, d). One sample of each posterior.
+        loc: array (N, d). Means of the posteriors.
+        scale: array (N, d). Standard deviations of the posteriors.
+        components: int. Number of components of r, which have full covariances.
+        seed: int. Seed of the split and of the fit.
 
     Returns:
-        An upper bound in nats.
+        `Estimate` of the kind "upper bound", in nats.
 
     Raises:
-        ValueError: fewer than four examples, or than two a component.
+        ValueError: If there are fewer than four examples, or fewer than two per component.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        test = ki.datasets.load("fashion_mnist_mini", "test")
+        ki.information.fitted_marginal_bound(*model.encoding_table(test, limit=500), components=4)
     """
     from sklearn.mixture import GaussianMixture
 
     z, loc, scale = _table(z, loc, scale)
-    least = max(4, 2 * whole("components", components, 1))
+    least = max(4, 2 * check_int("components", components, 1))
     if len(z) < least:
         raise ValueError(
-            f"A fit to one half of the codes and a mean over the other need at least {least} "
+            f"A fit to one half of the latents and a mean over the other need at least {least} "
             f"examples, got {len(z)}."
         )
     order = generator(seed, 14).permutation(len(z))

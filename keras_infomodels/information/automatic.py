@@ -1,4 +1,4 @@
-"""The estimator "auto": what suits the data, checked before it is shown."""
+"""Estimator "auto": chooses by the data, and checks its answer."""
 
 import math
 from dataclasses import dataclass, replace
@@ -17,26 +17,27 @@ from keras_infomodels.information.streams import generator
 __all__ = ["automatic"]
 
 MANY_CELLS = 0.1
-"""Cells of a joint table, as a share of the rows, above which the plug-in is no candidate."""
+"""Largest number of cells of a joint table for the plug-in estimate, as a share of the rows."""
 FEW_DIMENSIONS = 3
 ROWS_A_LABEL = 3
-"""Rows that a label has on average, so that there are neighbors in it."""
+"""Smallest average number of rows per label for nearest neighbors within labels."""
 CLASSIFIED = 20_000
-"""Rows that classifiers see at most."""
+"""Largest number of rows that classifiers are trained on."""
 CLASSES = 64
-"""Labels up to which classifiers are candidates."""
+"""Largest number of labels for which classifiers are candidates."""
 
 
 def automatic(
     x: Columns, y: Columns, neighbors: int, seed: int, settings: NeuralSettings
 ) -> Estimate:
-    """I(X;Y) by the estimator that suits the data, with its checks.
+    """Estimates I(X;Y) by an estimator that suits the data, with checks.
 
     Args:
-        x, y: the sides, without constant columns.
-        neighbors: of nearest neighbors.
-        seed: of orders, splits and weights.
-        settings: of critics.
+        x: `Columns`. One side of the pairs, without constant columns.
+        y: `Columns`. The other side.
+        neighbors: int. Number of neighbors of the nearest-neighbor estimators.
+        seed: int. Seed of orders, splits and weights.
+        settings: `NeuralSettings`. Settings of critics.
     """
     if x.images is None and y.images is None:
         if (table := _small_table(x, y, seed)) is not None:
@@ -54,7 +55,7 @@ def automatic(
 
 
 def _small_table(x: Columns, y: Columns, seed: int) -> Estimate | None:
-    """The plug-in with Miller and Madow's correction, where every cell has ten rows on average."""
+    """Miller-Madow estimate, for tables with ten rows per cell on average."""
     x, y = x.as_labels(), y.as_labels()
     if x.values.shape[1] or y.values.shape[1]:
         return None
@@ -82,30 +83,32 @@ def _small_table(x: Columns, y: Columns, seed: int) -> Estimate | None:
 
 @dataclass(frozen=True)
 class View:
-    """A side for nearest neighbors: numbers on one scale and one label, or None."""
+    """One side as input of nearest neighbors: numbers on one scale, and a label or None."""
 
     numbers: np.ndarray
     label: np.ndarray | None
 
     @classmethod
     def of(cls, side: Columns, rng: np.random.Generator) -> "View | None":
+        """Creates the view of a side; None if its labels have too few rows."""
         label = side.joint_label() if side.labels.shape[1] else None
         if label is not None and (label.max() + 1) * ROWS_A_LABEL > len(label):
             return None
         return cls(side.scores(rng), label)
 
     def parts(self) -> list[tuple[np.ndarray, bool]]:
-        """The scalars in it, each with whether it is a label."""
+        """Returns the single variables of the view, each with whether it is a label."""
         labels = [] if self.label is None else [(self.label, True)]
         return labels + [(column, False) for column in self.numbers.T]
 
     def points(self) -> np.ndarray:
+        """Returns the points in which neighbors are searched; labels are far from each other."""
         label = [] if self.label is None else [self.label[:, None] * LABEL_APART]
         return np.hstack([self.numbers, *label])
 
 
 def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | None:
-    """The view of both sides, numbers or labels, that predicts held-out rows best."""
+    """Nearest-neighbor estimate, with each side as numbers or labels, whichever predicts best."""
     rng = generator(seed, 6)
     queries = rng.permutation(len(x))[:3000]
     options = []
@@ -141,7 +144,8 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
 
     found, smoother = estimate(b), estimate(b, 3 * neighbors)
     method = "ksg" if math.isfinite(found.ceiling) else "mixed"
-    # Points share neighbors; and what more neighbors lack, fewer lack in part.
+    # The factor 1.35 allows for shared neighbors. The bias falls with fewer neighbors, so the
+    # difference to three times as many neighbors bounds what is missing.
     bias = 0.01 + max(found.nats - smoother.nats, 0.0)
     upper = found.nats + 1.35 * Z * found.standard_error + bias
     assumption = (
@@ -155,7 +159,7 @@ def _views(side: Columns) -> list[Columns]:
 
 
 def _bound_terms(a: View, b: View, queries: np.ndarray, seed: int) -> np.ndarray:
-    """Terms of the best bound on what one side tells of a scalar of the other."""
+    """Terms of the best bound on what one side tells about a single variable of the other side."""
     found = []
     for told, teller in ((b, a), (a, b)):
         parts = told.parts()
@@ -170,9 +174,10 @@ def _bound_terms(a: View, b: View, queries: np.ndarray, seed: int) -> np.ndarray
 
 
 def _large_table(a: np.ndarray, b: np.ndarray, bound: Estimate, seed: int) -> Estimate:
-    """Where cells are too many for the plug-in: the bound of the table of the other rows.
+    """Estimate from a table with too many cells for the plug-in estimate.
 
-    Where that is above 0 the answer is half-way to Grassberger's estimate, which errs upwards.
+    The lower bound uses the table of the other rows. If it is above 0, the answer is the mean of
+    the bound and of Grassberger's estimate, which is biased upwards.
     """
     biased = grassberger(a, b)
 
@@ -195,7 +200,7 @@ def _large_table(a: np.ndarray, b: np.ndarray, bound: Estimate, seed: int) -> Es
 
 
 def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
-    """A label's entropy less the held-out cross-entropy of a classifier of the other side."""
+    """Entropy of a label minus the held-out cross-entropy of a classifier of the other side."""
     from keras_infomodels.information.classify import classifier_terms
 
     rows = generator(seed, 20).permutation(len(x))[:CLASSIFIED]
@@ -223,7 +228,7 @@ def _classified(x: Columns, y: Columns, seed: int) -> Estimate | None:
     half = generator(seed, 7).permutation(len(label))[: len(label) // 2]
     fewer = classifier_terms(teller.take(half), row_codes(label[half]), scores[half], seed)
     gain = max(mean_estimate(told[half] - fewer).nats, 0.0)
-    # c / sqrt(n) falls by the factor sqrt(2) - 1 of what is left from one half of the rows to all.
+    # An error of c / sqrt(n) falls from half of the rows to all by sqrt(2) - 1 of what remains.
     upper = bound.nats + Z * bound.standard_error + 0.01 + gain / (math.sqrt(2) - 1)
     upper = min(upper, ceiling)
     assumption = "what the classifiers lack falls at least as the root of the number of rows"

@@ -1,11 +1,11 @@
 """Bounds on mutual information as functions of a score matrix; differentiable, in nats.
 
-A score matrix holds f(x_i, y_j) at [i, j], shape (n, m), m >= n: pairs on the diagonal, for which
-x_i and y_i were drawn together, and strangers elsewhere. "E joint" is a mean over the diagonal, "E
-product" one over the rest. Shapes may be unknown when a graph is traced.
+A score matrix has shape (n, m), m >= n, with f(x_i, y_j) at [i, j]. The diagonal holds the pairs
+that were drawn together (positives), the other entries are negatives. "E joint" is a mean over the
+diagonal, "E product" a mean over the negatives. Shapes may be unknown when a graph is traced.
 
 With finitely many samples DV, NWJ, TUBA and SMILE are dominated by the few largest scores of
-strangers: no distribution-free bound can certify more than about ln n (McAllester and Stratos,
+negatives: no distribution-free bound can certify more than about ln n (McAllester and Stratos,
 "Formal limitations on the measurement of mutual information", 2020).
 """
 
@@ -34,42 +34,56 @@ __all__ = [
 
 
 def barber_agakov(log_q: tf.Tensor, entropy: float) -> tf.Tensor:
-    """Lower bound: I(X;Y) >= H(X) + E joint log Q(x|y); tight where Q(x|y) = p(x|y).
+    """Lower bound I(X;Y) >= H(X) + E joint log Q(x|y), tight where Q(x|y) = p(x|y).
 
     Args:
-        log_q: log Q(x_i|y_i), shape (n,).
-        entropy: H(X), in nats; it must be known.
+        log_q: tensor (n,). log Q(x_i|y_i).
+        entropy: float. H(X) in nats, which must be known.
 
     Source: Barber and Agakov, "The IM algorithm", 2003, equation 3.
+
+    Example:
+        ki.information.bounds.barber_agakov(tf.zeros(5), entropy=0.693)  # 0.693
     """
     return tfp.vi.mutual_information.lower_bound_barber_agakov(log_q, entropy)
 
 
 def donsker_varadhan(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound: E joint f - ln E product exp f; tight at f = ln p(y|x)/p(y) + constant.
+    """Lower bound E joint f - ln E product exp f, tight at f = ln p(y|x)/p(y) + constant.
 
-    The logarithm of a sample mean is too small on average, hence the value too large, the more so
-    the larger the information. Source: Donsker and Varadhan, 1983; Belghazi et al., "MINE", 2018,
-    equation 5.
+    The logarithm of a sample mean is too small on average. The value is therefore too large on
+    average, the more so the larger the information.
+
+    Args:
+        scores: tensor (n, m). Score matrix.
+
+    Source: Donsker and Varadhan, 1983; Belghazi et al., "MINE", 2018, equation 5.
+
+    Example:
+        scores = 4.0 * tf.eye(8)
+        ki.information.bounds.donsker_varadhan(scores)  # 4.0
     """
     return _joint(scores) - _log_mean_exp_product(scores)
 
 
 def mine(scores: tf.Tensor, log_average: tf.Tensor, decay: float = 0.99):
-    """`donsker_varadhan` with MINE's gradient, whose partition is a moving average.
+    """`donsker_varadhan` with MINE's gradient, whose partition function is a moving average.
 
-    The gradient of the plain bound in small batches is biased: it divides by the batch's own
-    partition. Here it divides by an average over past batches.
+    The gradient of the plain bound in small batches is biased, since it divides by the partition
+    function of the batch. MINE divides by an average over past batches.
 
     Args:
-        scores: (n, m).
-        log_average: scalar, ln of the moving average of E product exp f before this batch.
-        decay: of the average.
+        scores: tensor (n, m). Score matrix.
+        log_average: scalar tensor. ln of the moving average of E product exp f before this batch.
+        decay: float. Decay of the moving average.
 
     Returns:
-        (value, new log_average). The value is DV of this batch, its gradient is MINE's.
+        (value, new log_average). The value is the DV bound of this batch, its gradient is MINE's.
 
     Source: Belghazi et al., "MINE", 2018, section 3.2.
+
+    Example:
+        value, log_average = ki.information.bounds.mine(4.0 * tf.eye(8), tf.constant(0.0))
     """
     log_partition = _log_mean_exp_product(scores)
     updated = tf.stop_gradient(
@@ -89,33 +103,51 @@ def mine(scores: tf.Tensor, log_average: tf.Tensor, decay: float = 0.99):
 
 
 def nwj(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound: E joint f - E product exp(f - 1); tight at f = 1 + ln p(y|x)/p(y).
+    """Lower bound E joint f - E product exp(f - 1), tight at f = 1 + ln p(y|x)/p(y).
 
-    Unbiased; its variance grows as exp I. Source: Nguyen, Wainwright and Jordan, 2010; Poole et
-    al., "On variational bounds of mutual information", 2019, equation 6.
+    It is unbiased; its variance grows as exp I.
+
+    Args:
+        scores: tensor (n, m). Score matrix.
+
+    Source: Nguyen, Wainwright and Jordan, 2010; Poole et al., "On variational bounds of mutual
+    information", 2019, equation 6.
+
+    Example:
+        ki.information.bounds.nwj(tf.eye(8))  # 0.632, 1 - exp(-1)
     """
     return tfp.vi.mutual_information.lower_bound_nguyen_wainwright_jordan(scores)
 
 
 def tuba(scores: tf.Tensor, log_baseline: tf.Tensor) -> tf.Tensor:
-    """Lower bound: 1 + E joint [f - ln a(x)] - E product exp(f) / a(x), for any a(x) > 0.
+    """Lower bound 1 + E joint [f - ln a(x)] - E product exp(f) / a(x), for any a(x) > 0.
 
     Tight at f = ln p(y|x)/p(y) + c(x) and ln a(x) = c(x). With ln a = 1 it is `nwj`.
     Source: Poole et al., 2019, equation 5, with x and y exchanged.
 
     Args:
-        scores: (n, m).
-        log_baseline: ln a(x_i), shape (n,).
+        scores: tensor (n, m). Score matrix.
+        log_baseline: tensor (n,). ln a(x_i).
+
+    Example:
+        ki.information.bounds.tuba(tf.eye(8), log_baseline=tf.ones(8))  # as nwj
     """
     return nwj(scores + 1 - log_baseline[:, None])
 
 
 def info_nce(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound: E [f(x_i, y_i) - ln (1/m) sum_j exp f(x_i, y_j)]; at most ln m.
+    """Lower bound E [f(x_i, y_i) - ln (1/m) sum_j exp f(x_i, y_j)], at most ln m.
 
-    At its best at f = ln p(y|x)/p(y) + c(x), and tight as m grows.
-    Source: van den Oord et al., "Contrastive predictive coding", 2018; Poole et al., 2019,
-    equation 10. TFP has it for shapes known when a graph is traced alone.
+    Largest at f = ln p(y|x)/p(y) + c(x), and tight as m grows.
+
+    Args:
+        scores: tensor (n, m). Score matrix.
+
+    Source: van den Oord et al., "Contrastive predictive coding", 2018; Poole et al., 2019, equation
+    10.
+
+    Example:
+        ki.information.bounds.info_nce(9.0 * tf.eye(8))  # 2.079, almost ln 8
     """
     if scores.shape[-1] is not None:
         return tfp.vi.mutual_information.lower_bound_info_nce(scores)
@@ -127,13 +159,19 @@ def interpolated(scores: tf.Tensor, log_baseline: tf.Tensor, alpha: float) -> tf
 
         1 + E joint [f - ln w] - E product exp(f) / w,    w = alpha m(x; y_1..K) + (1 - alpha) a(x)
 
-    where m is the mean of exp f over K = m - 1 candidates: the partner and all strangers but one,
-    or all strangers. At most ln(K / alpha). Source: Poole et al., 2019, equation 12.
+    where m is the mean of exp f over K = m - 1 candidates: the positive and all negatives but one,
+    or all negatives. The bound is at most ln(K / alpha). Source: Poole et al., 2019, equation 12.
 
     Args:
-        scores: (n, m), m at least 3.
-        log_baseline: ln a(x_i), shape (n,).
-        alpha: in [0, 1].
+        scores: tensor (n, m), m at least 3. Score matrix.
+        log_baseline: tensor (n,). ln a(x_i).
+        alpha: float in [0, 1]. Weight of `info_nce`.
+
+    Raises:
+        ValueError: If alpha is outside [0, 1].
+
+    Example:
+        ki.information.bounds.interpolated(4.0 * tf.eye(8), tf.zeros(8), alpha=0.5)
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is in [0, 1], got {alpha!r}.")
@@ -151,43 +189,68 @@ def interpolated(scores: tf.Tensor, log_baseline: tf.Tensor, alpha: float) -> tf
         return log_m, _log_add_exp(log_alpha + log_m, log_rest + log_baseline)
 
     _, with_partner = log_weight(skipped)
-    log_strangers, of_strangers = log_weight(partner)
+    log_negatives, log_weight_negatives = log_weight(partner)
     joint = tf.linalg.diag_part(scores) - with_partner
-    return 1 + tf.reduce_mean(joint) - tf.reduce_mean(tf.exp(log_strangers - of_strangers))
+    return 1 + tf.reduce_mean(joint) - tf.reduce_mean(tf.exp(log_negatives - log_weight_negatives))
 
 
 def jensen_shannon(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound on twice a Jensen-Shannon divergence - 2 ln 2, not on I: to train f with.
+    """Lower bound on twice a Jensen-Shannon divergence minus 2 ln 2, for training a critic.
 
         -E joint softplus(-f) - E product softplus(f)
 
-    Best at f = ln p(y|x)/p(y); of small variance. Read it out with `jensen_shannon_nwj`.
+    It is not a bound on I(X;Y): use `jensen_shannon_nwj` of the trained critic for that. It is
+    largest at f = ln p(y|x)/p(y), and has a small variance.
+
+    Args:
+        scores: tensor (n, m). Score matrix.
+
     Source: Nowozin et al., "f-GAN", 2016; Poole et al., 2019, section 2.3.
+
+    Example:
+        ki.information.bounds.jensen_shannon(tf.zeros((8, 8)))  # -1.386, -2 ln 2
     """
     return tfp.vi.mutual_information.lower_bound_jensen_shannon(scores)
 
 
 def jensen_shannon_nwj(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound: `nwj` of 1 + f, for an f that `jensen_shannon` trained; tight at its optimum."""
+    """Lower bound: `nwj` of 1 + f, tight at the critic f that maximizes `jensen_shannon`.
+
+    Args:
+        scores: tensor (n, m). Score matrix.
+
+    Example:
+        ki.information.bounds.jensen_shannon_nwj(tf.zeros((8, 8)))  # 0.0
+    """
     return nwj(scores + 1)
 
 
 def smile(scores: tf.Tensor, clip: float = 5.0) -> tf.Tensor:
-    """An estimate, not a bound: DV whose partition counts scores clipped to [-clip, clip].
+    """DV estimate whose partition function uses scores clipped to [-clip, clip]; not a bound.
+
+    Args:
+        scores: tensor (n, m). Score matrix.
+        clip: float. Largest absolute score in the partition function.
 
     Source: Song and Ermon, "Understanding the limitations of variational mutual information
     estimators", 2020, equation 13.
+
+    Example:
+        ki.information.bounds.smile(4.0 * tf.eye(8), clip=5.0)  # 4.0
     """
     return _joint(scores) - _log_mean_exp_product(tf.clip_by_value(scores, -clip, clip))
 
 
 def known_conditional(log_conditional: tf.Tensor) -> tf.Tensor:
-    """Lower bound with a known encoder: E [ln q(z_i|x_i) - ln (1/K) sum_j q(z_i|x_j)]; <= ln K.
+    """Lower bound with a known encoder, E [ln q(z_i|x_i) - ln (1/K) sum_j q(z_i|x_j)]; <= ln K.
 
     Args:
-        log_conditional: ln q(z_i|x_j), shape (K, K).
+        log_conditional: tensor (K, K). ln q(z_i|x_j) at [i, j].
 
     Source: Poole et al., 2019, section 2.4.
+
+    Example:
+        ki.information.bounds.known_conditional(9.0 * tf.eye(8))  # 2.079, almost ln 8
     """
     return info_nce(log_conditional)
 
@@ -195,7 +258,15 @@ def known_conditional(log_conditional: tf.Tensor) -> tf.Tensor:
 def leave_one_out(log_conditional: tf.Tensor) -> tf.Tensor:
     """Upper bound with a known encoder: `known_conditional` whose mixture leaves x_i out.
 
-    Large where an isolated z_i has no neighbor. Source: Poole et al., 2019, equation 13.
+    The bound is large where a z_i has no neighbor.
+
+    Args:
+        log_conditional: tensor (K, K). ln q(z_i|x_j) at [i, j].
+
+    Source: Poole et al., 2019, equation 13.
+
+    Example:
+        ki.information.bounds.leave_one_out(tf.zeros((8, 8)))  # 0.0
     """
     scores = tf.convert_to_tensor(log_conditional)
     others = tf.reduce_logsumexp(_without(scores, _diagonal(scores)), axis=-1)
@@ -204,43 +275,59 @@ def leave_one_out(log_conditional: tf.Tensor) -> tf.Tensor:
 
 
 def leave_one_out_terms(own, others, count: int | tf.Tensor) -> tf.Tensor:
-    """ln q(z_i|x_i) - ln (1/(N-1)) sum_{j != i} q(z_i|x_j), whose mean is `leave_one_out`.
+    """Terms ln q(z_i|x_i) - ln (1/(N-1)) sum_{j != i} q(z_i|x_j), whose mean is `leave_one_out`.
 
     Args:
         own: array or tensor (n,). ln q(z_i|x_i).
         others: array or tensor (n,). ln sum over j != i of q(z_i|x_j).
         count: int. N, the number of posteriors with each z's own.
+
+    Example:
+        own, others = tf.zeros(4), tf.math.log(7.0) * tf.ones(4)
+        ki.information.bounds.leave_one_out_terms(own, others, count=8)  # zeros
     """
     return own - others + tf.math.log(tf.cast(count - 1, own.dtype))
 
 
 def rate_bound(posterior, marginal, z: tf.Tensor) -> tf.Tensor:
-    """Upper bound: I(X;Z) <= E KL(q(z|x) || r(z)) for any r, tight at r = q(z); the rate at r = p.
+    """Upper bound I(X;Z) <= E KL(q(z|x) || r(z)) for any r(z).
+
+    It is tight at r(z) = q(z). With r the prior it is the rate of a VAE.
 
     Args:
-        posterior: q(z|x), a TFP distribution of batch shape (n,).
-        marginal: r(z), a TFP distribution of batch shape ().
-        z: samples of the posterior, shape (n, d); read where the KL has no closed form.
+        posterior: TFP distribution of batch shape (n,). q(z|x).
+        marginal: TFP distribution of batch shape (). r(z).
+        z: tensor (n, d). Samples of the posterior; used if the KL has no closed form.
 
     Source: Barber and Agakov, 2003; Poole et al., 2019, equation 1.
+
+    Example:
+        model = ki.from_preset("mmd_vae_fashion_mnist_mini")
+        images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
+        q = model.encode(images[:100] / 255)
+        prior = ki.distributions.StandardNormal(10).distribution()
+        ki.information.bounds.rate_bound(q, prior, q.sample())
     """
     return tf.reduce_mean(rate(posterior, marginal, z))
 
 
 def club(log_conditional: tf.Tensor) -> tf.Tensor:
-    """E joint ln p(y|x) - E product ln p(y|x): an upper bound with the true conditional only.
+    """Upper bound E joint ln p(y|x) - E product ln p(y|x), for the true conditional alone.
 
-    With a fitted one it is an estimate on either side. Never tight, unless I = 0: for Gaussians of
-    correlation r it is r^2 / (1 - r^2) a dimension.
-    Source: Cheng et al., "CLUB", 2020, equation 6.
+    With a fitted conditional it is an estimate that may lie on either side. It is never tight,
+    unless I = 0: for Gaussians of correlation r it is r^2 / (1 - r^2) per dimension. Source: Cheng
+    et al., "CLUB", 2020, equation 6.
 
     Args:
-        log_conditional: ln p(y_j|x_i), shape (n, m).
+        log_conditional: tensor (n, m). ln p(y_j|x_i) at [i, j].
+
+    Example:
+        ki.information.bounds.club(tf.eye(8))  # 1.0
     """
     scores = tf.convert_to_tensor(log_conditional)
-    strangers = tf.where(_diagonal(scores), tf.zeros_like(scores), scores)
+    negatives = tf.where(_diagonal(scores), tf.zeros_like(scores), scores)
     n, m = tf.unstack(tf.cast(tf.shape(scores), scores.dtype))
-    return _joint(scores) - tf.reduce_sum(strangers) / (n * (m - 1))
+    return _joint(scores) - tf.reduce_sum(negatives) / (n * (m - 1))
 
 
 def _joint(scores: tf.Tensor) -> tf.Tensor:
@@ -257,7 +344,7 @@ def _without(scores: tf.Tensor, left_out: tf.Tensor) -> tf.Tensor:
 
 
 def _log_mean_exp(scores: tf.Tensor, count=None) -> tf.Tensor:
-    """ln of the mean of exp over each row; of `count` entries, where others are -inf."""
+    """Computes ln of the mean of exp over each row; over `count` entries if others are -inf."""
     count = tf.shape(scores)[-1] if count is None else count
     return tf.reduce_logsumexp(scores, axis=-1) - tf.math.log(tf.cast(count, scores.dtype))
 

@@ -1,4 +1,4 @@
-"""What an estimate is compared with before it is shown."""
+"""Checks of an estimate: a held-out bound and the same estimator on shuffled pairs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ __all__ = ["LABEL_APART", "Z", "checked", "joined", "pair_floor"]
 
 Z = 1.96
 LABEL_APART = 1000.0
-"""Distance of labels among numbers whose normal scores span less than 20."""
+"""Distance between labels beside numbers whose normal scores span less than 20."""
 SHUFFLES = 5
 
 
@@ -29,15 +29,16 @@ def checked(
     seed: int,
     shuffles: int = SHUFFLES,
 ) -> Estimate:
-    """An estimate with what it was compared with, never below its held-out bound.
+    """Adds checks, notes and an interval to an estimate, and raises it to its held-out bound.
 
     Args:
-        found: the estimate.
-        bound: held out.
-        upper: the interval's upper end, which rests on `assumption`.
-        shuffled: the same estimator on pairs that a generator shuffles.
-        seed: of the shuffles.
-        shuffles: how many.
+        found: `Estimate`. The estimate.
+        bound: `Estimate`. Lower bound from held-out rows.
+        upper: float or None. Upper end of the interval.
+        assumption: str. Assumption that the upper end depends on.
+        shuffled: function from a NumPy generator to the estimate on pairs that it shuffles.
+        seed: int. Seed of the shuffles.
+        shuffles: int. Number of shuffles.
     """
     rng = generator(seed, 15)
     nulls = np.array([shuffled(rng) for _ in range(shuffles)])
@@ -68,9 +69,9 @@ def checked(
 
 
 def pair_floor(x: Columns, y: Columns, seed: int) -> tuple[Estimate, Estimate, tuple[int, int]]:
-    """The best single pair of columns: a held-out bound, its KSG estimate, and which.
+    """Finds the best pair of columns: its held-out bound, its KSG estimate, and its indices.
 
-    The pair is chosen on one half of the rows and bounded on the other, and the other way round.
+    The pair is chosen on one half of the rows and bounded on the other half, and vice versa.
     """
     rng = generator(seed, 16)
     sides = [np.hstack([s.values, s.labels]) for s in (x, y)]
@@ -95,6 +96,7 @@ def pair_floor(x: Columns, y: Columns, seed: int) -> tuple[Estimate, Estimate, t
 
 
 def joined(*notes: str) -> str:
+    """Joins the notes that are not empty."""
     return "; ".join(filter(None, notes))
 
 

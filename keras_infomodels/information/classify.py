@@ -1,4 +1,4 @@
-"""Information about a label: its entropy less the held-out cross-entropy of classifiers."""
+"""Information about a label: its entropy minus the held-out cross-entropy of classifiers."""
 
 import warnings
 
@@ -13,30 +13,33 @@ __all__ = ["classifier_terms"]
 
 _FOLDS = 5
 _PENALTIES = (0.003, 0.03, 0.3, 3.0)
-"""scikit-learn's C of logistic regression."""
+"""Values of scikit-learn's C for logistic regression."""
 _SHARES = (0.02, 0.2, 0.5)
-"""Of the margin in what a classifier says, which none of them may contradict with certainty."""
+"""Weights of the marginal distribution that is mixed into a classifier's probabilities.
+
+They keep every probability above 0.
+"""
 _PATTERNS = 0.5
-"""Different rows of labels, as a share of the rows, up to which a table is a candidate."""
+"""Largest number of distinct rows of labels for a table candidate, as a share of the rows."""
 
 
 def classifier_terms(x: Columns, label: np.ndarray, scores: np.ndarray, seed: int) -> np.ndarray:
-    """ln q(label|x) - ln p(label) of each row, q a classifier that has not seen the row.
+    """Computes ln q(label|x) - ln p(label) of each row, for a classifier q not trained on the row.
 
         I(X;Y) >= H(Y) + E ln q(y|x)
 
-    The classifiers are the margin alone, logistic regression of numbers and labels as one of K, a
-    random forest (out of bag), the mean of both, and the table of the other rows where rows of x
-    repeat. Each half of the rows takes the one that is best in the other half.
+    The classifiers are the marginal distribution alone, logistic regression of numbers and one-hot
+    labels, a random forest (out of bag), the mean of both, and, if rows of x repeat, the table of
+    the other rows. Each half of the rows uses the classifier that is best on the other half.
 
     Args:
-        x: the other side.
-        label: integers from 0, (n,).
-        scores: the numbers of x on one scale, (n, d).
-        seed: of folds, trees and halves.
+        x: `Columns`. The other side.
+        label: int array (n,). Labels from 0.
+        scores: array (n, d). Numbers of x on one scale.
+        seed: int. Seed of folds, trees and halves.
 
     Returns:
-        (n,), in nats; its mean is a lower bound.
+        Array (n,) in nats, whose mean is a lower bound.
 
     Source: Barber and Agakov, "The IM algorithm", 2003, equation 3.
     """
@@ -57,13 +60,13 @@ def classifier_terms(x: Columns, label: np.ndarray, scores: np.ndarray, seed: in
 
 
 def _one_of(labeled: Columns, scores: np.ndarray) -> np.ndarray:
-    """Numbers on one scale beside all that can be a label as one of K."""
+    """Features of scaled numbers and one-hot labels."""
     columns = [np.eye(c.max() + 1)[c] for c in labeled.labels.T if c.max() < 50]
     return np.hstack([scores, *columns])
 
 
 def _logistic(features: np.ndarray, label: np.ndarray, penalty: float, seed: int) -> np.ndarray:
-    """q(label|x) of each row by logistic regression on the other folds, (n,)."""
+    """Probability q(label|x) of each row by logistic regression on the other folds, (n,)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import KFold
 
@@ -81,7 +84,7 @@ def _logistic(features: np.ndarray, label: np.ndarray, penalty: float, seed: int
 
 
 def _forest(features: np.ndarray, label: np.ndarray, seed: int) -> np.ndarray:
-    """q(label|x) of each row by the trees that were not grown from it, (n,)."""
+    """Probability q(label|x) of each row by the trees that were not grown from it, (n,)."""
     from sklearn.ensemble import RandomForestClassifier
 
     few = features.shape[1] <= 8
@@ -97,6 +100,6 @@ def _forest(features: np.ndarray, label: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _own(told: np.ndarray, kinds: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """The entry of each row's own label; 0 for a label that the classifier has not seen."""
+    """Probability of each row's own label; 0 for a label that the classifier was not trained on."""
     place = np.searchsorted(kinds, label).clip(max=len(kinds) - 1)
     return np.where(kinds[place] == label, told[np.arange(len(label)), place], 0.0)

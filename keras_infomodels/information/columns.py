@@ -1,4 +1,4 @@
-"""Columns as people have them: numbers, labels, counts, codes, one-hot columns, images."""
+"""Columns of numbers, labels, counts, codes, one-hot vectors or images, as users have them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,23 @@ __all__ = [
 ]
 
 ATOM = 0.1
-"""Share of the rows from which on a repeated number is a value of its own, such as 0 for "none"."""
+"""Share of the rows above which a repeated number is treated as an atom, such as 0 for "none"."""
 
 ROWS_A_VALUE = 5
-"""Rows that a repeated number has on average where it may be taken for a category."""
+"""Smallest average number of rows per value for which numbers may be used as categories."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """x or y as it was given.
+    """One side of the pairs as it was given.
 
     Attributes:
-        columns: float64 or text, each (n,).
-        labels: whether each is discrete by its type or by what the caller said; None where the
-            values decide.
-        names: of the columns of a mapping or a data frame; empty for an array.
-        images: float32, (n, height, width, channels) or (n, length, channels); None for a table.
+        columns: list of arrays (n,), float64 or text.
+        labels: list of bool or None. Whether each column is discrete, by its type or by the
+            caller's word; None if the values decide.
+        names: list of str. Names of the columns of a dict or data frame; empty for an array.
+        images: float32 array (n, height, width, channels) or (n, length, channels); None for a
+            table.
     """
 
     columns: list[np.ndarray]
@@ -45,6 +46,7 @@ class Side:
     images: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "Side":
+        """Returns some rows."""
         images = None if self.images is None else self.images[rows]
         return replace(self, columns=[c[rows] for c in self.columns], images=images)
 
@@ -54,14 +56,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Columns:
-    """One side of the pairs, ready for an estimator.
+    """One side of the pairs, prepared for an estimator.
 
     Attributes:
-        values: the columns that are taken for numbers, (n, d).
-        labels: the others as integers from 0, (n, k).
-        repeated: for each column of `values`, whether it could be taken for labels as well: its
-            numbers come in at least `ROWS_A_VALUE` rows on average.
-        images: as in `Side`.
+        values: array (n, d). Columns that are used as numbers.
+        labels: int array (n, k). The other columns, as integers from 0.
+        repeated: bool array (d,). Whether each column of `values` could be used as labels as well:
+            its values have at least `ROWS_A_VALUE` rows on average.
+        images: As in `Side`.
     """
 
     values: np.ndarray
@@ -74,27 +76,29 @@ class Columns:
 
     @property
     def atoms(self) -> bool:
-        """Whether a number in `values` comes in a tenth of the rows or more."""
+        """Returns whether some number in `values` has a tenth of the rows or more."""
         least = max(2, ATOM * len(self))
         return any(np.unique(c, return_counts=True)[1].max() >= least for c in self.values.T)
 
     @property
     def tied(self) -> bool:
-        """Whether a number in `values` repeats within its column."""
+        """Returns whether some number in `values` repeats within its column."""
         return any(len(np.unique(column)) < len(column) for column in self.values.T)
 
     @property
     def width(self) -> int:
+        """Number of columns."""
         if self.images is not None:
             return int(np.prod(self.images.shape[1:])) * bool(self.images.any())
         return self.values.shape[1] + self.labels.shape[1]
 
     def take(self, rows: np.ndarray) -> "Columns":
+        """Returns some rows."""
         images = None if self.images is None else self.images[rows]
         return Columns(self.values[rows], self.labels[rows], self.repeated, images)
 
     def as_labels(self, most: float = math.inf) -> "Columns":
-        """The same with repeated numbers, of columns of at most so many values, as labels."""
+        """Returns a copy with repeated numbers as labels, for columns of at most `most` values."""
         if self.images is not None:
             return self
         few = [len(np.unique(column)) <= most for column in self.values.T]
@@ -104,29 +108,29 @@ class Columns:
         return Columns(self.values[:, ~chosen], labels.astype(int), (False,) * int((~chosen).sum()))
 
     def joint_label(self) -> np.ndarray:
-        """One integer from 0 for each different row of `labels`, (n,)."""
+        """Returns an integer from 0 for each distinct row of `labels`, (n,)."""
         return row_codes(self.labels) if self.labels.shape[1] else np.zeros(len(self), int)
 
     def scores(self, rng: np.random.Generator) -> np.ndarray:
-        """Normal scores of `values`, with ties broken at random.
+        """Computes normal scores of `values`, with ties broken at random.
 
-        Numbers that were rounded are many small atoms, which nearest neighbors would take for
-        dependence; an order at random within each changes no information.
+        Rounded numbers consist of many small atoms, which nearest neighbors would mistake for
+        dependence. A random order within each atom does not change the information.
         """
         columns = [_untied(column, rng) for column in self.values.T]
         return normal_scores(np.stack(columns, 1) if columns else self.values)
 
     def numbers(self, scaled: np.ndarray) -> np.ndarray:
-        """Continuous columns as given, and categories as one of K."""
+        """Returns continuous columns as given, and one-hot categories."""
         kinds = [np.eye(c.max() + 1)[c] for c in self.labels.T]
         return np.hstack([scaled, *kinds])
 
 
 def read_side(side, name: str) -> Side:
-    """The columns, of float64 or text; of arrays of rank 3 and 4 the images.
+    """Reads the columns (float64 or text), or the images of an array of rank 3 or 4.
 
     Raises:
-        ValueError: no column, no rows, complex, missing or infinite numbers.
+        ValueError: If there are no columns or no rows, or numbers are complex, missing or infinite.
     """
     if isinstance(side, Mapping):
         names, columns = tuple(map(str, side)), list(side.values())
@@ -152,7 +156,7 @@ def read_side(side, name: str) -> Side:
 
 
 def _images(table: np.ndarray, name: str) -> np.ndarray:
-    """Pixels of mean 0 and deviation 1 over the whole set; with an axis of channels."""
+    """Standardizes pixels to mean 0 and deviation 1 over the whole set, and adds a channel axis."""
     images = table.astype(np.float32)
     if not np.isfinite(images).all():
         raise ValueError(f"{name} holds NaN or infinite numbers; leave such rows out.")
@@ -181,14 +185,15 @@ def _column(values, name: str) -> tuple[np.ndarray, bool | None]:
 
 
 def declare(x: Side, y: Side, discrete) -> tuple[Side, Side]:
-    """Marks the columns that the caller calls discrete or continuous.
+    """Marks the columns that the caller declares discrete or continuous.
 
     Args:
-        x, y: the sides.
-        discrete: as in `MutualInformation.fit`.
+        x: `Side`. One side of the pairs.
+        y: `Side`. The other side.
+        discrete: As in `MutualInformation.fit`.
 
     Raises:
-        ValueError: a mask of another length, an unknown name, or text that is called continuous.
+        ValueError: If a mask has another length, a name is unknown, or text is declared continuous.
     """
     if isinstance(discrete, str) and discrete == "auto":
         return x, y
@@ -213,7 +218,7 @@ def declare(x: Side, y: Side, discrete) -> tuple[Side, Side]:
 def _named(entries: Sequence[str], names: Sequence[str], known: Sequence) -> list[bool | None]:
     if unknown := [entry for entry in entries if entry not in names]:
         raise ValueError(
-            f"discrete names no column: {', '.join(map(str, unknown))}; the names are "
+            f"discrete names unknown columns: {', '.join(map(str, unknown))}; the names are "
             f"{', '.join(names) or 'none, as x and y are arrays: give a mask'}."
         )
     return [True if isinstance(name, str) and name in entries else None for name in known]
@@ -228,13 +233,13 @@ def _marked(side: Side, mask: Sequence[bool | None]) -> Side:
 
 
 def prepare_columns(side: Side) -> Columns:
-    """Tells numbers from labels, and leaves constant columns out.
+    """Separates numbers from labels, and leaves constant columns out.
 
-    Text, booleans, categories of a data frame, columns of two values and those that the caller
-    calls discrete are labels. Everything else is numbers, which may repeat.
+    Text, booleans, categories of a data frame, columns of two values and columns that the caller
+    declares discrete are labels. All other columns are numbers, which may repeat.
 
     Raises:
-        ValueError: a column of labels that hardly ever repeat.
+        ValueError: If the labels of a column hardly repeat.
     """
     n = len(side)
     if side.images is not None:
@@ -262,10 +267,11 @@ def prepare_columns(side: Side) -> Columns:
 
 
 def without_copies(x: Side, y: Side) -> tuple[Side, Side, str]:
-    """Drops copies of whole rows, where numbers with fractions have no other repeated value.
+    """Drops copies of rows, if numbers with fractions repeat in copied rows alone.
 
-    Every row in as many copies as any other was copied; a few copies among many rows were too.
-    Rows that repeat in another way are a discrete variable, such as products with a price.
+    If every row has the same number of copies, the table was copied. A few copies among many rows
+    are dropped too. Rows that repeat in another way are a discrete variable, such as products with
+    a price.
     """
     columns = [*x.columns, *y.columns]
     fractions = [c for c in columns if c.dtype.kind == "f" and np.any(c % 1)]
@@ -288,7 +294,7 @@ def without_copies(x: Side, y: Side) -> tuple[Side, Side, str]:
 
 
 def _untied(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Ranks; of equal values an order at random, or one rank where they are an atom."""
+    """Ranks in which equal values have a random order, or one rank if they are an atom."""
     _, kinds, counts = np.unique(column, return_inverse=True, return_counts=True)
     ranks = np.empty(len(column))
     ranks[np.lexsort((rng.uniform(size=len(column)), column))] = np.arange(len(column))

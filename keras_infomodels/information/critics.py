@@ -17,7 +17,7 @@ register = keras.saving.register_keras_serializable(package="keras_infomodels")
 
 
 class _Critic(keras.Model):
-    """Shared: configuration, and how networks are made. All start at f = 0."""
+    """Base class of critics: their configuration and hidden layers. All start at f = 0."""
 
     def __init__(self, widths: Sequence[int] = (128, 128), activation: str = "gelu", **kwargs):
         super().__init__(**kwargs)
@@ -33,7 +33,7 @@ class _Critic(keras.Model):
 
 
 class Side(keras.layers.Layer):
-    """An embedding of one variable, a linear map and a network of it, and a score of its own."""
+    """Embedding of one variable by a linear map plus a network, with a score of its own."""
 
     def __init__(self, hidden: keras.Sequential, embedding: int, kernel: str, **kwargs):
         super().__init__(**kwargs)
@@ -49,14 +49,19 @@ class Side(keras.layers.Layer):
 
 @register
 class SeparableCritic(_Critic):
-    """f(x, y) = g(x)'h(y) + a(x) + b(y), each a network beside a linear map.
+    """Critic f(x, y) = g(x)'h(y) + a(x) + b(y), each a linear map plus a network.
 
-    All pairs of a batch cost one matrix product. Needs the least data of the three.
+    One matrix product scores all pairs of a batch. It needs the fewest data of the critics here.
 
     Args:
-        embedding: length of g and h; shorter than the number of independent pairs of columns it
-            cannot hold their information.
-        widths, activation: of the hidden layers on either side.
+        embedding: int. Length of g and h. It limits the information to that of as many independent
+            pairs of columns.
+        widths: sequence of int. Widths of the hidden layers of each network.
+        activation: str. Keras activation of the hidden layers.
+
+    Example:
+        critic = ki.information.SeparableCritic(embedding=32)
+        scores = critic((tf.zeros((8, 3)), tf.zeros((8, 2))))  # shape (8, 8)
     """
 
     def __init__(self, embedding: int = 64, widths=(128, 128), activation="gelu", **kwargs):
@@ -66,7 +71,7 @@ class SeparableCritic(_Critic):
         self.y_side = Side(self._hidden(), self.embedding, "glorot_uniform")
 
     def call(self, inputs):
-        """Scores (n, m) of x (n, d_x) and y (m, d_y)."""
+        """Computes scores (n, m) of x (n, d_x) and y (m, d_y)."""
         (g, a), (h, b) = self.x_side(inputs[0]), self.y_side(inputs[1])
         return tf.matmul(g, h, transpose_b=True) + a + tf.transpose(b)
 
@@ -76,13 +81,19 @@ class SeparableCritic(_Critic):
 
 @register
 class BilinearCritic(_Critic):
-    """f(x, y) = g(x)'W h(y), with g and h the last hidden layers, or x and y where there is none.
+    """Critic f(x, y) = g(x)'W h(y), with g and h the last hidden layers.
 
-    With no hidden layer it is x'Wy, which sees correlation alone.
+    Without hidden layers it is x'Wy, which detects correlation alone.
 
     Args:
-        x_width: columns of x; W takes as many numbers where there is no hidden layer.
-        widths, activation: of the hidden layers on either side.
+        x_width: int. Number of columns of x, which is the number of rows of W without hidden
+            layers.
+        widths: sequence of int. Widths of the hidden layers of each network; may be empty.
+        activation: str. Keras activation of the hidden layers.
+
+    Example:
+        critic = ki.information.BilinearCritic(x_width=3)
+        scores = critic((tf.zeros((8, 3)), tf.zeros((8, 2))))  # shape (8, 8)
     """
 
     def __init__(self, x_width: int, widths=(128, 128), activation="gelu", **kwargs):
@@ -99,7 +110,7 @@ class BilinearCritic(_Critic):
         return super().get_config() | {"x_width": self.x_width}
 
     def call(self, inputs):
-        """Scores (n, m) of x (n, d_x) and y (m, d_y)."""
+        """Computes scores (n, m) of x (n, d_x) and y (m, d_y)."""
         return tf.matmul(
             self.x_side(inputs[0]), self.product(self.y_side(inputs[1])), transpose_b=True
         )
@@ -107,10 +118,17 @@ class BilinearCritic(_Critic):
 
 @register
 class ConcatenatedCritic(_Critic):
-    """f(x, y), a network of both together: n m passes for a batch, and the most flexible.
+    """Critic f(x, y) as one network of the concatenation of x and y.
+
+    It is the most flexible critic, and needs n m forward passes for a batch.
 
     Args:
-        widths, activation: of the hidden layers.
+        widths: sequence of int. Widths of the hidden layers.
+        activation: str. Keras activation of the hidden layers.
+
+    Example:
+        critic = ki.information.ConcatenatedCritic(widths=(64, 64))
+        scores = critic((tf.zeros((8, 3)), tf.zeros((8, 2))))  # shape (8, 8)
     """
 
     def __init__(self, widths=(128, 128), activation="gelu", **kwargs):
@@ -119,7 +137,7 @@ class ConcatenatedCritic(_Critic):
         self.score = keras.layers.Dense(1, kernel_initializer="zeros")
 
     def call(self, inputs):
-        """Scores (n, m) of x (n, d_x) and y (m, d_y)."""
+        """Computes scores (n, m) of x (n, d_x) and y (m, d_y)."""
         x, y = inputs
         n, m = tf.shape(x)[0], tf.shape(y)[0]
         pairs = tf.concat([tf.repeat(x, m, axis=0), tf.tile(y, [n, 1])], axis=1)
@@ -128,14 +146,20 @@ class ConcatenatedCritic(_Critic):
 
 @register
 class ConvolutionalCritic(keras.Model):
-    """f(x, y) = g(x)'h(y) + a(x) + b(y), with strided convolutions for images.
+    """Critic f(x, y) = g(x)'h(y) + a(x) + b(y), with strided convolutions for images.
 
     Args:
-        x_shape, y_shape: of one example: (height, width, channels), or (d,), for which it has the
-            networks of `SeparableCritic`.
-        embedding: length of g and h.
-        filters: of the convolutions, each of which halves height and width.
-        units: of the dense layer after them.
+        x_shape: tuple. Shape of one x: (height, width, channels), or (d,) for a vector, which has
+            the networks of `SeparableCritic`.
+        y_shape: tuple. Shape of one y.
+        embedding: int. Length of g and h.
+        filters: sequence of int. Filters of the convolutions, each of which halves height and
+            width.
+        units: int. Units of the dense layer after them.
+
+    Example:
+        critic = ki.information.ConvolutionalCritic((28, 28, 1), (10,))
+        scores = critic((tf.zeros((8, 28, 28, 1)), tf.zeros((8, 10))))  # shape (8, 8)
     """
 
     def __init__(
@@ -166,7 +190,7 @@ class ConvolutionalCritic(keras.Model):
         return keras.Sequential(layers)
 
     def call(self, inputs):
-        """Scores (n, m) of x (n, ...) and y (m, ...)."""
+        """Computes scores (n, m) of x (n, ...) and y (m, ...)."""
         x, y = (side(part) for side, part in zip((self.x_side, self.y_side), inputs, strict=True))
         own = x[:, -1:] + tf.transpose(y[:, -1:])
         return tf.matmul(x[:, :-1], y[:, :-1], transpose_b=True) / self.embedding**0.5 + own
@@ -182,11 +206,12 @@ class ConvolutionalCritic(keras.Model):
 
 
 class StackedCritic(keras.layers.Layer):
-    """Several `SeparableCritic`s of one size as one: a matrix product serves all of them.
+    """Several `SeparableCritic`s of one size, computed by one batched matrix product.
 
     Args:
-        count: how many.
-        embedding, width: as there; two hidden layers.
+        count: int. Number of critics.
+        embedding: int. Length of g and h.
+        width: int. Width of both hidden layers.
     """
 
     def __init__(self, count: int, embedding: int = 64, width: int = 64, **kwargs):
@@ -223,7 +248,7 @@ class StackedCritic(keras.layers.Layer):
         return kernels | biases
 
     def call(self, inputs):
-        """Scores (count, n, m) of x (count, n, d_x) and y (count, m, d_y)."""
+        """Computes scores (count, n, m) of x (count, n, d_x) and y (count, m, d_y)."""
         (g, a), (h, b) = map(self._embed, self.sides, inputs)
         return tf.matmul(g, h, transpose_b=True) + a + tf.transpose(b, (0, 2, 1))
 
@@ -236,7 +261,7 @@ class StackedCritic(keras.layers.Layer):
 
 
 class _Stacked(keras.initializers.Initializer):
-    """Glorot's uniform of each matrix in a stack (count, d, h)."""
+    """Glorot's uniform initializer for each matrix in a stack (count, d, h)."""
 
     def __call__(self, shape, dtype=None):
         limit = (6 / (shape[-2] + shape[-1])) ** 0.5

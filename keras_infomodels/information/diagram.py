@@ -1,4 +1,4 @@
-"""The information diagram: entropies as circles, information as what they share."""
+"""Information diagram: entropies as circles, mutual information as their intersection."""
 
 import math
 
@@ -14,22 +14,27 @@ __all__ = ["information_diagram"]
 
 
 def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Figure:
-    """A Venn diagram of the entropies and informations of two or three variables.
+    """Draws a Venn diagram of the entropies and mutual informations of two or three variables.
 
-    Of two variables areas are in proportion to the numbers, where none is negative; of three they
-    are not, and the picture says so. A negative region (the co-information of three variables, a
-    differential entropy) is a number, never an area.
+    For two variables the areas are proportional to the quantities, unless one is negative. For
+    three variables they are not, and the picture says so. A negative quantity (a co-information of
+    three variables, a differential entropy) is written as a number.
 
     Args:
-        joint: `JointTable`, `GaussianJoint`, `MeasuredJoint` or another `Joint`.
+        joint: `Joint`. `JointTable`, `GaussianJoint`, `MeasuredJoint` or another subclass.
         unit: "nats" or "bits".
-        title: above the picture.
+        title: str. Title of the picture.
 
     Returns:
-        A matplotlib figure. Names are drawn as they are: a dollar sign starts no formula.
+        Matplotlib figure. Dollar signs in names are drawn as they are.
 
     Raises:
-        ValueError: another number of variables, or a number that is infinite or NaN.
+        ValueError: If there are fewer than 2 or more than 3 variables, or a quantity is not finite.
+
+    Example:
+        table = ki.information.JointTable([[0.4, 0.1], [0.1, 0.4]])
+        figure = ki.information.information_diagram(table, unit="bits")
+        ki.plots.save(figure, "diagram.png")
     """
     if unit not in ("nats", "bits"):
         raise ValueError(f'unit is "nats" or "bits", got {unit!r}.')
@@ -54,7 +59,7 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
 
 
 def circle_geometry(area_x: float, area_y: float, shared: float) -> tuple[float, float, float]:
-    """Radii of two circles of these areas and the distance at which they share an area."""
+    """Computes the radii of two circles, and the distance at which they share a given area."""
     rx, ry = math.sqrt(area_x / math.pi), math.sqrt(area_y / math.pi)
     inside, apart = abs(rx - ry), rx + ry
     if shared >= min(area_x, area_y) * (1 - 1e-9):
@@ -65,7 +70,7 @@ def circle_geometry(area_x: float, area_y: float, shared: float) -> tuple[float,
 
 
 def overlap(rx: float, ry: float, distance: float) -> float:
-    """The area that two circles share."""
+    """Computes the area that two circles share."""
     if distance >= rx + ry:
         return 0.0
     if distance <= abs(rx - ry):
@@ -95,7 +100,7 @@ def _draw_two(axes, names, atoms, unit):
     for center, radius, color in ((0, rx, COLORS[0]), (distance, ry, COLORS[1])):
         axes.add_patch(Circle((center, 0), radius, color=color, alpha=0.35, linewidth=0))
         axes.add_patch(Circle((center, 0), radius, fill=False, edgecolor=color, linewidth=2))
-    # Below the picture, so that no region is too narrow for its number.
+    # Numbers are below the picture, since a region may be too narrow for its number.
     lines = [
         f"H({x}) = {only_x + shared:.3f}    H({y}) = {only_y + shared:.3f}    "
         f"H({x},{y}) = {only_x + only_y + shared:.3f} {unit}",
@@ -126,7 +131,7 @@ def _draw_three(axes, names, atoms, unit):
         axes.text(*corner, text, parse_math=False, **style)
     for atom, value in atoms.items():
         inside = np.array([name in atom for name in names])
-        # The mean of the circles' centers, pushed away from those that the region is outside of.
+        # Mean of the region's circle centers, moved away from the other circles.
         place = centers[inside].mean(axis=0) * {1: 1.55, 2: 1.85, 3: 1.0}[int(inside.sum())]
         weight = "bold" if value < -5e-4 else "normal"
         axes.text(*place, f"{value:.3f}", ha="center", va="center", weight=weight)

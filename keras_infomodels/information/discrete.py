@@ -1,4 +1,4 @@
-"""Discrete variables: exact from a joint table, estimated from samples."""
+"""Information of discrete variables: exact from a joint table, estimated from samples."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,14 +25,20 @@ __all__ = [
 
 
 class JointTable(Joint):
-    """Discrete variables with a known joint distribution; every answer is exact, in nats.
+    """Discrete variables with a known joint distribution; every result is exact, in nats.
 
     Args:
-        probabilities: shape (K_1, ..., K_n), one axis a variable, non-negative, sum 1.
-        names: one a variable; None is x, y, z for up to three and x1, x2, ... for more.
+        probabilities: array (K_1, ..., K_n). One axis per variable; entries are non-negative and
+            sum to 1.
+        names: sequence of str. Names of the variables. `None` means x, y, z for up to three
+            variables and x1, x2, ... for more.
 
     Raises:
-        ValueError: entries that are no distribution.
+        ValueError: If the entries are not a distribution.
+
+    Example:
+        table = ki.information.JointTable([[0.4, 0.1], [0.1, 0.4]])
+        table.mutual_information("x", "y").bits()  # 0.278 bits
     """
 
     def __init__(self, probabilities: np.ndarray, names: Sequence[str] | None = None):
@@ -50,23 +56,25 @@ class JointTable(Joint):
         self.probabilities = p / p.sum()
 
     def joint_entropy(self, names: frozenset[str]) -> float:
+        """Entropy of the variables together, in nats."""
         return float(entropy(self.marginal(names).ravel())) if names else 0.0
 
     def log_size(self, names: frozenset[str]) -> float:
+        """Logarithm of the number of joint values of the variables."""
         sizes = dict(zip(self.names, self.probabilities.shape, strict=True))
         return sum(math.log(sizes[name]) for name in names)
 
     def marginal(self, names: Sequence[str] | frozenset[str]) -> np.ndarray:
-        """The table of these variables, axes in the table's own order."""
+        """Returns the table of some variables, with axes in the order of the whole table."""
         group = self._group(names)
         others = tuple(i for i, name in enumerate(self.names) if name not in group)
         return self.probabilities.sum(axis=others)
 
     def divergence_from_independence(self, x: str, y: str) -> Estimate:
-        """KL(p(x,y) || p(x) p(y)), which is I(X;Y): the same number another way.
+        """Computes I(X;Y) as KL(p(x,y) || p(x) p(y)).
 
         Raises:
-            ValueError: x is y, or a name is unknown.
+            ValueError: If x is y, or a name is unknown.
         """
         if x == y:
             raise ValueError(
@@ -79,19 +87,23 @@ class JointTable(Joint):
 
 
 def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """I(X;Y) of the empirical distribution of pairs, in nats.
+    """Computes I(X;Y) of the empirical distribution of pairs, in nats.
 
-    Biased upwards by about (K_x - 1)(K_y - 1) / (2n) for independent variables: see
-    `miller_madow` and `shuffle_null`.
+    For independent variables its bias is about (K_x - 1)(K_y - 1) / (2n); see `miller_madow` and
+    `shuffle_null`.
 
     Args:
-        x, y: labels of any kind, shape (n,) or (n, d); equal rows are one value.
+        x: array (n,) or (n, d). Labels of any kind; equal rows are one value.
+        y: array (n,) or (n, d).
 
     Returns:
-        An estimate, never negative; its ceiling is ln of the smaller number of values.
+        `Estimate` in nats, never negative. Its ceiling is ln of the smaller number of values.
 
     Raises:
-        ValueError: no rows, rows that do not match, or NaN, NaT or None among the labels.
+        ValueError: If there are no rows, numbers of rows differ, or labels are NaN, NaT or None.
+
+    Example:
+        ki.information.plug_in(["a", "a", "b", "b"], [0, 0, 1, 1])  # ln 2 nats
     """
     counts, rows, columns = _contingency(x, y)
     n, (kx, ky) = len(rows), counts.shape
@@ -102,14 +114,25 @@ def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
 
 
 def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """`plug_in` without the first term of its bias: + (K_x + K_y - K_xy - 1) / (2n), in nats.
+    """Estimates I(X;Y) by `plug_in` plus the first term of its bias, in nats.
 
-    K are the numbers of values that occur. It may be negative, and above `plug_in` by up to
-    (K - 1) / (2n) for K the smaller of K_x and K_y, which its ceiling includes: K_xy is at least
-    the larger. Source: Miller, "Note on the bias of information estimates", 1955.
+        plug-in + (K_x + K_y - K_xy - 1) / (2n),    K the numbers of values that occur
+
+    It may be negative. It may exceed `plug_in` by at most (K - 1) / (2n), with K the smaller of K_x
+    and K_y, since K_xy is at least the larger of both; the ceiling includes this. Source: Miller,
+    "Note on the bias of information estimates", 1955.
+
+    Args:
+        x: array (n,) or (n, d). Labels of any kind; equal rows are one value.
+        y: array (n,) or (n, d).
 
     Raises:
-        ValueError: as `plug_in`.
+        ValueError: As `plug_in`.
+
+    Example:
+        rng = np.random.default_rng(1)
+        x, y = rng.integers(5, size=(2, 1000))
+        print(ki.information.miller_madow(x, y))  # the truth is 0
     """
     counts, rows, _ = _contingency(x, y)
     kx, ky = counts.shape
@@ -120,15 +143,27 @@ def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
 
 
 def grassberger(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """I(X;Y) = H(X) + H(Y) - H(X,Y), each by Grassberger's estimator, in nats.
+    """Estimates I(X;Y) = H(X) + H(Y) - H(X,Y), each by Grassberger's estimator, in nats.
 
         H = ln n - (1/n) sum_i n_i G(n_i)
         G(n) = psi(n) + (-1)^n / 2 (psi((n + 1) / 2) - psi(n / 2))
 
-    In tables with two to ten rows a cell its bias is a fraction of `miller_madow`'s; with fewer it
-    is too large. The standard error is that of `plug_in`.
+    In tables with two to ten rows per cell its bias is a fraction of that of `miller_madow`; with
+    fewer rows it is too large. The standard error is that of `plug_in`.
+
+    Args:
+        x: array (n,) or (n, d). Labels of any kind; equal rows are one value.
+        y: array (n,) or (n, d).
+
+    Raises:
+        ValueError: As `plug_in`.
 
     Source: Grassberger, "Entropy estimates from insufficient samplings", 2003, equation 30.
+
+    Example:
+        rng = np.random.default_rng(1)
+        x, y = rng.integers(20, size=(2, 2000))
+        print(ki.information.grassberger(x, y))  # the truth is 0
     """
     counts, _, _ = _contingency(x, y)
     tables = (counts.sum(1), counts.sum(0), counts[counts > 0])
@@ -146,12 +181,12 @@ def _grassberger_entropy(counts: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class ShuffleNull:
-    """What an estimator says of independent variables with the same margins.
+    """Distribution of an estimator under independence with the same marginals.
 
     Attributes:
-        estimate: the mean over shuffles; its standard error is that of the mean, in nats.
-        spread: standard deviation over shuffles, in nats.
-        p_value: how often a shuffle reaches the estimate of the pairs as they are; at least
+        estimate: `Estimate` in nats. Mean over shuffles, with the standard error of the mean.
+        spread: float. Standard deviation over shuffles in nats.
+        p_value: float. Share of shuffles that reach the estimate of the pairs; at least
             1 / (shuffles + 1).
     """
 
@@ -167,16 +202,24 @@ def shuffle_null(
     shuffles: int = 100,
     seed: int = 0,
 ) -> ShuffleNull:
-    """An estimator's answers where the pairing of x and y is broken at random.
+    """Applies an estimator to shuffled pairs.
 
     Args:
-        x, y: samples, n rows each.
-        information: from (x, y) to an `Estimate`; any of this package.
-        shuffles: how many, at least 2.
-        seed: of the permutations.
+        x: array with n rows.
+        y: array with n rows.
+        information: function from (x, y) to an `Estimate`, such as `plug_in` or `ksg`.
+        shuffles: int. Number of shuffles, at least 2.
+        seed: int. Seed of the permutations.
+
+    Returns:
+        `ShuffleNull`.
 
     Raises:
-        ValueError: fewer than two shuffles, or NaN, NaT or None in x or y.
+        ValueError: If `shuffles` is below 2, or x or y contains NaN, NaT or None.
+
+    Example:
+        x, y = [0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 1, 0]
+        ki.information.shuffle_null(x, y).p_value
     """
     if shuffles < 2:
         raise ValueError(f"A spread needs at least 2 shuffles, got {shuffles}.")
@@ -204,7 +247,7 @@ def _contingency(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def without_missing(side, name: str) -> np.ndarray:
-    """An array of anything, where none of it is NaN, NaT or None; else a ValueError."""
+    """Converts to an array, and raises ValueError if some value is NaN, NaT or None."""
     side = np.asarray(side)
     missing = side != side  # NaN and NaT, which differ from themselves
     if side.dtype == object:
@@ -223,7 +266,7 @@ def _is_missing(value) -> bool:
 
 
 def row_codes(side: np.ndarray) -> np.ndarray:
-    """An integer from 0 for each row, by column first: NumPy compares no rows of objects."""
+    """Returns an integer from 0 for each row, column by column, as NumPy cannot sort objects."""
     columns = side.reshape(len(side), -1).T
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], axis=1)
     return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)

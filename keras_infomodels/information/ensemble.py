@@ -1,7 +1,7 @@
-"""Several critics that are trained at once, the best of which is read out on pairs it has not seen.
+"""Several critics trained at once, the best of which gives the bound on held-out pairs.
 
-Members: without a start, above the Gaussian copula's log ratio, on the columns that show some
-dependence by themselves, and on shuffled pairs.
+The members are critics that start at 0, critics that are added to the Gaussian copula's log ratio,
+critics on the columns that show some dependence by themselves, and critics of shuffled pairs.
 """
 
 import math
@@ -38,14 +38,14 @@ __all__ = ["trained"]
 
 _TEST, _VALIDATION = 0.2, 0.15
 _LEAST = 40
-"""Rows below which no critic is trained."""
+"""Smallest number of rows for which critics are trained."""
 _BLOCK = 1000
 _HOPELESS = -0.5
-"""Validation bound of the Gaussian ratio in nats below which no critic starts from it."""
+"""Smallest validation bound of the Gaussian ratio, in nats, for which critics start from it."""
 
 
 def trained(x: Columns, y: Columns, seed: int, settings: NeuralSettings) -> Estimate:
-    """I(X;Y) by critics, with a floor by the best single pair of columns."""
+    """Estimates I(X;Y) by critics; the result is at least the bound of the best pair of columns."""
     if len(x) < _LEAST:
         return _few_rows(x, y, seed)
     parts, selected = split_inputs(x, y, seed)
@@ -61,8 +61,11 @@ def trained(x: Columns, y: Columns, seed: int, settings: NeuralSettings) -> Esti
 
 
 def split_inputs(x: Columns, y: Columns, seed: int) -> tuple[Parts, list[np.ndarray]]:
-    """Shuffled pairs in three parts, on the scale of the training part; and for each side, which
-    columns of its inputs depend by themselves on a column of the other."""
+    """Shuffles pairs, splits them in three parts and scales them by the training part.
+
+    Returns:
+        The parts, and for each side the columns that depend on a column of the other side.
+    """
     n = len(x)
     order = generator(seed, 2).permutation(n)
     test, validation = round(_TEST * n), round(_VALIDATION * n)
@@ -80,7 +83,7 @@ def split_inputs(x: Columns, y: Columns, seed: int) -> tuple[Parts, list[np.ndar
 
 
 def _inputs(side: Columns) -> np.ndarray:
-    """Numbers, and labels and numbers of few values as one of K; or images."""
+    """Numbers, and one-hot labels and numbers of few values; or images."""
     if side.images is not None:
         return side.images
     labeled = side.as_labels(50)
@@ -89,7 +92,7 @@ def _inputs(side: Columns) -> np.ndarray:
 
 
 def _dependent(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """Bool (d_x,) and (d_y,): whether a test of independence in twelve parts each rejects."""
+    """Columns (d_x,) and (d_y,) for which a test of independence in twelve parts each rejects."""
     freedom = np.outer(*(np.array([parts_of(c) - 1 for c in side.T]) for side in (x, y)))
     p = chi2.sf(2 * len(x) * pair_information(x, y), freedom)
     found = p < 0.01 / p.size
@@ -97,7 +100,7 @@ def _dependent(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
 
 
 def _members(parts: Parts, selected, settings: NeuralSettings, images: bool):
-    """Names, the members, and the weights to give a caller's critic back."""
+    """Names, the members, and the weights that are restored in a caller's critic."""
     keras.utils.set_random_seed(settings.seed)
     x, y = (a[:2] for a in parts.train)
     if settings.critic is not None:
@@ -129,9 +132,9 @@ def _members(parts: Parts, selected, settings: NeuralSettings, images: bool):
 
 
 def _terms(members: Members, names, pair, partners) -> np.ndarray:
-    """Terms of InfoNCE: (candidates, n) of what knows nothing, the ratio, the members, their mean.
+    """Terms of InfoNCE (candidates, n): of f = 0, the ratio, the members, and the members' mean.
 
-    The last row is of the member that was trained on shuffled pairs, on such pairs.
+    The last row is that of the member of shuffled pairs, on shuffled pairs.
     """
     x, y = (tf.constant(a)[None] for a in pair)
     y = for_members(y[0], partners, names)
@@ -146,10 +149,10 @@ def _terms(members: Members, names, pair, partners) -> np.ndarray:
 
 
 def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Estimate:
-    """The candidate that is best on validation pairs, by its bounds on test and on training pairs.
+    """Estimate of the candidate that is best on validation pairs.
 
-    A bound on pairs that were seen errs upwards about as much as one on others errs downwards, so
-    the answer is half-way. Source of the idea: Akaike, "Information theory and an extension of
+    The bound on training pairs is about as much too large as the bound on test pairs is too small,
+    so the answer is their mean. Source of the idea: Akaike, "Information theory and an extension of
     the maximum likelihood principle", 1973.
     """
     rng = generator(0, 4)
@@ -210,14 +213,14 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
 
 
 def _or_copula(estimate: Estimate, x: Columns, y: Columns) -> Estimate:
-    """The copula's answer, where critics say no more and held-out pairs agree with it."""
+    """Returns the copula's answer if critics find no more and held-out pairs agree with it."""
     numbers = not (x.labels.shape[1] or y.labels.shape[1])
     if not numbers or "ratio" not in estimate.checks or len(x) <= x.width + y.width + 1:
         return estimate
     copula = copula_information(x.values, y.values)
     held = estimate.checks["ratio"]
     checks = {**estimate.checks, "copula": copula}
-    # What the ratio of so many moments loses on pairs that it was not fitted to.
+    # Expected loss of the fitted ratio on new pairs, by its number of moments.
     lost = x.width * y.width / (2 * (1 - _TEST - _VALIDATION) * len(x))
     agrees = abs(copula.nats - lost - held.nats) <= 0.05 + 0.5 * lost + 2 * math.hypot(
         copula.standard_error, held.standard_error
@@ -240,7 +243,7 @@ def _or_copula(estimate: Estimate, x: Columns, y: Columns) -> Estimate:
 
 
 def _with_floor(estimate: Estimate, x: Columns, y: Columns, seed: int) -> Estimate:
-    """Never below the held-out bound of the best pair of columns less two standard errors."""
+    """Raises the estimate to the held-out bound of the best pair minus two standard errors."""
     bound, near, (i, j) = pair_floor(x, y, seed)
     pair = f"columns {i} of x and {j} of y"
     checks = {**estimate.checks, "best pair": bound, "best pair, ksg": near}
@@ -259,7 +262,7 @@ def _with_floor(estimate: Estimate, x: Columns, y: Columns, seed: int) -> Estima
 
 
 def _few_rows(x: Columns, y: Columns, seed: int) -> Estimate:
-    """The copula, or nearest neighbors, of too few rows to hold any out."""
+    """Estimate from too few rows to hold any out, by the copula or nearest neighbors."""
     from keras_infomodels.information.neighbors import ksg, mixed_ksg
 
     note = f"{len(x)} rows are too few to check the answer on rows that were held out"

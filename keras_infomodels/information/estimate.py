@@ -1,4 +1,4 @@
-"""The answer that every estimator and bound gives."""
+"""The result type of every estimator and bound."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,27 @@ KINDS = ("exact", "lower bound", "upper bound", "estimate")
 
 @dataclass(frozen=True)
 class Estimate:
-    """An information quantity with what is known about it.
+    """Value of an information quantity, with its error, kind and ceiling.
 
     Attributes:
-        nats: the value, unclamped: a negative estimate of a non-negative quantity is a finding.
-        standard_error: of the value in nats, 0 for an exact one.
-        kind: "exact", "lower bound", "upper bound" or "estimate".
-        ceiling: the largest value that the method can return, in nats; infinity for none.
-        method: what was computed, where the caller left the choice open.
-        note: what a reader must know to use the value; empty for nothing.
-        history: one list a quantity, an entry an epoch, of an estimator that was trained.
-        checks: other answers that this one was compared with, by name. "shuffled" is the same
-            estimator's on pairs that were shuffled: its error is their spread.
-        interval: a lower and an upper end of nominally 95 %. The lower end is of a bound that was
-            read from rows which it had not seen; the upper end is None where nothing is known.
-        assumption: what the upper end rests on.
+        nats: float. Value in nats. It is not clamped: a negative estimate of a quantity that cannot
+            be negative tells that the estimator failed or that the truth is near 0.
+        standard_error: float. Standard error of the value in nats; 0 for an exact value.
+        kind: str. "exact", "lower bound", "upper bound" or "estimate".
+        ceiling: float. Largest value that the method can return, in nats; infinity for none.
+        method: str. Name of the estimator that was used, where the caller did not name one.
+        note: str. Warning that a reader needs in order to use the value; empty for none.
+        history: dict. Lists with one entry per epoch, for an estimator that was trained.
+        checks: dict of `Estimate`. Other estimates for comparison. "shuffled" is the result of the
+            same estimator on shuffled pairs; its standard error is the spread over shuffles.
+        interval: (float, float or None). Interval of nominally 95 %. The lower end comes from a
+            bound on held-out rows; the upper end is `None` if it is unknown.
+        assumption: str. Assumption that the upper end of the interval depends on.
+
+    Example:
+        estimate = ki.information.Estimate(0.42, standard_error=0.01, kind="lower bound")
+        print(estimate)  # 0.420 ± 0.010 nats (lower bound)
+        estimate.bits()  # 0.606
     """
 
     nats: float
@@ -54,17 +60,21 @@ class Estimate:
             raise ValueError(f"kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
 
     def bits(self) -> float:
-        """The value in bits."""
+        """Converts the value to bits."""
         return self.nats / math.log(2)
 
     def near_ceiling(self, margin: float = 0.1) -> bool:
-        """Whether the value is within `margin` nats of the ceiling: the truth may lie above."""
+        """Returns whether the value is within `margin` nats of the ceiling.
+
+        The truth may then lie above the ceiling.
+        """
         return self.nats > self.ceiling - margin
 
     def is_nothing(self) -> bool:
-        """Whether the same estimator says as much of shuffled pairs: within two of their spreads.
+        """Returns whether the value cannot be distinguished from that of independent variables.
 
-        False where nothing was shuffled.
+        True if the value is at most two standard errors above the estimate on shuffled pairs. False
+        if `checks` has no "shuffled" estimate.
         """
         shuffled = self.checks.get("shuffled")
         if shuffled is None:
@@ -73,7 +83,7 @@ class Estimate:
         return self.nats <= max(shuffled.nats, 0.0) + 2 * spread
 
     def as_dict(self) -> dict:
-        """The parts that JSON can hold, without the history; None stands for what is not finite."""
+        """Returns the fields except `history` as JSON values: None for what is not finite."""
         numbers = {
             name: value if math.isfinite(value := getattr(self, name)) else None
             for name in ("nats", "standard_error", "ceiling")
@@ -92,13 +102,19 @@ class Estimate:
 
 
 def discrete_entropy(values: np.ndarray) -> Estimate:
-    """H of the empirical distribution of rows: what a deterministic code tells about N examples.
+    """Computes the entropy of the empirical distribution of rows.
+
+    It is the information of a deterministic encoder about which of the N examples was encoded.
 
     Args:
-        values: shape (N, d); equal rows are one value.
+        values: array (N, d). Equal rows count as one value.
 
     Returns:
-        Exact, in nats; ln N, its ceiling, where all rows differ.
+        Exact `Estimate` in nats. It equals its ceiling ln N if all rows differ.
+
+    Example:
+        codes = np.array([[0], [0], [1], [1]])
+        ki.information.discrete_entropy(codes).nats  # 0.693, ln 2
     """
     _, counts = np.unique(values, axis=0, return_counts=True)
     p = counts / counts.sum()
@@ -106,13 +122,16 @@ def discrete_entropy(values: np.ndarray) -> Estimate:
 
 
 def category_information(probabilities: np.ndarray) -> Estimate:
-    """I(x;category) = H(mean q) - mean H(q), for x one of N examples.
+    """Computes I(x;category) = H(mean q) - mean H(q), for x one of N examples.
 
     Args:
-        probabilities: q(category|x), shape (N, K), rows that sum to 1.
+        probabilities: array (N, K). q(category|x); each row sums to 1.
 
     Returns:
-        Exact for the N examples, in nats; its ceiling is ln K, or ln N where that is smaller.
+        Exact `Estimate` for the N examples, in nats. Its ceiling is ln min(N, K).
+
+    Example:
+        ki.information.category_information(np.eye(10)).nats  # 2.303, ln 10
     """
     p = np.asarray(probabilities, np.float64)
     information = entropy(p.mean(axis=0)) - entropy(p, axis=1).mean()
@@ -120,11 +139,20 @@ def category_information(probabilities: np.ndarray) -> Estimate:
 
 
 def mean_estimate(terms: np.ndarray, kind: str = "estimate", ceiling: float = math.inf) -> Estimate:
-    """The mean of independent terms, shape (n,), with its standard error (NaN for n = 1)."""
+    """Computes the mean of independent terms with its standard error.
+
+    Args:
+        terms: array (n,). Terms in nats. The standard error is NaN for n = 1.
+        kind: str. Kind of the estimate.
+        ceiling: float. Ceiling of the estimate.
+
+    Example:
+        ki.information.mean_estimate(np.array([0.9, 1.0, 1.1]))
+    """
     error = error_of_mean(terms)
     return Estimate(float(np.mean(terms)), error, kind, ceiling)
 
 
 def error_of_mean(terms: np.ndarray) -> float:
-    """The standard error of the mean of independent terms (n,); NaN of a single one."""
+    """Computes the standard error of the mean of independent terms (n,); NaN for n = 1."""
     return float(np.std(terms, ddof=1) / math.sqrt(len(terms))) if len(terms) > 1 else math.nan

@@ -1,4 +1,4 @@
-"""Pairs whose information needs no estimate of a density: functions without noise."""
+"""Mutual information of functions without noise, which needs no density estimate."""
 
 import math
 
@@ -14,7 +14,7 @@ __all__ = ["known_relation"]
 
 _CERTAIN = 1 - 1e-9
 _ORDER = 20
-"""Rows up to which two columns may be in one order by chance."""
+"""Largest number of rows for which two columns may have the same order by chance."""
 
 
 _MONOTONE = "a column of x is a monotone function of one of y, without noise"
@@ -22,11 +22,11 @@ _LINEAR = "a linear function of x is one of y, without noise"
 
 
 def known_relation(x: Columns, y: Columns) -> Estimate | None:
-    """The answer where a number of x, or a linear function of x, repeats one of y.
+    """Returns the information where a column of x, or a linear function of x, equals one of y.
 
-    It is infinite for numbers that hardly repeat. What repeats is discrete, and its entropy is a
-    lower bound; it is all of the information where y is one column. Integers that hardly repeat
-    have a finite entropy too, which so few rows bound from below.
+    Values that hardly repeat give infinity. Values that repeat are discrete, and their entropy is a
+    lower bound; it is the whole information if y is a single column. Integers that hardly repeat
+    have a finite entropy too, of which few rows give a lower bound.
     """
     n = len(x)
     if not (x.values.shape[1] and y.values.shape[1]):
@@ -55,7 +55,7 @@ def _copied_column(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
 
 
 def _entropy(shared: np.ndarray, what: str, y: Columns) -> Estimate:
-    """Of what both sides hold, (n, m)."""
+    """Entropy of the values (n, m) that both sides share."""
     n = len(shared)
     scale = np.abs(shared).max(axis=0)
     rounded = np.round(shared / np.where(scale > 0, scale, 1), 7)

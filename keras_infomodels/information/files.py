@@ -1,4 +1,4 @@
-"""Mutual information of the columns of a CSV file: a table and a diagram."""
+"""Mutual information of the columns of a CSV file, as a table and a diagram."""
 
 import codecs
 import contextlib
@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,30 +19,44 @@ from keras_infomodels.information.joint import MeasuredJoint
 from keras_infomodels.information.mutual_information import MutualInformation
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
 
-__all__ = ["information_table", "measured_joint", "parse_names", "print_table", "read_columns"]
+__all__ = [
+    "format_table",
+    "information_table",
+    "measured_joint",
+    "parse_names",
+    "print_table",
+    "read_columns",
+]
 
 _FIELD = 10_000_000
-"""The most characters of a field."""
+"""Largest number of characters of a field."""
 
 _SHOWN, _LONG = 20, 60
-"""Columns, and characters of a text, that an error shows."""
+"""Largest number of columns, and of characters of a text, in an error message."""
 
 
 def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Columns of a CSV file with a header: numbers where every field is one, else labels.
+    r"""Reads columns of a CSV file with a header.
+
+    A column is numeric if every field is a number, and holds labels otherwise.
 
     Args:
-        path: file in UTF-8, UTF-16 with its mark, or Windows-1252; fields apart by commas, each of
-            up to 10 MB.
-        names: of the columns to read; None is all. What the others hold does not matter.
+        path: str or Path. File in UTF-8, UTF-16 with a byte order mark, or Windows-1252. Fields are
+            separated by commas and have at most 10 MB.
+        names: sequence of str. Names of the columns to read; the contents of the others are not
+            checked. `None` reads all columns.
 
     Returns:
-        {name: (n,)}, float64 or strings.
+        dict from name to array (n,), of float64 or str.
 
     Raises:
-        ValueError: no rows, a ragged row, a name that is no column or that several have; in a
-            column that is read, an empty field, NaN or an infinite number, or a field that is no
-            number where at least half are numbers.
+        ValueError: If there are no rows or a row has another number of fields; if a name is unknown
+            or belongs to several columns; or if a column that is read has an empty field, NaN or an
+            infinite number, or a field that is not a number although at least half of them are.
+
+    Example:
+        pathlib.Path("measurements.csv").write_text("age,size\n30,1.7\n41,1.8\n")
+        ki.information.read_columns("measurements.csv")  # {"age": [30., 41.], "size": [1.7, 1.8]}
     """
     rows = _rows(path)
     if not rows:
@@ -62,10 +77,10 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
 
 
 def parse_names(text: str) -> list[str]:
-    """Column names apart by commas; a name that holds a comma is quoted, as in a CSV file.
+    """Splits a text into column names at commas; names with a comma are quoted as in CSV files.
 
     Example:
-        parse_names('age,"height, cm"')  # ["age", "height, cm"]
+        ki.information.parse_names('age,"height, cm"')  # ["age", "height, cm"]
     """
     (names,) = csv.reader([text.strip()], skipinitialspace=True)
     return [name.strip() for name in names or [""]]
@@ -78,16 +93,28 @@ def information_table(
     information: MutualInformation,
     discrete="auto",
 ) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Estimate]:
-    """I of all of x with all of y, then of each column of x with each of y where there are more.
+    """Estimates I of all x with all y, then of each column of x with each column of y.
 
     Args:
-        columns: by name.
-        x, y: names.
-        information: the estimator.
-        discrete: "auto", or the names of columns that hold categories.
+        columns: dict from name to array (n,).
+        x: sequence of str. Names of the columns of x.
+        y: sequence of str. Names of the columns of y.
+        information: `MutualInformation`. The estimator.
+        discrete: "auto", or names of the columns that hold categories.
+
+    Returns:
+        dict from (names of x, names of y) to `Estimate`.
 
     Raises:
-        ValueError: a name that is no column, or in both x and y.
+        ValueError: If a name is not a column, or is in both x and y.
+
+    Example:
+        rng = np.random.default_rng(1)
+        columns = {"a": rng.normal(size=500), "b": rng.normal(size=500)}
+        columns["sum"] = columns["a"] + columns["b"] + rng.normal(size=500)
+        estimator = ki.information.MutualInformation("copula")
+        table = ki.information.information_table(columns, ["a", "b"], ["sum"], estimator)
+        print(ki.information.format_table(table))
     """
     _check_names((*x, *y), list(columns))
     if both := set(x) & set(y):
@@ -106,7 +133,7 @@ def information_table(
 
 
 def _among(discrete, names: Sequence[str]):
-    """The discrete columns among those of one estimate."""
+    """Returns the discrete columns among the columns of one estimate."""
     if isinstance(discrete, str):
         return discrete
     return [name for name in discrete if name in names] or "auto"
@@ -115,11 +142,27 @@ def _among(discrete, names: Sequence[str]):
 def measured_joint(
     columns: Mapping[str, np.ndarray], x: Sequence[str], y: Sequence[str], information: Estimate
 ) -> MeasuredJoint | None:
-    """Entropies beside the information, for the diagram; None where there are none to be had.
+    """Measures the entropies beside the information, for `information_diagram`.
 
-    Labels have the Miller-Madow entropy, as their information has, numbers a differential one by
-    nearest neighbors, which may be negative; a group of both, or of numbers that repeat, has
-    neither.
+    Labels have the Miller-Madow entropy, as their information has. Numbers have the differential
+    entropy by nearest neighbors, which may be negative.
+
+    Args:
+        columns: dict from name to array (n,).
+        x: sequence of str. Names of the columns of x.
+        y: sequence of str. Names of the columns of y.
+        information: `Estimate`. Their mutual information.
+
+    Returns:
+        `MeasuredJoint`; `None` if a side mixes labels and numbers, or has numbers that repeat.
+
+    Example:
+        rng = np.random.default_rng(1)
+        columns = {"a": rng.integers(2, size=500)}
+        columns["b"] = columns["a"] ^ (rng.random(500) < 0.1)
+        estimate = ki.information.plug_in(columns["a"], columns["b"])
+        joint = ki.information.measured_joint(columns, ["a"], ["b"], estimate)
+        ki.information.information_diagram(joint)
     """
     entropies = [_entropy([columns[name] for name in names]) for names in (x, y)]
     if None in entropies or not math.isfinite(information.nats):
@@ -127,23 +170,43 @@ def measured_joint(
     return MeasuredJoint.of_pair((",".join(x), ",".join(y)), tuple(entropies), information)
 
 
-def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
-    """Prints one line an estimate."""
+def format_table(table: Mapping[tuple, Estimate], unit: str = "nats") -> str:
+    """Formats the estimates of `information_table`, one line each below a header.
+
+    Args:
+        table: dict from (names of x, names of y) to `Estimate`.
+        unit: "nats" or "bits".
+
+    Example:
+        table = {(("age",), ("size",)): ki.information.Estimate(0.4, 0.01)}
+        print(ki.information.format_table(table, "bits"))
+    """
     scale = 1 / math.log(2) if unit == "bits" else 1.0
     width = max(len(f"{','.join(a)} ; {','.join(b)}") for a, b in table)
-    print(f"{'':{width + 3}} {unit:>8} {'±':>7}  {'ceiling':>8}  kind, estimator")
+    lines = [f"{'':{width + 3}} {unit:>8} {'±':>7}  {'ceiling':>8}  kind, estimator"]
     for (a, b), e in table.items():
         name = f"I({','.join(a)} ; {','.join(b)})"
         ceiling = "-" if math.isinf(e.ceiling) else f"{e.ceiling * scale:.3f}"
         nothing = ", not distinguishable from 0" if e.is_nothing() else ""
-        print(
+        lines.append(
             f"{name:{width + 3}} {e.nats * scale:8.3f} {e.standard_error * scale:7.3f}  "
             f"{ceiling:>8}  {e.kind}, {e.method}{nothing}"
         )
+    return "\n".join(lines)
+
+
+def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
+    """Prints `format_table(table, unit)`; deprecated, to be removed in version 0.3."""
+    warnings.warn(
+        "information.print_table goes in version 0.3; write print(information.format_table(...)).",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    print(format_table(table, unit))  # noqa: T201
 
 
 def _rows(path: str | Path) -> list[tuple[int, list[str]]]:
-    """The rows of a CSV file that are not blank, with their numbers in the file."""
+    """Reads the rows of a CSV file that are not blank, with their line numbers."""
     text = _decode(Path(path).read_bytes(), path)
     limit = csv.field_size_limit(_FIELD)
     try:
@@ -158,13 +221,13 @@ def _rows(path: str | Path) -> list[tuple[int, list[str]]]:
 
 
 def _decode(content: bytes, path: str | Path) -> str:
-    """The text of a file as spreadsheets write it."""
+    """Decodes the text of a file as spreadsheets write it."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ("utf-16",)
     elif b"\0" in content:
         encodings = ()
     else:
-        # Every byte has a meaning in Windows-1252 but for five.
+        # All bytes but five are valid in Windows-1252.
         encodings = ("utf-8-sig", "cp1252")
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError):
@@ -191,7 +254,7 @@ def _check_names(names: Sequence[str], header: Sequence[str]):
 
 
 def _listed(name: str, header: Sequence[str]) -> str:
-    """What columns there are, in as many words as a line has."""
+    """Lists the columns in at most one line."""
     if len(header) <= _SHOWN:
         return f"there are {', '.join(map(_short, header))}"
     close = difflib.get_close_matches(name[:_LONG], [each[:_LONG] for each in header], 3)
@@ -204,7 +267,7 @@ def _short(name: str) -> str:
 
 
 def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
-    """Numbers or labels of fields with their row in the file, which messages name."""
+    """Converts fields to numbers or labels; error messages name their row in the file."""
     fields = [(number, field.strip()) for number, field in fields]
     for number, field in fields:
         if not field or (_is_number(field) and not math.isfinite(float(field))):
@@ -213,7 +276,7 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     texts = [(number, field) for number, field in fields if not _is_number(field)]
     if not texts:
         return np.array([float(field) for _, field in fields])
-    # With its commas "1,234" is text, yet whoever wrote it means a number.
+    # "1,234" is text because of its comma, but is meant as a number.
     numbers = sum(_is_number(field.replace(",", "")) for _, field in fields)
     if 2 * numbers >= len(fields):
         number, field = texts[0]

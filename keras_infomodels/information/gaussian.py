@@ -1,4 +1,4 @@
-"""Gaussian variables: entropy and information from a covariance."""
+"""Entropy and mutual information of Gaussian variables, from a covariance."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,19 +12,24 @@ __all__ = ["GaussianJoint", "gaussian_channel"]
 
 
 class GaussianJoint(Joint):
-    """Jointly Gaussian variables; every answer is exact, in nats.
+    """Jointly Gaussian variables; every result is exact, in nats.
 
         H(X) = 1/2 ln det(2 pi e S_x)        I(X;Y) = 1/2 ln(det S_x det S_y / det S_xy)
 
-    Entropies are of densities: they may be negative, and change with the unit of X.
+    The entropies are differential entropies: they may be negative and depend on the unit of X.
 
     Args:
-        covariance: shape (d, d), symmetric and positive definite; in any units, as both are
-            judged of correlations.
-        variables: names, one a dimension; or {name: number of dimensions}, which sum to d.
+        covariance: array (d, d). Symmetric and positive definite. The checks use correlations, so
+            the variables may have any units.
+        variables: sequence of str with one name per dimension, or dict from name to number of
+            dimensions; the numbers sum to d.
 
     Raises:
-        ValueError: a matrix that is no covariance. A singular one has infinite information.
+        ValueError: If the matrix is not a covariance, or is singular (the information is infinite).
+
+    Example:
+        joint = ki.information.GaussianJoint([[1.0, 0.8], [0.8, 1.0]], "xy")
+        joint.mutual_information("x", "y")  # 0.511 nats (exact)
     """
 
     def __init__(self, covariance: np.ndarray, variables: Sequence[str] | Mapping[str, int]):
@@ -43,6 +48,7 @@ class GaussianJoint(Joint):
         }
 
     def joint_entropy(self, names: frozenset[str]) -> float:
+        """Differential entropy of the variables together, in nats."""
         if not names:
             return 0.0
         columns = [i for name in self.names if name in names for i in self._columns[name]]
@@ -53,18 +59,24 @@ class GaussianJoint(Joint):
 def gaussian_channel(
     matrix: np.ndarray, input_covariance: np.ndarray, noise_covariance: np.ndarray
 ) -> Estimate:
-    """I(x;z) of z = A x + e, x ~ N(0, Sx), e ~ N(0, S): 1/2 ln(det(A Sx A' + S) / det S), in nats.
+    """Computes I(x;z) of z = A x + e, with x ~ N(0, Sx) and e ~ N(0, S), in nats.
 
-    The encoder of `LinearGaussian`; x may be degenerate, the noise may not.
+        I(x;z) = 1/2 ln(det(A Sx A' + S) / det S)
+
+    It is the information of the encoder of `LinearGaussian`. x may be degenerate, the noise may
+    not.
 
     Args:
-        matrix: A, shape (k, d).
-        input_covariance: Sx, shape (d, d).
-        noise_covariance: S, shape (k, k), positive definite.
+        matrix: array (k, d). A.
+        input_covariance: array (d, d). Sx.
+        noise_covariance: array (k, k). S, positive definite.
 
     Raises:
-        ValueError: shapes that do not match, or a matrix that is no covariance. Without noise in
-            some direction the information is infinite, or not of this form: that is refused too.
+        ValueError: If the shapes do not match, a matrix is not a covariance, or the noise is zero
+            in some direction. The information is then infinite, or not of this form.
+
+    Example:
+        ki.information.gaussian_channel([[1.0]], [[3.0]], [[1.0]])  # ln 2 nats, 1 bit
     """
     a = np.asarray(matrix, np.float64)
     if a.ndim != 2 or not np.isfinite(a).all():
@@ -81,7 +93,7 @@ def gaussian_channel(
 
 
 def _covariance(matrix: np.ndarray, size: int, name: str) -> tuple[np.ndarray, bool]:
-    """A checked covariance (size, size), and whether it is singular to rounding."""
+    """Returns a checked covariance (size, size), and whether it is singular up to rounding."""
     s = np.asarray(matrix, np.float64)
     if s.shape != (size, size):
         raise ValueError(
@@ -92,7 +104,7 @@ def _covariance(matrix: np.ndarray, size: int, name: str) -> tuple[np.ndarray, b
     scale = np.sqrt(np.abs(np.diag(s)))
     scale[scale == 0] = 1
     r = s / scale / scale[:, None]  # correlations, which have no unit
-    # Symmetric, and semi-definite, to the rounding of float32.
+    # Tolerances allow for the rounding of float32.
     if np.abs(r - r.T).max() > 1e-6:
         i, j = np.unravel_index(np.abs(r - r.T).argmax(), s.shape)
         raise ValueError(

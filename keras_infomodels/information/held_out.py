@@ -1,6 +1,6 @@
-"""Lower bounds of each row from the other rows: no training, no TensorFlow.
+"""Lower bounds from the other rows, without training or TensorFlow.
 
-    I(X;Y) >= E [ln q(y|x) - ln p(y)] for any q that has not seen the row
+    I(X;Y) >= E [ln q(y|x) - ln p(y)] for any q that does not use the row
 
 Source: Barber and Agakov, "The IM algorithm", 2003.
 """
@@ -16,25 +16,28 @@ from keras_infomodels.information.streams import generator
 __all__ = ["best_pair", "crossed_choice", "label_table_terms", "neighbor_terms"]
 
 _WIDTHS = (0.2, 0.1, 0.05, 0.025, 0.012, 0.006)
-"""Deviations of the kernels, as shares of the ranks."""
+"""Standard deviations of the kernels, as shares of the ranks."""
 _COUNTS = (8, 16, 32, 64, 128, 192)
 _WEIGHTS = (1.0, 4.0, 16.0, 64.0)
-"""Rows that the margin of y counts for, beside those that are seen with x."""
+"""Weights of the marginal distribution of y, in rows."""
 _DISCOUNTS = (0.5, 0.8, 0.95)
 _BINS = 12
 _PAIRS, _ROWS = 4096, 2000
-"""Pairs of columns above which so many rows must do to compare them."""
+"""Number of pairs of columns above which they are compared on so many rows alone."""
 
 
 def crossed_choice(candidates: np.ndarray, halves: np.ndarray) -> np.ndarray:
-    """Terms (n,) of candidates (c, n): each half's are of what is best in the other half.
+    """Chooses between candidates on one half of the rows, for the terms of the other half.
 
-    So the choice sees no row that it is read from. What knows nothing, whose terms are 0, is
-    always among the candidates.
+    No row takes part in the choice of the candidate whose term it gives. A candidate with terms of
+    0 is added.
 
     Args:
-        candidates: each candidate's terms, in nats.
-        halves: bool (n,).
+        candidates: array (c, n). Terms of each candidate in nats.
+        halves: bool array (n,). Half of each row.
+
+    Returns:
+        Array (n,). Terms of the chosen candidates.
     """
     candidates = np.vstack([np.zeros(candidates.shape[1]), candidates])
     terms = np.empty(candidates.shape[1])
@@ -46,21 +49,21 @@ def crossed_choice(candidates: np.ndarray, halves: np.ndarray) -> np.ndarray:
 def neighbor_terms(
     x: np.ndarray, y: np.ndarray, label: bool, seed: int = 0, queries: np.ndarray | None = None
 ) -> np.ndarray:
-    """ln q(y|x) - ln p(y) of rows, q made of the y of the nearest other rows in x.
+    """Computes ln q(y|x) - ln p(y) of rows, with q from the y of the nearest other rows in x.
 
-    Of a number y the ranks are uniform on (0, 1), and q is a mean of kernels at the neighbors'
-    ranks; of a label it is their shares. Their number and the kernels' width are chosen on one
-    half of the rows for the other.
+    The ranks of a number y are uniform on (0, 1), and q is a mean of kernels at the ranks of the
+    neighbors. For a label q holds the shares among the neighbors. The number of neighbors and the
+    width of the kernels are chosen on one half of the rows for the other.
 
     Args:
-        x: (n, d), on one scale; codes of labels far apart.
-        y: (n,), numbers or labels from 0.
-        label: whether y is labels.
-        seed: of the halves, and of the order of equal numbers.
-        queries: rows to take the terms of; None is at most 3,000 at random.
+        x: array (n, d). Points on one scale; codes of labels are far apart.
+        y: array (n,). Numbers, or labels from 0.
+        label: bool. Whether y holds labels.
+        seed: int. Seed of the halves, and of the order of equal numbers.
+        queries: int array. Rows whose terms are computed; `None` draws at most 3,000.
 
     Returns:
-        (q,), in nats; its mean bounds I(X;Y) from below.
+        Array (q,) in nats, whose mean is a lower bound on I(X;Y).
     """
     rng = generator(seed, 8)
     n = len(x)
@@ -89,7 +92,7 @@ def _label_candidates(y, index, queries, counts) -> np.ndarray:
 
 
 def _kernel_candidates(u: np.ndarray, own: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Kernels that are reflected at 0 and 1, with one more neighbor that is uniform."""
+    """Densities by kernels reflected at 0 and 1, with a uniform density as one more neighbor."""
     candidates = []
     for width in _WIDTHS:
         density = np.zeros(u.shape)
@@ -102,14 +105,18 @@ def _kernel_candidates(u: np.ndarray, own: np.ndarray, counts: np.ndarray) -> np
 
 
 def label_table_terms(x: np.ndarray, y: np.ndarray, seed: int = 0) -> np.ndarray:
-    """ln q(y|x) - ln p(y) of each row, q the table of the other rows, drawn to the margin of y.
+    """Computes ln q(y|x) - ln p(y) of each row, with q the smoothed table of the other rows.
 
-    By so many rows more that follow the margin, or by a discount of each cell that was seen, which
-    leaves a peak among rare cells as it is.
+    The table is smoothed towards the marginal distribution of y, by added rows or by an absolute
+    discount of each occupied cell; the discount keeps a peak among rare cells.
 
     Args:
-        x, y: labels from 0, (n,).
-        seed: of the halves by which the candidate is chosen.
+        x: int array (n,). Labels from 0.
+        y: int array (n,). Labels from 0.
+        seed: int. Seed of the halves by which the smoothing is chosen.
+
+    Returns:
+        Array (n,) in nats, whose mean is a lower bound on I(X;Y).
 
     Source: Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic language
     modelling", 1994, on absolute discounting.
@@ -132,18 +139,22 @@ def label_table_terms(x: np.ndarray, y: np.ndarray, seed: int = 0) -> np.ndarray
 
 
 def best_pair(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
-    """The columns that share most in a table of ranks in twelve parts.
+    """Finds the columns with the largest plug-in information of ranks in twelve parts.
 
     Args:
-        x, y: (n, d_x) and (n, d_y); labels as codes.
-        rows: which to look at.
+        x: array (n, d_x). Labels are given as codes.
+        y: array (n, d_y).
+        rows: int array. Rows that are used.
+
+    Returns:
+        (column of x, column of y).
     """
     information = pair_information(x[rows], y[rows])
     return np.unravel_index(information.argmax(), information.shape)
 
 
 def pair_information(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Plug-in information of every column of x with every one of y, cut in parts: (d_x, d_y)."""
+    """Plug-in information (d_x, d_y) of every column of x with every column of y, cut in parts."""
     n = len(x) if x.shape[1] * y.shape[1] <= _PAIRS else min(len(x), _ROWS)
     sides = [_one_of_parts(side[:n]) for side in (x, y)]
     joint = np.einsum("nip,njq->ijpq", *sides, optimize=True) / n
@@ -153,12 +164,12 @@ def pair_information(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def parts_of(column: np.ndarray) -> int:
-    """In how many parts a column is cut: as many as its values, at most twelve."""
+    """Number of parts in which a column is cut: the number of its values, at most twelve."""
     return min(len(np.unique(column)), _BINS)
 
 
 def _one_of_parts(side: np.ndarray) -> np.ndarray:
-    """(n, d, parts) of ranks, or of the values themselves where they are few."""
+    """One-hot parts (n, d, parts) of ranks, or of the values if they are few."""
     columns = []
     for column in side.T:
         kinds, codes = np.unique(column, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Several random variables of known entropies: all that an information diagram holds."""
+"""Random variables with known joint entropies, from which all quantities of a diagram follow."""
 
 import itertools
 import math
@@ -12,13 +12,24 @@ Variables = str | Sequence[str]
 
 
 class Joint:
-    """Named random variables; every quantity is a signed sum of joint entropies.
+    """Base class of named random variables with known joint entropies.
 
-    A subclass gives `joint_entropy`. Groups of variables are a name or a sequence of names.
+    Every quantity is a signed sum of joint entropies. A subclass implements `joint_entropy` and,
+    for ceilings, `log_size`. Groups of variables are a name or a sequence of names.
+
+    Args:
+        names: sequence of str. Names of the variables.
 
     Attributes:
-        names: of the variables.
-        kind: of the answers.
+        names: tuple of str. Names of the variables.
+        kind: str. Kind of the results.
+
+    Example:
+        class Coins(ki.information.Joint):  # independent fair coins
+            def joint_entropy(self, names):
+                return len(names) * np.log(2)
+
+        Coins(["a", "b"]).mutual_information("a", "b")  # 0 nats
     """
 
     kind = "exact"
@@ -29,25 +40,34 @@ class Joint:
             raise ValueError(f"Each variable has a name of its own, got {self.names}.")
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """H of these variables together, in nats; 0 for none."""
+        """Returns the entropy of these variables together, in nats; 0 for no variables."""
         raise NotImplementedError
 
     def log_size(self, names: frozenset[str]) -> float:
-        """The largest H that these variables could have, in nats."""
+        """Returns the largest entropy that these variables could have, in nats."""
         return math.inf
 
     def entropy(self, variables: Variables, given: Variables = ()) -> Estimate:
-        """H(X|Z) = H(X,Z) - H(Z); H(X) where nothing is given. H(X|X) = 0.
+        """Computes H(X|Z) = H(X,Z) - H(Z), which is H(X) if `given` is empty. H(X|X) is 0.
 
-        Of densities (`GaussianJoint`) it is the differential entropy, which may be negative.
+        For densities (`GaussianJoint`) it is the differential entropy, which may be negative.
+
+        Args:
+            variables: str or sequence of str. X.
+            given: str or sequence of str. Z.
         """
         x, z = self._group(variables), self._group(given)
         return self._answer(self.joint_entropy(x | z) - self.joint_entropy(z), self.log_size(x - z))
 
     def mutual_information(self, x: Variables, y: Variables, given: Variables = ()) -> Estimate:
-        """I(X;Y|Z) = H(X,Z) + H(Y,Z) - H(X,Y,Z) - H(Z), at least 0.
+        """Computes I(X;Y|Z) = H(X,Z) + H(Y,Z) - H(X,Y,Z) - H(Z), at least 0.
 
-        Its ceiling is the smaller of the two largest entropies.
+        Its ceiling is the smaller of the largest entropies of X and Y.
+
+        Args:
+            x: str or sequence of str. X.
+            y: str or sequence of str. Y.
+            given: str or sequence of str. Z.
         """
         x, y, z = self._group(x), self._group(y), self._group(given)
         h = self.joint_entropy
@@ -56,12 +76,16 @@ class Joint:
         )
 
     def co_information(self, *variables: Variables, given: Variables = ()) -> Estimate:
-        """I(X;Y;...|Z), the atom that all variables share: mutual information for two.
+        """Computes the co-information I(X;Y;...|Z); for two variables it is the mutual information.
 
             I(X;Y;W) = I(X;Y) - I(X;Y|W) = -sum over nonempty subsets S of (-1)^|S| H(S)
 
-        Of three variables or more it may be negative: -ln 2 for two fair bits and their XOR.
+        For three or more variables it may be negative: -ln 2 for two fair bits and their XOR.
         Source: McGill, "Multivariate information transmission", 1954.
+
+        Args:
+            *variables: str or sequence of str. X, Y, ...
+            given: str or sequence of str. Z.
         """
         groups, z = [self._group(v) for v in variables], self._group(given)
         total = 0.0
@@ -73,9 +97,10 @@ class Joint:
         return self._answer(total, min(map(self.log_size, groups)))
 
     def atoms(self) -> dict[frozenset[str], float]:
-        """The 2^n - 1 regions of the information diagram, in nats; they sum to the joint entropy.
+        """Computes the 2^n - 1 regions of the information diagram, in nats.
 
-        The atom of {X, Y} is I(X;Y|all others), that of {X} is H(X|all others).
+        The atom of {X, Y} is I(X;Y|all others), the atom of {X} is H(X|all others). The atoms sum
+        to the joint entropy.
         """
         everything = frozenset(self.names)
         return {
@@ -99,11 +124,19 @@ class Joint:
 
 
 class MeasuredJoint(Joint):
-    """Variables whose joint entropies were measured.
+    """Variables with measured joint entropies.
 
     Args:
-        entropies: H in nats, or an `Estimate`, by the names of the variables together, such as
-            {("x",): 1.2, ("y",): 0.7, ("x", "y"): 1.6}.
+        entropies: dict from tuple of names to entropy, in nats or as an `Estimate`, for each
+            non-empty subset of the variables.
+
+    Raises:
+        ValueError: If a subset is missing.
+
+    Example:
+        entropies = {("x",): 1.2, ("y",): 0.7, ("x", "y"): 1.6}
+        joint = ki.information.MeasuredJoint(entropies)
+        joint.mutual_information("x", "y")  # 0.3 nats
     """
 
     kind = "estimate"
@@ -128,9 +161,16 @@ class MeasuredJoint(Joint):
         entropies: tuple[float | Estimate, float | Estimate],
         information: float | Estimate,
     ) -> "MeasuredJoint":
-        """Two variables by their entropies and their mutual information."""
+        """Creates two variables from their entropies and their mutual information.
+
+        Args:
+            names: (str, str). Names of the variables.
+            entropies: (H(X), H(Y)), in nats or as `Estimate`s.
+            information: float or `Estimate`. I(X;Y) in nats.
+        """
         x, y, both = (float(getattr(v, "nats", v)) for v in (*entropies, information))
         return cls({names[:1]: x, names[1:]: y, names: x + y - both})
 
     def joint_entropy(self, names: frozenset[str]) -> float:
+        """Returns the measured entropy of these variables together, in nats."""
         return self._entropies[names] if names else 0.0

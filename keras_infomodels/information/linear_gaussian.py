@@ -1,4 +1,4 @@
-"""The model in which every term of the InfoVAE objective has a closed form."""
+"""Linear-Gaussian model in which every term of the InfoVAE objective has a closed form."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,19 @@ class LinearGaussian:
         q(z|x) = N(A x + b, S)     A, b, S = encoder_matrix, encoder_offset, encoder_covariance
         p(x|z) = N(W z + c, s^2 I) W, c, s = decoder_matrix, decoder_offset, decoder_stddev
 
-    Every quantity is exact and in nats; float64.
+    Every quantity is exact, in nats and float64.
+
+    Example:
+        model = ki.information.LinearGaussian(
+            data_covariance=np.eye(2),
+            encoder_matrix=np.eye(2),
+            encoder_offset=np.zeros(2),
+            encoder_covariance=0.25 * np.eye(2),
+            decoder_matrix=np.eye(2),
+            decoder_offset=np.zeros(2),
+            decoder_stddev=0.5,
+        )
+        model.mutual_information()  # 1.609 nats, ln 5
     """
 
     data_covariance: np.ndarray
@@ -31,30 +43,31 @@ class LinearGaussian:
     decoder_stddev: float
 
     def prior(self) -> tfd.Distribution:
+        """Returns p(z) = N(0, I)."""
         k = len(self.encoder_offset)
         return tfd.MultivariateNormalTriL(np.zeros(k), np.eye(k))
 
     def aggregated_posterior(self) -> tfd.Distribution:
-        """q(z) = N(b, A Sx A' + S)."""
+        """Returns q(z) = N(b, A Sx A' + S)."""
         return self._normal(self.encoder_offset, self._aggregated_covariance())
 
     def mutual_information(self) -> float:
-        """I_q(x;z) = H(z) - H(z|x), the difference of two Gaussian entropies."""
+        """Computes I_q(x;z) = H(z) - H(z|x), the difference of two Gaussian entropies."""
         conditional = self._normal(self.encoder_offset, self.encoder_covariance)
         return float(self.aggregated_posterior().entropy() - conditional.entropy())
 
     def marginal_kl(self) -> float:
-        """KL(q(z) || p(z))."""
+        """Computes KL(q(z) || p(z))."""
         return float(tfd.kl_divergence(self.aggregated_posterior(), self.prior()))
 
     def rate(self) -> float:
-        """E KL(q(z|x) || p(z)); by ELBO surgery I_q(x;z) + KL(q(z) || p(z))."""
+        """Computes E KL(q(z|x) || p(z)), which equals I_q(x;z) + KL(q(z) || p(z))."""
         conditional = self._normal(self.encoder_offset, self.encoder_covariance)
         spread = np.trace(self.encoder_matrix @ self.data_covariance @ self.encoder_matrix.T)
         return float(tfd.kl_divergence(conditional, self.prior())) + 0.5 * float(spread)
 
     def reconstruction(self) -> float:
-        """-E log p(x|z), summed over the d dimensions."""
+        """Computes -E log p(x|z), summed over the d dimensions."""
         d = len(self.data_covariance)
         residual = np.eye(d) - self.decoder_matrix @ self.encoder_matrix
         offset = self.decoder_matrix @ self.encoder_offset + self.decoder_offset
@@ -67,7 +80,7 @@ class LinearGaussian:
         return float(0.5 * d * np.log(2 * np.pi * variance) + 0.5 * squared_error / variance)
 
     def log_likelihood(self) -> float:
-        """E log p(x) under the decoder and the prior."""
+        """Computes E log p(x) under the decoder and the prior."""
         d = len(self.data_covariance)
         covariance = self.decoder_matrix @ self.decoder_matrix.T + self.decoder_stddev**2 * np.eye(
             d
@@ -77,10 +90,11 @@ class LinearGaussian:
         return -float(data.entropy() + tfd.kl_divergence(data, model))
 
     def loss(self, alpha: float, lambda_: float) -> float:
-        """The InfoVAE loss with D = KL(q(z) || p(z)).
+        """Computes the InfoVAE loss with D = KL(q(z) || p(z)).
 
-        reconstruction + (1 - alpha) rate + (alpha + lambda - 1) KL(q(z) || p(z)); Zhao, Song and
-        Ermon, "InfoVAE", 2017, equation 6.
+            reconstruction + (1 - alpha) rate + (alpha + lambda - 1) KL(q(z) || p(z))
+
+        Source: Zhao, Song and Ermon, "InfoVAE", 2017, equation 6.
         """
         return (
             self.reconstruction()

@@ -1,4 +1,4 @@
-"""Critics that are trained at once, each to its best epoch."""
+"""Training of several critics at once, each to its own best epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ROWS = 1000
 
 @dataclass(frozen=True)
 class Parts:
-    """Inputs of the critics by their use: x and y of each."""
+    """Training, validation and test pairs: x and y of each."""
 
     train: tuple[np.ndarray, np.ndarray]
     validation: tuple[np.ndarray, np.ndarray]
@@ -27,13 +27,14 @@ class Parts:
 
 
 class Members:
-    """Critics as one function from x and y to scores (members, n, m).
+    """Several critics as one function from x and y to scores (members, n, m).
 
     Args:
-        critic: a `StackedCritic`, or Keras critics, one a member.
-        masks: of x's and of y's columns for each member, (members, 1, d); None for images.
-        ratio: the fixed part of those members that `warm` names.
-        warm: 1 or 0 for each member.
+        critic: `StackedCritic`, or list of Keras critics, one per member.
+        masks: arrays (members, 1, d_x) and (members, 1, d_y). Columns that each member sees; None
+            for images.
+        ratio: `GaussianRatio`. Fixed part of the members that `warm` names, or None.
+        warm: sequence of float. 1 for members with the fixed part, 0 for the others.
     """
 
     def __init__(self, critic, masks, ratio: GaussianRatio | None, warm: Sequence[float]):
@@ -43,12 +44,13 @@ class Members:
 
     @property
     def variables(self) -> list:
+        """List of the trainable variables."""
         if isinstance(self.critic, keras.layers.Layer):
             return self.critic.trainable_variables
         return [v for critic in self.critic for v in critic.trainable_variables]
 
     def __call__(self, x, y) -> tf.Tensor:
-        """x and y: (members, n, ...) or (1, n, ...)."""
+        """Computes scores of x and y, (members, n, ...) or (1, n, ...)."""
         if self.masks is not None:
             x, y = x * self.masks[0], y * self.masks[1]
         if isinstance(self.critic, StackedCritic):
@@ -62,7 +64,7 @@ class Members:
 
 
 def gaussian_scores(ratio: GaussianRatio, x, y) -> tf.Tensor:
-    """ln of the Gaussian ratio, (..., n, m), of x (..., n, d_x) and y (..., m, d_y)."""
+    """Computes the log of the Gaussian ratio (..., n, m) of x (..., n, d_x) and y (..., m, d_y)."""
     x, y = x - tf.cast(ratio.x_mean, x.dtype), y - tf.cast(ratio.y_mean, y.dtype)
     p, q, c = (tf.cast(m, x.dtype) for m in (ratio.x_form, ratio.y_form, ratio.cross))
     own_x = tf.reduce_sum(tf.matmul(x, p) * x, axis=-1, keepdims=True)
@@ -71,13 +73,13 @@ def gaussian_scores(ratio: GaussianRatio, x, y) -> tf.Tensor:
 
 
 def ratio_bound(ratio: GaussianRatio, pair) -> float:
-    """InfoNCE of the Gaussian ratio alone."""
+    """Computes InfoNCE of the Gaussian ratio alone."""
     scores = gaussian_scores(ratio, *(tf.constant(a[:_ROWS]) for a in pair))
     return float(info_nce(scores[None])[0])
 
 
 def train(members: Members, names: list[str], parts: Parts, settings: NeuralSettings) -> dict:
-    """Raises InfoNCE of every member and leaves each with its best weights on validation pairs."""
+    """Maximizes InfoNCE of every member, and restores its weights of the best validation epoch."""
     rng = generator(settings.seed, 3)
     n, count = len(parts.train[0]), len(names)
     size = min(settings.batch_size, n)
@@ -119,7 +121,9 @@ def train(members: Members, names: list[str], parts: Parts, settings: NeuralSett
         epoch(tf.constant(rows), tf.constant(shuffled[0][rows]))
         values = validate().numpy()
         if not np.isfinite(values).all():
-            raise FloatingPointError("A score is not finite: training diverged. Lower its rate.")
+            raise FloatingPointError(
+                "Scores are not finite: training diverged. Lower learning_rate."
+            )
         for name, value in zip(names, values, strict=True):
             history[f"val_{name}"].append(float(value))
         if best.stops(index, values, settings.patience):
@@ -129,7 +133,7 @@ def train(members: Members, names: list[str], parts: Parts, settings: NeuralSett
 
 
 class _Best:
-    """Each member's best validation bound and the weights that it had there."""
+    """Best validation bound of each member, with its weights."""
 
     def __init__(self, members: Members, count: int, values: np.ndarray):
         self.members, self.values = members, values.copy()
@@ -137,6 +141,7 @@ class _Best:
         self.weights = [np.array(v) for v in members.variables]
 
     def stops(self, epoch: int, values: np.ndarray, patience: int) -> bool:
+        """Records the validation bounds of an epoch, and returns whether training stops."""
         better = values > self.values
         for member in np.flatnonzero(better):
             for kept, now, part in self._parts(member):
@@ -145,7 +150,7 @@ class _Best:
         return bool(np.all(epoch - self.epochs >= max(patience, 1)))
 
     def _parts(self, member: int):
-        """Kept and present weights, and which of them are the member's."""
+        """Best and present weights, and which entries belong to the member."""
         if isinstance(self.members.critic, StackedCritic):
             for kept, variable in zip(self.weights, self.members.variables, strict=True):
                 yield kept, np.array(variable), member
@@ -156,12 +161,13 @@ class _Best:
             yield self.weights[index], np.array(self.members.variables[index]), ...
 
     def restore(self):
+        """Restores the best weights of every member."""
         for variable, weights in zip(self.members.variables, self.weights, strict=True):
             variable.assign(weights)
 
 
 def _clipped(gradients: list, count: int, members: Members) -> list:
-    """Gradients whose norm is at most 10 for each member."""
+    """Clips the gradients of each member to a norm of 10."""
     if not isinstance(members.critic, StackedCritic):
         return tf.clip_by_global_norm(gradients, 10.0)[0]
     squares = [tf.reduce_sum(tf.reshape(g, (count, -1)) ** 2, axis=1) for g in gradients]
@@ -170,12 +176,12 @@ def _clipped(gradients: list, count: int, members: Members) -> list:
 
 
 def info_nce(scores: tf.Tensor) -> tf.Tensor:
-    """InfoNCE of each member, (members,), of scores (members, n, n)."""
+    """Computes InfoNCE of each member, (members,), from scores (members, n, n)."""
     size = tf.cast(tf.shape(scores)[-1], scores.dtype)
     terms = tf.linalg.diag_part(scores) - tf.reduce_logsumexp(scores, axis=-1)
     return tf.reduce_mean(terms, axis=-1) + tf.math.log(size)
 
 
 def for_members(y: tf.Tensor, partners: np.ndarray, names: list[str]) -> tf.Tensor:
-    """y for each member, shuffled for the member of that name."""
+    """Returns y for each member, shuffled for the member of that name."""
     return tf.stack([tf.gather(y, partners) if name == "shuffled" else y for name in names])

@@ -23,7 +23,8 @@ from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.read_out import READ_OUTS
 from keras_infomodels.information.settings import NeuralSettings
 from keras_infomodels.information.streams import generator
-from keras_infomodels.spec import whole
+from keras_infomodels.log import LOGGER
+from keras_infomodels.spec import check_int
 
 __all__ = ["ESTIMATORS", "MutualInformation"]
 
@@ -31,73 +32,79 @@ NEURAL = tuple(READ_OUTS)
 ESTIMATORS = ("auto", "ksg", "mixed", "gaussian", "copula", *NEURAL)
 
 AUTO = {"batch_size": 256, "learning_rate": 3e-3, "epochs": 100, "patience": 15}
-"""Settings that differ where several critics are trained at once."""
+"""Settings of "auto" that differ, since several critics are trained at once."""
 
 
 class MutualInformation:
-    """I(X;Y) of paired samples, in nats.
+    """Estimator of I(X;Y) from paired samples, in nats.
 
-        "ksg"        nearest neighbors; continuous, few dimensions (it warns above five)
-        "mixed"      nearest neighbors for discrete, continuous and mixed columns; between discrete
-                     variables alone the plug-in with Miller and Madow's correction
-        "gaussian"   canonical correlations: right for jointly Gaussian data
-        "copula"     the same of ranks: right for Gaussian data up to monotone maps of columns
+        "ksg"        nearest neighbors; continuous columns in few dimensions (it warns above five)
+        "mixed"      nearest neighbors for discrete, continuous and mixed columns; the plug-in
+                     estimate with Miller and Madow's correction if all columns are discrete
+        "gaussian"   canonical correlations; exact in the limit for jointly Gaussian data
+        "copula"     the same of ranks; for Gaussian data up to monotone maps of single columns
         "info_nce", "nwj", "tuba", "donsker_varadhan", "mine", "interpolated"
-                     lower bounds with a trained critic, read from held-out pairs
-        "jensen_shannon"  a critic trained by its bound, read out as `nwj`: a lower bound
-        "smile"      the same critic, read out as `smile`: an estimate
+                     lower bounds by a trained critic, computed from held-out pairs
+        "jensen_shannon"  a critic trained on that bound; its `nwj` bound is returned
+        "smile"      the same critic; its `smile` estimate is returned
         "auto"       see below
 
-    Text, booleans and columns of two values are labels. Other columns are numbers; those that
-    repeat, such as counts, codes and rounded measurements, may be taken for labels as well. Which
-    of the two suits is for "auto" to find out; the others take columns of at most as many values as
-    the square root of the rows for labels. `discrete` of `fit` says it. Columns of labels that
-    repeat together, such as one-hot columns, count as one label.
+    Text, booleans and columns of two values are labels. Other columns are numbers. Columns of
+    numbers that repeat, such as counts, codes and rounded measurements, may be used as labels as
+    well: "auto" finds out which is better, the other estimators use columns with at most sqrt(rows)
+    values as labels, and `discrete` of `fit` overrides both. Columns of labels that repeat
+    together, such as one-hot columns, count as one label.
 
-    "auto" goes by the data:
+    "auto" chooses by the data:
 
-        "miller_madow"  all columns can be labels, and their table has ten rows a cell on average
-        "ksg", "mixed"  at most three columns of numbers in all, and labels with three rows on
-                        average; columns that repeat are numbers or labels, whichever predicts
-                        rows better that were held out
-        "table"         labels whose table has more cells: half-way from a bound by the table of
-                        the other rows to Grassberger's estimate
-        "classifier"    a label of at most 64 values on one side, and anything on the other: its
-                        entropy less the held-out cross-entropy of logistic regression, a random
-                        forest or a table
-        "info_nce"      anything else, images and sequences too: critics that are trained at once,
-                        with and without a start at the Gaussian copula, and on the columns that
-                        show some dependence; the best on validation pairs, half-way between its
-                        bounds on test and on training pairs
-        "copula"        the same where no critic says more and held-out pairs agree with it
-        "best pair"     the held-out bound of one pair of columns, where critics found less
+        "miller_madow"  if all columns can be labels, and their table has ten rows per cell
+        "ksg", "mixed"  if there are at most three columns of numbers in all, and labels have three
+                        rows on average; columns that repeat are numbers or labels, whichever
+                        predicts held-out rows better
+        "table"         for labels whose table has more cells: the mean of a bound by the table of
+                        the other rows and of Grassberger's estimate
+        "classifier"    for a label of at most 64 values on one side: its entropy minus the held-out
+                        cross-entropy of logistic regression, a random forest or a table
+        "info_nce"      for anything else, also images and sequences: critics trained at once, with
+                        and without the Gaussian copula as a start, and on the columns that show
+                        some dependence; the answer is the mean of the bounds of the best one
+                        on test and on training pairs
+        "copula"        the same if no critic finds more and held-out pairs agree with the copula
+        "best pair"     the held-out bound of one pair of columns, if critics found less
 
-    Each answer is checked: `Estimate.checks` holds a held-out lower bound, below which the answer
-    never is, and what the same estimator says of shuffled pairs (it is not subtracted: the bias
-    under dependence is another). `Estimate.interval` reaches from the held-out bound less two
-    errors up to an end whose assumption `Estimate.assumption` names.
+    Every answer is checked. `Estimate.checks` holds a lower bound from held-out rows, and the
+    answer is never below it. It also holds the result of the same estimator on shuffled pairs; this
+    is not subtracted, since the bias differs under dependence. `Estimate.interval` reaches from the
+    held-out bound minus two standard errors to an upper end that depends on `Estimate.assumption`.
 
-    All estimators see the ranks of continuous columns as normal scores, except "gaussian": monotone
-    maps of single columns change nothing. Constant columns carry nothing and are left out. Where a
-    continuous column, or a linear function of columns, of x repeats one of y the information is
-    infinite, and so is the answer, with a note; where what repeats is discrete, such as a sum of
-    counts, it is its entropy.
+    All estimators except "gaussian" see the ranks of continuous columns as normal scores, so that
+    monotone maps of single columns do not change the answer. Constant columns are left out. If a
+    continuous column of x, or a linear function of columns of x, equals one of y, the information
+    is infinite, and so is the answer, with a note. If the values that both sides share are
+    discrete, such as a sum of counts, the answer is their entropy.
 
     Args:
-        estimator: a name above.
-        neighbors: of "ksg" and "mixed".
-        seed: of splits, weights and orders.
-        **settings: of `NeuralSettings`.
+        estimator: str. One of the names above.
+        neighbors: int. Number of neighbors of "ksg" and "mixed".
+        seed: int. Seed of splits, weights and orders.
+        **settings: Fields of `NeuralSettings`, for the estimators with a critic.
+
+    Raises:
+        ValueError: If the estimator is unknown, or a setting is out of range.
 
     Example:
-        `MutualInformation("ksg").fit(x, y)` prints as 0.418 ± 0.010 nats (estimate).
+        rng = np.random.default_rng(1)
+        x = rng.normal(size=2000)
+        y = x + rng.normal(size=2000)
+        estimator = ki.information.MutualInformation("ksg")
+        print(estimator.fit(x, y))  # the truth is ln 2 / 2 = 0.347 nats
     """
 
     def __init__(self, estimator: str = "auto", neighbors: int = 3, seed: int = 0, **settings):
         if estimator not in ESTIMATORS:
             raise ValueError(f"The estimators are {', '.join(ESTIMATORS)}; got {estimator!r}.")
         self.estimator = estimator
-        self.neighbors = whole("neighbors", neighbors, 1)
+        self.neighbors = check_int("neighbors", neighbors, 1)
         self.seed = seed
         defaults = AUTO if estimator == "auto" else {}
         self.settings = NeuralSettings(**{"seed": seed, **defaults, **settings})
@@ -106,24 +113,25 @@ class MutualInformation:
         """Estimates I(X;Y).
 
         Args:
-            x: (n,) or (n, d_x), numbers or labels of any kind; (n, height, width) or (n, height,
-                width, channels), images, or (n, length, channels), sequences; {name: column (n,)}
-                or a data frame; or, for a neural estimator, a function from (n, NumPy generator)
-                to n new pairs (x, y), for training on fresh draws.
-            y: as x; None beside a function.
-            discrete: which columns are categories. "auto" goes by type and values; True or False
-                is all or none; a mask has an entry for each column of x and then of y; a sequence
-                of names is for mappings and data frames, whose other columns are as for "auto".
+            x: array (n,) or (n, d_x) of numbers or labels of any kind; images (n, height, width) or
+                (n, height, width, channels); sequences (n, length, channels); dict from name to
+                column (n,); or data frame. For an estimator with a critic also a function from (n,
+                NumPy generator) to n new pairs (x, y), which then trains on fresh draws.
+            y: As x; `None` if x is a function.
+            discrete: "auto", bool, or sequence. Columns that are categories. "auto" decides by type
+                and values; a bool applies to all columns; a mask has one entry for each column of x
+                and then of y; a sequence of names is for dicts and data frames, whose other columns
+                are as for "auto".
 
         Returns:
-            The estimate, unclamped, with the method's name, a note where there is one (which is
-            printed too), what it was compared with, and the history of a training.
+            `Estimate` in nats, not clamped, with the method, a note (which is logged too), the
+            checks and the history of the training.
 
         Raises:
-            ValueError: rows that do not match, fewer than four, missing values (NaN, NaT, None),
-                infinite numbers, labels that hardly ever repeat, columns that the estimator is
-                not for, or `discrete` that fits no columns.
-            FloatingPointError: a training diverged.
+            ValueError: If the numbers of rows differ or are below four; if values are missing (NaN,
+                NaT, None) or infinite; if labels hardly repeat; if the estimator does not support
+                the columns, or `discrete` does not match them.
+            FloatingPointError: If a training diverged.
         """
         if callable(x):
             return self._announce(self._fit_fresh(x))
@@ -169,7 +177,7 @@ class MutualInformation:
         if name == "ksg":
             rng = generator(self.seed, 6)
             return ksg(x.scores(rng), y.scores(rng), self.neighbors)
-        # Numbers of few values are labels here, as order at random among many rows is noise.
+        # Numbers with few values are labels here: breaking so many ties at random adds noise.
         x, y = (side.as_labels(math.sqrt(len(side))) for side in (x, y))
         if name == "mixed":
             return self._mixed(x, y)
@@ -197,12 +205,12 @@ class MutualInformation:
     @staticmethod
     def _announce(estimate: Estimate) -> Estimate:
         if estimate.note:
-            print(f"Mutual information: {estimate.note}")
+            LOGGER.warning("Mutual information: %s", estimate.note)
         return estimate
 
 
 def _near_limit(nats: float, n: int, method: str) -> str:
-    """What to say of an estimate that n pairs alone cannot certify."""
+    """Returns the note for an estimate that n pairs alone cannot certify."""
     if not nats > 0.75 * math.log(n):
         return ""
     note = f"{nats:.2f} nats is near or above ln {n} = {math.log(n):.2f}, what as many pairs "
@@ -212,5 +220,5 @@ def _near_limit(nats: float, n: int, method: str) -> str:
 
 
 def _inputs(side: Columns) -> np.ndarray:
-    """What a critic takes: numbers and one of K, or images."""
+    """Returns the input of a critic: numbers and one-hot labels, or images."""
     return side.numbers(side.values) if side.images is None else side.images

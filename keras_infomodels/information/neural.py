@@ -1,4 +1,4 @@
-"""Bounds with a critic that `fit` trains, read out on pairs that it has not seen."""
+"""Bounds by a critic that is trained with `fit`, computed from held-out pairs."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -26,13 +26,13 @@ _STEPS = 50  # that one call takes
 
 
 class CriticModel(keras.Model):
-    """A critic on top of a fixed log ratio, whose bound `fit` raises.
+    """Critic plus a fixed log ratio, whose bound `fit` maximizes.
 
     Args:
-        critic: from (x, y) to scores.
-        estimator: one of `NEURAL`.
-        ratio: the fixed part; None is 0.
-        settings: for alpha.
+        critic: Keras model from (x, y) to scores.
+        estimator: str. One of `NEURAL`.
+        ratio: `GaussianRatio`. Fixed part; `None` means 0.
+        settings: `NeuralSettings`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CriticModel(keras.Model):
             )
 
     def call(self, inputs):
-        """Scores (n, m); with a baseline they are f - ln a(x)."""
+        """Computes scores (n, m); with a baseline these are f - ln a(x)."""
         x, y = inputs
         scores = self.critic((x, y))
         if self.ratio is not None:
@@ -64,7 +64,7 @@ class CriticModel(keras.Model):
         return scores if self.baseline is None else scores - self.baseline(x)
 
     def gaussian(self, x, y):
-        """The fixed part's scores (n, m)."""
+        """Computes the scores (n, m) of the fixed part."""
         r = self.ratio
         x, y = x - tf.cast(r.x_mean, x.dtype), y - tf.cast(r.y_mean, y.dtype)
         p, q, c = (tf.cast(m, x.dtype) for m in (r.x_form, r.y_form, r.cross))
@@ -73,7 +73,7 @@ class CriticModel(keras.Model):
         return tf.matmul(tf.matmul(x, c), y, transpose_b=True) + own_x + own_y + r.constant
 
     def objective(self, scores):
-        """What training raises, which is the bound itself but for MINE, JS and SMILE."""
+        """Computes the objective of training: the bound itself, except for MINE, JS and SMILE."""
         if self.estimator == "mine":
             value, updated = bounds.mine(scores, self.log_average)
             self.log_average.assign(updated)
@@ -94,9 +94,9 @@ class CriticModel(keras.Model):
         return [self.bound_metric]
 
     def train_step(self, data):
-        """A step for each of the batches x (k, n, d_x) and y (k, n, d_y), in one call.
+        """Makes one step for each of the batches x (k, n, d_x) and y (k, n, d_y).
 
-        A step takes less time than the call.
+        One call makes k steps, since a call takes longer than a step.
         """
         values = tf.map_fn(
             self.step, data, parallel_iterations=1, fn_output_signature=self.compute_dtype
@@ -105,7 +105,7 @@ class CriticModel(keras.Model):
         return {"bound": self.bound_metric.result()}
 
     def step(self, batch):
-        """Raises the bound of one batch, x (n, d_x) and y (n, d_y), and returns it."""
+        """Updates the critic on one batch, x (n, d_x) and y (n, d_y), and returns its bound."""
         with tf.GradientTape() as tape:
             value = self.objective(self(batch, training=True))
             loss = -value
@@ -126,13 +126,14 @@ class CriticModel(keras.Model):
 
 
 def fit_pairs(x: np.ndarray, y: np.ndarray, estimator: str, settings: NeuralSettings) -> Estimate:
-    """Trains on most of the pairs and reads the bound from the rest.
+    """Trains on most of the pairs and computes the bound on the others.
 
     Args:
-        x, y: (n, d_x) and (n, d_y), numbers without NaN; or (n, height, width, channels), for
-            which the critic has convolutions and no Gaussian start.
-        estimator: one of `NEURAL`.
-        settings: see there.
+        x: array (n, d_x) of numbers without NaN, or (n, height, width, channels), for which the
+            critic has convolutions and no Gaussian start.
+        y: array, as x.
+        estimator: str. One of `NEURAL`.
+        settings: `NeuralSettings`.
     """
     order = generator(settings.seed, 2).permutation(len(x))
     test = max(2, round(settings.held_out * len(x)))
@@ -177,12 +178,12 @@ def _fit_pairs(model: CriticModel, train, stop, held) -> Estimate:
 
 
 def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
-    """Trains on new pairs in every step and reads the bound from further ones.
+    """Trains on new pairs in every step, and computes the bound on further ones.
 
     Args:
-        draw: from (n, generator) to x (n, d_x) and y (n, d_y).
-        estimator: one of `NEURAL`.
-        settings: see there.
+        draw: function from (n, generator) to x (n, d_x) and y (n, d_y).
+        estimator: str. One of `NEURAL`.
+        settings: `NeuralSettings`.
     """
     x, y = draw(10_000, generator(settings.seed, 10))
     if np.ndim(x) != 2 or np.ndim(y) != 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
@@ -198,7 +199,7 @@ def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
     epochs = max(1, settings.steps // 1000)
     calls = math.ceil(settings.steps / block / epochs)
     rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, epochs * calls * block)
-    # Compiling takes seconds, which faster steps earn back after some thousand.
+    # XLA compilation takes seconds, and pays off after some thousand steps.
     _compile(model, rate, jit_compile=settings.steps > 5000)
     batches = tf.data.Dataset.from_generator(
         lambda: _draws(draw, maps, settings, block),
@@ -219,7 +220,7 @@ def _fit_fresh(model: CriticModel, draw: Draw, maps) -> Estimate:
 
 
 def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[tuple]:
-    """Batches of as many steps as one call takes, x (block, batch_size, d_x) and y."""
+    """Generates the batches of one call, x (block, batch_size, d_x) and y."""
     rng = generator(settings.seed, 12)
     while True:
         pairs = draw(block * settings.batch_size, rng)
@@ -230,7 +231,7 @@ def _draws(draw: Draw, maps, settings: NeuralSettings, block: int) -> Iterator[t
 
 @contextmanager
 def _new_model(train, estimator: str, settings: NeuralSettings) -> Iterator[CriticModel]:
-    """Gives a critic its weights back, so that no later fit begins with pairs that it knows."""
+    """Restores the critic's initial weights, so that a later fit starts from untrained ones."""
     keras.utils.set_random_seed(settings.seed)
     tables = all(part.ndim == 2 for part in train)
     critic = settings.critic
@@ -249,7 +250,7 @@ def _new_model(train, estimator: str, settings: NeuralSettings) -> Iterator[Crit
 
 def _compile(model: CriticModel, rate, **kwargs):
     model.compile(keras.optimizers.AdamW(rate, weight_decay=model.settings.weight_decay), **kwargs)
-    # Otherwise the step is traced twice, once with all that makes the variables.
+    # Create variables first; otherwise the step is traced twice.
     model.optimizer.build(model.trainable_variables)
 
 
@@ -289,7 +290,7 @@ def _read(model: CriticModel, held, queries: int, history) -> Estimate:
 
 
 def _gain(model: CriticModel, held) -> list[float]:
-    """How much higher InfoNCE is than that of the fixed ratio alone, and its standard error."""
+    """InfoNCE minus that of the fixed ratio alone, and its standard error."""
     queries = len(held[0])
     terms = [
         info_nce_terms(summarize(lambda x, y, f=f: f(x, y).numpy(), *held, queries))

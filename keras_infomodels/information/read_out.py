@@ -1,4 +1,4 @@
-"""Bounds of a whole table of scores with standard errors, in one pass over blocks."""
+"""Bounds with standard errors from a large score matrix, in one pass over its blocks."""
 
 import itertools
 import math
@@ -17,15 +17,15 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """What the bounds need to know of scores f(x_i, y_j), i below q, j below m.
+    """Row and column sums of a score matrix f(x_i, y_j), i < q and j < m, from which bounds follow.
 
     Attributes:
-        joint: f(x_i, y_i), (q,).
-        rows: ln sum over j != i of exp f(x_i, y_j), (q,).
-        rows_but_one: the same without j = i + 1 (mod m).
-        clipped: as `rows`, of clipped scores, or None.
-        columns: ln sum over i != j of exp f(x_i, y_j), (q,), or None if q is below m.
-        candidates: m.
+        joint: array (q,). f(x_i, y_i).
+        rows: array (q,). ln sum over j != i of exp f(x_i, y_j).
+        rows_but_one: array (q,). `rows` without j = i + 1 (mod m).
+        clipped: array (q,). `rows` of clipped scores, or None.
+        columns: array (q,). ln sum over i != j of exp f(x_i, y_j); None if q is below m.
+        candidates: int. m.
     """
 
     joint: np.ndarray
@@ -36,7 +36,7 @@ class ScoreSummary:
     candidates: int
 
     def log_partition(self, rows: np.ndarray) -> float:
-        """ln E product exp f from the sums of the rows."""
+        """Computes ln E product exp f from the row sums."""
         return float(logsumexp(rows) - math.log(len(rows) * (self.candidates - 1)))
 
 
@@ -47,25 +47,28 @@ def summarize(
     queries: int,
     clip: float | None = None,
 ) -> ScoreSummary:
-    """Scores the first `queries` of x against all y.
+    """Scores the first `queries` rows of x against all rows of y.
 
     Args:
-        scores: from x (n, d_x) and y (m, d_y) to (n, m).
-        x, y: the pairs, m rows each.
-        queries: q, at most m.
-        clip: of the clipped sums; None leaves them out.
+        scores: function from x (n, d_x) and y (m, d_y) to scores (n, m).
+        x: array (m, d_x). One side of the pairs.
+        y: array (m, d_y). The other side.
+        queries: int. q, at most m.
+        clip: float or None. Largest absolute score in the clipped sums; `None` omits these.
 
     Raises:
-        FloatingPointError: a score is not finite.
+        FloatingPointError: If a score is not finite.
     """
     m, q = len(y), min(queries, len(x))
     joint, following = np.zeros(q), np.full(q, -np.inf)
     but_one, clipped, columns = np.full(q, -np.inf), np.zeros(q), np.full(m, -np.inf)
-    # Square blocks, as a critic embeds every row and every column of a block anew.
+    # Square blocks, since a critic computes the embeddings of every block again.
     for i, j in itertools.product(range(0, q, _BLOCK), range(0, m, _BLOCK)):
         f = np.array(scores(x[i : min(i + _BLOCK, q)], y[j : j + _BLOCK]))
         if not np.isfinite(f).all():
-            raise FloatingPointError("A score is not finite: training diverged. Lower its rate.")
+            raise FloatingPointError(
+                "Scores are not finite: training diverged. Lower learning_rate."
+            )
         rows = np.arange(i, i + len(f))
         own, after = _inside(rows, j, f.shape[1]), _inside((rows + 1) % m, j, f.shape[1])
         joint[rows[own[0]]] = f[own]
@@ -76,7 +79,7 @@ def summarize(
             clipped[rows] += bounded.sum(axis=1, dtype=np.float64)
         following[rows[after[0]]] = f[after]
         f[after] = -np.inf
-        # Sums are of exp(f - top), top the largest of the row: one exponential an entry.
+        # Sums of exp(f - top), with top the largest score of the row: one exponential per entry.
         top = f.max(axis=1)
         top[top == -np.inf] = 0  # no entry but its own and the next
         e = np.exp(np.subtract(f, top[:, None], out=f), out=f)
@@ -99,7 +102,7 @@ def summarize(
 
 
 def _inside(columns: np.ndarray, start: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where (row k, column columns[k]) lies in a block of `width` columns."""
+    """Positions of the entries (row k, column columns[k]) within a block of `width` columns."""
     columns = columns - start
     rows = np.flatnonzero((columns >= 0) & (columns < width))
     return rows, columns[rows]
@@ -111,12 +114,12 @@ def _log(sums: np.ndarray) -> np.ndarray:
 
 
 def _log_columns(e: np.ndarray, top: np.ndarray) -> np.ndarray:
-    """ln sum over rows of e exp(top)."""
+    """Computes ln sum over rows of e exp(top)."""
     return _log((np.exp(top - top.max()) @ e).astype(np.float64)) + top.max()
 
 
 def info_nce_terms(s: ScoreSummary) -> np.ndarray:
-    """Each query's part of InfoNCE, (q,)."""
+    """Terms of InfoNCE, one for each query, (q,)."""
     return s.joint - np.logaddexp(s.joint, s.rows) + math.log(s.candidates)
 
 
@@ -138,7 +141,7 @@ def _nwj(s: ScoreSummary, alpha: float) -> Estimate:
 
 
 def _of_log_ratio(s: ScoreSummary, alpha: float) -> Estimate:
-    """NWJ of 1 + f."""
+    """NWJ bound of 1 + f."""
     z = math.exp(min(s.log_partition(s.rows), 700.0))
     terms = s.joint - z * _shares(s, s.rows, math.log(z))
     return Estimate(float(1 + s.joint.mean() - z), error_of_mean(terms), "lower bound")
@@ -151,14 +154,14 @@ def _smile(s: ScoreSummary, alpha: float) -> Estimate:
 
 
 def _interpolated(s: ScoreSummary, alpha: float) -> Estimate:
-    """Of scores f - ln a(x), so that the baseline is 1."""
+    """Interpolated bound of scores f - ln a(x), whose baseline is 1."""
     count = math.log(s.candidates - 1)
     with np.errstate(divide="ignore"):
         log_alpha, log_rest = np.log(alpha), np.log1p(-alpha)
     joint = np.logaddexp(s.joint, s.rows_but_one) - count
-    strangers = s.rows - count
+    negatives = s.rows - count
     terms = 1 + s.joint - np.logaddexp(log_alpha + joint, log_rest)
-    terms -= np.exp(strangers - np.logaddexp(log_alpha + strangers, log_rest))
+    terms -= np.exp(negatives - np.logaddexp(log_alpha + negatives, log_rest))
     ceiling = math.inf if alpha == 0 else count - math.log(alpha)
     return mean_estimate(terms, "lower bound", ceiling)
 
@@ -176,7 +179,7 @@ READ_OUTS: dict[str, Callable[[ScoreSummary, float], Estimate]] = {
 
 
 def _shares(s: ScoreSummary, rows: np.ndarray, log_z: float) -> np.ndarray:
-    """Each example's share of the partition, as x and as y, relative to the mean (of 2).
+    """Share of each example in the partition function, as x and as y, relative to the mean (of 2).
 
     The terms f(x_i, y_i) - share_i have the variance of the bound to first order.
     """

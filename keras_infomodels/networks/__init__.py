@@ -1,7 +1,7 @@
-"""Networks: registered functional Keras models with JSON configs.
+"""Networks: functional Keras models with JSON configs.
 
-An encoder returns {"loc", "scale"}; a decoder the parameters that its likelihood names; a generator
-images; a discriminator or classifier {"logits", "features"}.
+An encoder returns {"loc", "scale"}; a decoder the parameters of its likelihood; a generator images;
+a discriminator or classifier {"logits", "features"}.
 """
 
 from keras_infomodels.networks.classifier import ConvClassifier

@@ -1,4 +1,4 @@
-"""The network of a classifier."""
+"""Network of a classifier."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,25 @@ __all__ = ["ConvClassifier"]
 
 @built_in
 class ConvClassifier(Network):
-    """Images to {"logits" (batch, classes), "features" (batch, width)}, both float32.
+    """Classifier network: images to float32 {"logits" (batch, classes), "features" (batch, width)}.
 
-    3x3 convolutions, each followed by batch normalization, ReLU and pooling by 2, then one dense
+    3x3 convolutions, each followed by batch normalization, ReLU and pooling by 2, and a dense
     layer, whose activations are the features.
 
     Args:
-        image_shape: (height, width, channels).
-        classes: how many there are, at least 2.
-        filters: of the convolutions.
-        width: of the dense layer.
-        dtype: a Keras dtype or policy for the hidden layers.
+        image_shape: (height, width, channels). Shape of an image.
+        classes: int. Number of classes, at least 2.
+        filters: sequence of int. Filters of the convolutions.
+        width: int. Units of the dense layer.
+        dtype: str or Keras dtype policy of the hidden layers. `None` means Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Raises:
+        ValueError: If there are fewer than 2 classes, or a shape or width is not positive.
+
+    Example:
+        network = ki.networks.ConvClassifier((28, 28, 1), classes=10)
+        network(tf.zeros((2, 28, 28, 1)))["logits"].shape  # (2, 10)
     """
 
     def __init__(

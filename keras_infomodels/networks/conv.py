@@ -20,20 +20,27 @@ __all__ = ["ConvDecoder", "ConvEncoder"]
 
 @built_in
 class ConvEncoder(Network):
-    """q(z|x) by 4x4 convolutions of stride 2 and one dense layer.
+    """Encoder q(z|x) with 4x4 convolutions of stride 2 and one dense layer.
 
-    Images to {"loc", "scale"}, each (batch, latent_dim).
+    The output is {"loc", "scale"}, each (batch, latent_dim).
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: number of latent variables.
-        filters: of the convolutions; each halves the image.
-        width: of the dense layer.
-        activation: of the hidden layers, a Keras name.
-        min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
-            which returns {"loc"} alone.
-        categories: of a category beside z, whose "logits" it then returns too; 0 for none.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Number of continuous latent variables.
+        filters: sequence of int. Filters of the convolutions; each halves height and width.
+        width: int. Units of the dense layer.
+        activation: str. Keras activation of the hidden layers.
+        min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
+            deterministic: it returns {"loc"} alone.
+        categories: int. Number of categories of a discrete latent variable, whose "logits" are
+            returned too. 0 means none.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        encoder = ki.networks.ConvEncoder((28, 28, 1), latent_dim=10)
+        encoder(tf.zeros((2, 28, 28, 1)))["loc"].shape  # (2, 10)
     """
 
     def __init__(
@@ -73,20 +80,26 @@ class ConvEncoder(Network):
 
 @built_in
 class ConvDecoder(Network):
-    """p(x|z) by one dense layer and 4x4 transposed convolutions of stride 2, the encoder's mirror.
+    """Decoder p(x|z) with one dense layer and 4x4 transposed convolutions of stride 2.
 
-    (batch, latent_dim) to a dict of image-shaped parameters; sizes that are no multiple of
-    2^len(filters) are cropped from the next one.
+    The input is (batch, latent_dim), the output a dict of parameters with the shape of the image.
+    Sizes that are not a multiple of 2^len(filters) are cropped from the next one.
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: number of latent variables.
-        filters: of the convolutions; each doubles the image.
-        width: of the dense layer.
-        activation: of the hidden layers, a Keras name.
-        parameters: what the likelihood needs, its `.parameters`.
-        min_stddev: floor of "scale", where the likelihood has one.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Length of the input.
+        filters: sequence of int. Filters of the convolutions; each doubles height and width.
+        width: int. Units of the dense layer.
+        activation: str. Keras activation of the hidden layers.
+        parameters: sequence of str. Names of the outputs: the likelihood's `parameters`.
+        min_stddev: float. Smallest "scale", if the likelihood has one.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        decoder = ki.networks.ConvDecoder((28, 28, 1), latent_dim=10)
+        decoder(tf.zeros((2, 10)))["logits"].shape  # (2, 28, 28, 1)
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Generators, discriminators and the recognition head of the GAN family."""
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import keras
@@ -15,20 +16,30 @@ __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
 @built_in
 class ConvGenerator(Network):
-    """Latents to images in [0, 1] by one dense layer and convolutions that double the image.
+    """Generator with one dense layer and convolutions that double the image.
 
-    (batch, latent_dim) to (batch, height, width, channels). Batch normalization after every hidden
-    layer. Source: Chen et al., "InfoGAN", 2016, appendix C, with a narrower dense layer.
+    The input is (batch, latent_dim), the output images in [0, 1], (batch, height, width, channels).
+    Batch normalization follows every hidden layer.
+    Source: Chen et al., "InfoGAN", 2016, appendix C, with a narrower dense layer.
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: length of the latents, noise and codes together.
-        filters: of the convolutions' inputs; each convolution doubles the image.
-        width: of the dense layer.
-        upsampling: "transposed" (4x4 transposed convolutions of stride 2) or "bilinear" (3x3
-            convolutions after bilinear interpolation, which draw no checkerboards; source: Odena,
-            Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
-        dtype: a Keras dtype or policy for the hidden layers; the images are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Length of the input, noise and codes together: `Latents(...).dimension`.
+        filters: sequence of int. Channels before each convolution, which doubles height and width.
+        width: int. Units of the dense layer.
+        upsampling: str. "transposed" (4x4 transposed convolutions of stride 2) or "bilinear" (3x3
+            convolutions after bilinear interpolation, which avoid checkerboard artifacts; source:
+            Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
+        dtype: str or Keras dtype policy of the hidden layers; the images are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Raises:
+        ValueError: If `upsampling` is unknown, or a shape or width is not positive.
+
+    Example:
+        generator = ki.networks.ConvGenerator((28, 28, 1), latent_dim=74)
+        generator(tf.zeros((2, 74))).shape  # (2, 28, 28, 1)
     """
 
     def __init__(
@@ -88,19 +99,29 @@ class ConvGenerator(Network):
 
 @built_in
 class ConvDiscriminator(Network):
-    """Images to {"logits" (batch, 1), "features" (batch, width)}, the features for Q.
+    """Discriminator network: images to {"logits" (batch, 1), "features" (batch, width)}.
 
-    4x4 convolutions of stride 2 and one dense layer, with leaky ReLU.
+    4x4 convolutions of stride 2 and one dense layer, with leaky ReLU. The features are the input of
+    the recognition head Q.
 
     Args:
-        image_shape: (height, width, channels).
-        filters: of the convolutions; each halves the image.
-        width: of the dense layer.
-        normalization: "batch" (after every layer but the first; images of different kinds go
-            through in batches of their own), "spectral" (of every kernel), or None. A gradient
-            penalty is of each image by itself and wants one of the last two.
-        judging: whether "logits" are returned; a trunk of Q alone has none.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        filters: sequence of int. Filters of the convolutions; each halves height and width.
+        width: int. Units of the dense layer.
+        normalization: str or None. "batch" (after every layer but the first; real and generated
+            images are separate batches), "spectral" (of every kernel) or None. Use "spectral" or
+            None with a gradient penalty: batch normalization couples the examples of a batch.
+        return_logits: bool. Whether "logits" are returned. False makes a trunk for Q alone.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Raises:
+        ValueError: If `normalization` is unknown, or a shape or width is not positive.
+
+    Example:
+        discriminator = ki.networks.ConvDiscriminator((28, 28, 1), normalization="spectral")
+        discriminator(tf.zeros((2, 28, 28, 1)))["logits"].shape  # (2, 1)
     """
 
     def __init__(
@@ -109,10 +130,18 @@ class ConvDiscriminator(Network):
         filters: Sequence[int] = (32, 64),
         width: int = 216,
         normalization: str | None = "batch",
-        judging: bool = True,
+        return_logits: bool = True,
         dtype=None,
         **kwargs,
     ):
+        if "judging" in kwargs:
+            return_logits = kwargs.pop("judging")
+            warnings.warn(
+                "judging of ConvDiscriminator goes in version 0.3; write return_logits="
+                f"{return_logits!r}.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
         if normalization not in ("batch", "spectral", None):
             raise ValueError(
@@ -124,7 +153,7 @@ class ConvDiscriminator(Network):
         def weigh(layer):
             if normalization != "spectral":
                 return layer
-            # In float32 whatever the layer has: it rounds the kernel itself to its own dtype.
+            # Always float32: SpectralNormalization would round the kernel itself to its dtype.
             name = f"{layer.name}_spectral"
             return keras.layers.SpectralNormalization(layer, dtype="float32", name=name)
 
@@ -155,7 +184,7 @@ class ConvDiscriminator(Network):
         )
         features = activate(weigh(hidden)(x), "hidden", batch)
         outputs = {"features": features}
-        if judging:
+        if return_logits:
             last = weigh(keras.layers.Dense(1, dtype="float32", name="logits"))
             outputs = {"logits": last(features), **outputs}
         super().__init__(inputs, outputs, **kwargs)
@@ -164,21 +193,34 @@ class ConvDiscriminator(Network):
             "filters": list(filters),
             "width": width,
             "normalization": normalization,
-            "judging": judging,
+            "return_logits": return_logits,
             "dtype": dtype,
         }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "ConvDiscriminator":
+        config = {("return_logits" if k == "judging" else k): v for k, v in config.items()}
+        return super().from_config(config, custom_objects)
 
 
 @built_in
 class RecognitionHead(Network):
-    """Q(c|x) on a discriminator's features: a dict of float32 numbers (batch, size), by code.
+    """Recognition head Q(c|x) on a discriminator's features: a dict from code to outputs, float32.
 
     Args:
-        features: how many the discriminator gives.
-        sizes: numbers that each code needs, by name: `Code.parameters`.
-        width: of the hidden layer.
-        normalization: "batch" or None.
-        dtype: a Keras dtype or policy for the hidden layer.
+        features: int. Number of features of the discriminator.
+        sizes: dict from code name to int. Number of outputs of each code: `Code.parameters`.
+        width: int. Units of the hidden layer.
+        normalization: str or None. "batch" or None.
+        dtype: str or Keras dtype policy of the hidden layer. `None` means Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Raises:
+        ValueError: If `normalization` is unknown, or a code has the name of a layer.
+
+    Example:
+        head = ki.networks.RecognitionHead(features=216, sizes={"digit": 10, "slant": 2})
+        head(tf.zeros((5, 216)))["digit"].shape  # (5, 10)
     """
 
     def __init__(

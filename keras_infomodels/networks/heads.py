@@ -1,4 +1,4 @@
-"""The last layers of networks: parameters of distributions, always in float32."""
+"""Last layers of networks: parameters of distributions, always in float32."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,15 +7,15 @@ import keras
 __all__ = ["CHANNELS_LAST", "check_shape", "check_widths", "crop", "image_head", "posterior_head"]
 
 CHANNELS_LAST = "channels_last"
-"""Order of all images here, whatever `image_data_format` in keras.json says of other layers."""
+"""Order of all images here, whatever `image_data_format` in keras.json says."""
 
 
 def posterior_head(
     x: keras.KerasTensor, latent_dim: int, min_stddev: float | None, categories: int = 0
 ) -> dict:
-    """{"loc", "scale"} with scale = softplus(.) + min_stddev, without it where that is None.
+    """Adds {"loc", "scale"} with scale = softplus(.) + min_stddev; no scale if that is None.
 
-    With categories the "logits" of one are beside them.
+    With categories it adds their "logits" too.
     """
     if latent_dim < 1:
         raise ValueError(f"latent_dim is at least 1, got {latent_dim}.")
@@ -38,15 +38,15 @@ def image_head(
     parameters: Sequence[str],
     min_stddev: float,
 ) -> dict:
-    """The parameters of an image's likelihood, one output of `image_shape` each.
+    """Adds the parameters of an image's likelihood, one output of `image_shape` each.
 
     Args:
-        last_layer: makes the layer of a name whose output is at least as large as the image.
-        x: the last hidden activations.
-        image_shape: (height, width, channels).
-        parameters: of "logits", "loc" (through a sigmoid: pixels are in [0, 1]) and "scale"
-            (softplus + min_stddev).
-        min_stddev: floor of "scale".
+        last_layer: function from a name to a layer whose output is at least as large as the image.
+        x: Keras tensor. Last hidden activations.
+        image_shape: (height, width, channels). Shape of an image.
+        parameters: sequence of str. "logits", "loc" (through a sigmoid, as pixels are in [0, 1]) or
+            "scale" (softplus + min_stddev).
+        min_stddev: float. Smallest "scale".
     """
     finish = {
         "logits": lambda y: y,
@@ -60,14 +60,14 @@ def image_head(
 
 
 def check_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
-    """(height, width, channels) as a tuple of positive ints."""
+    """Returns (height, width, channels) as a tuple of positive ints."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is (height, width, channels), got {tuple(image_shape)}.")
     return tuple(int(size) for size in image_shape)
 
 
 def check_widths(widths: Sequence[int], name: str) -> tuple[int, ...]:
-    """Widths of hidden layers as a tuple of positive ints, at least one."""
+    """Returns widths of hidden layers as a tuple of at least one positive int."""
     if not widths or min(widths) < 1:
         raise ValueError(f"{name} are positive widths of hidden layers, got {tuple(widths)}.")
     return tuple(int(width) for width in widths)
@@ -79,7 +79,7 @@ def _positive(x: keras.KerasTensor, floor: float) -> keras.KerasTensor:
 
 
 def crop(x: keras.KerasTensor, image_shape: Sequence[int], name: str) -> keras.KerasTensor:
-    """Images cut to (height, width), evenly on both sides."""
+    """Crops images to (height, width), evenly on both sides."""
     height, width = (x.shape[axis] - image_shape[axis - 1] for axis in (1, 2))
     if not height and not width:
         return x

@@ -20,17 +20,26 @@ __all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder"]
 
 @built_in
 class MLPEncoder(Network):
-    """q(z|x) by fully connected layers: images to {"loc", "scale"}, each (batch, latent_dim).
+    """Encoder q(z|x) with fully connected layers.
+
+    The output is {"loc", "scale"}, each (batch, latent_dim).
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: number of latent variables.
-        widths: of the hidden layers.
-        activation: of the hidden layers, a Keras name.
-        min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
-            which returns {"loc"} alone.
-        categories: of a category beside z, whose "logits" it then returns too; 0 for none.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Number of continuous latent variables.
+        widths: sequence of int. Units of the hidden layers.
+        activation: str. Keras activation of the hidden layers.
+        min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
+            deterministic: it returns {"loc"} alone.
+        categories: int. Number of categories of a discrete latent variable, whose "logits" are
+            returned too. 0 means none.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        encoder(tf.zeros((2, 28, 28, 1)))["loc"].shape  # (2, 10)
     """
 
     def __init__(
@@ -64,16 +73,24 @@ class MLPEncoder(Network):
 
 @built_in
 class MLPDecoder(Network):
-    """p(x|z) by fully connected layers: (batch, latent_dim) to a dict of image-shaped parameters.
+    """Decoder p(x|z) with fully connected layers.
+
+    The input is (batch, latent_dim), the output a dict of parameters with the shape of the image.
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: number of latent variables.
-        widths: of the hidden layers.
-        activation: of the hidden layers, a Keras name.
-        parameters: what the likelihood needs, its `.parameters`.
-        min_stddev: floor of "scale", where the likelihood has one.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Length of the input.
+        widths: sequence of int. Units of the hidden layers.
+        activation: str. Keras activation of the hidden layers.
+        parameters: sequence of str. Names of the outputs: the likelihood's `parameters`.
+        min_stddev: float. Smallest "scale", if the likelihood has one.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        decoder(tf.zeros((2, 10)))["logits"].shape  # (2, 28, 28, 1)
     """
 
     def __init__(
@@ -113,13 +130,19 @@ class MLPDecoder(Network):
 
 @built_in
 class MLPDiscriminator(Network):
-    """A critic of z by fully connected layers: (batch, latent_dim) to logits (batch, 1).
+    """Discriminator of z with fully connected layers: (batch, latent_dim) to logits (batch, 1).
 
     Args:
-        latent_dim: number of latent variables.
-        widths: of the hidden layers.
-        activation: of the hidden layers, a Keras name.
-        dtype: a Keras dtype or policy for the hidden layers; the logits are float32.
+        latent_dim: int. Length of z.
+        widths: sequence of int. Units of the hidden layers.
+        activation: str. Keras activation of the hidden layers.
+        dtype: str or Keras dtype policy of the hidden layers; the logits are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        discriminator = ki.networks.MLPDiscriminator(latent_dim=10)
+        divergence = ki.divergences.Adversarial(discriminator)
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the networks share: their config is their constructor's arguments, not a layer dump."""
+"""Base class of the networks, whose config holds the constructor's arguments."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,13 @@ __all__ = ["Network"]
 
 
 class Network(keras.Model):
-    """A functional model whose `__init__` keeps its arguments in `self._arguments`.
+    """Functional model whose config is the dict `self._arguments` that its `__init__` sets.
 
     Args:
-        inputs, outputs: as `keras.Model` takes them.
+        inputs: as for `keras.Model`.
+        outputs: as for `keras.Model`.
         frozen: list of str. Names of layers that are not trained.
-        **kwargs: `name`, and `trainable`, which is False for a network that is not trained.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
     """
 
     _arguments: dict
@@ -27,7 +28,7 @@ class Network(keras.Model):
         return {"name": self.name, **self._arguments, **self._frozen()}
 
     def _frozen(self) -> dict:
-        """What tells a network that is being fine-tuned from a new one; empty for a new one."""
+        """Config entries of a network that is partly frozen; empty for a new network."""
         if not self.trainable:
             return {"trainable": False}
         frozen = [layer.name for layer in self.layers if not layer.trainable]

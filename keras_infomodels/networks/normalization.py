@@ -8,10 +8,10 @@ __all__ = ["BatchNormalization"]
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, which trains on images in bfloat16 by TensorFlow's one kernel.
+    """Keras' batch normalization, with TensorFlow's fused kernel for training on bfloat16 images.
 
-    The statistics are float32 in both; Keras' layer also holds the images in float32, in a dozen
-    passes over them. Of all other data, and outside of training, it is Keras' layer.
+    The statistics are float32 in both. Keras' layer converts the images to float32, in a dozen
+    passes over them. For all other data, and outside of training, this is Keras' layer.
     """
 
     def call(self, inputs, training=None, mask=None):

@@ -1,4 +1,4 @@
-"""A model traced with operations that other runtimes have."""
+"""Tracing of a model with operations that other runtimes have."""
 
 import contextlib
 import math
@@ -12,10 +12,10 @@ __all__ = ["gelu_by_erf", "portable", "subpixel_kernel"]
 
 
 def gelu_by_erf(x: tf.Tensor) -> tf.Tensor:
-    """GELU as x (1 + erf(x / sqrt 2)) / 2.
+    """Computes GELU as x (1 + erf(x / sqrt 2)) / 2.
 
-    TensorFlow computes it by erfc, which ONNX, TF.js and OpenVINO lack. In float32 the two differ
-    by at most 2.4e-7 max(1, |x|): below -1 the sum 1 + erf loses digits that erfc keeps.
+    TensorFlow uses erfc, which ONNX, TF.js and OpenVINO lack. In float32 the difference is at most
+    2.4e-7 max(1, |x|): below -1 the sum 1 + erf loses digits that erfc keeps.
     """
     return 0.5 * x * (1.0 + tf.math.erf(x * math.sqrt(0.5)))
 
@@ -24,14 +24,14 @@ def gelu_by_erf(x: tf.Tensor) -> tf.Tensor:
 def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
     """Context manager in which a model is traced for an export.
 
-    The activation "gelu" of its layers is `gelu_by_erf`. Training and `predict` compute it by erfc,
-    before and after. Not for several threads at once.
+    The activation "gelu" of its layers is `gelu_by_erf` inside, and computed by erfc outside, as in
+    training and `predict`. It must not be used by several threads at once.
 
     Args:
         model: keras.Model. Layers inside layers and networks are changed too.
-        static_shapes: bool. Also computes `Conv2DTranspose` by a convolution and `depth_to_space`,
-            up to rounding. TFLite's transposed convolution takes the shape of its output as a
-            tensor, which a batch of any size makes dynamic.
+        static_shapes: bool. Whether `Conv2DTranspose` is computed by a convolution and
+            `depth_to_space`, with the same result up to rounding. TFLite's transposed convolution
+            takes the shape of its output as a tensor, which is dynamic for batches of any size.
     """
     with contextlib.ExitStack() as stack:
 
@@ -48,7 +48,7 @@ def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
                     replace(layer, name, gelu_by_erf)
             if static_shapes and _has_subpixel_form(layer):
                 replace(layer, "call", _subpixel_call(layer))
-            # `keras.ops.gelu` in a functional network is an operation and no layer.
+            # `keras.ops.gelu` in a functional network is an operation, not a layer.
             for operation in getattr(layer, "operations", ()):
                 exact = getattr(operation, "approximate", None) is False
                 if type(operation).__name__ == "Gelu" and exact:
@@ -57,16 +57,16 @@ def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
 
 
 def subpixel_kernel(kernel: tf.Tensor, stride: int, paddings: tuple[int, int]) -> tf.Tensor:
-    """The kernel of the convolution that computes a transposed one before `depth_to_space`.
+    """Returns the kernel of the convolution that equals a transposed one before `depth_to_space`.
 
-    y[s q + r] is the sum over t of x[q + t] kernel[r + p - s t], where p is the padding in front:
-    for each of the s phases r a convolution of its own.
-    Source: Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016.
+    y[s q + r] is the sum over t of x[q + t] kernel[r + p - s t], where p is the padding in front.
+    Each of the s phases r has a convolution of its own. Source: Shi et al., "Is the deconvolution
+    layer the same as a convolutional layer?", 2016.
 
     Args:
         kernel: tensor (height, width, channels out, channels in) of the transposed convolution.
-        stride: int. The same for both axes.
-        paddings: (int, int). What is cut off in front of the rows and the columns.
+        stride: int. Stride of both axes.
+        paddings: (int, int). Number of rows and of columns that are cut off in front.
 
     Returns:
         Tensor (odd height, odd width, channels in, stride^2 channels out).

@@ -1,4 +1,4 @@
-"""Residual networks for pictures of any size, down to a grid of about 4x4."""
+"""Residual networks for images of any size, down to a grid of about 4x4."""
 
 import math
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ __all__ = ["ResidualDecoder", "ResidualEncoder", "usual_filters"]
 
 
 def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
-    """Filters of convolutions of stride 2 that bring an image to a grid of 3x3 or 4x4.
+    """Returns the filters of stride-2 convolutions that reduce an image to a grid of 3x3 or 4x4.
 
-    About 270,000 parameters an encoder at 64x64x3, 300,000 at 128x128x3.
+    An encoder has about 270,000 parameters at 64x64x3 and 300,000 at 128x128x3.
 
     Args:
-        image_shape: (height, width, channels).
+        image_shape: (height, width, channels). Shape of an image.
     """
     count = max(2, math.ceil(math.log2(max(image_shape[:2]) / 4)))
     return ((12,) * (count - 6) + (12, 16, 24, 40, 64, 80))[-count:]
@@ -32,25 +32,30 @@ def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
 
 @built_in
 class ResidualEncoder(Network):
-    """q(z|x) by convolutions of stride 2 with a residual block after each but the first and last.
+    """Encoder q(z|x) with stride-2 convolutions and residual blocks between them.
 
-    Images to {"loc", "scale"}, each (batch, latent_dim). A block is two 3x3 convolutions beside the
-    identity, of which the second begins at zero, so no normalization is needed.
+    The output is {"loc", "scale"}, each (batch, latent_dim). A block has two 3x3 convolutions
+    beside the identity. The second one is initialized to zero, so that no normalization is needed.
     Source: He et al., "Identity mappings in deep residual networks", 2016; Zhang et al., "Fixup
     initialization", 2019.
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: number of latent variables.
-        filters: of the convolutions; each halves the image. None follows from its size.
-        activation: of the hidden layers, a Keras name.
-        min_stddev: floor of the posterior's standard deviation; None for a deterministic encoder,
-            which returns {"loc"} alone.
-        categories: of a category beside z, whose "logits" it then returns too; 0 for none.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Number of continuous latent variables.
+        filters: sequence of int. Filters of the convolutions; each halves height and width. `None`
+            chooses them by the size of the image.
+        activation: str. Keras activation of the hidden layers.
+        min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
+            deterministic: it returns {"loc"} alone.
+        categories: int. Number of categories of a discrete latent variable, whose "logits" are
+            returned too. 0 means none.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
 
     Example:
-        encoder = ResidualEncoder((64, 64, 3), latent_dim=32)
+        encoder = ki.networks.ResidualEncoder((64, 64, 3), latent_dim=32)
+        encoder(tf.zeros((2, 64, 64, 3)))["loc"].shape  # (2, 32)
     """
 
     def __init__(
@@ -98,22 +103,26 @@ class ResidualEncoder(Network):
 
 @built_in
 class ResidualDecoder(Network):
-    """p(x|z) by 4x4 transposed convolutions of stride 2 and residual blocks, the encoder's mirror.
+    """Decoder p(x|z) with 4x4 transposed convolutions of stride 2 and residual blocks between them.
 
-    (batch, latent_dim) to a dict of image-shaped parameters; sizes that are no multiple of
-    2^len(filters) are cropped from the next one.
+    The input is (batch, latent_dim), the output a dict of parameters with the shape of the image.
+    Sizes that are not a multiple of 2^len(filters) are cropped from the next one.
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: number of latent variables.
-        filters: of the convolutions; each doubles the image. None follows from its size.
-        activation: of the hidden layers, a Keras name.
-        parameters: what the likelihood needs, its `.parameters`.
-        min_stddev: floor of "scale", where the likelihood has one.
-        dtype: a Keras dtype or policy for the hidden layers; the outputs are float32.
+        image_shape: (height, width, channels). Shape of an image.
+        latent_dim: int. Length of the input.
+        filters: sequence of int. Filters of the convolutions; each doubles height and width. `None`
+            chooses them by the size of the image.
+        activation: str. Keras activation of the hidden layers.
+        parameters: sequence of str. Names of the outputs: the likelihood's `parameters`.
+        min_stddev: float. Smallest "scale", if the likelihood has one.
+        dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
+            Keras' global policy.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
 
     Example:
-        decoder = ResidualDecoder((64, 64, 3), latent_dim=32, parameters=("loc",))
+        decoder = ki.networks.ResidualDecoder((64, 64, 3), latent_dim=32, parameters=("loc",))
+        decoder(tf.zeros((2, 32)))["loc"].shape  # (2, 64, 64, 3)
     """
 
     def __init__(
@@ -178,7 +187,7 @@ class ResidualDecoder(Network):
 
 
 def _block(x: keras.KerasTensor, name: str, activation: str, dtype) -> keras.KerasTensor:
-    """f(x + g(f(x))) for the activation f and two convolutions g with f between them."""
+    """Computes f(x + g(f(x))) for the activation f; g is two convolutions with f between them."""
 
     def convolution(i, **options):
         return keras.layers.Conv2D(

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import Spec, check_not_negative
+from keras_infomodels.spec import Spec, check_nonnegative
 
 __all__ = ["Augmentation"]
 
@@ -29,7 +29,7 @@ class Augmentation(Spec):
 
     def __init__(self, color: float = 0.5, translation: float = 0.125, cutout: float = 0.5):
         for name, value in {"color": color, "translation": translation, "cutout": cutout}.items():
-            check_not_negative(name, value)
+            check_nonnegative(name, value)
         self.color, self.translation, self.cutout = float(color), float(translation), float(cutout)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import Spec, check_not_negative
+from keras_infomodels.spec import Spec, check_nonnegative
 
 __all__ = ["Classification", "classification_terms"]
 
@@ -28,7 +28,7 @@ class Classification(Spec):
     """
 
     def __init__(self, weight: float = 1.0):
-        check_not_negative("weight", weight)
+        check_nonnegative("weight", weight)
         self.weight = float(weight)
 
     def get_config(self) -> dict:

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import Spec, check_not_negative
+from keras_infomodels.spec import Spec, check_nonnegative
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.warmup import Warmup, warmup_of
 
@@ -51,8 +51,8 @@ class Consistency(Spec):
         evenness_slack: float = 0.0,
         warmup: Warmup | int | None = None,
     ):
-        check_not_negative("weight", weight)
-        check_not_negative("evenness_slack", evenness_slack)
+        check_nonnegative("weight", weight)
+        check_nonnegative("evenness_slack", evenness_slack)
         if not 0 < radius < math.inf:
             raise ValueError(f"radius is above 0, got {radius!r}.")
         if moves not in _MOVES:

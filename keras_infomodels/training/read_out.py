@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 
 __all__ = ["InformationReader", "Table", "reader_among"]
 
@@ -29,7 +29,7 @@ class InformationReader(keras.callbacks.Callback):
 
     def __init__(self, every: int = 1):
         super().__init__()
-        self.every = whole("information_freq", every, 0)
+        self.every = check_int("information_freq", every, 0)
         self.read: Callable[[], dict] = dict
         self.glance: Callable[[], dict | None] = lambda: None
         self._found: dict | None = None

@@ -83,7 +83,7 @@ def _is_float32(player: Player) -> bool:
     """Whether all layers that a player moves compute in float32.
 
     In bfloat16 the fused update has tipped an InfoGAN with a shared trunk, for a reason that is not
-    known (docs/results.md), so there it is a choice, `optimizers.FusedAdam`, and no default.
+    known (docs/notebook.md), so there it is a choice, `optimizers.FusedAdam`, and no default.
     """
     layers = [layer for network in player.networks for layer in network._flatten_layers()]
     return all(layer.compute_dtype == "float32" for layer in layers)

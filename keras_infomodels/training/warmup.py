@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import Spec, whole
+from keras_infomodels.spec import Spec, check_int
 
 __all__ = ["Warmup", "warmup_of"]
 
@@ -21,7 +21,7 @@ class Warmup(Spec):
     """
 
     def __init__(self, steps: int):
-        self.steps = whole("steps", steps, 0)
+        self.steps = check_int("steps", steps, 0)
 
     def __call__(self, model: keras.Model, training: bool) -> tf.Tensor | float:
         """The factor after as many steps as the model's optimizer has made."""

@@ -15,7 +15,7 @@ from keras_infomodels.models.old_arguments import renew_and_warn
 from keras_infomodels.models.tables import add_terms
 from keras_infomodels.networks import MLPDiscriminator
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import check_not_negative
+from keras_infomodels.spec import check_nonnegative
 from keras_infomodels.training.classification import Classification, classification_terms
 from keras_infomodels.training.consistency import Consistency
 
@@ -81,7 +81,7 @@ class AdversarialAutoencoder(InfoVAE):
         kwargs = renew_and_warn(
             type(self), classification=classification, consistency=consistency, **kwargs
         )
-        check_not_negative("category_noise", category_noise)
+        check_nonnegative("category_noise", category_noise)
         self_supervised = {name: kwargs.pop(name) for name in ("classification", "consistency")}
         for name, term in self_supervised.items():
             if term is not None and not isinstance(prior, CategoricalNormal):

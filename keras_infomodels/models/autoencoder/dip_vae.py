@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_infomodels.distributions import StandardNormal, posterior
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import check_not_negative
+from keras_infomodels.spec import check_nonnegative
 
 __all__ = ["DIPVAE"]
 
@@ -78,8 +78,8 @@ class DIPVAE(InfoVAE):
                 "The DIP-VAE holds the covariance to the identity, which is that of the prior "
                 f"StandardNormal; take it, or None, or another model. Got {prior!r}."
             )
-        check_not_negative("lambda_od", lambda_od)
-        check_not_negative("lambda_d", lambda_d)
+        check_nonnegative("lambda_od", lambda_od)
+        check_nonnegative("lambda_d", lambda_d)
         super().__init__(encoder, decoder, prior, likelihood, seed=seed, **kwargs)
         self.dip_type = dip_type
         self.lambda_od = float(lambda_od)

@@ -7,7 +7,7 @@ import keras
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.checks import input_shape, output_names, output_shapes
 from keras_infomodels.models.gan.objectives import OBJECTIVES
-from keras_infomodels.spec import check_not_negative
+from keras_infomodels.spec import check_nonnegative
 
 __all__ = ["check_gan", "check_infogan", "check_recognition"]
 
@@ -24,7 +24,7 @@ def check_gan(model):
             f"{model.discriminator_steps!r} with {model.update!r}."
         )
     for name in ("gradient_penalty", "r1"):
-        check_not_negative(name, getattr(model, name))
+        check_nonnegative(name, getattr(model, name))
     smoothing = model.label_smoothing
     if not 0 <= smoothing < 0.5 or (smoothing and model.objective != "non_saturating"):
         raise ValueError(
@@ -65,7 +65,7 @@ def check_infogan(model):
     if shifts and model.posterior == "stop_gradient":
         raise ValueError('With posterior="stop_gradient" the moves of consistency are "affine".')
     for name in ("information_weight", "fake_consistency_weight"):
-        check_not_negative(name, getattr(model, name))
+        check_nonnegative(name, getattr(model, name))
     of_a_category = ("fake_consistency_weight", "consistency", "classification")
     if model.moves_affinely and len(model.data_shape) != 3:
         raise ValueError(

@@ -20,7 +20,7 @@ from keras_infomodels.models.gan.signatures import gan_signatures
 from keras_infomodels.models.gan.tables import SHORT, complete, shorten
 from keras_infomodels.networks import Network
 from keras_infomodels.registry import built_in
-from keras_infomodels.spec import whole
+from keras_infomodels.spec import check_int
 from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.guards import StopOnSaturation
@@ -110,7 +110,7 @@ class GAN(LedgerModel):
         self.r1 = float(r1)
         self.label_smoothing = float(label_smoothing)
         self.update = update
-        self.discriminator_steps = whole("discriminator_steps", discriminator_steps, 1)
+        self.discriminator_steps = check_int("discriminator_steps", discriminator_steps, 1)
         self.augmentation = augmentation
         self.seed = int(seed)
         check_gan(self)
@@ -137,7 +137,7 @@ class GAN(LedgerModel):
         Returns:
             Shape (n, *data_shape).
         """
-        n = whole("n", n, 1)
+        n = check_int("n", n, 1)
         fixed = {
             name: tf.constant(self.latents.code_values(name, value, n))
             for name, value in (codes or {}).items()

@@ -62,10 +62,10 @@ class InfoGAN(GAN):
     is a second network of the discriminator's kind. "shared" is the paper's. With strong continuous
     codes and without the additions below its game can tip: the discriminator wins and images decay,
     which `discriminator_loss` shows; in bfloat16 with `FusedAdam` it did in each run that was made
-    (docs/results.md, "Speed of InfoGAN's step"). "stop_gradient" did not.
+    (docs/notebook.md, "Speed of InfoGAN's step"). "stop_gradient" did not.
 
     The options from `stratified` on are not in the paper and off by default; the recipe
-    `infogan_mnist` turns some on, and docs/results.md says what each is worth.
+    `infogan_mnist` turns some on, and docs/notebook.md says what each is worth.
 
     Args:
         generator, discriminator: see `GAN`; with codes the discriminator returns "features"

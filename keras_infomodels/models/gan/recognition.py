@@ -35,7 +35,7 @@ def trunk_like(discriminator: keras.Model) -> keras.Model:
             'posterior="separate" needs a recognition_trunk: a Keras model from images to '
             '{"features"}; only beside a ConvDiscriminator it is made by itself.'
         )
-    own = {"name": "recognition_trunk", "judging": False, "trainable": True, "frozen": ()}
+    own = {"name": "recognition_trunk", "return_logits": False, "trainable": True, "frozen": ()}
     return ConvDiscriminator(**discriminator.get_config() | own)
 
 
