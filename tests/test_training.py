@@ -96,9 +96,10 @@ def test_train_does_not_overwrite_other_files(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_train_tests_a_flat_folder_on_its_last_tenth(folder, tmp_path, capsys):
+def test_train_tests_a_flat_folder_on_its_last_tenth(folder, tmp_path, caplog):
+    caplog.set_level("INFO", "keras_infomodels")
     train(recipe(folder / "train", epochs=1), tmp_path)
-    assert "last tenth of 'train'" in capsys.readouterr().out
+    assert "last tenth of 'train'" in caplog.text
     assert Recipe.load(tmp_path / "recipe.toml").data.test == "train[90%:]"
     with pytest.raises(FileExistsError, match="finished"):
         train(recipe(folder / "train", epochs=1), tmp_path, resume=True)

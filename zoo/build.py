@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels import datasets
+from keras_infomodels.log import LOGGER
 from keras_infomodels.models.tables import nearest
 from keras_infomodels.optimizers import FusedAdam
 from keras_infomodels.zoo.recipe_tables import Data
@@ -80,7 +81,7 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
     if {"train", "test"} <= set(parts):
         return recipe
     part = "train" if "train" in parts else parts[0]
-    print(f"{data.name} has no split 'test': the last tenth of {part!r} takes its place.")
+    LOGGER.info(f"{data.name} has no split 'test': the last tenth of {part!r} takes its place.")
     return recipe.change(
         train_split=f"{part}[:80%]",
         validation_split=f"{part}[80%:90%]",

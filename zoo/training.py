@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_infomodels import plots
 from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAverage
 from keras_infomodels.io import held_alone, write_atomically
+from keras_infomodels.log import LOGGER
 from keras_infomodels.presets import save_to_preset
 from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
@@ -56,7 +57,7 @@ def train(
         for split in (recipe.data.train, recipe.data.validation, recipe.data.test)
     )
     model = _build(recipe, splits[0])
-    print(described(recipe, model, len(splits[0])))
+    LOGGER.info(described(recipe, model, len(splits[0])))
     _claim(out, recipe, resume)
     with held_alone(out, "trains into"):
         model, rows, facts = _fit(recipe, model, splits, out, data_dir, resume, pictures_every)
@@ -186,7 +187,9 @@ def _clusters(model: keras.Model, recipe: Recipe, data_dir) -> dict | None:
         return None
     found = clusters(model, images, labels)
     table = np.array(found["table"])
-    print(f"Test images: one row for each {found['code']}, one column for each label.\n{table}")
+    LOGGER.info(
+        f"Test images: one row for each {found['code']}, one column for each label.\n{table}"
+    )
     return found
 
 

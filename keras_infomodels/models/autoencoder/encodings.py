@@ -18,6 +18,7 @@ from keras_infomodels.information import (
     category_information,
     discrete_entropy,
 )
+from keras_infomodels.log import LOGGER
 
 tfd = tfp.distributions
 
@@ -174,13 +175,13 @@ def _show_ceiling(model, information: Estimate):
     near = information.near_ceiling() and not model.categorical
     if near and model._ceiling_shown != "near":
         truth = "is infinite for a continuous x" if model.deterministic else "may lie above"
-        print(
-            f"\n{name} = {information.nats:.3f} nats is at its ceiling ln N = {ceiling}: the "
+        LOGGER.warning(
+            f"{name} = {information.nats:.3f} nats is at its ceiling ln N = {ceiling}: the "
             f"encodings tell every example apart, and the truth {truth}."
         )
     elif not model._ceiling_shown:
         symbol = "ln K" if model.categorical else "ln N"
-        print(f"\n{name} is at most {symbol} = {ceiling} nats here.")
+        LOGGER.info(f"{name} is at most {symbol} = {ceiling} nats here.")
     model._ceiling_shown = "near" if near else model._ceiling_shown or "said"
 
 

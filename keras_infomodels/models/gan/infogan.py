@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels import seeds
 from keras_infomodels.distributions import Categorical, Code
+from keras_infomodels.log import LOGGER
 from keras_infomodels.models.audits import GeneratorParts
 from keras_infomodels.models.gan.cards import infogan_words
 from keras_infomodels.models.gan.checks import check_infogan, check_recognition
@@ -234,7 +235,7 @@ class InfoGAN(GAN):
                 f"information_{name} is at most {code.ceiling:.3f}"
                 for name, code in self.latents.codes.items()
             )
-            print(f"In nats, {', '.join(ceilings)}.")
+            LOGGER.info("In nats, %s.", ", ".join(ceilings))
         return super().fit(x, *args, verbose=verbose, **kwargs)
 
     def numbers(self, images, outputs, training: bool, stop: bool = False) -> dict:
