@@ -25,7 +25,7 @@ def scaled_weight(weight, usual: float, encoder: keras.Model, likelihood: Likeli
         usual * (pixels / 784) * c,   c = 1 for a Bernoulli or continuous Bernoulli, 4 for others,
 
     a constant of shape and likelihood: the usual weight at 28x28x1.
-    benchmarks/mmd_vae_lambda.py sweeps it at three sizes.
+    docs/notebook.md has sweeps at two sizes (benchmarks/mmd_vae_lambda.py).
 
     Args:
         weight: float or "auto".
