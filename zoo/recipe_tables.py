@@ -70,6 +70,8 @@ class Training:
         starts, start_epochs: int. Number of short runs with other seeds, of so many epochs each,
             that precede the run, which takes the seed whose category says most about real images
             (`information_real_<code>`, known without labels). For an InfoGAN.
+        jit_compile: bool. Whether XLA compiles the step, which draws other noise. False leaves it
+            to Keras: on a GPU only.
     """
 
     epochs: _Count = 20
@@ -82,6 +84,7 @@ class Training:
     patience: _Count | None = None
     starts: _Count = 1
     start_epochs: _Count = 1
+    jit_compile: bool = False
 
 
 def typed(cls: type, values, name: str):
