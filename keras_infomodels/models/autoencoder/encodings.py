@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 
+PAIRS = 10_000_000
+"""Pairs of a sample and a posterior in an estimate during training: 1,000 samples of 10,000."""
+
+
 def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
     """I_q(x;z) from a table of encodings, q(z) being their mixture.
 
@@ -117,10 +121,6 @@ def read_validation(model, show: bool) -> dict[str, float] | None:
     if show:
         _show_ceiling(model, information)
     return {model.information_name: information.nats}
-
-
-PAIRS = 10_000_000
-"""Pairs of a sample and a posterior in an estimate during training: 1,000 samples of 10,000."""
 
 
 def table_information(
