@@ -146,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
         help="any setting of a recipe, such as model.stratified=true or training.epochs=14",
     )
     train.add_argument(
+        "--jit-compile",
+        action="store_true",
+        default=None,
+        help="compile the step by XLA: faster for fully connected autoencoders, with other noise",
+    )
+    train.add_argument(
         "--seeds",
         metavar="0-4",
         help="one run for each seed, in OUT/seed_N, with a summary table and picture in OUT",
@@ -306,7 +312,7 @@ def _recipe(arguments: argparse.Namespace):
     """The recipe that the flags of `train` ask for."""
     from keras_infomodels.zoo.recipes import Recipe, parse_seeds
 
-    names = ["model", "dataset", *(name for name, _, _ in _TRAINING_FLAGS.values())]
+    names = ["model", "dataset", "jit_compile", *(name for name, _, _ in _TRAINING_FLAGS.values())]
     given = {
         name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
     }

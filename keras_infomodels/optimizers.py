@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-__all__ = ["FusedAdam", "one_pass"]
+__all__ = ["FusedAdam"]
 
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")

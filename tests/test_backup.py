@@ -180,3 +180,14 @@ def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, b
     for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert float(resumed.optimizer.learning_rate) == float(straight.optimizer.learning_rate)
+
+
+def test_atomic_backup_warns_where_xla_was_not_used_before(make_model, images, tmp_path):
+    model = make_model()
+    model.fit(images, epochs=1, verbose=0, callbacks=[AtomicBackup(tmp_path)])
+    again = make_model()
+    again.compile("adam", jit_compile=True)
+    with pytest.warns(UserWarning, match="jit_compile=False"):
+        assert AtomicBackup(tmp_path).restore(again) == (1, False)
+    again.compile("adam")
+    assert AtomicBackup(tmp_path).restore(again) == (1, False)

@@ -94,3 +94,9 @@ def test_compile_keeps_the_choice_of_steps_through_a_file(make_model, tmp_path):
         model = make_model()
         model.compile("adam", **({} if given is None else {"steps_per_execution": given}))
         assert ("steps_per_execution" in model.get_compile_config()) is kept
+
+
+def test_fit_of_a_model_that_is_not_compiled_says_so(make_model, images):
+    model = make_model()
+    with pytest.raises(ValueError, match=r"call `compile\(\)` before"):
+        type(model).from_config(model.get_config()).fit(images)

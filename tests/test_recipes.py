@@ -392,3 +392,12 @@ def test_build_model_of_infogan_paper_mnist_has_the_additions_off():
     assert model.latents.noise_dim == 62
     assert (model.objective, model.posterior) == ("non_saturating", "shared")
     assert recipe.training.schedule == "late_cosine"  # the one addition, as its section says
+
+
+def test_recipe_says_whether_xla_compiles_the_step():
+    recipe = Recipe.of("vae", dataset="mnist")
+    assert "jit_compile" not in recipe.to_toml()
+    compiled = recipe.change(jit_compile=True)
+    assert Recipe.parse(compiled.to_toml(), "recipe.toml") == compiled != recipe
+    for each, expected in ((recipe, False), (compiled, True)):
+        assert build_model(each, (8, 8, 1), 10).jit_compile is expected

@@ -147,7 +147,8 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     # network's; with fewer steps in an epoch its progress bar would count to ten of them.
     together = max(1, min(10, steps // training.epochs))
     optimizer = _optimizer(recipe, training.optimizer, steps)
-    model.compile(optimizer, adversary, steps_per_execution=together)
+    jit_compile = training.jit_compile or "auto"
+    model.compile(optimizer, adversary, steps_per_execution=together, jit_compile=jit_compile)
     return model
 
 

@@ -208,6 +208,8 @@ class Recipe:
                 del data[name]
         if self.training.starts == 1:
             del training["starts"], training["start_epochs"]
+        if not self.training.jit_compile:
+            del training["jit_compile"]
         tables = {"data": data, "model": self.model, "training": training}
         top = {"description": self.description, "meanings": self.meanings}
         return without_none(copy.deepcopy(top | tables))

@@ -122,6 +122,7 @@ def _fit(
         "steps_per_epoch": len(training),
         "seed": recipe.training.seed,
         **({"chosen_start": chosen.training.seed} if recipe.training.starts > 1 else {}),
+        **({"jit_compile": True} if recipe.training.jit_compile else {}),
         "seconds": round(seconds, 1),
         "epochs_in_these_seconds": len(history.rows) - first,
     }

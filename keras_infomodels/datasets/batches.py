@@ -27,6 +27,7 @@ def iterate_images(
     batch_size: int,
     steps: int | None = None,
     check: Callable[[np.ndarray], None] | None = None,
+    limit: int | None = None,
 ) -> Iterator[tf.Tensor]:
     """Batches of images in float32, without their labels.
 
@@ -35,6 +36,7 @@ def iterate_images(
         batch_size: for arrays; datasets have their own.
         steps: the largest number of batches.
         check: function of a batch that raises an error; `None` where the data have been checked.
+        limit: int. Ends after the whole batch with which so many images have come; None does not.
     """
     if not is_repeatable(data):
         raise ValueError(
@@ -46,6 +48,7 @@ def iterate_images(
         batches = iter(data)
     else:
         batches = (data[i] for i in range(len(data)))
+    count = 0
     for batch in itertools.islice(batches, steps):
         if isinstance(batch, dict):
             raise ValueError(
@@ -56,6 +59,9 @@ def iterate_images(
         if check is not None:
             check(images)
         yield tf.cast(images, tf.float32)
+        count += len(images)
+        if limit is not None and count >= limit:
+            return
 
 
 @contextlib.contextmanager

@@ -29,14 +29,11 @@ def encode(
     Raises:
         ValueError: If there are no data, or the encoder does not return a product of normals.
     """
-    parts, count = [], 0
+    parts = []
     with order_of_epoch_0(data):
-        for index, batch in enumerate(iterate_images(data, batch_size)):
+        for index, batch in enumerate(iterate_images(data, batch_size, limit=limit)):
             q_seed = seeds.fold_seed(seed, seeds.TABLE, index)
             parts.append(_sample(encoder(batch), q_seed))
-            count += len(batch)
-            if count >= limit:
-                break
     if not parts:
         raise ValueError("There is nothing to encode: the data are empty.")
     return tuple(np.concatenate(columns)[:limit] for columns in zip(*parts, strict=True))

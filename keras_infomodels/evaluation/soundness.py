@@ -169,13 +169,8 @@ def model_checks(
     """
     if data is None:
         return ()
-    batches, count = [], 0
     with order_of_epoch_0(data):
-        for batch in iterate_images(data, batch_size):
-            batches.append(batch.numpy())
-            count += len(batch)
-            if count >= _SOUND:
-                break
+        batches = [batch.numpy() for batch in iterate_images(data, batch_size, limit=_SOUND)]
     images = generator(seed, 19).permutation(np.concatenate(batches)[:_SOUND])
     if len(images) < _FEW:
         return ()

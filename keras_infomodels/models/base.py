@@ -380,6 +380,7 @@ class LedgerModel(keras.Model):
         autoencoder's is read from what validation has encoded, at 1,000 of its samples.
         """
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
+        self._assert_compile_called("fit")
         largest = check_data(self, x, y, batch_size, validation_data)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             verbose = args[1] if len(args) > 1 else kwargs.get("verbose", "auto")
@@ -441,7 +442,7 @@ class LedgerModel(keras.Model):
             self.check_data(x)
         read = partial(self.read_out, x, batch_size, steps, bool(show))
         reader = reader_among(callbacks, read if is_repeatable(x) else dict)
-        reader.glance = partial(self.read_validation, bool(show))
+        reader.glance = partial(self.read_validation, bool(show)) if is_repeatable(x) else dict
         self.begin_validation()
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(

@@ -93,6 +93,13 @@ class AtomicBackup(keras.callbacks.Callback):
         done, folder = found
         document = json.loads((folder / "callbacks.json").read_text())
         self._check(document, folder)
+        compiled = bool(model.jit_compile)
+        if document.get("jit_compile", compiled) != compiled:
+            warnings.warn(
+                f"{folder} is of a run with jit_compile={not compiled}, and this is one with "
+                f"{compiled}: XLA draws other noise, so it does not end on the same bits.",
+                stacklevel=2,
+            )
         model.load_weights(folder / "model.weights.h5")
         with np.load(folder / "random_layers.npz", allow_pickle=False) as states:
             for variable, name in zip(_random_states(model), states.files, strict=True):
@@ -156,6 +163,7 @@ class AtomicBackup(keras.callbacks.Callback):
             "classes": self._classes(),
             "states": states,
             "versions": _versions(),
+            "jit_compile": bool(self.model.jit_compile),
             "data": self.data,
         }
         files["callbacks.json"] = json.dumps(document, default=float).encode()

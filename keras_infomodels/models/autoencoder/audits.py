@@ -52,10 +52,9 @@ def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Esti
 
     values = []
     with order_of_epoch_0(data):
-        for index, x in enumerate(iterate_images(data, batch_size, check=model.pixels.check)):
+        batches = iterate_images(data, batch_size, check=model.pixels.check, limit=limit)
+        for index, x in enumerate(batches):
             values.append(terms(x, tf.constant(index)).numpy())
-            if sum(map(len, values)) >= limit:
-                break
     return mean_estimate(np.concatenate(values)[:limit].astype(np.float64))
 
 

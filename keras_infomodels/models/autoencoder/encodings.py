@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+PAIRS = 10_000_000
+"""Pairs of a sample and a posterior in an estimate during training: 1,000 samples of 10,000."""
+
+
 def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
     """I_q(x;z) from a table of encodings, q(z) being their mixture.
 
@@ -120,10 +124,6 @@ def read_validation(model, show: bool) -> dict[str, float] | None:
     return {model.information_name: information.nats}
 
 
-PAIRS = 10_000_000
-"""Pairs of a sample and a posterior in an estimate during training: 1,000 samples of 10,000."""
-
-
 def table_information(
     model, z: np.ndarray, loc: np.ndarray, scale: np.ndarray, pairs: int | None = None
 ) -> Estimate:
@@ -158,15 +158,12 @@ def latent_inputs(model, images: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _encodings(model, x, batch_size: int | None, limit: int, steps: int | None = None):
-    tables, count = [], 0
+    tables = []
     with order_of_epoch_0(x):
-        batches = iterate_images(x, batch_size or 32, steps, model.pixels.check)
+        batches = iterate_images(x, batch_size or 32, steps, model.pixels.check, limit)
         for index, batch in enumerate(batches):
             columns = model._encode_table(batch, tf.constant(index))
             tables.append([column.numpy() for column in columns])
-            count += len(batch)
-            if count >= limit:
-                break
     return tuple(np.concatenate(column)[:limit] for column in zip(*tables, strict=True))
 
 

@@ -56,15 +56,12 @@ def read_out(model, x, batch_size: int | None, steps: int | None, show: bool) ->
     """`information_real_<code>` of up to 10,000 real images."""
     if not model.categories:
         return {}
-    tables, count = {code.name: [] for code in model.categories}, 0
+    tables = {code.name: [] for code in model.categories}
     with order_of_epoch_0(x):
-        for batch in iterate_images(x, batch_size or 32, steps, model.pixels.check):
+        for batch in iterate_images(x, batch_size or 32, steps, model.pixels.check, EXAMPLES):
             numbers = model.traced(model._inferred, batch)
             for name, table in tables.items():
                 table.append(tf.nn.softmax(numbers[name]).numpy())
-            count += len(batch)
-            if count >= EXAMPLES:
-                break
     return {
         f"information_real_{name}": category_information(np.concatenate(table)).nats
         for name, table in tables.items()
