@@ -7,11 +7,9 @@ import numpy as np
 
 from keras_infomodels.spec import Spec
 
+FUNCTIONS = {"train_function", "test_function", "predict_function"}
 # What `fit` and `evaluate` set, and what an instance may say once.
-CHANGES = {
-    "train_function",
-    "test_function",
-    "predict_function",
+CHANGES = FUNCTIONS | {
     "history",
     "stop_training",
     "stop_evaluating",
@@ -67,16 +65,19 @@ class _Kept:
         self.values = [(variable, np.array(variable)) for variable in self._variables()]
 
     def put_back(self):
+        if self.model.run_eagerly != self.attributes["_run_eagerly"]:
+            self.model.run_eagerly = self.attributes["_run_eagerly"]
+            for name in FUNCTIONS:
+                setattr(self.model, name, None)
         for variable, value in self.values:
             variable.assign(value)
-        for name in CHANGES & self.attributes.keys():
-            if not name.endswith("_function"):
-                setattr(self.model, name, self.attributes[name])
+        for name in (CHANGES - FUNCTIONS) & self.attributes.keys():
+            setattr(self.model, name, self.attributes[name])
 
     def is_as_made(self) -> bool:
-        """Whether a graph that was traced is still the model's: no attribute has changed."""
+        """Whether no attribute has changed but those that `put_back` sets."""
         now = vars(self.model)
-        names = (now.keys() | self.attributes.keys()) - CHANGES
+        names = (now.keys() | self.attributes.keys()) - CHANGES - {"_run_eagerly"}
         same = all(
             name in now and name in self.attributes and _is_same(now[name], self.attributes[name])
             for name in names

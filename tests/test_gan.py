@@ -233,7 +233,7 @@ def test_gan_update_alternating_sees_the_new_discriminator():
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         {"label_smoothing": 0.1},
         pytest.param({"objective": "js"}, marks=pytest.mark.slow),
         pytest.param({"objective": "squared_hellinger"}, marks=pytest.mark.slow),
@@ -251,7 +251,11 @@ def test_stop_on_saturation_ends_gan_fit_if_always_right(settings):
 @pytest.mark.parametrize("cls", [GAN, pytest.param(InfoGAN, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"update": "alternating"}, {"update": "alternating", "discriminator_steps": 2}],
+    [
+        {},
+        pytest.param({"update": "alternating"}, marks=pytest.mark.slow),
+        {"update": "alternating", "discriminator_steps": 2},
+    ],
 )
 def test_gan_fit_stops_at_nan_and_keeps_the_weights(make_gan, images, cls, settings):
     """NaN in the second of three batches: weights and batch normalization are as after one."""

@@ -43,10 +43,10 @@ def model(request, make_model, make_gan, make_classifier, make_categorical):
     return make(request, make_model, make_gan, make_classifier, make_categorical)
 
 
-def fast_with(fast):
-    """Every class, all but one of them only among the slow tests."""
+def fast_with(*fast):
+    """Every class, all but those given only among the slow tests."""
     return [
-        pytest.param(cls, marks=[] if cls is fast else [pytest.mark.slow], id=cls.__name__)
+        pytest.param(cls, marks=[] if cls in fast else [pytest.mark.slow], id=cls.__name__)
         for cls in models.MODELS.values()
     ] + [CATEGORICAL]
 
@@ -170,6 +170,11 @@ def test_export_serves_what_a_call_and_predict_give(any_model, images, tmp_path)
     np.testing.assert_allclose(served, model.predict(inputs, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "model",
+    fast_with(models.InfoVAE, models.AdversarialAutoencoder, models.InfoGAN, models.Classifier),
+    indirect=True,
+)
 def test_save_to_preset_and_from_preset_round_trip(model, images, tmp_path):
     random = np.random.default_rng(0)
     model.set_weights([w + 0.1 * random.uniform(size=w.shape) for w in model.get_weights()])
