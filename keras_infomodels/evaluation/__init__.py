@@ -1,5 +1,6 @@
 """Evaluation of trained models: likelihood, latent space, clustering, samples, and the audit."""
 
+from keras_infomodels.evaluation import disentanglement
 from keras_infomodels.evaluation.audit_pictures import audit_picture, information_plane
 from keras_infomodels.evaluation.audit_result import Audit
 from keras_infomodels.evaluation.auditing import audit
@@ -36,6 +37,7 @@ __all__ = [
     "check_samples",
     "clustering_error",
     "contingency_table",
+    "disentanglement",
     "fit_features",
     "fit_posterior",
     "frechet_distance",
