@@ -20,6 +20,10 @@ class Capacity:
             is the smaller of ln K_x and ln K_y.
         upper: float. Upper bound on the capacity in nats.
         inputs: array (K_x,). Input distribution whose information is `estimate`.
+
+    Example:
+        noisy = ki.information.blahut_arimoto(np.array([[0.9, 0.1], [0.1, 0.9]]))
+        noisy.estimate.nats, noisy.inputs  # 0.368 nats at equal probabilities
     """
 
     estimate: Estimate

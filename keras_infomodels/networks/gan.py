@@ -198,9 +198,13 @@ class ConvDiscriminator(Network):
         }
 
     @classmethod
+    def renew_config(cls, config: dict) -> dict:
+        """Rename the arguments of a config that version 0.1 wrote."""
+        return {("return_logits" if k == "judging" else k): v for k, v in config.items()}
+
+    @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "ConvDiscriminator":
-        config = {("return_logits" if k == "judging" else k): v for k, v in config.items()}
-        return super().from_config(config, custom_objects)
+        return super().from_config(cls.renew_config(config), custom_objects)
 
 
 @built_in

@@ -15,6 +15,9 @@ class Network(keras.Model):
         outputs: as for `keras.Model`.
         frozen: list of str. Names of layers that are not trained.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        isinstance(ki.networks.MLPEncoder((28, 28, 1), 2), ki.networks.Network)  # True
     """
 
     _arguments: dict
