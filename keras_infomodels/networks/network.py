@@ -15,6 +15,14 @@ class Network(keras.Model):
         outputs: as for `keras.Model`.
         frozen: list of str. Names of layers that are not trained.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Example:
+        @ki.registry.register
+        class Small(ki.networks.Network):
+            def __init__(self, units=32, **kwargs):
+                x = keras.Input((4,))
+                super().__init__(x, keras.layers.Dense(units)(x), **kwargs)
+                self._arguments = {"units": units}
     """
 
     _arguments: dict
