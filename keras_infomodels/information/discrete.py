@@ -188,6 +188,10 @@ class ShuffleNull:
         spread: float. Standard deviation over shuffles in nats.
         p_value: float. Share of shuffles that reach the estimate of the pairs; at least
             1 / (shuffles + 1).
+
+    Example:
+        null = ki.information.shuffle_null([0, 1, 0, 1], [0, 1, 0, 1], shuffles=20)
+        null.estimate, null.spread, null.p_value
     """
 
     estimate: Estimate

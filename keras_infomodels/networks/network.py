@@ -17,7 +17,12 @@ class Network(keras.Model):
         **kwargs: `name` and `trainable`, as for `keras.Model`.
 
     Example:
-        isinstance(ki.networks.MLPEncoder((28, 28, 1), 2), ki.networks.Network)  # True
+        @ki.registry.register
+        class Small(ki.networks.Network):
+            def __init__(self, units=32, **kwargs):
+                x = keras.Input((4,))
+                super().__init__(x, keras.layers.Dense(units)(x), **kwargs)
+                self._arguments = {"units": units}
     """
 
     _arguments: dict
