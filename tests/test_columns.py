@@ -53,7 +53,7 @@ def test_declare_takes_masks_names_and_bools():
     assert labels("b", named) == [None, True, None, None]
     with pytest.raises(ValueError, match="3 of x and then 1 of y, got 3 entries"):
         labels([True] * 3)
-    with pytest.raises(ValueError, match="no column: d; the names are a, b, c"):
+    with pytest.raises(ValueError, match="unknown columns: d; the names are a, b, c"):
         labels(["d"], named)
     with pytest.raises(ValueError, match="give a mask"):
         labels(["a"])
