@@ -67,7 +67,6 @@ class Training:
         optimizer: table with `class`, the name of a Keras optimizer or "FusedAdam", and its
             arguments. The default is Adam, or `FusedAdam` if the model has a `dtype`.
         discriminator_optimizer: table. The same for the discriminators.
-    <<<<<<< HEAD
         schedule: str. "cosine" (to 0 over the run), "late_cosine" (over its second half),
             "constant", or "plateau" (halved when val_loss has not improved for 3 epochs, also for
             discriminators).
@@ -78,19 +77,8 @@ class Training:
             uses the seed whose category has the largest `information_real_<code>`, which needs no
             labels.
         start_epochs: int. Epochs of each short run.
-    =======
-        schedule: "cosine" (to 0 over the run), "late_cosine" (over its second half), "constant" or
-            "plateau" (halved whenever val_loss has not improved for 3 epochs, and with
-            it a discriminator's).
-        weight_average: float. Momentum of `callbacks.WeightAverage`. None keeps the last weights.
-        patience: int. Epochs without a better val_loss before training stops and takes the best
-            weights. None never stops.
-        starts, start_epochs: int. Number of short runs with other seeds, of so many epochs each,
-            that precede the run, which takes the seed whose category says most about real images
-            (`information_real_<code>`, known without labels). For an InfoGAN.
-        jit_compile: bool. Whether XLA compiles the step, which draws other noise. False leaves it
-            to Keras: on a GPU only.
-    >>>>>>> w28
+        jit_compile: bool. Whether XLA compiles the step, which draws other noise. False leaves the
+            choice to Keras, which compiles on a GPU only.
     """
 
     epochs: _Count = 20

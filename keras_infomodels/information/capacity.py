@@ -22,13 +22,8 @@ class Capacity:
         inputs: array (K_x,). Input distribution whose information is `estimate`.
 
     Example:
-<<<<<<< HEAD
-        noisy = ki.information.blahut_arimoto(np.array([[0.9, 0.1], [0.1, 0.9]]))
-        noisy.estimate.nats, noisy.inputs  # 0.368 nats at equal probabilities
-=======
         capacity = ki.information.blahut_arimoto([[0.9, 0.1], [0.1, 0.9]])
         capacity.estimate.bits(), capacity.inputs  # 0.531, [0.5, 0.5]
->>>>>>> w25
     """
 
     estimate: Estimate
