@@ -28,7 +28,12 @@ def blank(*shape):
 
 @pytest.mark.parametrize(
     ("shape", "most"),
-    [((32, 32, 3), 0.6e6), ((64, 64, 3), 0.62e6), ((45, 61, 3), 0.6e6), ((128, 128, 3), 0.8e6)],
+    [
+        pytest.param((32, 32, 3), 0.6e6, marks=pytest.mark.slow),
+        ((64, 64, 3), 0.62e6),
+        ((45, 61, 3), 0.6e6),
+        pytest.param((128, 128, 3), 0.8e6, marks=pytest.mark.slow),
+    ],
 )
 def test_from_images_builds_small_residual_pairs(shape, most):
     """The cap of a pair is 0.6 million at 64x64x3; 32 latent variables add 0.01."""
@@ -40,7 +45,9 @@ def test_from_images_builds_small_residual_pairs(shape, most):
     assert model.call(blank(*shape)).shape == (2, *shape)
 
 
-@pytest.mark.parametrize("shape", [(64, 64, 3), (128, 128, 3)])
+@pytest.mark.parametrize(
+    "shape", [(64, 64, 3), pytest.param((128, 128, 3), marks=pytest.mark.slow)]
+)
 def test_from_images_builds_gans_of_one_and_a_half_million(shape):
     model = InfoGAN.from_images(blank(*shape))
     assert model.count_params() < 1.5e6

@@ -32,11 +32,12 @@ def steps(make_model, images, cls, **kwargs):
         ((VAE, {}), (InfoVAE, {"alpha": 0.0, "lambda_": 1.0})),
         ((MMDVAE, {"lambda_": 30.0}), (InfoVAE, {"alpha": 1.0, "lambda_": 30.0})),
         ((BetaVAE, {"beta": 4.0}), (InfoVAE, {"alpha": -3.0, "lambda_": 4.0})),
-        ((BetaVAE, {"beta": 1.0}), (VAE, {})),
+        pytest.param((BetaVAE, {"beta": 1.0}), (VAE, {}), marks=pytest.mark.slow),
         *(
-            (
+            pytest.param(
                 (AdversarialAutoencoder, {"discriminator": "make", "loss": loss}),
                 (InfoVAE, {"alpha": 1.0, "divergence": loss}),
+                marks=[] if loss == "log_ratio" else pytest.mark.slow,
             )
             for loss in ("saturating", "non_saturating", "log_ratio")
         ),
@@ -143,24 +144,33 @@ def test_mmd_vae_mutual_information_of_drawn_copies_is_not_exact(make_model, ima
     assert "random binarization" in drawn.note
 
 
-@pytest.mark.parametrize("prior", [GaussianMixture.ring(), SwissRoll()], ids=["mixture", "roll"])
-def test_gaussian_mixture_and_swiss_roll_train_and_generate(prior, images, tmp_path):
+@pytest.mark.parametrize(
+    ("prior", "cls"),
+    [
+        pytest.param(GaussianMixture.ring(), VAE, id="mixture-VAE"),
+        pytest.param(SwissRoll(), AdversarialAutoencoder, id="roll-AAE"),
+        pytest.param(SwissRoll(), VAE, id="roll-VAE", marks=pytest.mark.slow),
+        pytest.param(
+            GaussianMixture.ring(), AdversarialAutoencoder, id="mixture-AAE", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_gaussian_mixture_and_swiss_roll_train_and_generate(prior, cls, images, tmp_path):
     networks = {"image_shape": (8, 8, 1), "latent_dim": 2, "widths": (8,)}
-    for cls in (AdversarialAutoencoder, VAE):
-        model = cls(
-            MLPEncoder(**networks),
-            MLPDecoder(**networks),
-            prior=prior,
-            likelihood="bernoulli_stochastic",
-        )
-        model.compile("adam", run_eagerly=True)
-        logs = model.fit(images, verbose=0).history
-        assert np.isfinite([v for values in logs.values() for v in values]).all()
-        model.save_to_preset(tmp_path / cls.__name__)
-        copy = cls.from_preset(tmp_path / cls.__name__)
-        np.testing.assert_array_equal(copy.generate(3, seed=1), model.generate(3, seed=1))
-        names = [each.name for each in model.export_signatures()["generate"].inputs]
-        assert names == ["component", "noise"]
+    model = cls(
+        MLPEncoder(**networks),
+        MLPDecoder(**networks),
+        prior=prior,
+        likelihood="bernoulli_stochastic",
+    )
+    model.compile("adam", run_eagerly=True)
+    logs = model.fit(images, verbose=0).history
+    assert np.isfinite([v for values in logs.values() for v in values]).all()
+    model.save_to_preset(tmp_path / "preset")
+    copy = cls.from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(copy.generate(3, seed=1), model.generate(3, seed=1))
+    names = [each.name for each in model.export_signatures()["generate"].inputs]
+    assert names == ["component", "noise"]
 
 
 def test_gaussian_mixture_and_swiss_roll_have_the_shapes_they_say():
@@ -395,7 +405,7 @@ def test_infovae_lambda_is_not_rescaled_by_the_image_size():
             keras.Model(z, {"logits": logits}),
             lambda_=10.0,
         )
-        model.compile("adam")
+        model.compile("adam", run_eagerly=True)
         data = np.ones((20, size, size, 1), np.float32)
         ledgers.append(model.evaluate(data, verbose=0, return_dict=True))
     small, large = ledgers
