@@ -1,5 +1,6 @@
 """Backups that are resumed, damaged, of other data, or on a full disk."""
 
+import contextlib
 import json
 import os
 import stat
@@ -148,34 +149,47 @@ def waiting_callbacks():
     return early, keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, **never)
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ends training after a number of epochs, as Ctrl-C does."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.after:
+            raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     "broken_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 5))]
 )
 def test_atomic_backup_resumes_waiting_callbacks(make_model, images, tmp_path, broken_after):
     """Broken off before and after the rate was halved, and after the stop."""
 
-    def run(directory, epochs):
+    def run(directory, ends_after=None):
         model, callbacks = make_model(), waiting_callbacks()
         backup = AtomicBackup(directory, callbacks)
         first, stopped = backup.restore(model)
         history = History(directory.with_suffix(".csv"), first)
-        model.fit(
-            datasets.from_arrays(images, batch_size=10),
-            validation_data=images,
-            initial_epoch=first,
-            epochs=first if stopped else epochs,
-            callbacks=[*callbacks, history, backup],
-            verbose=0,
-        )
+        with contextlib.suppress(KeyboardInterrupt):
+            model.fit(
+                datasets.from_arrays(images, batch_size=10),
+                validation_data=images,
+                initial_epoch=first,
+                epochs=first if stopped else 8,
+                callbacks=[*callbacks, history, backup, Interrupt(ends_after)],
+                verbose=0,
+            )
         return model, callbacks, history
 
-    straight, callbacks, history = run(tmp_path / "straight", 8)
+    straight, callbacks, history = run(tmp_path / "straight")
     assert len(history.rows) == 5  # the first and four of waiting
     assert callbacks[0].best_epoch == 0
     # Halved after epochs 3 and 5, the first being the best.
     assert float(straight.optimizer.learning_rate) == pytest.approx(1e-2 / 4)
     run(tmp_path / "broken", broken_after)
-    resumed, _, again = run(tmp_path / "broken", 8)
+    resumed, _, again = run(tmp_path / "broken")
     assert again.rows == history.rows
     for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
