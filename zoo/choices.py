@@ -57,7 +57,8 @@ def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
     """The recipe with a training for images in color or larger than 32x32.
 
     Args:
-        recipe, given: as for `choose`.
+        recipe: as for `choose`.
+        given: as for `choose`.
         count: int. Number of training images.
     """
     changes = {}
@@ -96,7 +97,8 @@ def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
     """One line: what a model and its training are, and the flags that change them.
 
     Args:
-        recipe, model: what is trained.
+        recipe: what is trained.
+        model: what is trained.
         steps: int. Training steps in an epoch.
     """
     height, width, channels = model.data_shape

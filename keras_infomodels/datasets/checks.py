@@ -57,7 +57,8 @@ class Pixels:
         """Returns a sentence on pixels outside the support; None if there are none.
 
         Args:
-            low, high: float. The smallest and the largest pixel, NaN if one is.
+            low: float. Smallest pixel, NaN if one is.
+            high: float. Largest pixel.
             off: float. How far pixels x are from those allowed between 0 and 1: the largest
                 x (1 - x) for binary ones, the largest distance of 255 x from an integer for bytes.
         """

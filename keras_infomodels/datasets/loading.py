@@ -162,7 +162,8 @@ def image_shape(
     """(height, width, channels) of a set's images; None for a size in which they differ.
 
     Args:
-        name, data_dir: see `load`.
+        name: see `load`.
+        data_dir: see `load`.
     """
     source = find(name, Options(data_dir))
     if isinstance(source, FolderSource):
@@ -178,7 +179,9 @@ def count_images(
     """Number of images in a split such as "train[:90%]".
 
     Args:
-        name, split, data_dir: see `load`.
+        name: see `load`.
+        split: see `load`.
+        data_dir: see `load`.
 
     Raises:
         ValueError: a split that the set does not have, or several added up.
@@ -201,7 +204,9 @@ def class_names(
     """The names of a set's classes, in the order of the labels.
 
     Args:
-        name, data_dir, download: see `load`.
+        name: see `load`.
+        data_dir: see `load`.
+        download: see `load`.
 
     Returns:
         List of str, or None for a set whose classes have no names.
@@ -215,7 +220,9 @@ def factors(
     """The names and sizes of a set's factors, in the order of `load(..., factors=True)`.
 
     Args:
-        name, data_dir, download: see `load`.
+        name: see `load`.
+        data_dir: see `load`.
+        download: see `load`.
 
     Raises:
         ValueError: a set without factors.
@@ -235,7 +242,8 @@ def draw(
     Args:
         name: "scenes" or "nouns".
         factors: integers (n, k), in the order of `datasets.factors(name)`.
-        data_dir, download: see `load`.
+        data_dir: see `load`.
+        download: see `load`.
 
     Returns:
         uint8 (n, height, width, 3).

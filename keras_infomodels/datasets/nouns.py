@@ -137,8 +137,8 @@ def download(path: Path, url: str = URL, sha256: str = SHA256):
 
     Args:
         path: Path. Where it goes.
-        url, sha256: str. Where it is from, and its checksum; by default those of the pinned
-            version.
+        url: str. Where it is from. The default is the pinned version.
+        sha256: str. Its checksum.
 
     Raises:
         OSError: the server does not answer, or not with the published file.

@@ -48,8 +48,7 @@ class PictureFiles:
             raise unreadable(path, error) from error
 
     def fingerprint(self) -> dict:
-        """JSON values that tell these pictures from others: their number, and a digest of their
-        files' names and sizes."""
+        """JSON values that tell these pictures from others: a digest of file names and sizes."""
         names = repr([(path.name, stamp(path)[0]) for path in self.paths])
         digest = hashlib.sha256(names.encode()).hexdigest()
         return {"shape": list(self.shape), "sha256_of_names_and_sizes": digest}
@@ -73,6 +72,7 @@ def stamp(path: Path) -> tuple[int, int]:
 
 
 def unreadable(path: Path, error: Exception) -> ValueError:
+    """The error for a file that is no picture, with what to do."""
     reason = str(error) if type(error) is ValueError else "it is damaged, or of another kind"
     return ValueError(
         f"{path} is no image that can be read: {reason}. Replace or delete it, or leave such "

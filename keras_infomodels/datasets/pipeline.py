@@ -108,6 +108,7 @@ def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     Args:
         labels: integers of shape (n,). Classes from 0, and -1 for what has no label already.
         count: int. How many labels to keep, a multiple of the number of classes.
+        seed: int. Seed of the choice.
 
     Raises:
         ValueError: labels that are no integers, such as one-hot labels, or a count that the

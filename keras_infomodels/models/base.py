@@ -226,7 +226,8 @@ class LedgerModel(keras.Model):
         """What an exported file costs in the model's own terms.
 
         Args:
-            own, file: the Keras model's and the file's signatures, (name, arrays) -> arrays.
+            own: function (name, arrays) -> arrays. Signatures of the Keras model.
+            file: function (name, arrays) -> arrays. Signatures of the exported file.
             images: float32, as `fit` takes them.
         """
         return []

@@ -91,7 +91,10 @@ def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data
     Args:
         model: keras.Model. Its `check_labels` looks at the labels, and its `check_data` at the
             rest, once for all calls of `fit`.
-        x, y, batch_size, validation_data: as `fit` takes them.
+        x: as `fit` takes it.
+        y: as `fit` takes it.
+        batch_size: as `fit` takes it.
+        validation_data: as `fit` takes it.
 
     Returns:
         The number of examples of the largest batch, as far as it is known; `None` for unknown.

@@ -96,7 +96,8 @@ def steps_together(
     at every batch. The bits of training do not depend on it.
 
     Args:
-        x, batch_size: what `fit` takes.
+        x: what `fit` takes.
+        batch_size: what `fit` takes.
         callbacks: those of `fit`.
         **arguments: others of `fit`, of which `steps_per_epoch` and `validation_split` count.
     """

@@ -27,6 +27,7 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
     `sums_kept` around the call of the step keeps.
 
     Args:
+        tape: tape that recorded `target`.
         target: what to differentiate, a tensor of any shape (its sum).
         sources: a tensor or Keras variable, or a list of them, as the tape's.
 

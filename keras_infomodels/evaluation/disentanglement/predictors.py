@@ -154,7 +154,11 @@ def sap_matrix(
     ones: cov(code, factor)^2 / (var(code) var(factor)), and 0 for a variance below 1e-12.
 
     Args:
-        codes, factors, test, continuous, seed: as in `sap`.
+        codes: as in `sap`.
+        factors: as in `sap`.
+        test: as in `sap`.
+        continuous: as in `sap`.
+        seed: as in `sap`.
 
     Returns:
         float64 (d, k).

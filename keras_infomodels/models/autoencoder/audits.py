@@ -19,7 +19,10 @@ def encoder_parts(model, data, limit: int, batch_size: int, seed: int) -> Encode
 
     Args:
         model: an `InfoVAE`.
-        data, limit, batch_size, seed: see `evaluation.audit`.
+        data: see `evaluation.audit`.
+        limit: see `evaluation.audit`.
+        batch_size: see `evaluation.audit`.
+        seed: see `evaluation.audit`.
     """
     if data is None:
         raise ValueError("An encoder is audited on data; give an array or a dataset.")

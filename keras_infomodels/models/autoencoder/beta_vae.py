@@ -53,7 +53,7 @@ class BetaVAE(InfoVAE):
 
     @property
     def rate_weight(self) -> float:
-        """beta."""
+        """Weight of the rate, beta."""
         return self.lambda_
 
     @property

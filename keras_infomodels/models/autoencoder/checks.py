@@ -152,7 +152,7 @@ def check_objective(model):
 
 
 def check_weights(alpha: float, lambda_: float):
-    """lambda > 0 and alpha + lambda - 1 >= 0; a warning where the loss is unbounded below."""
+    """Raise ValueError unless lambda > 0 and alpha + lambda >= 1; warn of an unbounded loss."""
     if not (math.isfinite(alpha) and math.isfinite(lambda_)):
         raise ValueError(f"alpha and lambda_ are finite, got {alpha!r} and {lambda_!r}.")
     if lambda_ <= 0:
@@ -175,7 +175,7 @@ def check_weights(alpha: float, lambda_: float):
 
 
 def divergence_weight(alpha: float, lambda_: float) -> float:
-    """alpha + lambda - 1; 0 where that differs from 0 by rounding alone."""
+    """Weight alpha + lambda - 1; 0 where that differs from 0 by rounding alone."""
     weight = alpha + lambda_ - 1
     rounding = 4 * sys.float_info.epsilon * max(1, abs(alpha), lambda_)
     return 0.0 if abs(weight) <= rounding else weight

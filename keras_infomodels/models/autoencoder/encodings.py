@@ -43,9 +43,10 @@ def mutual_information(model, x, batch_size: int | None = None, limit: int = EXA
     """I_q(x;z) from a table of encodings, q(z) being their mixture.
 
     Args:
-        x: an array, a `tf.data.Dataset` or a Keras `PyDataset` of images.
-        batch_size: for arrays, 32 if None.
-        limit: the largest number N of encodings; the cost grows with its square.
+        model: `InfoVAE`.
+        x: array, `tf.data.Dataset` or Keras `PyDataset` of images.
+        batch_size: int. Batch size for arrays; `None` is 32.
+        limit: int. Largest number N of encodings; the cost grows with its square.
 
     Returns:
         A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
@@ -131,7 +132,9 @@ def table_information(
 
     Args:
         model: InfoVAE.
-        z, loc, scale: a sample, the mean and the deviation of q(z|x) of each x.
+        z: array (n, d). Sample of q(z|x) of each x.
+        loc: array (n, d). Its mean.
+        scale: array (n, d). Its standard deviation.
         pairs: int. Pairs of a sample and a posterior that are looked at: fewer samples, evenly
             spread over the table. `None` is all.
     """

@@ -178,7 +178,7 @@ class InfoVAE(LedgerModel):
 
     @property
     def divergence_weight(self) -> float:
-        """alpha + lambda - 1, to rounding."""
+        """Weight alpha + lambda - 1 of the divergence, up to rounding."""
         return divergence_weight(self.alpha, self.lambda_)
 
     @property
@@ -242,7 +242,8 @@ class InfoVAE(LedgerModel):
         """Images on the straight line between the posterior means of two images.
 
         Args:
-            a, b: two images of shape data_shape.
+            a: tensor of shape data_shape. First image.
+            b: tensor of shape data_shape. Last image.
             steps: number of images, the reconstructions of a and b included; at least 2.
 
         Returns:

@@ -35,7 +35,8 @@ class SharedScale(keras.layers.Layer):
         """The value for one batch, which the average takes in.
 
         Args:
-            loc, x: (batch, ...). Predicted and true pixels.
+            loc: tensor (batch, ...). Predicted pixels.
+            x: tensor (batch, ...). True pixels.
         """
         error = tf.reduce_mean((x - tf.cast(loc, tf.float32)) ** 2)
         variance = tf.stop_gradient(tf.maximum(error, FLOOR**2))

@@ -126,7 +126,7 @@ class GAN(LedgerModel):
     def generate(
         self, n: int, codes: Mapping[str, object] | None = None, seed: int | None = None
     ) -> tf.Tensor:
-        """n images.
+        """Draws n images.
 
         Args:
             n: how many.

@@ -12,11 +12,12 @@ def traverse(model, name: str, rows: int = 10, columns: int = 10, seed: int = 0)
     """Images along one code, everything else of a row held fixed.
 
     Args:
-        name: of the code. A category's columns are its numbers; a uniform code goes evenly
-            from -1 to 1, a normal one from -2 to 2.
-        rows: draws of everything else.
-        columns: values of a continuous code.
-        seed: of the rows.
+        model: `InfoGAN`.
+        name: str. Name of the code. A category has a column for each of its values, a uniform
+            code columns from -1 to 1, a normal one from -2 to 2.
+        rows: int. Number of draws of everything else.
+        columns: int. Number of values of a continuous code.
+        seed: int. Seed of the rows.
 
     Returns:
         Shape (rows, columns, *data_shape).
