@@ -95,6 +95,7 @@ def test_load_arrays_reads_celeb_a_with_its_attributes_and_resizes_it():
     known = datasets.factors("celeb_a")
     assert known.names == tuple(features["attributes"])
     assert known.sizes == (2,) * 40
+    assert datasets.image_shape("celeb_a") == (218, 178, 3)
     images, factors = datasets.load_arrays("celeb_a", factors=True, image_size=(8, 8))
     assert images.shape == (3, 8, 8, 3)
     assert factors.shape == (3, 40)

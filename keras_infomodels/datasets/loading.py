@@ -166,7 +166,7 @@ def image_shape(
         data_dir: see `load`.
     """
     source = find(name, Options(data_dir))
-    if isinstance(source, FolderSource):
+    if isinstance(source, FolderSource | TfdsSource):
         return source.image_shape()
     (part, *_) = source.sizes()
     images, _ = source.read(f"{part}[:1]")

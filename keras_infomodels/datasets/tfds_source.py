@@ -275,6 +275,12 @@ class TfdsSource:
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
         return read(self.name, split, self.options)
 
+    def image_shape(self) -> tuple[int | None, int | None, int]:
+        """(height, width, channels) of the images, None for a size in which they differ."""
+        builder = self._builder()
+        shape = builder.info.features[_image_key(builder, (1, 1))].shape
+        return (*shape[:2], shape[2] or 3)
+
     def factors(self) -> Factors | None:
         features = self._builder().info.features
         paths = _factor_features(features)
