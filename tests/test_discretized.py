@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from scipy import optimize, stats
 
 from keras_infomodels import VAE, distributions, networks
@@ -156,3 +157,32 @@ def test_gaussian_refuses_another_sigma():
     for sigma in (0, -1, "common"):
         with pytest.raises(ValueError, match="sigma is a positive number"):
             distributions.Gaussian(sigma)
+
+
+def test_portable_log_prob_and_mean_are_right_in_tflite_far_from_the_mode():
+    """TFLite's softplus ends at 88.7; pixels may lie 500 scales from the location."""
+    likelihood = distributions.DiscretizedLogistic()
+    loc, scale = np.float32([[0.0, 1.0, 0.5, 1.0]]), np.float32([[0.002, 0.002, 0.002, 0.5]])
+    x = np.float32([[1.0, 0.0, 1.0, 0.0]])
+    expected = likelihood.distribution({"loc": loc, "scale": scale}).log_prob(x)
+    assert float(expected[0]) < -1000
+
+    def outputs(loc, scale, x):
+        parameters = {"loc": loc, "scale": scale}
+        score = distributions.portable_log_prob(likelihood.distribution(parameters), x)
+        return score, likelihood.mean(parameters)
+
+    spec = tf.TensorSpec((1, 4), tf.float32)
+    function = tf.function(outputs).get_concrete_function(spec, spec, spec)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    interpreter = Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    given = {"loc": loc, "scale": scale, "x": x}
+    for detail in interpreter.get_input_details():
+        name = detail["name"].partition(":")[0].removeprefix("serving_default_")
+        interpreter.set_tensor(detail["index"], given[name])
+    interpreter.invoke()
+    found = [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+    found.sort(key=np.size)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(found[1], [[0.0, 1.0, 0.5, 0.78]], atol=0.01)

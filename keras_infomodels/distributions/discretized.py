@@ -7,10 +7,15 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-__all__ = ["DiscretizedGaussianPixel", "DiscretizedLogisticPixel"]
+__all__ = ["DiscretizedGaussianPixel", "DiscretizedLogisticPixel", "portable_softplus"]
 
 _HALF = 1 / 510
 """Half the distance between neighboring values."""
+
+
+def portable_softplus(x: tf.Tensor) -> tf.Tensor:
+    """Computes ln(1 + e^x). TFLite's own softplus ends at 88.7, where e^x leaves float32."""
+    return tf.nn.relu(x) + tf.math.log(1 + tf.exp(-tf.abs(x)))
 
 
 def _log_ndtr(x: tf.Tensor) -> tf.Tensor:
@@ -68,13 +73,17 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
         name: str. Name of the distribution.
     """
 
-    def _log_prob(self, x):
+    def _log_prob(self, x, softplus=tf.nn.softplus):
         # F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)), which cancels nowhere.
         a, b, first, last = self._edges(x)
-        below = tf.where(last, 0.0, -tf.nn.softplus(-b))
-        above = tf.where(first, 0.0, -tf.nn.softplus(a))
+        below = tf.where(last, 0.0, -softplus(-b))
+        above = tf.where(first, 0.0, -softplus(a))
         inside = tf.where(first | last, 0.0, tf.math.log(-tf.math.expm1(-2 * _HALF / self.scale)))
         return below + above + inside
+
+    def portable_log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        """Log probability by operations that are right in TFLite."""
+        return self._log_prob(x, portable_softplus)
 
     def _noise(self, shape, seed):
         return tfd.Logistic(tf.zeros([], self.dtype), 1.0).sample(shape, seed=seed)

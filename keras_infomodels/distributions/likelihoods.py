@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 from keras_infomodels.distributions.discretized import (
     DiscretizedGaussianPixel,
     DiscretizedLogisticPixel,
+    portable_softplus,
 )
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec
@@ -281,7 +282,7 @@ class DiscretizedLogistic(_Discretized):
             parameters: dict from name to tensor. Outputs of the decoder.
         """
         loc, scale = _float32(parameters["loc"]), _float32(parameters["scale"])
-        return scale * (tf.nn.softplus(loc / scale) - tf.nn.softplus((loc - 1) / scale))
+        return scale * (portable_softplus(loc / scale) - portable_softplus((loc - 1) / scale))
 
 
 @built_in
@@ -343,7 +344,7 @@ def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor
     """Computes log p(x) of each example in nats, by operations that other runtimes have.
 
     TFP computes a Bernoulli's by `MulNoNan`, which ONNX and TF.js lack. Here it is
-    x logits - softplus(logits), summed over pixels.
+    x logits - softplus(logits), summed over pixels. TFLite's softplus is wrong from 88.7 on.
 
     Args:
         distribution: TFP distribution that `Likelihood.distribution` returns.
@@ -354,8 +355,14 @@ def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor
         p = likelihood.distribution({"logits": tf.zeros((2, 28, 28, 1))})
         ki.distributions.portable_log_prob(p, tf.ones((2, 28, 28, 1)))  # -543.4
     """
-    pixels = getattr(distribution, "distribution", None)
-    if type(distribution) is not tfd.Independent or type(pixels) is not tfd.Bernoulli:
+    # `tfd.Independent` makes objects of two classes.
+    independent = hasattr(distribution, "reinterpreted_batch_ndims")
+    pixels = distribution.distribution if independent else None
+    if isinstance(pixels, DiscretizedLogisticPixel):
+        terms = pixels.portable_log_prob(x)
+    elif type(pixels) is tfd.Bernoulli:
+        logits = pixels.logits_parameter()
+        terms = x * logits - portable_softplus(logits)
+    else:
         return distribution.log_prob(x)
-    logits = pixels.logits_parameter()
-    return tf.reduce_sum(x * logits - tf.nn.softplus(logits), range(1, len(logits.shape)))
+    return tf.reduce_sum(terms, range(1, len(terms.shape)))
