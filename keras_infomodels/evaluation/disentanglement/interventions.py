@@ -158,8 +158,9 @@ def beta_vae_score(
 
     Range: [0, 1]; chance is 1 / k.
 
-    Blind to: rotations of the codes in large part, because the classifier combines all of them;
-    duplicated and, mostly, merged codes. Most models of the literature are close to 1.
+    Blind to: most rotations of the codes, because each factor leaves a trace of its own in all of
+    them (by exactly 45 degrees two like factors leave the same one); duplicated codes. Most models
+    of the literature are close to 1.
 
     Source: Higgins et al., "beta-VAE", 2017, section 3, with the protocol of disentanglement_lib;
     see `factor_vae_score` for the draws.
