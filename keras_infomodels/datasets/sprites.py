@@ -28,13 +28,13 @@ _ORIENTATIONS = 40
 _PERIODS = (10, 20, 40)
 """Steps of 9 degrees after which each shape looks the same: quarter, half and whole turns."""
 
-_SQUARE = 10.9
+_SQUARE = 11.0
 """Half the side of the square of scale 1, in pixels."""
 
 _ELLIPSE = (15.4, 9.1)
 """Half the axes of the ellipse of scale 1, in pixels."""
 
-_HEART = (12.4, 0.2)
+_HEART = (12.0, 0.2)
 """Pixels in a unit of the heart's equation at scale 1, and the height of its middle in units."""
 
 

@@ -51,7 +51,7 @@ def _unsupervised(codes, factors, seed, discrete):
     }
 
 
-METRICS: Mapping[str, _Measure] = {
+METRICS = {
     "infomec": _infomec,
     "mig": lambda codes, factors, seed, discrete: {"MIG": mig(codes, factors)},
     "modularity": lambda codes, factors, seed, discrete: {"modularity": modularity(codes, factors)},
@@ -107,7 +107,7 @@ class Score:
     Attributes:
         value: float.
         low, high: float or None. Ends of the interval of 95 %, value ± 1.96 standard errors of a
-            delete-a-group jackknife; None where the metric was measured once.
+            delete-a-group jackknife; None where the metric was measured once or is not finite.
     """
 
     value: float
@@ -198,8 +198,9 @@ def report(
     """Measures all metrics of a table of codes.
 
     The protocol of the literature has 15,000 rows, of which a third is held out where predictors
-    are fitted. DCI, SAP, explicitness, FactorVAE and BetaVAE score are measured once. For the others the rows are parted into groups, and each is left out once; the
-    spread gives the interval.
+    are fitted. DCI, SAP, explicitness, FactorVAE and BetaVAE score are measured once. For the
+    others the rows are parted into groups, and each is left out once; the spread gives the
+    interval.
 
     Args:
         codes: float (n, d), d of at least 2.
@@ -255,8 +256,11 @@ def _measure(
     ]
     scores = {}
     for name, value in values.items():
-        spread = np.var([each[name] for each in without])
-        error = 1.96 * math.sqrt((groups - 1) * spread) if math.isfinite(value) else math.nan
+        others = [each[name] for each in without]
+        if not np.isfinite([value, *others]).all():
+            scores[name] = Score(float(value))
+            continue
+        error = 1.96 * math.sqrt((groups - 1) * np.var(others))
         scores[name] = Score(float(value), float(value - error), float(value + error))
     return scores
 
