@@ -133,8 +133,8 @@ def test_irs_by_hand():
     [
         ("identity", 1, 1),
         ("duplicated", 1, 1),  # blind
-        ("rotated", 0.45, 0.55),
-        ("merged", 0.7, 0.9),
+        ("rotated", 0.5, 0.5),
+        ("merged", 5 / 6, 5 / 6),
         ("random", 0, 0.4),
     ],
 )
