@@ -194,8 +194,8 @@ def irs(codes, factors, bins: int = 20, quantile: float = 0.99) -> float:
     IRS = sum_i w_i max_j R_ij / sum_i w_i, with R of `irs_matrix` and the largest deviation of code
     i from its mean as w_i. Constant codes are left out; none left gives 0.
 
-    Range: [0, 1]; codes that depend on one factor alone have 1. Pairs of factors of five values that
-    are rotated by 45 degrees have .50, and those merged into one code .83.
+    Range: [0, 1]; codes that depend on one factor alone have 1. Pairs of factors of five values
+    that are rotated by 45 degrees have .50, and those merged into one code .83.
 
     Blind to: whether every factor is known (copies of one factor have 1) and by how many codes.
     Rare values of a code set its weight and its scale.
