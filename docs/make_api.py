@@ -24,6 +24,7 @@ _ITEM = re.compile(r"^([\w*][\w*]*(?:, [\w*]+)*): ", re.M)
 def pages() -> dict[str, str]:
     """The text of each page by its file's name."""
     modules = sorted(n for n in keras_infomodels.__all__ if inspect.ismodule(_get(n)))
+    modules.insert(modules.index("evaluation") + 1, "evaluation.disentanglement")
     modules.insert(modules.index("information") + 1, "information.bounds")
     index = [f"# API\n\n{_text(keras_infomodels)}\n\nMade by `python docs/make_api.py`.\n"]
     index += [f"- [{PACKAGE}.{name}]({name}.md): {_first(_get(name))}" for name in modules]

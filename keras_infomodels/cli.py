@@ -6,6 +6,7 @@ import sys
 
 from keras_infomodels import __version__, names
 from keras_infomodels.defaults import EXAMPLES
+from keras_infomodels.disentangle_command import add_parser as add_disentangle_parser
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
 from keras_infomodels.log import printing
@@ -132,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("model", nargs="?", help=f"one of {', '.join(names.MODELS)}")
     train.add_argument(
         "--dataset",
-        help="a TFDS name, fashion_mnist_mini, scenes, nouns, a folder of images, or a .npz file",
+        help="a TFDS name, fashion_mnist_mini, scenes, sprites, nouns, a folder of images, or "
+        "a .npz file",
     )
     train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
     train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
@@ -172,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     _add_measuring(commands)
+    add_disentangle_parser(commands)
     add_export_parsers(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")

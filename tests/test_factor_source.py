@@ -57,7 +57,7 @@ def test_load_reads_scenes_with_factors_and_slices():
         3,
     )
     np.testing.assert_array_equal(datasets.draw("scenes", factors), images)
-    with pytest.raises(ValueError, match="mnist_mini is not drawn from factors; nouns and scenes"):
+    with pytest.raises(ValueError, match=r"mnist_mini is not drawn .*; nouns, scenes and sprites"):
         datasets.draw("mnist_mini", factors)
     assert datasets.split_names("scenes") == ["train", "validation", "test"]
     assert datasets.class_names("scenes") is None
@@ -75,3 +75,19 @@ def test_load_scenes_refuses_labels_unknown_splits_and_preparing():
         datasets.load("fashion_mnist_mini", "test", factors=True)
     with pytest.raises(ValueError, match="has no factors"):
         datasets.factors("fashion_mnist_mini")
+
+
+def test_load_reads_sprites_with_factors():
+    images, factors = datasets.load_arrays("sprites", "test[10:30]", factors=True)
+    assert images.shape == (20, 64, 64, 1)
+    assert (factors.sum(axis=1) % 10 == 9).all()
+    np.testing.assert_array_equal(datasets.draw("sprites", factors), images)
+    assert datasets.factors("sprites").sizes == (3, 6, 40, 32, 32)
+    assert datasets.count_images("sprites", "train") == 50_000
+
+
+def test_image_information_of_sprites_knows_their_symmetry():
+    nats = datasets.image_information("sprites", scale=0, x=3, y=4)
+    assert nats == pytest.approx({"shape": np.log(3), "orientation": np.log(20)})
+    with pytest.raises(ValueError, match="mnist_mini is not drawn"):
+        datasets.image_information("mnist_mini")

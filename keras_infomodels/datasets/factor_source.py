@@ -7,10 +7,12 @@ from typing import Protocol
 import numpy as np
 
 from keras_infomodels.datasets import nouns, tfds_source
+from keras_infomodels.datasets.factor_information import image_information
 from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.scenes import Scenes
 from keras_infomodels.datasets.source import Options
+from keras_infomodels.datasets.sprites import Sprites
 
 __all__ = ["DRAWN", "FactorSource", "draw_split"]
 
@@ -63,7 +65,11 @@ def _sizes(train: int, others: int) -> dict[str, int]:
     return {"train": train, "validation": others, "test": others}
 
 
-DRAWN = {"nouns": _sizes(50_000, 5_000), "scenes": _sizes(20_000, 2_000)}
+DRAWN = {
+    "nouns": _sizes(50_000, 5_000),
+    "scenes": _sizes(20_000, 2_000),
+    "sprites": _sizes(50_000, 15_000),
+}
 """Numbers of images in the splits of each set."""
 
 
@@ -119,6 +125,10 @@ class FactorSource:
         """Images uint8 of any factors, integers (n, k)."""
         return self._set().images(factors)
 
+    def information(self, **fixed: int) -> dict[str, float]:
+        """I(image; factor) of each factor: see `image_information`."""
+        return image_information(self._set(), **fixed)
+
     def prepare(self) -> Path | None:
         """The folder of the set's file, which is fetched if it is not there; None without any."""
         if self.name != "nouns":
@@ -132,5 +142,5 @@ class FactorSource:
             if self.name == "nouns":
                 self._drawn = nouns.read(options.data_dir, options.download)
             else:
-                self._drawn = Scenes()
+                self._drawn = Sprites() if self.name == "sprites" else Scenes()
         return self._drawn

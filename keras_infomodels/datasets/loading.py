@@ -66,11 +66,13 @@ def load(
             files and folders are left out. Or the path of a `.npz` file with the arrays
             `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
             `images` and `labels`. Or a set that is drawn from its factors: "scenes", rooms of 64x64
-            pixels with an object, by the factors of 3D Shapes; or "nouns", figures of 32x32 pixels
-            of five parts (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is
-            downloaded or in `data_dir/nouns/`. Their splits share no combination of factors: the
+            pixels with an object, by the factors of 3D Shapes; "sprites", grey shapes of 64x64
+            pixels, by the factors of dSprites; or "nouns", figures of 32x32 pixels of five parts
+            (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is downloaded or in
+            `data_dir/nouns/`. Their splits share no combination of factors: the
             sum of the factors ends in 8 in "validation", in 9 in "test" and in other digits in
-            "train". They hold 20,000, 2,000 and 2,000 scenes, or 50,000, 5,000 and 5,000 nouns.
+            "train". They hold 20,000, 2,000 and 2,000 scenes, 50,000, 15,000 and 15,000 sprites, or
+            50,000, 5,000 and 5,000 nouns.
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
@@ -81,8 +83,8 @@ def load(
         labels: whether to return pairs (images, int32 labels).
         factors: bool. Whether to return pairs (images, int32 factors), in the order of
             `datasets.factors(name)`; not together with `labels`. Sets with factors are "scenes",
-            "nouns", "cars3d" (from its published files in `data_dir/cars3d/`) and of TFDS
-            "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and "celeb_a" (40
+            "sprites", "nouns", "cars3d" (from its published files in `data_dir/cars3d/`) and of
+            TFDS "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and "celeb_a" (40
             attributes).
         image_size: (height, width). What images are resized to. None keeps their size, which
             must then be the same for all.
@@ -237,16 +239,16 @@ def factors(
 def draw(
     name: str, factors: np.ndarray, *, data_dir: str | Path | None = None, download: bool = False
 ) -> np.ndarray:
-    """Draws images of "scenes" or "nouns" by their factors, of any split.
+    """Draws images of "scenes", "sprites" or "nouns" by their factors, of any split.
 
     Args:
-        name: "scenes" or "nouns".
+        name: "scenes", "sprites" or "nouns".
         factors: integers (n, k), in the order of `datasets.factors(name)`.
         data_dir: see `load`.
         download: see `load`.
 
     Returns:
-        uint8 (n, height, width, 3).
+        uint8 (n, height, width, channels).
 
     Raises:
         ValueError: another set, or factors that it does not have.
@@ -256,10 +258,43 @@ def draw(
         >>> ki.datasets.draw("scenes", factors).shape
         (16, 64, 64, 3)
     """
-    source = find(name, Options(data_dir, download))
+    return _drawn_from_factors(name, Options(data_dir, download)).draw(factors)
+
+
+def image_information(
+    name: str, *, data_dir: str | Path | None = None, download: bool = False, **fixed: int
+) -> dict[str, float]:
+    """What an image of "scenes", "sprites" or "nouns" tells of each factor, exactly.
+
+    I(image; factor) = H(factor) - H(factor | image) under uniform factors, counted over the images
+    of all combinations. It is the ceiling of what any code of the image can know of the factor. It
+    is below H(factor) where images are equal, as those of a square after a quarter turn.
+
+    Args:
+        name: "scenes", "sprites" or "nouns".
+        data_dir, download: see `load`.
+        **fixed: int. Values of factors that are the same in all images, by name.
+
+    Returns:
+        Nats by the name of each factor that is not fixed.
+
+    Raises:
+        ValueError: another set, an unknown factor or value, or more than two million combinations.
+
+    Example:
+        >>> nats = ki.datasets.image_information("sprites", x=0, y=0)
+        >>> round(float(np.exp(nats["orientation"])), 3)
+        20.0
+    """
+    return _drawn_from_factors(name, Options(data_dir, download)).information(**fixed)
+
+
+def _drawn_from_factors(name: str, options: Options) -> FactorSource:
+    source = find(name, options)
     if not isinstance(source, FactorSource):
-        raise ValueError(f"{name} is not drawn from factors; {' and '.join(DRAWN)} are.")
-    return source.draw(factors)
+        first, last = ", ".join([*DRAWN][:-1]), [*DRAWN][-1]
+        raise ValueError(f"{name} is not drawn from factors; {first} and {last} are.")
+    return source
 
 
 def _factors_of(source: Source, name: str | Path) -> Factors:
@@ -267,7 +302,7 @@ def _factors_of(source: Source, name: str | Path) -> Factors:
     if found is None:
         raise ValueError(
             f"{name} has no factors; load it with factors=False. Sets with factors are scenes, "
-            "nouns, dsprites, shapes3d, cars3d, smallnorb and celeb_a."
+            "sprites, nouns, dsprites, shapes3d, cars3d, smallnorb and celeb_a."
         )
     return found
 

@@ -13,6 +13,7 @@ from keras_infomodels.evaluation.latent import LatentStatistics, latent_statisti
 from keras_infomodels.evaluation.likelihood import log_likelihood
 from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.evaluation.samples import frechet_distance
+from keras_infomodels.evaluation.selection import UDR, udr
 from keras_infomodels.evaluation.soundness import (
     ReconstructionCheck,
     SampleCheck,
@@ -25,6 +26,7 @@ from keras_infomodels.evaluation.soundness import (
 from keras_infomodels.evaluation.table_audit import audit_codes
 
 __all__ = [
+    "UDR",
     "Audit",
     "ClusteringScore",
     "LatentStatistics",
@@ -46,4 +48,5 @@ __all__ = [
     "latent_statistics",
     "log_likelihood",
     "model_checks",
+    "udr",
 ]

@@ -44,6 +44,12 @@ from keras_infomodels.evaluation.disentanglement.predictors import (
     sap_from_matrix,
     sap_matrix,
 )
+from keras_infomodels.evaluation.disentanglement.reporting import (
+    METRICS,
+    DisentanglementReport,
+    Score,
+    report,
+)
 from keras_infomodels.evaluation.disentanglement.unsupervised import (
     UnsupervisedScores,
     gaussian_total_correlation,
@@ -53,9 +59,12 @@ from keras_infomodels.evaluation.disentanglement.unsupervised import (
 
 __all__ = [
     "DCI",
+    "METRICS",
     "BetaVAEScore",
+    "DisentanglementReport",
     "FactorVAEScore",
     "InfoMEC",
+    "Score",
     "UnsupervisedScores",
     "active_codes",
     "beta_vae_score",
@@ -81,6 +90,7 @@ __all__ = [
     "modularity",
     "modularity_from_matrix",
     "normalized_information",
+    "report",
     "sap",
     "sap_from_matrix",
     "sap_matrix",

@@ -24,8 +24,8 @@ def mig(codes, factors, bins: int = 20) -> float:
     second factor of a code); what a single code does not carry but several do together. It changes
     with monotone maps of a code, because the bins have equal widths.
 
-    Values: see `docs/disentanglement.md` for identity, rotated, duplicated (0), merged and random
-    codes (about 0).
+    Values: identity codes 1, rotated and duplicated ones 0, two factors of five values merged into
+    one code .91, random codes about 0; docs/disentanglement.md has those of other metrics.
 
     Source: Chen et al., "Isolating sources of disentanglement in VAEs", 2018, equation 6, with the
     discretizer of disentanglement_lib (Locatello et al., 2019).
@@ -65,6 +65,9 @@ def modularity(codes, factors, bins: int = 20) -> float:
     factor of which code i knows most. A code without any information counts 0.
 
     Range: [0, 1].
+
+    Values: identity codes 1, pairs of factors rotated by 45 degrees 1 - 1 / (k - 1), two factors of
+    five values merged into one code .77 (k = 4).
 
     Blind to: whether any factor is known at all, and by how many codes: duplicated codes have 1.
     Random codes score high, because the small sampling errors of I are divided by each other.

@@ -68,6 +68,10 @@ def infomec(codes, factors, discrete: bool = False, seed: int = 0) -> InfoMEC:
     Range: [0, 1], but for InfoE, which may be slightly negative. A code without any information
     counts as 0 in InfoM, as does a factor that no code knows in InfoC.
 
+    Values of InfoM and InfoC on a grid of four factors: identity codes 1 and 1, pairs rotated by
+    45 degrees 1/3 and 1/3, duplicated codes 1 and 3/7, merged pairs 1/3 and 1. Random codes may
+    have an InfoM near 1, because estimates near 0 are divided by each other; their InfoE is 0.
+
     Blind to: InfoM to how much is known, and to duplicated codes; InfoC to merged ones; InfoE to
     rotations. Report the three together. InfoE is optimistic for few rows, since nothing is held
     out. Pruning depends on the codes' scales.

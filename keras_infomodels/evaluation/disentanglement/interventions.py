@@ -62,7 +62,8 @@ def factor_vae_score(
     variance in the batch, relative to its variance among all examples, votes for the factor. The
     classifier is the majority of the training votes of each code; the score is its accuracy.
 
-    Range: [0, 1]; chance is 1 / k. No active code gives 0.
+    Range: [0, 1]; chance is 1 / k. No active code gives 0. Pairs of factors that are rotated by 45
+    degrees have 1/2.
 
     Blind to: a factor's further codes (duplicated codes have 1); a factor that a code carries in
     addition, as long as another one is carried more; the size of what is carried.
@@ -158,8 +159,9 @@ def beta_vae_score(
 
     Range: [0, 1]; chance is 1 / k.
 
-    Blind to: rotations of the codes in large part, because the classifier combines all of them;
-    duplicated and, mostly, merged codes. Most models of the literature are close to 1.
+    Blind to: most rotations of the codes, because each factor leaves a trace of its own in all of
+    them (by exactly 45 degrees two like factors leave the same one); duplicated codes. Most models
+    of the literature are close to 1.
 
     Source: Higgins et al., "beta-VAE", 2017, section 3, with the protocol of disentanglement_lib;
     see `factor_vae_score` for the draws.
@@ -192,7 +194,8 @@ def irs(codes, factors, bins: int = 20, quantile: float = 0.99) -> float:
     IRS = sum_i w_i max_j R_ij / sum_i w_i, with R of `irs_matrix` and the largest deviation of code
     i from its mean as w_i. Constant codes are left out; none left gives 0.
 
-    Range: [0, 1]; codes that depend on one factor alone have 1.
+    Range: [0, 1]; codes that depend on one factor alone have 1. Pairs of factors of five values
+    that are rotated by 45 degrees have .50, and those merged into one code .83.
 
     Blind to: whether every factor is known (copies of one factor have 1) and by how many codes.
     Rare values of a code set its weight and its scale.

@@ -88,9 +88,12 @@ def gaussian_total_correlation(covariance: np.ndarray) -> float:
     covariance = np.asarray(covariance, np.float64)
     varying = np.diag(covariance) > 0
     covariance = covariance[np.ix_(varying, varying)]
-    sign, log_det = np.linalg.slogdet(covariance)
-    if not sign > 0:
+    scale = np.sqrt(np.diag(covariance))
+    # Where rounding alone keeps the determinant from 0, its logarithm would be arbitrary.
+    rounding = 4 * len(scale) * np.finfo(np.float64).eps
+    if np.linalg.eigvalsh(covariance / np.outer(scale, scale)).min(initial=1) <= rounding:
         return float("inf")
+    log_det = np.linalg.slogdet(covariance)[1]
     return float(0.5 * (np.log(np.diag(covariance)).sum() - log_det))
 
 

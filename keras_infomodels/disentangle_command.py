@@ -1,0 +1,137 @@
+"""The command `infomodels disentangle`. Nothing here loads TensorFlow at once."""
+
+import argparse
+import io
+import json
+import os
+import zipfile
+from typing import TYPE_CHECKING
+
+from keras_infomodels.io import write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands):
+    """Adds it to the subparsers of `infomodels`."""
+    command = commands.add_parser(
+        "disentangle",
+        help="measure whether codes carry known factors, one by one",
+        description="Metrics of disentanglement of a model on a set whose factors are known, or of "
+        "any framework's codes: a table, JSON and a heat map.",
+    )
+    command.add_argument(
+        "model", metavar="MODEL", nargs="?", help="preset, folder or .keras file; or give --codes"
+    )
+    command.add_argument("--dataset", help="a set with factors: sprites, scenes, dsprites, ...")
+    command.add_argument("--split", default="test", help="(default: test)")
+    command.add_argument("--data-dir", help="as for train")
+    command.add_argument(
+        "--codes",
+        metavar="FILE.npz",
+        help="arrays codes (n, d) and factors (n, k), one example a row; factor_names if you like",
+    )
+    command.add_argument("--discrete", action="store_true", help="codes are categories (InfoMEC)")
+    command.add_argument("--metrics", help="such as infomec,mig,dci (default: all)")
+    command.add_argument(
+        "--limit", type=int, default=15_000, help="examples to encode (default: 15000)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of all draws")
+    command.add_argument("--out", default="disentangle", help="folder (default: disentangle)")
+    command.set_defaults(run=_disentangle)
+
+
+def _disentangle(arguments: argparse.Namespace):
+    if (arguments.codes is None) == (arguments.model is None):
+        raise ValueError(
+            "Give either a MODEL with --dataset NAME, or --codes FILE.npz with the arrays codes "
+            "and factors."
+        )
+    if arguments.limit < 2:
+        raise ValueError(f"--limit is at least 2, got {arguments.limit}.")
+    if arguments.codes is not None:
+        codes, factors, code_names, names = _read(arguments.codes)
+    else:
+        codes, factors, code_names, names = _encode(arguments)
+    from keras_infomodels.evaluation import disentanglement
+
+    metrics = arguments.metrics and [name.strip() for name in arguments.metrics.split(",")]
+    found = disentanglement.report(
+        codes,
+        factors,
+        names,
+        code_names=code_names,
+        metrics=metrics,
+        discrete=arguments.discrete,
+        seed=arguments.seed,
+    )
+    print(found)
+    picture = io.BytesIO()
+    found.heat_map().savefig(picture, format="png", dpi=110)
+    os.makedirs(arguments.out, exist_ok=True)
+    numbers = json.dumps(found.as_dict(), indent=2, allow_nan=False)
+    write_atomically(os.path.join(arguments.out, "disentanglement.json"), numbers + "\n")
+    write_atomically(os.path.join(arguments.out, "information.png"), picture.getvalue())
+    print(f"Numbers and heat map are in {arguments.out}.")
+
+
+def _read(path: str) -> tuple:
+    """Codes, factors and their names of a file; None for names that it does not have."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (AttributeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is no .npz file of plain arrays; write it with "
+            "np.savez(path, codes=codes, factors=factors)."
+        ) from error
+    if missing := {"codes", "factors"} - set(arrays):
+        raise ValueError(
+            f"{path} lacks the array {' and '.join(sorted(missing))}; it has "
+            f"{', '.join(sorted(arrays)) or 'none'}."
+        )
+    names = arrays.get("factor_names")
+    return arrays["codes"], arrays["factors"], None, None if names is None else names.tolist()
+
+
+def _encode(arguments: argparse.Namespace) -> tuple:
+    """Codes of a model on a set with factors, without factors that are constant there."""
+    if arguments.dataset is None:
+        raise ValueError("Say on which data with --dataset NAME, such as sprites or scenes.")
+    import numpy as np
+
+    from keras_infomodels import datasets, load_model
+    from keras_infomodels.models.code_tables import code_table
+
+    model = load_model(arguments.model)
+    place = {"data_dir": arguments.data_dir}
+    names = datasets.factors(arguments.dataset, **place).names
+    images, factors = datasets.load_arrays(
+        arguments.dataset, arguments.split, factors=True, **place
+    )
+    images, factors = _choose(images, factors, arguments.limit, arguments.seed)
+    images = images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
+    codes, code_names = code_table(model, images)
+    varying = (factors != factors[0]).any(axis=0)
+    if not varying.all():
+        constant = [name for name, varies in zip(names, varying, strict=True) if not varies]
+        print(f"Left out, because they do not vary: {', '.join(constant)}.")
+    names = [name for name, varies in zip(names, varying, strict=True) if varies]
+    return codes, factors[:, varying], code_names, names
+
+
+def _choose(
+    images: "np.ndarray", factors: "np.ndarray", limit: int, seed: int
+) -> "tuple[np.ndarray, np.ndarray]":
+    """At most `limit` random rows, since sets may be in the order of their factors."""
+    import numpy as np
+
+    if len(images) <= limit:
+        return images, factors
+    rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit])
+    return images[rows], factors[rows]
