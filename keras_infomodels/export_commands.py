@@ -21,16 +21,17 @@ def add_parsers(commands):
     """Adds the two to the subparsers of `infomodels`."""
     export = commands.add_parser(
         "export",
-        help="write a SavedModel or a .tflite, compared with Keras",
-        description="Write a SavedModel or a .tflite and compare every signature with Keras; what "
-        "differs too much is not written.",
+        help="write a SavedModel, a .tflite or ONNX files, compared with Keras",
+        description="Write a SavedModel, a .tflite or ONNX files and compare every signature with "
+        "Keras; what differs too much is not written.",
     )
     export.add_argument("model", help="a preset's name or folder, a run folder or a .keras file")
-    export.add_argument("--to", required=True, choices=("savedmodel", "tflite"))
+    export.add_argument("--to", required=True, choices=("savedmodel", "tflite", "onnx"))
     export.add_argument(
         "--out",
         help="the .tflite, or the folder NAME of which NAME/VERSION becomes the SavedModel "
-        "(default: exports/NAME.tflite or exports/NAME)",
+        "(default: exports/NAME.tflite or exports/NAME); ONNX: the folder (default: "
+        "exports/NAME_onnx)",
     )
     export.add_argument("--version", type=int, default=1, help="of a SavedModel (default: 1)")
     export.add_argument(
@@ -77,9 +78,11 @@ def add_parsers(commands):
 
 def _export(arguments: argparse.Namespace):
     from keras_infomodels import presets, zoo
-    from keras_infomodels.export import to_saved_model, to_tflite
+    from keras_infomodels.export import to_onnx, to_saved_model, to_tflite
 
-    lite = arguments.to == "tflite"
+    lite, onnx = arguments.to == "tflite", arguments.to == "onnx"
+    if onnx and arguments.uint8:
+        raise ValueError("--uint8 is of --to tflite and savedmodel.")
     if not lite and (arguments.quantize or arguments.int8_io):
         raise ValueError("--quantize and --int8-io are of --to tflite.")
     whole("--version", arguments.version, 0)
@@ -88,9 +91,8 @@ def _export(arguments: argparse.Namespace):
     images, calibration = _data(arguments, source, model)
     is_file = source.suffix == ".keras"
     name = source.stem if is_file else zoo.locate(source).resolve().name
-    out = Path(arguments.out or Path("exports") / (name + ".tflite" * lite))
+    out = Path(arguments.out or Path("exports") / (name + ".tflite" * lite + "_onnx" * onnx))
     shared = {
-        "uint8": arguments.uint8,
         "batch_size": arguments.batch_size,
         "images": images,
         "preset": None if is_file else source,
@@ -98,10 +100,16 @@ def _export(arguments: argparse.Namespace):
         "verbose": True,
     }
     if lite:
-        own = {"int8_io": arguments.int8_io, "calibration": calibration}
+        own = {
+            "int8_io": arguments.int8_io,
+            "calibration": calibration,
+            "uint8": arguments.uint8,
+        }
         to_tflite(model, out, arguments.quantize, **own, **shared)
+    elif onnx:
+        to_onnx(model, out, **shared)
     else:
-        to_saved_model(model, out / str(arguments.version), **shared)
+        to_saved_model(model, out / str(arguments.version), uint8=arguments.uint8, **shared)
 
 
 def recipe_images(
