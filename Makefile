@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all mutations lint format docs audit clean
+.PHONY: demo test test-all test-browser mutations lint format docs audit clean
 
 demo: .venv/installed
 	$(BIN)/infomodels demo --out demo
@@ -12,6 +12,10 @@ test: .venv/installed
 
 test-all: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Part of test-all, too. Needs apt-get install chromium, and pip install -e '.[browser]'.
+test-browser: .venv/installed
+	$(BIN)/python -m pytest -rs tests/browser
 
 mutations: .venv/installed
 	$(BIN)/python tests/mutations/run.py

@@ -5,6 +5,7 @@ import importlib
 _HOMES = {
     "to_saved_model": "saved_model",
     "to_tflite": "tflite",
+    "to_onnx": "onnx",
     "check_parity": "parity",
     "Parity": "parity",
     "Report": "parity",

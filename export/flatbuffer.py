@@ -13,6 +13,9 @@ __all__ = ["Flatbuffer"]
 _LARGE = 1024
 """Number of elements below which weights stay float32 in a dynamic-range file, as biases do."""
 
+METADATA = "keras_infomodels"
+"""The name of the JSON among the metadata of a file."""
+
 _RESHAPE = schema.BuiltinOperator.RESHAPE
 
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if name[0] != "_"}
@@ -131,6 +134,18 @@ class Flatbuffer:
                     if name.lower().endswith("subgraphindex"):
                         setattr(options, name, moved.get(value, value))
 
+    def fix_batch(self):
+        """Fixes a free batch at one example, for runtimes that cannot resize their inputs.
+
+        The free axis of a tensor already has size 1 in `shape`; `shapeSignature` says that it is
+        free.
+        """
+        for subgraph in self.model.subgraphs:
+            for tensor in subgraph.tensors:
+                if tensor.shapeSignature is not None:
+                    tensor.shape = [abs(int(size)) for size in tensor.shapeSignature]
+                    tensor.shapeSignature = None
+
     def _remove_unused_codes(self):
         operators = [each for subgraph in self.model.subgraphs for each in subgraph.operators]
         used = sorted({each.opcodeIndex for each in operators})
@@ -158,16 +173,25 @@ class Flatbuffer:
             for kind in ("inputs", "outputs"):
                 for key, numbers in self.quantization(name, kind).items():
                     facts[kind][key]["quantization"] = numbers
+        kept = [each for each in self.model.metadata or [] if _name(each) != METADATA]
+        for each in self.model.metadata or []:
+            if _name(each) == METADATA:  # an earlier seal would be found first
+                self.model.buffers[each.buffer].data = None
         buffer = schema.BufferT()
         buffer.data = list(json.dumps({"sha256": BLANK} | document).encode("ascii"))
         metadata = schema.MetadataT()
-        metadata.name, metadata.buffer = "keras_infomodels", len(self.model.buffers)
+        metadata.name, metadata.buffer = METADATA, len(self.model.buffers)
         self.model.buffers.append(buffer)
-        self.model.metadata = [*(self.model.metadata or []), metadata]
+        self.model.metadata = [*kept, metadata]
         self.model.description = f"{document['model']} by {document['library']}"
         builder = flatbuffers.Builder(0)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return seal(bytes(builder.Output()))
+
+
+def _name(metadata: schema.MetadataT) -> str:
+    name = metadata.name
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def _remove_producers(subgraph: schema.SubGraphT, tensor: int):

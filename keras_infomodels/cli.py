@@ -7,6 +7,7 @@ import sys
 from keras_infomodels import __version__, names
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.disentangle_command import add_parser as add_disentangle_parser
+from keras_infomodels.explore_command import add_parser as add_explore_parser
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
 from keras_infomodels.log import printing
@@ -176,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_measuring(commands)
     add_disentangle_parser(commands)
     add_export_parsers(commands)
+    add_explore_parser(commands)
 
     prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
     prepare.add_argument("dataset", help="its name in TensorFlow Datasets, or nouns")

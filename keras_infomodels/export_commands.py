@@ -21,16 +21,16 @@ def add_parsers(commands):
     """Adds both commands to the subparsers of `infomodels`."""
     export = commands.add_parser(
         "export",
-        help="export a model to SavedModel or TFLite",
-        description="Export a model to SavedModel or TFLite, and compare every signature with "
-        "Keras. Nothing is written if they differ too much.",
+        help="export a model to SavedModel, TFLite or ONNX",
+        description="Export a model to SavedModel, TFLite or ONNX, and compare every signature "
+        "with Keras. Nothing is written if they differ too much.",
     )
     export.add_argument("model", help="name or folder of a preset, folder of a run, or .keras file")
-    export.add_argument("--to", required=True, choices=("savedmodel", "tflite"))
+    export.add_argument("--to", required=True, choices=("savedmodel", "tflite", "onnx"))
     export.add_argument(
         "--out",
-        help=".tflite file, or folder in which VERSION/ becomes the SavedModel "
-        "(default: exports/NAME.tflite or exports/NAME)",
+        help=".tflite file, or folder in which VERSION/ becomes the SavedModel, or folder of ONNX "
+        "files (default: exports/NAME.tflite, exports/NAME or exports/NAME_onnx)",
     )
     export.add_argument(
         "--version", type=int, default=1, help="version of a SavedModel (default: 1)"
@@ -97,9 +97,11 @@ def add_parsers(commands):
 
 def _export(arguments: argparse.Namespace):
     from keras_infomodels import presets, zoo
-    from keras_infomodels.export import to_saved_model, to_tflite
+    from keras_infomodels.export import to_onnx, to_saved_model, to_tflite
 
-    lite = arguments.to == "tflite"
+    lite, onnx = arguments.to == "tflite", arguments.to == "onnx"
+    if onnx and arguments.uint8:
+        raise ValueError("--uint8 is of --to tflite and savedmodel.")
     if not lite and (arguments.quantize or arguments.int8_io):
         raise ValueError("--quantize and --int8-io are of --to tflite.")
     check_int("--version", arguments.version, 0)
@@ -108,9 +110,8 @@ def _export(arguments: argparse.Namespace):
     images, calibration = _data(arguments, source, model)
     is_file = source.suffix == ".keras"
     name = source.stem if is_file else zoo.locate(source).resolve().name
-    out = Path(arguments.out or Path("exports") / (name + ".tflite" * lite))
+    out = Path(arguments.out or Path("exports") / (name + ".tflite" * lite + "_onnx" * onnx))
     shared = {
-        "uint8": arguments.uint8,
         "batch_size": arguments.batch_size,
         "images": images,
         "preset": None if is_file else source,
@@ -118,10 +119,16 @@ def _export(arguments: argparse.Namespace):
         "verbose": True,
     }
     if lite:
-        own = {"int8_io": arguments.int8_io, "calibration": calibration}
+        own = {
+            "int8_io": arguments.int8_io,
+            "calibration": calibration,
+            "uint8": arguments.uint8,
+        }
         to_tflite(model, out, arguments.quantize, **own, **shared)
+    elif onnx:
+        to_onnx(model, out, **shared)
     else:
-        to_saved_model(model, out / str(arguments.version), **shared)
+        to_saved_model(model, out / str(arguments.version), uint8=arguments.uint8, **shared)
 
 
 def recipe_images(

@@ -272,7 +272,8 @@ def image_information(
 
     Args:
         name: "scenes", "sprites" or "nouns".
-        data_dir, download: see `load`.
+        data_dir: see `load`.
+        download: see `load`.
         **fixed: int. Values of factors that are the same in all images, by name.
 
     Returns:
