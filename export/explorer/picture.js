@@ -71,7 +71,10 @@ function resized(source, box, height, width) {
         }
       }
     }
-    for (let c = 0; c < channels; c++) found[(y * width + x) * channels + c] /= area || 1;
+    for (let c = 0; c < channels; c++) {
+      const place = (y * width + x) * channels + c;
+      found[place] = Math.min(1, found[place] / (area || 1)); // rounding may exceed 1
+    }
   }
   return found;
 }
