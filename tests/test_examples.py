@@ -14,6 +14,8 @@ import tensorflow_probability as tfp
 import keras_infomodels as ki
 
 SLOW = {
+    "evaluation.disentanglement.DisentanglementReport",
+    "evaluation.disentanglement.report",
     "evaluation.audit",
     "export.Parity",
     "export.Report",

@@ -40,6 +40,11 @@ class InfoMEC:
             active code.
         nmi: float (d, k). I(code; factor) / H(factor).
         active: bool (d,). Codes that InfoM and InfoC take.
+
+    Example:
+        codes = np.random.default_rng(0).normal(size=(300, 2))
+        factors = (codes > 0).astype(int)
+        ki.evaluation.disentanglement.infomec(codes, factors)
     """
 
     infom: float

@@ -36,6 +36,11 @@ class FactorVAEScore:
         votes: int64 (k, d). Training votes: how often code i varied least while factor j was fixed.
         eval_votes: int64 (k, d). New votes.
         active: bool (d,). Codes whose standard deviation is large enough to vote.
+
+    Example:
+        codes = np.random.default_rng(0).normal(size=(2000, 2))
+        factors = (codes > 0).astype(int)
+        ki.evaluation.disentanglement.factor_vae_score(codes, factors)
     """
 
     train_accuracy: float
@@ -136,6 +141,11 @@ class BetaVAEScore:
     Attributes:
         train_accuracy: float in [0, 1]. Accuracy on the batches that were fitted.
         eval_accuracy: float in [0, 1]. Accuracy on new batches: the score.
+
+    Example:
+        codes = np.random.default_rng(0).normal(size=(2000, 2))
+        factors = (codes > 0).astype(int)
+        ki.evaluation.disentanglement.beta_vae_score(codes, factors)
     """
 
     train_accuracy: float

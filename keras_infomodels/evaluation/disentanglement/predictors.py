@@ -33,6 +33,11 @@ class DCI:
         informativeness_train: float in [0, 1]. Mean accuracy on the rows that were fitted.
         informativeness_test: float in [0, 1]. Mean accuracy on held-out rows.
         importance: float (d, k). Importance of each code for each factor; columns add up to 1.
+
+    Example:
+        codes = np.random.default_rng(0).normal(size=(200, 2))
+        factors = (codes > 0).astype(int)
+        ki.evaluation.disentanglement.dci(codes, factors).disentanglement  # about 1
     """
 
     disentanglement: float

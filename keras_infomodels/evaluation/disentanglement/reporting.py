@@ -108,6 +108,9 @@ class Score:
         value: float.
         low, high: float or None. Ends of the interval of 95 %, value ± 1.96 standard errors of a
             delete-a-group jackknife; None where the metric was measured once or is not finite.
+
+    Example:
+        score = ki.evaluation.disentanglement.Score(0.9, low=0.85, high=0.95)
     """
 
     value: float
@@ -125,6 +128,11 @@ class DisentanglementReport:
         scores: dict. A `Score` by name.
         information: float (d, k). Plug-in I(code; factor) of 20 bins, in nats.
         entropies: float (k,). H(factor), the ceiling of each column of `information`, in nats.
+
+    Example:
+        codes = np.random.default_rng(0).normal(size=(600, 2))
+        factors = (codes > 0).astype(int)
+        print(ki.evaluation.disentanglement.report(codes, factors))
     """
 
     examples: int

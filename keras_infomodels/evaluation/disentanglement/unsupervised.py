@@ -26,6 +26,10 @@ class UnsupervisedScores:
         gaussian_wasserstein_correlation_norm: float. The same divided by the codes' total variance,
             in [0, 2].
         mutual_info_score: float. Mean mutual information of two binned codes, in nats.
+
+    Example:
+        codes = np.random.default_rng(0).normal(size=(2000, 2))
+        ki.evaluation.disentanglement.unsupervised_scores(codes)
     """
 
     gaussian_total_correlation: float
