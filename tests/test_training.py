@@ -176,7 +176,7 @@ import os, signal, sys
 from pathlib import Path
 from keras_infomodels.cli import main
 
-out, last = Path(sys.argv[1]), int(sys.argv[2])
+out, where = Path(sys.argv[1]), sys.argv[2]
 events = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree"}
 happened = 0
 
@@ -184,8 +184,9 @@ def watch(event, arguments):
     global happened
     if event in events and "/run/" in str(arguments[0]):
         happened += 1
-        if happened == last:
-            (out / f"killed_at_{last}").write_text(f"{event} {arguments[0]}")
+        access = f"{event} {arguments[0]}"
+        if str(happened) == where or (not where.isdecimal() and where in access):
+            (out / f"killed_at_{where}").write_text(access)
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(watch)
@@ -196,24 +197,25 @@ main(["train", *sys.argv[3:], "--out", sys.argv[1]])
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["beta_vae", "aae"])
 def test_train_command_killed_again_and_again_ends_on_the_same_bits(tmp_path, model):
-    """By SIGKILL at eleven accesses to history and backups, most of them while saving."""
+    """By SIGKILL at eleven accesses to history and backups: by what they touch, or by number."""
     settings = [model, "--dataset", "fashion_mnist_mini", "--epochs", "8"]
     settings += ["--schedule", "plateau", "--patience", "7", "--batch-size", "500"]
 
-    def run(out, last, *words):
+    def run(out, where, *words):
         out.mkdir(exist_ok=True)
-        command = [sys.executable, "-c", KILLED, out, str(last), *words]
+        command = [sys.executable, "-c", KILLED, out, where, *words]
         return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    assert run(straight, -1, *settings) == 0
-    assert run(killed, 9, *settings) == -signal.SIGKILL
-    for last in range(10, 20):
-        assert run(killed, last, "--resume") == -signal.SIGKILL
+    assert run(straight, "none", *settings) == 0
+    assert run(killed, ".model.weights.h5", *settings) == -signal.SIGKILL
+    files = (".random_layers", ".best_weights", ".callbacks.json", ".checksums.json")
+    for where in (*files, "12", "20", "26", "27", "28", "os.rmdir"):
+        assert run(killed, where, "--resume") == -signal.SIGKILL, where
     assert not (killed / "model.weights.h5").exists()
-    assert run(killed, -1, "--resume") == 0
+    assert run(killed, "none", "--resume") == 0
     kills = [path.read_text() for path in killed.glob("killed_at_*")]
-    for what in ("open", "os.rename", "os.rmdir", "callbacks.json", "history.tmp"):
+    for what in ("open", "os.rename", "os.rmdir", "callbacks.json", "history.csv"):
         assert any(what in kill for kill in kills), kills
     # The backup has the optimizers and what the callbacks wait for.
     backup = "run/checkpoints/after_epoch_0008"
