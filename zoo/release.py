@@ -77,6 +77,11 @@ def release(
     facts = json.loads((source / "metadata.json").read_text())
     facts = {key: value for key, value in facts.items() if key not in _OWN} | chosen
     model = load_model(source)
+    half = recipe.weights == "float16"
+    if half:
+        # Figures and exported files are those of the weights that are published.
+        save_to_preset(model, source / "half", half_precision=True)
+        model = load_model(source / "half")
     figures = measure(model, recipe, data_dir)
     facts |= {
         "revision": _last_revision(folder) + 1,
@@ -86,7 +91,7 @@ def release(
         "figures": figures,
         "exports": exported_differences(model, recipe, data_dir),
     }
-    save_to_preset(model, folder, **facts)
+    save_to_preset(model, folder, half, **facts)
     for picture in folder.glob("*.png"):  # of codes that the recipe may not have any more
         picture.unlink()
     for picture in sorted((source / "run").glob("*.png")):
