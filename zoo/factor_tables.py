@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import entropy
 
 from keras_infomodels import datasets
-from keras_infomodels.datasets.factor_source import DRAWN
+from keras_infomodels.datasets.factor_source import DRAWN, FactorSource
 from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.information import grassberger, shuffle_null
@@ -90,9 +90,10 @@ def factor_table(figures: Mapping[str, Mapping]) -> str:
 
 def _images(recipe: Recipe, factors: np.ndarray, data_dir) -> np.ndarray:
     """Images by their factors, float32 in [0, 1], in the size of the recipe."""
-    images = datasets.draw(recipe.data.name, factors, data_dir=data_dir)
-    if recipe.data.image_size is not None:
-        options = Options(image_size=tuple(recipe.data.image_size), fit=recipe.data.fit)
+    size = recipe.data.image_size
+    options = Options(data_dir, image_size=size and tuple(size), fit=recipe.data.fit)
+    images = FactorSource(recipe.data.name, options).draw(factors)
+    if size is not None and images.shape[1:3] != tuple(size):
         images = resize(images, options).numpy()
     return images.astype(np.float32) / 255
 
