@@ -91,10 +91,11 @@ def _introduction(name: str, recipe: Recipe, facts: dict, words: CardWords) -> s
     cls = recipe.model_class
     title = vars(cls).get("title", cls.__name__)
     contents = f" with {words.contents}" if words.contents else ""
+    stored = ", stored as float16" if recipe.weights == "float16" else ""
     return f"""# {name}
 
 {title}{contents}, trained on
-{recipe.data.name}; {facts["parameters"]:,} parameters. {recipe.description or ""}
+{recipe.data.name}; {facts["parameters"]:,} parameters{stored}. {recipe.description or ""}
 """
 
 
