@@ -12,7 +12,7 @@ from keras_infomodels.models import MODELS
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.card_texts import DATA
-from keras_infomodels.zoo.figures import ledger_figures
+from keras_infomodels.zoo.figures import metric_figures
 from keras_infomodels.zoo.recipes import Recipe
 
 SHAPE = (8, 8, 1)
@@ -27,7 +27,7 @@ KINDS = {
         dataset="mnist",
         widths=(3, 4, 8),
         noise_dim=2,
-        categories=3,
+        num_categories=3,
         meanings={"c2": "brightness"},
     ),
     "classifier": Recipe.of("classifier", dataset="mnist", widths=(3, 4)),
@@ -38,7 +38,7 @@ def card_of(recipe, folder, **facts):
     training = {"epochs": 1, "steps_per_epoch": 2, "epochs_in_these_seconds": 1, "seconds": 0.5}
     model = build_model(recipe, SHAPE, steps=1)
     facts = {"metrics": {"split": "test", "loss": 12.345678}, **facts}
-    facts = {"figures": ledger_figures(facts["metrics"], model), **facts}
+    facts = {"figures": metric_figures(facts["metrics"], model), **facts}
     model.save_to_preset(folder, training=training, **facts)
     write_card(folder, recipe)
     return (folder / "README.md").read_text()
@@ -93,7 +93,7 @@ def test_write_card_lists_exports_beside_each_other(tmp_path):
     }
     card = card_of(KINDS["vae"], tmp_path, exports=exports)
     assert "| signature | SavedModel, 2.00 MB | float16 .tflite, 1.00 MB |" in card
-    assert "| a | 1.0e-06 | 3.0e-04 |\n| b | 2.0e-06 | not in it |" in card
+    assert "| a | 1.0e-06 | 3.0e-04 |\n| b | 2.0e-06 | missing |" in card
     assert "on 9 images of" in card
 
 

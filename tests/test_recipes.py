@@ -91,7 +91,9 @@ def test_recipe_load_reads_a_flat_file_of_version_0_1_with_a_warning(tmp_path):
     path.write_text(FLAT + 'consistency_warmup_epochs = 0\nstarts = 2\nprior = "swiss_roll"\n')
     with pytest.warns(DeprecationWarning, match="recipe of version 0.1"):
         recipe = Recipe.load(path)
-    assert recipe == Recipe.of("infogan", dataset="mnist", widths=[3, 4, 8], categories=6, starts=2)
+    assert recipe == Recipe.of(
+        "infogan", dataset="mnist", widths=[3, 4, 8], num_categories=6, starts=2
+    )
     path.write_text(FLAT + "stratfied = true\n")
     with (
         pytest.warns(DeprecationWarning, match="recipe of version 0.1"),
@@ -177,13 +179,26 @@ def test_build_model_makes_every_model_by_name():
     assert build_model(Recipe.of("beta_vae", dataset="any", beta=2.5), SHAPE, 1).rate_weight == 2.5
 
 
+def test_recipe_takes_categories_with_the_latent_dim_of_0_1():
+    """There `latent_dim` counts the continuous variables."""
+    shared = {"model": "aae", "dataset": "any", "prior": "categorical_normal"}
+    new = Recipe.of(**shared, num_categories=7, continuous_dim=2)
+    with pytest.warns(DeprecationWarning, match="write num_categories=7, continuous_dim=2"):
+        assert Recipe.of(**shared, categories=7, latent_dim=2) == new
+    encoder = Recipe.of(**shared, num_categories=7, latent_dim=9).completed(SHAPE)["encoder"]
+    assert encoder == new.completed(SHAPE)["encoder"]
+    assert (encoder["latent_dim"], encoder["num_categories"]) == (9, 7)
+    with pytest.raises(ValueError, match="1 continuous variable"):
+        build_model(Recipe.of(**shared, num_categories=7, latent_dim=7), SHAPE, 1)
+
+
 def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
     recipe = Recipe.of(
         "aae",
         dataset="any",
         prior="categorical_normal",
-        categories=7,
-        latent_dim=2,
+        num_categories=7,
+        latent_dim=9,
         deterministic=True,
         discriminator_widths=(3, 4),
         discriminator_learning_rate=0.25,
@@ -197,12 +212,12 @@ def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
         labeled=20,
     )
     model = build_model(recipe, SHAPE, steps=100)
-    assert (model.prior.categories, model.prior.dimension, model.latent_dim) == (7, 2, 9)
+    assert (model.prior.num_categories, model.prior.continuous_dim, model.latent_dim) == (7, 2, 9)
     assert model.deterministic
     assert [layer.units for layer in model.category_discriminator.layers[1:]] == [3, 4, 1]
     assert model.divergence.parts["z"].loss == "log_ratio"
     assert (model.category_noise, model.classification.weight) == (0.1, 3.0)
-    assert (model.consistency.weight, model.consistency.moves) == (4.0, "affine")
+    assert (model.consistency.weight, model.consistency.augmentations) == (4.0, "affine")
     rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
     assert rates == pytest.approx([1e-3, 0.25])
     assert model.discriminator_optimizer.beta_1 == model.optimizer.beta_1 == 0.5
@@ -222,7 +237,7 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
         information_weight = 2.0
         stratified = true
         fake_consistency_weight = 3.0
-        consistency = { weight = 4.0, moves = "both", warmup = { epochs = 2 } }
+        consistency = { weight = 4.0, augmentations = "both", warmup = { epochs = 2 } }
         continuous_warmup = { epochs = 5 }
         objective = "hinge"
         r1 = 0.5
@@ -232,7 +247,7 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
 
         [[model.codes]]
         name = "digit"
-        prior = { class = "Categorical", categories = 7 }
+        prior = { class = "Categorical", num_categories = 7 }
 
         [[model.codes]]
         name = "slant"
@@ -259,14 +274,20 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
         "discriminator_steps": 2,
     }
     assert {name: config[name] for name in expected} == expected
-    own = {"weight": 4.0, "moves": "both", "radius": 1.0, "evenness_slack": 0.0, "warmup": 20}
+    own = {
+        "weight": 4.0,
+        "augmentations": "both",
+        "radius": 1.0,
+        "balance_tolerance": 0.0,
+        "warmup": 20,
+    }
     assert model.consistency.get_config() == own
     assert model.discriminator.get_config()["normalization"] == "spectral"
     assert model.discriminator.get_config()["filters"] == [3, 4]
     assert model.generator.get_config()["filters"] == [4, 3]
     slant = model.latents.codes["slant"]
     assert (slant.weight, slant.min_stddev, slant.posterior) == (0.5, 0.25, "beta")
-    assert model.latents.codes["digit"].prior.categories == 7
+    assert model.latents.codes["digit"].prior.num_categories == 7
     rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
     assert rates == pytest.approx([1e-3, 2e-4])
 
@@ -278,14 +299,14 @@ def test_build_model_sets_every_weight_of_an_aae():
         "consistency_weight": 3.0,
         "consistency": "both",
         "consistency_radius": 1.5,
-        "evenness_slack": 0.2,
+        "balance_tolerance": 0.2,
         "lambda_": 4.0,
     }
     recipe = Recipe.of(
         "aae",
         dataset="any",
         prior="categorical_normal",
-        categories=5,
+        num_categories=5,
         labeled=100,
         adversarial_loss="log_ratio",
         consistency_warmup_epochs=2,
@@ -295,7 +316,13 @@ def test_build_model_sets_every_weight_of_an_aae():
     config = build_model(recipe, SHAPE, steps=100).get_config()
     assert (config["loss"], config["category_noise"], config["lambda_"]) == ("log_ratio", 0.7, 4.0)
     assert config["classification"]["config"] == {"weight": 2.0}
-    own = {"weight": 3.0, "moves": "both", "radius": 1.5, "evenness_slack": 0.2, "warmup": 20}
+    own = {
+        "weight": 3.0,
+        "augmentations": "both",
+        "radius": 1.5,
+        "balance_tolerance": 0.2,
+        "warmup": 20,
+    }
     assert config["consistency"]["config"] == own
 
 
@@ -342,7 +369,7 @@ def test_build_model_seed_sets_the_initial_weights():
         ({"model": "infovae", "beta": 2.0}, "has no setting 'beta'"),
         ({"model": "infovae", "kernel": "paper", "divergence": "stein"}, "kernel is .* of MMD"),
         ({"model": "vae", "likelihood": "poisson"}, "likelihood is one of"),
-        ({"model": "vae", "sigma": 0.1}, "sigma is a setting of Gaussian alone"),
+        ({"model": "vae", "sigma": 0.1}, "sigma is a setting of Gaussian only"),
         ({"model": "vae", "weight_average": 0.9, "patience": 3}, "take one"),
         ({"model": "vae", "prior": "cauchy"}, "prior is one of standard_normal"),
         ({"model": "vae", "prior": "swiss_roll", "latent_dim": 3}, "event shape"),

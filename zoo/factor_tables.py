@@ -1,4 +1,4 @@
-"""What each inferred code tells of each known factor of a data set, as figures and as a table."""
+"""Information of each inferred code about each known factor, as figures and as a table."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ def factor_figures(model: keras.Model, recipe: Recipe, data_dir=None) -> dict[st
     Args:
         model: model of this library.
         recipe: `Recipe`. It names the data.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
         dict from name to JSON values, as `zoo.figures.measure`; empty for a model without codes, or

@@ -31,10 +31,10 @@ __all__ = [
     "TOLERANCE",
     "clusters",
     "has_moved",
-    "ledger_figures",
     "load_images",
     "log_odds",
     "measure",
+    "metric_figures",
     "sound_figures",
     "stated_figures",
 ]
@@ -74,7 +74,7 @@ def measure(
     Args:
         model: model of this library; it is compiled if needed.
         recipe: `Recipe`. It names the data.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
         dict from name to JSON values {"value", "unit", "protocol"} and, if known, "standard_error"
@@ -88,7 +88,7 @@ def measure(
     if not model.compiled:
         model.compile()
     test = load_split(recipe, recipe.data.test, data_dir)
-    figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), model)
+    figures = metric_figures(model.evaluate(test, return_dict=True, verbose=0), model)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     figures |= sound_figures(model, recipe, images, data_dir)[0]
     if "latents" in model.card_figures:
@@ -104,9 +104,9 @@ def measure(
     return figures | factor_figures(model, recipe, data_dir)
 
 
-def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
+def metric_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
     """Converts the metrics of `model.evaluate` to figures, as in `measure`."""
-    protocol = model.ledger_protocol(metrics)
+    protocol = model.describe_metrics(metrics)
     units = {**_UNITS, "loss": model.loss_unit, **model.units}
     return {
         name: _figure(value, units.get(name, "nats per example"), protocol)
@@ -124,7 +124,7 @@ def sound_figures(
         model: model of this library.
         recipe: `Recipe`. It names the data.
         images: float32 array in [0, 1]. Test split; with fewer than 40 images there are no figures.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
         (figures as in `measure`, list of warnings). There are warnings for reconstructions that are
@@ -148,9 +148,9 @@ def sound_figures(
     samples = np.asarray(model.generate(len(real), seed=0))
     found = check_samples(samples, real, other, mean, fit_features(known))
     protocol = (
-        f"Kernel distance (KID's kernel) of {len(real):,} test images to so many draws, seed 0; to "
-        "the mean image, repeated; and to other test images. Features are principal components of "
-        f"{len(known):,} training images."
+        f"Kernel distance (kernel of KID) of {len(real):,} test images to as many draws (seed 0), "
+        "to the repeated mean image, and to other test images. Features are principal components "
+        f"of {len(known):,} training images."
     )
     distances = {
         "": found.distance,
@@ -173,7 +173,7 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
     """
     figures = facts.get("figures")
     if figures is None and model is not None and isinstance(facts.get("metrics"), Mapping):
-        figures = ledger_figures(facts["metrics"], model)
+        figures = metric_figures(facts["metrics"], model)
     try:
         for figure in figures.values():
             float(figure["value"]), str(figure["unit"]), str(figure["protocol"])
@@ -240,8 +240,8 @@ def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
     if model.has_density:
         estimate = log_likelihood(model, images[:_IMAGES], _SAMPLES)
         protocol = (
-            f"-ln p(x) from above, by importance sampling: {_SAMPLES} draws of q(z|x) for each of "
-            f"the first {len(images[:_IMAGES]):,} images. Observation model: "
+            f"Upper bound of -ln p(x) by importance sampling, with {_SAMPLES} draws of q(z|x) for "
+            f"each of the first {len(images[:_IMAGES]):,} images. Observation model: "
             f"{observation_model(model)}."
         )
         figures["nll"] = _figure(
@@ -251,13 +251,13 @@ def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
     if len(z) <= model.latent_dim:  # a covariance needs more
         return figures
     statistics = latent_statistics(z, loc)
-    drawn = "codes" if model.deterministic else "draws of q(z|x), one an image"
-    protocol = f"Of {len(z):,} {drawn}: ln det Cov z (0 for N(0, I))"
+    drawn = "encodings" if model.deterministic else "draws of q(z|x), one per image"
+    protocol = f"Computed from {len(z):,} {drawn}: ln det Cov z (0 for N(0, I))"
     figures["log_det"] = _figure(statistics.log_det, "nats", "")
     if isinstance(model.prior, StandardNormal):
-        protocol += "; KL of the Gaussian with their mean and covariance from N(0, I)"
+        protocol += "; KL divergence of the Gaussian with their mean and covariance from N(0, I)"
         figures["gaussian_kl"] = _figure(statistics.gaussian_kl, "nats", "")
-    protocol += "; of the latent variables those whose mean varies by more than 0.01."
+    protocol += "; number of latent variables whose mean has a variance above 0.01."
     figures["active_units"] = _figure(
         statistics.active_units, f"of {model.latent_dim} latent variables", ""
     )
@@ -289,9 +289,10 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
         "_of_training_images": training[: len(images)],
     }
     protocol = (
-        f"{len(images):,} draws, seed 0, and as many training images, which are that classifier's "
-        f"too, against the {len(images):,} images of the split, by `{name}`: Fréchet distance of "
-        "its features, and the sum of the |differences| of its classes' shares."
+        f"{len(images):,} draws (seed 0), and as many training images, compared with the "
+        f"{len(images):,} images of the split by `{name}`, which was trained on the same training "
+        "images: Fréchet distance of its features, and sum of the absolute differences of its "
+        "class shares."
     )
     figures = {}
     for suffix, batch in compared.items():
@@ -304,12 +305,14 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
 def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:
     if recipe.data.labeled is not None:
         wrong = model.category_logits(images).argmax(1) != labels
-        protocol = f"The category against the label, {recipe.data.labeled} of which training saw."
+        protocol = (
+            f"The category compared with the label; training used {recipe.data.labeled} labels."
+        )
         return {"test_error": _fraction(wrong.mean(), len(labels), protocol)}
     found = clusters(model, images, labels)
     protocol = (
-        "Clusters against labels, which training did not see. One-to-one: each label names at most "
-        "one cluster and the test labels say which, so that errors are fewest."
+        "Clusters compared with labels, which training did not use. One-to-one: each label is "
+        "assigned to at most one cluster, by the test labels, so that the error is smallest."
     )
     figures = {
         "one_to_one_error": _fraction(found["one_to_one_error"], len(labels), protocol),
@@ -334,7 +337,7 @@ def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
     return _fraction(
         error,
         len(labels),
-        "Each cluster takes the label of its most confident training image, as in Makhzani et al., "
+        "Each cluster gets the label of its most confident training image, as in Makhzani et al., "
         "2015.",
     )
 

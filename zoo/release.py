@@ -51,7 +51,7 @@ def release(
         name: str. Folder of `presets` with a recipe.toml that has a `description`.
         seeds: list of int. Seeds of the runs.
         runs: str or Path. Folder of the runs; `None` means runs/NAME.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: bool. Whether an interrupted run is continued.
         presets: Path. Folder of all presets.
         table: Path. Registry file.
@@ -93,7 +93,7 @@ def renew(
 
     Args:
         name: str. Folder of `presets` with weights.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         presets: Path. Folder of all presets.
         table: Path. Registry file.
 
@@ -218,7 +218,7 @@ def exported_differences(
 
 def _headline(model: keras.Model, figures: dict, recipe: Recipe) -> str:
     """Most important figure, with its unit."""
-    categories = recipe.completed((28, 28, 1)).get("prior", {}).get("categories")
+    categories = recipe.completed((28, 28, 1)).get("prior", {}).get("num_categories")
     for name, words in (
         ("test_error", f"from {recipe.data.labeled} labels"),
         ("most_confident_error", f"of {categories} clusters, named by a label each"),

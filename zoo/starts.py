@@ -26,7 +26,7 @@ def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Re
         recipe: `Recipe` of an InfoGAN. It has `training.starts` runs of `training.start_epochs`
             epochs, with the schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000,
             ...
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         table: Path. JSON file with the seed and score of every start. The score is
             H(mean Q) - mean H(Q) in nats on validation images, or 0 for a start that failed.
     """
@@ -54,4 +54,4 @@ def _score(recipe: Recipe, data_dir) -> float:
         return 0.0
     validation = load_split(recipe, recipe.data.validation, data_dir)
     logs = model.evaluate(validation, return_dict=True, verbose=0)
-    return logs[f"information_real_{model.categories[0].name}"]
+    return logs[f"information_real_{model.categorical_codes[0].name}"]

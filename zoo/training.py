@@ -17,7 +17,7 @@ from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.choices import described
-from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images, sound_figures
+from keras_infomodels.zoo.figures import clusters, load_images, metric_figures, sound_figures
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
 
@@ -34,10 +34,10 @@ def train(
     """Trains a recipe and leaves a preset folder with a subfolder `run/`.
 
     Args:
-        recipe: what to train.
+        recipe: `Recipe`. Model, data and training.
         out: the preset folder: config.json, metadata.json, model.weights.h5, README.md,
             recipe.toml; run/ holds history.csv, checkpoints/ and the pictures.
-        data_dir: see `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: goes on from the last finished epoch of an interrupted run, to the same bits as an
             uninterrupted one.
         pictures_every: epochs between pictures in run/pictures/; 0 draws them at the end alone.
@@ -140,14 +140,14 @@ def _leave(
 ):
     """Writes the preset, the pictures and the card of a trained model."""
     _, validation, test = splits
-    ledger = model.evaluate(test, return_dict=True, verbose=0)
+    metrics = model.evaluate(test, return_dict=True, verbose=0)
     clustering = _clusters(model, recipe, data_dir)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     sound, doubts = sound_figures(model, recipe, images, data_dir)
     facts = {
         "training": training,
-        "metrics": {"split": recipe.data.test, **ledger},
-        "figures": ledger_figures(ledger, model) | sound,
+        "metrics": {"split": recipe.data.test, **metrics},
+        "figures": metric_figures(metrics, model) | sound,
         **({"warnings": doubts} if doubts else {}),
         **({"clusters": clustering} if clustering else {}),
     }

@@ -1,4 +1,4 @@
-"""The `[model]` table of a recipe for the GANs: short names, and what may be left out."""
+"""The `[model]` table of a recipe for the GANs: short names and defaults."""
 
 import math
 from collections.abc import Mapping
@@ -32,19 +32,19 @@ _PLACES = {
         "fake_consistency_weight",
     )
 }
-_MORE = ("network", "widths", "codes", "categories")
+_MORE = ("network", "widths", "codes", "num_categories")
 SHORT = (*_PLACES, "network", "widths")
-"""The short names of settings; an InfoGAN has "codes" and "categories" too."""
+"""Short names of settings; an InfoGAN has "codes" and "num_categories" too."""
 
 CODES = (
-    {"name": "category", "prior": {"class": "Categorical", "categories": 10}},
+    {"name": "category", "prior": {"class": "Categorical", "num_categories": 10}},
     {"name": "c1", "prior": {"class": "Uniform"}},
     {"name": "c2", "prior": {"class": "Uniform"}},
 )
-"""Those of an InfoGAN by default."""
+"""Default codes of an InfoGAN."""
 
 _SMALL = 32
-"""Height and width up to which grey images are taken to be as MNIST's."""
+"""Largest height and width of gray images that get the settings of MNIST."""
 
 _PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal"}
 
@@ -52,8 +52,12 @@ _PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal
 def shorten(table: dict, short: Short) -> Short:
     """Puts values of short names into a table, and returns the others.
 
+    Args:
+        table: dict. Changed in place.
+        short: dict. Values by short names.
+
     Raises:
-        ValueError: a network of another kind, or a code that is none.
+        ValueError: If the network is of another kind, or a code is malformed.
     """
     if short.get("network") not in (None, "conv"):
         raise ValueError(f'A GAN has network = "conv", got {short["network"]!r}.')
@@ -63,14 +67,19 @@ def shorten(table: dict, short: Short) -> Short:
         table.pop("generator", None)
     if (codes := short.get("codes")) is not None:
         table["codes"] = [_code(code) for code in codes]
-    elif (categories := short.get("categories")) is not None:
-        table["codes"] = _with_categories(table.get("codes", CODES), categories)
+    elif (count := short.get("num_categories")) is not None:
+        table["codes"] = _with_categories(table.get("codes", CODES), count)
     rest = tables.shorten(table, short, _PLACES)
     return {name: value for name, value in rest.items() if name not in _MORE}
 
 
 def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
-    """The table with networks that fit the images and each other."""
+    """Returns the table with networks that fit the images and each other.
+
+    Args:
+        table: dict. Table of a recipe.
+        image_shape: (height, width, channels). Shape of an image.
+    """
     codes = table.get("codes", ())
     if not isinstance(codes, list | tuple) or not all(isinstance(c, Mapping) for c in codes):
         raise ValueError(f"codes is a list of tables, each with a name and a prior; got {codes!r}.")
@@ -97,44 +106,46 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         own = {**shape, "latent_dim": noise_dim + sum(map(_size, codes)), **usual}
         own["filters"] = list(usual["filters"])[::-1]
         generator = {**own, **generator}
-    # In this order, as the weights of a seed depend on it.
+    # In this order, because the initial weights of a seed depend on the order of construction.
     own = {"generator": generator, "discriminator": discriminator, "noise_dim": noise_dim}
     own |= {"codes": codes} if codes else {}
     return own | {name: value for name, value in table.items() if name not in own}
 
 
 def _usual_filters(image_shape: tuple[int, ...]) -> list[int]:
-    """Filters of a discriminator's convolutions of stride 2, down to a grid of 3x3 or 4x4."""
+    """Filters of a discriminator whose stride-2 convolutions end in a grid of 3x3 or 4x4."""
     count = max(2, math.ceil(math.log2(max(image_shape[:2]) / 4)))
     return ([16] * (count - 4) + [16, 32, 64, 128])[-count:]
 
 
 def _code(code: Mapping) -> dict:
-    """A code by the short name of its prior, with categories beside a categorical one."""
+    """A code by the short name of its prior, with num_categories beside a categorical one."""
     own = dict(code) if isinstance(code, Mapping) else {}
     prior = own.pop("prior", None)
     if isinstance(prior, Mapping):
         return {**own, "prior": dict(prior)}
     if prior not in _PRIORS:
         raise ValueError(
-            f"A code is a table of name, prior ({', '.join(_PRIORS)}), categories of a categorical "
-            f"one, posterior, weight and min_stddev; {code!r} is none."
+            f"A code is a table of name, prior ({', '.join(_PRIORS)}), num_categories of a "
+            f"categorical one, posterior, weight and min_stddev; got {code!r}."
         )
-    size = {"categories": own.pop("categories")} if "categories" in own else {}
+    # "categories" is the name of version 0.1.
+    count = own.pop("num_categories", own.pop("categories", None))
+    size = {} if count is None else {"num_categories": count}
     return {**own, "prior": {"class": _PRIORS[prior], **size}}
 
 
-def _with_categories(codes, categories: int) -> list[dict]:
-    """The codes, the first categorical one with so many categories."""
+def _with_categories(codes, count: int) -> list[dict]:
+    """Codes in which the first categorical one has `count` categories."""
     codes = [dict(code) for code in codes]
     for code in codes:
         if code.get("prior", {}).get("class") == "Categorical":
-            code["prior"] = {"class": "Categorical", "categories": categories}
+            code["prior"] = {"class": "Categorical", "num_categories": count}
             return codes
-    raise ValueError("categories is of a categorical code, and this recipe has none.")
+    raise ValueError("num_categories needs a categorical code, and this recipe has none.")
 
 
 def _size(code: Mapping) -> int:
-    """How many latent variables a code takes."""
+    """Number of latent variables of a code."""
     prior = code.get("prior")
-    return prior.get("categories", 1) if isinstance(prior, Mapping) else 1
+    return prior.get("num_categories", 1) if isinstance(prior, Mapping) else 1
