@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
-from keras_infomodels.tf_data import untuned
+from keras_infomodels.tf_data import epoch_counter, untuned
 
 __all__ = ["from_arrays", "keep_labels"]
 
@@ -57,7 +57,7 @@ def from_arrays(
         raise ValueError(f"batch_size is at least 1, got {batch_size}.")
     count = len(images)
     images = tf.constant(images)
-    epoch = tf.Variable(0, trainable=False, dtype=tf.int32)
+    epoch = epoch_counter()
 
     def count_epoch(_):
         current = epoch.read_value()

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
 from keras_infomodels.datasets.picture_files import PictureFiles
-from keras_infomodels.tf_data import untuned
+from keras_infomodels.tf_data import epoch_counter, untuned
 
 __all__ = ["from_rows"]
 
@@ -32,7 +32,7 @@ def from_rows(
     as_pixels(images[: min(_LOOKED_AT, len(images))])
     count, shape = len(images), images.shape[1:]
     largest = np.iinfo(images.dtype).max
-    epoch = tf.Variable(0, trainable=False, dtype=tf.int32)
+    epoch = epoch_counter()
 
     def count_epoch(_):
         current = epoch.read_value()

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import hooks, seeds
+from keras_infomodels import hooks, replicas, seeds
 from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
@@ -42,6 +42,12 @@ from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
 from keras_infomodels.training.own_callbacks import with_own_callbacks
 from keras_infomodels.training.players import Player, build_optimizers, second_optimizer
+from keras_infomodels.training.strategies import (
+    check_one_replica,
+    check_scope,
+    distributed,
+    for_replicas,
+)
 from keras_infomodels.training.rates import FollowLearningRate
 from keras_infomodels.training.read_out import reader_among
 from keras_infomodels.training.step import log_terms, take_turn, unpack
@@ -324,21 +330,24 @@ class LedgerModel(keras.Model):
             **kwargs: those of `keras.Model.compile`.
         """
         check_compile(self, kwargs)
+        kwargs = for_replicas(self, kwargs)
         self._execution = Execution(kwargs.get("steps_per_execution"))
-        super().compile(optimizer=optimizer, **kwargs)
-        check_optimizer(self.optimizer)
-        if len(self.players()) > 1:
-            self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
-            self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
-        elif discriminator_optimizer is not None:
-            raise ValueError(
-                f"This {type(self).__name__} has no discriminator to optimize; leave "
-                "discriminator_optimizer out."
-            )
-        self.checked_data = Checked()
-        self.extremes = Extremes(self.pixels, self.label_classes)
-        self._term_means = TermMeans(self.ledger_names())
-        build_optimizers(self)
+        with self._scope():
+            super().compile(optimizer=optimizer, **kwargs)
+            check_optimizer(self.optimizer)
+            if len(self.players()) > 1:
+                self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
+                self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
+            elif discriminator_optimizer is not None:
+                raise ValueError(
+                    f"This {type(self).__name__} has no discriminator to optimize; leave "
+                    "discriminator_optimizer out."
+                )
+            self.checked_data = Checked()
+            self.extremes = Extremes(self.pixels, self.label_classes)
+            self._term_means = TermMeans(self.ledger_names())
+            check_scope(self)
+            build_optimizers(self)
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
@@ -393,9 +402,10 @@ class LedgerModel(keras.Model):
             watched=self.run_eagerly or any(map(looks_at_batches, each)),
             large=largest is None or largest > SMALL_BATCH,
         )
-        if self._execution.given is None and not self.run_eagerly:
+        if self._execution.given is None and not (self.run_eagerly or self.replicas > 1):
             self.steps_per_execution = steps_together(x, batch_size, each, **kwargs)
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
+        x = distributed(self.distribute_strategy, x)
         try:
             with sums_kept(), batches_of(largest):
                 return super().fit(x, y, batch_size, *args, **kwargs)
@@ -415,8 +425,9 @@ class LedgerModel(keras.Model):
         x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        terms = take_turn(self, self.players(), self.terms, x, labels, seed, (seen,))
-        return self.log(terms, x, labels)
+        with self.global_batch(x):
+            terms = take_turn(self, self.players(), self.terms, x, labels, seed, (seen,))
+            return self.log(terms, x, labels)
 
     def evaluate(
         self,
@@ -457,21 +468,25 @@ class LedgerModel(keras.Model):
         self.check_inputs(x)
         with self._watching():
             # One batch without a bar needs no pipeline, which takes longer than the call.
-            quiet = not args and kwargs == {"verbose": 0}
+            quiet = not args and kwargs == {"verbose": 0} and self.replicas == 1
             if quiet and isinstance(x, np.ndarray) and 0 < len(x) <= 32:
                 return super().predict_on_batch(x)
             return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         self.check_inputs(x)
+        if self.replicas > 1:  # Keras' would give each replica all of x
+            return super().predict(x, batch_size=len(x), verbose=0)
         return super().predict_on_batch(x)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
         check_batch(self, x, y, sample_weight=sample_weight, class_weight=class_weight)
+        check_one_replica(self, "train_on_batch", "fit")
         return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         check_batch(self, x, y, sample_weight=sample_weight)
+        check_one_replica(self, "test_on_batch", "evaluate")
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
@@ -481,8 +496,27 @@ class LedgerModel(keras.Model):
 
     def _watching(self):
         if not hasattr(self, "extremes"):  # not compiled
-            self.extremes = Extremes(self.pixels, self.label_classes)
+            with self._scope():
+                self.extremes = Extremes(self.pixels, self.label_classes)
         return self.extremes.watching()
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas that train the model, on all workers."""
+        return self.distribute_strategy.num_replicas_in_sync
+
+    def global_batch(self, x: tf.Tensor):
+        """Context manager of a step on this replica's part x of a batch."""
+        if self.replicas == 1:
+            return nullcontext()
+        return replicas.global_batch(tf.shape(x)[0])
+
+    def _scope(self):
+        own = self._distribute_strategy
+        return nullcontext() if own is None else own.scope()
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: models are built when they are made. Keras' takes a batch of the data."""
 
     def export(
         self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
@@ -513,8 +547,9 @@ class LedgerModel(keras.Model):
         seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._term_means.count("loss"))
-        terms = self.terms(x, labels, seed, training=False)
-        return self.log({name: value + seen for name, value in terms.items()}, x, labels)
+        with self.global_batch(x):
+            terms = self.terms(x, labels, seed, training=False)
+            return self.log({name: value + seen for name, value in terms.items()}, x, labels)
 
     def predict_step(self, data):
         x, _ = self.unpack(data)

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.optimizers import one_pass
+from keras_infomodels import replicas
+from keras_infomodels.optimizers import one_pass, summed_already
 from keras_infomodels.training.gradients import are_finite, gradient
 from keras_infomodels.training.players import Player
 
@@ -43,12 +44,13 @@ def take_turn(
         gradient(tape, loss, player.variables())
         for loss, player in zip(losses, players, strict=True)
     ]
+    gradients = replicas.sum_gradients(gradients)
     finite = are_finite([*terms.values(), *earlier], gradients, optimizers)
     terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
     def update():
         for player, optimizer, own in zip(players, optimizers, gradients, strict=True):
-            with one_pass(optimizer) if _is_float32(player) else nullcontext():
+            with _updates(optimizer, player):
                 optimizer.apply(own, player.variables())
 
     def restore():
@@ -56,7 +58,7 @@ def take_turn(
             variable.assign(value)
 
     # The metrics are means over the epoch: what is not finite stays so until it is noticed.
-    tf.cond(finite & model._term_means.are_finite(), update, restore)
+    replicas.run_if(finite & model._term_means.are_finite(), update, restore)
     return terms
 
 
@@ -71,12 +73,19 @@ def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
 def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
     """Adds the terms of a batch to a model's metrics and returns these."""
     means = model._term_means
-    counts = dict.fromkeys(means.names, tf.shape(x)[0])
+    counts = dict.fromkeys(means.names, replicas.total_rows(tf.shape(x)[0]))
     if labeled := counts.keys() & set(model.of_labeled):
-        known = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
-        counts |= dict.fromkeys(labeled, known)
+        known = tf.cast(tf.reshape(labels, [-1]), tf.int32) != -1
+        counts |= dict.fromkeys(labeled, replicas.total(tf.cast(known, tf.float32)))
     means.add(terms, counts)
-    return means.results()
+    return replicas.as_logs(means.results())
+
+
+def _updates(optimizer: keras.Optimizer, player: Player):
+    """Context manager of an optimizer's update by gradients that are summed over replicas."""
+    if replicas.several():
+        return summed_already(optimizer)
+    return one_pass(optimizer) if _is_float32(player) else nullcontext()
 
 
 def _is_float32(player: Player) -> bool:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.distributions import StandardNormal, posterior
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.registry import built_in
@@ -92,7 +93,7 @@ class DIPVAE(InfoVAE):
         return f"{super().ledger_protocol(metrics)} Terms of the covariance are means over batches."
 
     def encoder_terms(self, parameters, x, labels, seed, training):
-        q = posterior(parameters)
+        q = posterior(replicas.gather(parameters))
         means = q.mean() - tf.reduce_mean(q.mean(), axis=0)  # (n, d)
         covariance = tf.matmul(means, means, transpose_a=True)  # (d, d)
         covariance /= tf.cast(tf.shape(means)[0], means.dtype)

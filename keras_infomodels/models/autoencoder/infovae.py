@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import distributions
+from keras_infomodels import distributions, replicas
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import (
     StandardNormal,
@@ -330,26 +330,30 @@ class InfoVAE(LedgerModel):
         # q(z|x), z ~ q(z|x), p(x|z)
         parameters = self.encoder(x, training=training)
         q = code_distribution(parameters)
-        z = q.sample(seed=posterior_seed)
+        z = replicas.at_own_rows(partial(_sample, seed=posterior_seed), parameters)
         observation = self.observation(z, x, training)
         if self._keeping:
             keep_encodings(self, parameters, q, z)
 
-        terms = {"reconstruction": -tf.reduce_mean(observation.log_prob(x))}
-        loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
+        terms = {"reconstruction": -replicas.mean(observation.log_prob(x))}
+        penalties = [replicas.shared(p) for p in (*self.encoder.losses, *self.decoder.losses)]
+        loss = tf.add_n([terms["reconstruction"], *penalties])
         if self.has_density:
-            terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
+            terms["rate"] = replicas.mean(distributions.rate(q, prior, z))
             if self.counts_bits:
                 bound = terms["reconstruction"] + terms["rate"]
                 terms["bits_per_dim"] = bound / (math.prod(self.data_shape) * math.log(2))
             if self.rate_weight:
                 loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
-            terms |= self.divergence.terms(z, q, prior, prior_seed, training)
+            compared = z, q
+            if not self._discriminators():
+                compared = _of_all_replicas(z, q, parameters)
+            terms |= self.divergence.terms(*compared, prior, prior_seed, training)
             loss += self.divergence_weight * terms["divergence"]
         if adversaries := self._discriminators().values():
             own = self.divergence.discriminator_loss(z, prior, prior_seed, training)
-            penalties = [penalty for network in adversaries for penalty in network.losses]
+            penalties = [replicas.shared(p) for network in adversaries for p in network.losses]
             terms["discriminator_loss"] = tf.add_n([own, *penalties])
         more, more_terms = self.encoder_terms(parameters, x, labels, seed, training)
         return {"loss": loss + more, **terms, **more_terms}
@@ -425,3 +429,18 @@ class InfoVAE(LedgerModel):
     def mean_image(self, z: tf.Tensor) -> tf.Tensor:
         """E[x|z], made of operations that TFLite has."""
         return self.likelihood.mean(self.decoder(z, training=False))
+
+
+def _sample(parameters: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+    """z ~ q(z|x) of an encoder's outputs, (batch, d)."""
+    return code_distribution(parameters).sample(seed=seed)
+
+
+def _of_all_replicas(
+    z: tf.Tensor, q: tfd.Distribution, parameters: Mapping[str, tf.Tensor]
+) -> tuple[tf.Tensor, tfd.Distribution]:
+    """z and q(z|x) of the examples of all replicas."""
+    if not replicas.several():
+        return z, q
+    parts = dict(replicas.gather({"z": z, **parameters}))
+    return parts.pop("z"), code_distribution(parts)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels import seeds
+from keras_infomodels import replicas, seeds
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import Code, Latents
@@ -222,6 +222,11 @@ class GAN(LedgerModel):
             return super().train_step(data)
         x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
+        with self.global_batch(x):
+            return self._alternate(x, labels, seed)
+
+    def _alternate(self, x, labels, seed) -> dict[str, tf.Tensor]:
+        """A step in which the discriminator moves first."""
         generating, judging = self.players()
         earlier = (self.extremes.see(x, labels),)
         for step in range(self.discriminator_steps):
@@ -282,7 +287,7 @@ class GAN(LedgerModel):
     def generators_terms(self, fake: dict, training: bool) -> dict[str, tf.Tensor]:
         """`generator_loss` and `loss`, which the generator lowers."""
         logits = fake["outputs"]["logits"]
-        own = tf.reduce_mean(OBJECTIVES[self.objective].generator(logits))
+        own = replicas.mean(OBJECTIVES[self.objective].generator(logits))
         penalties = _penalties(self.generator)
         return {"loss": tf.add_n([own, *penalties]), "generator_loss": own}
 
@@ -295,15 +300,15 @@ class GAN(LedgerModel):
         losses = objective.real(logits)
         if smoothing:
             losses = (1 - smoothing) * losses + smoothing * objective.fake(logits)
-        own = tf.reduce_mean(losses) + tf.reduce_mean(objective.fake(fake["outputs"]["logits"]))
+        own = replicas.mean(losses) + replicas.mean(objective.fake(fake["outputs"]["logits"]))
         terms = {"discriminator_loss": own}
         penalties = _penalties(*self.judges())
         if self.r1:
-            penalties.append(self.r1 / 2 * tf.reduce_mean(real["slope"] ** 2))
+            penalties.append(self.r1 / 2 * replicas.mean(real["slope"] ** 2))
         if self.gradient_penalty:
             slope = self._slope_between(real["images"], fake["images"], seed, training)
-            terms["gradient_norm"] = tf.reduce_mean(slope)
-            terms["gradient_penalty"] = tf.reduce_mean((slope - 1) ** 2)
+            terms["gradient_norm"] = replicas.mean(slope)
+            terms["gradient_penalty"] = replicas.mean((slope - 1) ** 2)
             penalties.append(self.gradient_penalty * terms["gradient_penalty"])
         return terms | {"discriminator_objective": tf.add_n([own, *penalties])}
 
@@ -352,8 +357,11 @@ class GAN(LedgerModel):
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""
-        shape = [tf.shape(real)[0]] + [1] * len(self.data_shape)
-        where = tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
+        def draw(n):
+            shape = [n] + [1] * len(self.data_shape)
+            return tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
+
+        where = replicas.own_rows(draw, tf.shape(real)[0])
         points = real + where * (fake - real)
         points = tf.stop_gradient(points)
         with tf.GradientTape() as tape:
@@ -363,7 +371,8 @@ class GAN(LedgerModel):
 
 
 def _penalties(*networks: keras.Model) -> list[tf.Tensor]:
-    return [tf.cast(loss, tf.float32) for network in networks for loss in network.losses]
+    losses = [loss for network in networks for loss in network.losses]
+    return [replicas.shared(tf.cast(loss, tf.float32)) for loss in losses]
 
 
 def _norm(slope: tf.Tensor) -> tf.Tensor:
