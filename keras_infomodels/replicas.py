@@ -26,6 +26,7 @@ __all__ = [
     "global_batch",
     "has_workers",
     "index",
+    "is_chief",
     "is_first_here",
     "maximum",
     "mean",
@@ -38,6 +39,7 @@ __all__ = [
     "sum_gradients",
     "total",
     "total_rows",
+    "wait_for_all",
 ]
 
 
@@ -210,12 +212,14 @@ def all_sum(tensors):
 
 
 def sum_gradients(gradients: list[list[tf.Tensor | None]]) -> list[list[tf.Tensor | None]]:
-    """Sums lists of gradients over all replicas, all at once."""
+    """Sums lists of gradients over all replicas, those of one type at once."""
     if not several():
         return gradients
     given = [g for own in gradients for g in own if g is not None]
-    summed = iter(all_sum(given))
-    return [[None if g is None else next(summed) for g in own] for own in gradients]
+    summed = {}
+    for dtype in dict.fromkeys(g.dtype for g in given):
+        summed[dtype] = iter(all_sum([g for g in given if g.dtype == dtype]))
+    return [[None if g is None else next(summed[g.dtype]) for g in own] for own in gradients]
 
 
 def total_rows(rows: tf.Tensor) -> tf.Tensor:
@@ -236,6 +240,21 @@ def has_workers(strategy: tf.distribute.Strategy) -> bool:
     """Whether a strategy has several processes."""
     workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     return workers and strategy.extended._in_multi_worker_mode()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the files of all: the only one, the chief, or worker 0."""
+    if not has_workers(strategy):
+        return True
+    resolver = strategy.cluster_resolver
+    chief = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (chief, 0)
+
+
+def wait_for_all(strategy: tf.distribute.Strategy):
+    """Returns when every process has come here."""
+    if has_workers(strategy):
+        strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0), axis=None)
 
 
 def run_if(condition: tf.Tensor, then: Callable[[], None], otherwise: Callable[[], None]):

@@ -13,6 +13,7 @@ from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
 from keras_infomodels.datasets.picture_files import PictureFiles
 from keras_infomodels.datasets.pipeline import from_arrays
+from keras_infomodels.datasets.shard_source import ShardedImages, ShardSource
 from keras_infomodels.datasets.source import FactoredSource, Options, Source
 from keras_infomodels.datasets.streaming import from_rows
 from keras_infomodels.datasets.tfds_source import TfdsSource, parse_split
@@ -30,7 +31,7 @@ __all__ = [
     "split_names",
 ]
 
-SOURCES = (NpzSource, FactorSource, Cars3dSource, FolderSource, TfdsSource)
+SOURCES = (NpzSource, ShardSource, FactorSource, Cars3dSource, FolderSource, TfdsSource)
 """The first that finds a name reads it; `TfdsSource` takes any name."""
 
 
@@ -65,7 +66,8 @@ def load(
             "./NAME". The classes of a folder are numbered by name over all its splits; hidden
             files and folders are left out. Or the path of a `.npz` file with the arrays
             `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
-            `images` and `labels`. Or a set that is drawn from its factors: "scenes", rooms of 64x64
+            `images` and `labels`. Or the path of a folder of shards, which `infomodels shard`
+            writes: images are read when a batch needs them. Or a set that is drawn from its factors: "scenes", rooms of 64x64
             pixels with an object, by the factors of 3D Shapes; "sprites", grey shapes of 64x64
             pixels, by the factors of dSprites; or "nouns", figures of 32x32 pixels of five parts
             (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is downloaded or in
@@ -120,7 +122,8 @@ def load(
         dataset = from_arrays(images, rows, batch_size, seed=seed, shuffle=shuffle)
         return pair_with_factors(dataset, beside)
     beside = beside if labels else None
-    make = from_rows if isinstance(images, PictureFiles | np.memmap) else from_arrays
+    read_later = isinstance(images, PictureFiles | ShardedImages | np.memmap)
+    make = from_rows if read_later else from_arrays
     return make(images, beside, batch_size, seed=seed, shuffle=shuffle)
 
 
@@ -172,7 +175,7 @@ def image_shape(
         return source.image_shape()
     (part, *_) = source.sizes()
     images, _ = source.read(f"{part}[:1]")
-    return as_pixels(images).shape[1:]
+    return as_pixels(np.asarray(images)).shape[1:]
 
 
 def count_images(

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
-from keras_infomodels.tf_data import epoch_counter, untuned
+from keras_infomodels.datasets.order import Order, in_order
 
 __all__ = ["from_arrays", "keep_labels"]
 
@@ -57,38 +57,19 @@ def from_arrays(
         raise ValueError(f"batch_size is at least 1, got {batch_size}.")
     count = len(images)
     images = tf.constant(images)
-    epoch = epoch_counter()
 
-    def count_epoch(_):
-        current = epoch.read_value()
-        with tf.control_dependencies([current]):
-            epoch.assign_add(1)
-        return current
+    def more_rows(start, current):
+        seeds = tf.random.experimental.stateless_fold_in(tf.stack([seed, current]), start)
+        drawn = tf.random.stateless_uniform((labeled_per_batch,), seeds, 0, len(labeled), tf.int32)
+        return tf.gather(tf.constant(labeled, tf.int32), drawn)
 
-    def batches_of(current):
-        def batch(start):
-            rows = tf.range(start, tf.minimum(start + batch_size, count))
-            if shuffle:
-                rows = tf.random.experimental.index_shuffle(
-                    rows, tf.stack([seed, current]), count - 1
-                )
-            if labeled_per_batch:
-                seeds = tf.random.experimental.stateless_fold_in(tf.stack([seed, current]), start)
-                drawn = tf.random.stateless_uniform(
-                    (labeled_per_batch,), seeds, 0, len(labeled), tf.int32
-                )
-                rows = tf.concat([rows, tf.gather(tf.constant(labeled, tf.int32), drawn)], axis=0)
-            x = tf.gather(images, rows)
-            x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
-            return x if labels is None else (x, tf.gather(labels, rows))
+    def read(rows):
+        x = tf.gather(images, rows)
+        x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
+        return x if labels is None else (x, tf.gather(labels, rows))
 
-        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
-        return starts.map(batch, num_parallel_calls=2)
-
-    dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    dataset = untuned(dataset.prefetch(2))
-    dataset.epoch = epoch
+    order = Order(count, batch_size, seed, shuffle, more_rows if labeled_per_batch else None)
+    dataset = in_order(order, read)
     dataset.fingerprint = partial(_fingerprint, images, labels)
     return dataset
 

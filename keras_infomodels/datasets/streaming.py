@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
+from keras_infomodels.datasets.order import Order, in_order
 from keras_infomodels.datasets.picture_files import PictureFiles
-from keras_infomodels.tf_data import epoch_counter, untuned
+from keras_infomodels.datasets.shard_source import ShardedImages
 
 __all__ = ["from_rows"]
 
@@ -16,7 +17,7 @@ _LOOKED_AT = 64
 
 
 def from_rows(
-    images: PictureFiles | np.memmap,
+    images: PictureFiles | ShardedImages | np.memmap,
     labels: np.ndarray | None = None,
     batch_size: int = 128,
     *,
@@ -32,13 +33,6 @@ def from_rows(
     as_pixels(images[: min(_LOOKED_AT, len(images))])
     count, shape = len(images), images.shape[1:]
     largest = np.iinfo(images.dtype).max
-    epoch = epoch_counter()
-
-    def count_epoch(_):
-        current = epoch.read_value()
-        with tf.control_dependencies([current]):
-            epoch.assign_add(1)
-        return current
 
     def read(rows):
         # In the order of the files, which disks prefer.
@@ -47,36 +41,24 @@ def from_rows(
         found[order] = images[rows[order]]
         return found
 
-    def batches_of(current):
-        def batch(start):
-            rows = tf.range(start, tf.minimum(start + batch_size, count))
-            if shuffle:
-                rows = tf.random.experimental.index_shuffle(
-                    rows, tf.stack([seed, current]), count - 1
-                )
-            x = tf.ensure_shape(tf.numpy_function(read, [rows], images.dtype), (None, *shape))
-            x = tf.cast(x, tf.float32) / largest
-            return x if labels is None else (x, tf.gather(labels, rows))
+    def read_batch(rows):
+        x = tf.ensure_shape(tf.numpy_function(read, [rows], images.dtype), (None, *shape))
+        x = tf.cast(x, tf.float32) / largest
+        return x if labels is None else (x, tf.gather(labels, rows))
 
-        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
-        return starts.map(batch, num_parallel_calls=2)
-
-    dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    dataset = untuned(dataset.prefetch(2))
-    dataset.epoch = epoch
+    dataset = in_order(Order(count, batch_size, seed, shuffle), read_batch)
     dataset.fingerprint = partial(_fingerprint, images, labels)
     return dataset
 
 
-def _fingerprint(images: PictureFiles | np.memmap, labels: tf.Tensor | None) -> dict:
+def _fingerprint(images: PictureFiles | ShardedImages | np.memmap, labels: tf.Tensor | None) -> dict:
     """JSON values that tell these data from others."""
     digest = hashlib.sha256()
     if labels is not None:
         digest.update(memoryview(labels).cast("B"))
-    if isinstance(images, PictureFiles):
-        own = images.fingerprint()
-    else:
+    if isinstance(images, np.memmap):
         digest.update(images)
         own = {"shape": list(images.shape)}
+    else:
+        own = images.fingerprint()
     return own | {"sha256": digest.hexdigest()}

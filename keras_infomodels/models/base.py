@@ -404,6 +404,7 @@ class LedgerModel(keras.Model):
         )
         if self._execution.given is None and not (self.run_eagerly or self.replicas > 1):
             self.steps_per_execution = steps_together(x, batch_size, each, **kwargs)
+        validation_data = distributed(self.distribute_strategy, validation_data, training=False)
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
         x = distributed(self.distribute_strategy, x)
         try:
@@ -455,6 +456,7 @@ class LedgerModel(keras.Model):
         read = partial(self.read_out, x, batch_size, steps, bool(show))
         reader = reader_among(callbacks, read if is_repeatable(x) else dict)
         reader.glance = partial(self.read_validation, bool(show)) if is_repeatable(x) else dict
+        x = distributed(self.distribute_strategy, x, training=False)
         self.begin_validation()
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(

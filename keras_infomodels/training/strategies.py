@@ -1,13 +1,74 @@
 """Training under a strategy of `tf.distribute`: what it takes, and what it is given."""
 
+import json
+import os
 import warnings
+from functools import partial
 
 import keras
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.networks.normalization import BatchNormalization
 
-__all__ = ["check_one_replica", "check_scope", "distributed", "for_replicas"]
+__all__ = [
+    "check_one_replica",
+    "check_scope",
+    "choose_strategy",
+    "distributed",
+    "for_replicas",
+    "writes",
+]
+
+
+def choose_strategy(devices: int | None = None) -> tf.distribute.Strategy:
+    """Returns the strategy of a command, which calls this before TensorFlow does anything.
+
+    With several workers in the environment's TF_CONFIG they train together, each with its GPUs, or
+    its CPU where there are none. Otherwise `devices` GPUs do, or as many parts of the CPU where
+    there are fewer.
+
+    Args:
+        devices: int. Number of devices of this process; None is TensorFlow's default, one.
+
+    Raises:
+        ValueError: a TF_CONFIG that is not understood, fewer than one device, or both.
+    """
+    if devices is not None and devices < 1:
+        raise ValueError(f"There is at least one device, got {devices}.")
+    if _count_workers() > 1:
+        if devices is not None:
+            raise ValueError(
+                "Under TF_CONFIG every worker takes the GPUs that it sees, or its CPU; leave the "
+                "number of devices out, and limit GPUs by CUDA_VISIBLE_DEVICES."
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if devices is None or devices == 1:
+        return tf.distribute.get_strategy()
+    if len(tf.config.list_physical_devices("GPU")) >= devices:
+        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(devices)])
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * devices
+    tf.config.set_logical_device_configuration(cpu, parts)
+    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+
+
+def _count_workers() -> int:
+    """The number of processes that TF_CONFIG names; 0 without it."""
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        cluster = json.loads(text or "{}").get("cluster", {})
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            'TF_CONFIG is JSON such as {"cluster": {"worker": ["host0:1234", "host1:1234"]}, '
+            f'"task": {{"type": "worker", "index": 0}}}}; got {text!r}.'
+        ) from error
+
+
+def writes(model: keras.Model) -> bool:
+    """Whether callbacks of a model write files, which the chief alone does for all workers."""
+    return replicas.is_chief(model.distribute_strategy)
 
 
 def for_replicas(model: keras.Model, settings: dict) -> dict:
@@ -78,16 +139,33 @@ def check_one_replica(model: keras.Model, method: str, instead: str):
         )
 
 
-def distributed(strategy: tf.distribute.Strategy, data):
-    """Data for `fit` and `evaluate`, of which each replica reads consecutive rows of a batch.
+def distributed(strategy: tf.distribute.Strategy, data, training: bool = True):
+    """Data for `fit` and `evaluate`, of which each replica has consecutive rows of a batch.
+
+    Between workers a dataset of `datasets` reads in training what its worker needs. Of other
+    datasets each worker reads all.
 
     Args:
         strategy: tf.distribute.Strategy.
         data: as `fit` takes it. Other data than a `tf.data.Dataset` are split by Keras.
+        training: bool. Whether Keras alone sees the result; else it has the attributes of `data`.
     """
     if strategy.num_replicas_in_sync == 1 or not isinstance(data, tf.data.Dataset):
         return data
+    if training and replicas.has_workers(strategy) and hasattr(data, "of_replicas"):
+        return strategy.distribute_datasets_from_function(partial(_part_of, data))
     options = tf.data.Options()
-    # Every worker reads all files, and takes its rows of each batch.
+    # TensorFlow's own choice may give each worker files of its own: no global order.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return data.with_options(options)
+    split = data.with_options(options)
+    for name in ("epoch", "fingerprint"):
+        if hasattr(data, name):
+            setattr(split, name, getattr(data, name))
+    return split
+
+
+def _part_of(data: tf.data.Dataset, context: tf.distribute.InputContext) -> tf.data.Dataset:
+    """What the replicas of one worker have of each batch."""
+    here = context.num_replicas_in_sync // context.num_input_pipelines
+    first = context.input_pipeline_id * here
+    return data.of_replicas(first, here, context.num_replicas_in_sync)
