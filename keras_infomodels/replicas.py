@@ -181,6 +181,8 @@ def shared(x: tf.Tensor) -> tf.Tensor:
     part = _part.get()
     if part is None:
         return x
+    # A mean over no rows is NaN.
+    x = tf.where(part.size > 0, x, tf.zeros_like(x))
     return _sum_of_terms(x * tf.cast(part.size, x.dtype) / tf.cast(part.total, x.dtype))
 
 

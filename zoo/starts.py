@@ -45,7 +45,9 @@ def choose_start(
     for index in range(len(rows), recipe.training.starts):
         own = recipe.change(seed=recipe.training.seed + _APART * index)
         LOGGER.info("Start %d of %d, seed %d", index + 1, recipe.training.starts, own.training.seed)
-        rows.append({"seed": own.training.seed, "information_real": _score(own, data_dir, strategy)})
+        rows.append(
+            {"seed": own.training.seed, "information_real": _score(own, data_dir, strategy)}
+        )
         if is_chief(strategy):
             table.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(table, json.dumps(rows, indent=1) + "\n")

@@ -51,7 +51,9 @@ def from_rows(
     return dataset
 
 
-def _fingerprint(images: PictureFiles | ShardedImages | np.memmap, labels: tf.Tensor | None) -> dict:
+def _fingerprint(
+    images: PictureFiles | ShardedImages | np.memmap, labels: tf.Tensor | None
+) -> dict:
     """JSON values that tell these data from others."""
     digest = hashlib.sha256()
     if labels is not None:

@@ -1,7 +1,7 @@
 """What `fit` needs of a model whose loss is a ledger of named terms."""
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -507,11 +507,16 @@ class LedgerModel(keras.Model):
         """Number of replicas that train the model, on all workers."""
         return self.distribute_strategy.num_replicas_in_sync
 
-    def global_batch(self, x: tf.Tensor):
+    @contextmanager
+    def global_batch(self, x: tf.Tensor) -> Iterator[None]:
         """Context manager of a step on this replica's part x of a batch."""
         if self.replicas == 1:
-            return nullcontext()
-        return replicas.global_batch(tf.shape(x)[0])
+            yield
+            return
+        # A replica may be a thread, which has none of `fit`'s contexts.
+        largest = None if self._execution.large else SMALL_BATCH
+        with batches_of(largest), replicas.global_batch(tf.shape(x)[0]):
+            yield
 
     def _scope(self):
         own = self._distribute_strategy

@@ -45,7 +45,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
             f"Look for {labels}NaN in the data, lower the learning rate, or raise min_stddev."
         )
         raise FloatingPointError(
-            f"Training stopped at step {int(self.model.optimizer.iterations) + 1}: {names} is not "
+            f"Training stopped at step {int(self.model.optimizer.iterations.numpy()) + 1}: {names} is not "
             f"finite. The model holds the weights from before it. {advice}"
         )
 
@@ -56,7 +56,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_test_end(self, logs=None):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if broken:
-            step = int(self.model.optimizer.iterations)
+            step = int(self.model.optimizer.iterations.numpy())
             problem = self._extremes and self._extremes.problem()
             raise FloatingPointError(
                 f"Training stopped in the validation after step {step}: "

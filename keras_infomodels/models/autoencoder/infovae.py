@@ -115,6 +115,7 @@ class InfoVAE(LedgerModel):
     ledger_protocol = autoencoder_protocol
     card_words = staticmethod(autoencoder_words)
     units: Mapping[str, str] = {"bits_per_dim": "bits"}
+    local_divergence = False
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(
@@ -281,6 +282,33 @@ class InfoVAE(LedgerModel):
 
     # What Keras calls
 
+    def compile(
+        self,
+        optimizer="adam",
+        discriminator_optimizer=None,
+        local_divergence: bool = False,
+        **kwargs,
+    ):
+        """As `LedgerModel.compile`.
+
+        Args:
+            optimizer: as there.
+            discriminator_optimizer: as there.
+            local_divergence: bool. On several replicas, whether a divergence without a
+                discriminator compares the examples of each replica by itself and is averaged. It
+                costs less for large batches, and is another objective, with more noise and the bias
+                of smaller batches. False compares the examples of all.
+            **kwargs: as there.
+        """
+        self.local_divergence = bool(local_divergence)
+        super().compile(optimizer, discriminator_optimizer, **kwargs)
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        if config and self.local_divergence:
+            config["local_divergence"] = True
+        return config
+
     def players(self) -> list[Player]:
         players = [Player("optimizer", "loss", (self.encoder, self.decoder))]
         if adversaries := tuple(self._discriminators().values()):
@@ -346,10 +374,7 @@ class InfoVAE(LedgerModel):
             if self.rate_weight:
                 loss += self.current_rate_weight(training) * terms["rate"]
         if self.divergence is not None:
-            compared = z, q
-            if not self._discriminators():
-                compared = _of_all_replicas(z, q, parameters)
-            terms |= self.divergence.terms(*compared, prior, prior_seed, training)
+            terms |= self._divergence_terms(z, q, parameters, prior_seed, training)
             loss += self.divergence_weight * terms["divergence"]
         if adversaries := self._discriminators().values():
             own = self.divergence.discriminator_loss(z, prior, prior_seed, training)
@@ -357,6 +382,20 @@ class InfoVAE(LedgerModel):
             terms["discriminator_loss"] = tf.add_n([own, *penalties])
         more, more_terms = self.encoder_terms(parameters, x, labels, seed, training)
         return {"loss": loss + more, **terms, **more_terms}
+
+    def _divergence_terms(self, z, q, parameters, seed, training) -> dict[str, tf.Tensor]:
+        """Terms of the divergence, whose z are those of all replicas."""
+        prior = prior_distribution(self.prior)
+        # One with a discriminator takes its means over replicas itself.
+        if self._discriminators() or not replicas.several():
+            return self.divergence.terms(z, q, prior, seed, training)
+        if self.local_divergence:
+            own = tf.random.experimental.stateless_fold_in(seed, replicas.index())
+            terms = self.divergence.terms(z, q, prior, own, training)
+            return {name: replicas.shared(term) for name, term in terms.items()}
+        parts = dict(replicas.gather({"z": z, **parameters}))
+        z = parts.pop("z")
+        return self.divergence.terms(z, code_distribution(parts), prior, seed, training)
 
     def observation(self, z: tf.Tensor, x: tf.Tensor, training: bool) -> tfd.Distribution:
         """p(x|z) as training and `evaluation.log_likelihood` take it at the data x.
@@ -434,13 +473,3 @@ class InfoVAE(LedgerModel):
 def _sample(parameters: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
     """z ~ q(z|x) of an encoder's outputs, (batch, d)."""
     return code_distribution(parameters).sample(seed=seed)
-
-
-def _of_all_replicas(
-    z: tf.Tensor, q: tfd.Distribution, parameters: Mapping[str, tf.Tensor]
-) -> tuple[tf.Tensor, tfd.Distribution]:
-    """z and q(z|x) of the examples of all replicas."""
-    if not replicas.several():
-        return z, q
-    parts = dict(replicas.gather({"z": z, **parameters}))
-    return parts.pop("z"), code_distribution(parts)

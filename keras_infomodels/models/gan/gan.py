@@ -357,6 +357,7 @@ class GAN(LedgerModel):
 
     def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""
+
         def draw(n):
             shape = [n] + [1] * len(self.data_shape)
             return tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
