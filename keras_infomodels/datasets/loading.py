@@ -67,14 +67,14 @@ def load(
             files and folders are left out. Or the path of a `.npz` file with the arrays
             `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
             `images` and `labels`. Or the path of a folder of shards, which `infomodels shard`
-            writes: images are read when a batch needs them. Or a set that is drawn from its factors: "scenes", rooms of 64x64
-            pixels with an object, by the factors of 3D Shapes; "sprites", grey shapes of 64x64
-            pixels, by the factors of dSprites; or "nouns", figures of 32x32 pixels of five parts
-            (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is downloaded or in
-            `data_dir/nouns/`. Their splits share no combination of factors: the
-            sum of the factors ends in 8 in "validation", in 9 in "test" and in other digits in
-            "train". They hold 20,000, 2,000 and 2,000 scenes, 50,000, 15,000 and 15,000 sprites, or
-            50,000, 5,000 and 5,000 nouns.
+            writes: images are read when a batch needs them. Or a set that is drawn from its
+            factors: "scenes", rooms of 64x64 pixels with an object, by the factors of 3D Shapes;
+            "sprites", grey shapes of 64x64 pixels, by the factors of dSprites; or "nouns", figures
+            of 32x32 pixels of five parts (CC0 1.0, by nounders for Nouns DAO), from one file of 151
+            kB that is downloaded or in `data_dir/nouns/`. Their splits share no combination of
+            factors: the sum of the factors ends in 8 in "validation", in 9 in "test" and in other
+            digits in "train". They hold 20,000, 2,000 and 2,000 scenes, 50,000, 15,000 and 15,000
+            sprites, or 50,000, 5,000 and 5,000 nouns.
         split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
         batch_size: the last batch may be smaller.
         data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,

@@ -42,15 +42,15 @@ from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
 from keras_infomodels.training.own_callbacks import with_own_callbacks
 from keras_infomodels.training.players import Player, build_optimizers, second_optimizer
+from keras_infomodels.training.rates import FollowLearningRate
+from keras_infomodels.training.read_out import reader_among
+from keras_infomodels.training.step import log_terms, take_turn, unpack
 from keras_infomodels.training.strategies import (
     check_one_replica,
     check_scope,
     distributed,
     for_replicas,
 )
-from keras_infomodels.training.rates import FollowLearningRate
-from keras_infomodels.training.read_out import reader_among
-from keras_infomodels.training.step import log_terms, take_turn, unpack
 from keras_infomodels.training.term_means import TermMeans
 
 tfd = tfp.distributions

@@ -471,5 +471,5 @@ class InfoVAE(LedgerModel):
 
 
 def _sample(parameters: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
-    """z ~ q(z|x) of an encoder's outputs, (batch, d)."""
+    """Draws z, (batch, d), from q(z|x) of an encoder's outputs."""
     return code_distribution(parameters).sample(seed=seed)
