@@ -135,7 +135,8 @@ def compare(name, strategy, epochs):
     """Largest differences between one device and a strategy."""
     one = trained(name, tf.distribute.get_strategy(), epochs)
     all_ = trained(name, strategy, epochs)
-    assert one[1].shape == all_[1].shape and one[0].keys() == all_[0].keys()
+    assert one[1].shape == all_[1].shape
+    assert one[0].keys() == all_[0].keys()
     return {
         "moved": float(np.abs(one[2] - weights(build(name, tf.distribute.get_strategy()))).max()),
         "weights": float(np.abs(one[2] - all_[2]).max()),

@@ -38,6 +38,7 @@ LAYERS = (
         "pictures",
         "preset_files",
         "registry",
+        "replicas",
         "seeds",
         "spec",
         "tf_data",

@@ -44,9 +44,10 @@ class StopOnNonFinite(keras.callbacks.Callback):
         advice = problem or (
             f"Look for {labels}NaN in the data, lower the learning rate, or raise min_stddev."
         )
+        step = int(self.model.optimizer.iterations.numpy()) + 1
         raise FloatingPointError(
-            f"Training stopped at step {int(self.model.optimizer.iterations.numpy()) + 1}: {names} is not "
-            f"finite. The model holds the weights from before it. {advice}"
+            f"Training stopped at step {step}: {names} is not finite. The model holds the weights "
+            f"from before it. {advice}"
         )
 
     def on_test_begin(self, logs=None):
