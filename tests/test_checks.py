@@ -1,8 +1,5 @@
 """What InfoVAE and its points refuse, and with which words."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
