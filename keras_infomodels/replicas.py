@@ -20,7 +20,6 @@ import tensorflow as tf
 
 __all__ = [
     "all_sum",
-    "as_logs",
     "at_own_rows",
     "gather",
     "global_batch",
@@ -228,14 +227,6 @@ def total_rows(rows: tf.Tensor) -> tf.Tensor:
     """Returns the rows of the whole batch, of which this replica has so many."""
     part = _part.get()
     return rows if part is None else part.total
-
-
-def as_logs(values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Scalars that are equal on all replicas, as a step returns them to Keras."""
-    # Between workers Keras 3.15 takes means over axis 0, which scalars lack.
-    if several() and has_workers(tf.distribute.get_strategy()):
-        return {name: value[None] for name, value in values.items()}
-    return values
 
 
 def has_workers(strategy: tf.distribute.Strategy) -> bool:

@@ -422,6 +422,22 @@ class LedgerModel(keras.Model):
         force = force or self.train_function is None
         self.train_function = self._execution.function(self, make, force)
 
+    def _make_function(self, step_function):
+        if not replicas.has_workers(self.distribute_strategy):
+            return super()._make_function(step_function)
+
+        # Keras averages every log over the workers, which all have the same, and fails at scalars.
+        def step(data):
+            return {"loss": step_function(data)["loss"][None]}
+
+        make_step = super()._make_function(step)
+
+        def run(iterator):
+            make_step(iterator)
+            return self._term_means.results()
+
+        return run
+
     def train_step(self, data):
         x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)

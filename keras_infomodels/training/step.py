@@ -78,7 +78,7 @@ def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dic
         known = tf.cast(tf.reshape(labels, [-1]), tf.int32) != -1
         counts |= dict.fromkeys(labeled, replicas.total(tf.cast(known, tf.float32)))
     means.add(terms, counts)
-    return replicas.as_logs(means.results())
+    return means.results()
 
 
 def _updates(optimizer: keras.Optimizer, player: Player):
