@@ -197,13 +197,15 @@ def moments(x: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
 
     Args:
         x: tensor. Data of this replica.
-        axes: list of int. Axes to sum over; the others are kept.
+        axes: list of int. Axes to sum over, all but one.
     """
     count = tf.cast(tf.reduce_prod(tf.gather(tf.shape(x), axes)), x.dtype)
     sums = all_sum(tf.concat([tf.reduce_sum(x, axes), count[None]], axis=0))
-    average, count = sums[:-1], tf.stop_gradient(sums[-1])
+    count = tf.stop_gradient(sums[-1])
+    average = sums[:-1] / count
     # Two passes, because E x^2 - (E x)^2 cancels.
-    centered = x - tf.stop_gradient(average)
+    shape = [1 if axis in axes else -1 for axis in range(len(x.shape))]
+    centered = x - tf.reshape(tf.stop_gradient(average), shape)
     return average, all_sum(tf.reduce_sum(centered**2, axes)) / count
 
 
