@@ -331,7 +331,8 @@ class LedgerModel(keras.Model):
         """
         check_compile(self, kwargs)
         kwargs = for_replicas(self, kwargs)
-        self._execution = Execution(kwargs.get("steps_per_execution"))
+        chosen = kwargs.get("steps_per_execution") if self.replicas == 1 else None
+        self._execution = Execution(chosen)
         with self._scope():
             super().compile(optimizer=optimizer, **kwargs)
             check_optimizer(self.optimizer)

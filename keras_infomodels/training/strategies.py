@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_infomodels import replicas
 from keras_infomodels.networks.normalization import BatchNormalization
+from keras_infomodels.optimizers import FusedAdam
 
 __all__ = [
     "check_one_replica",
@@ -96,7 +97,8 @@ def check_scope(model: keras.Model):
     """Raises ValueError where model, networks and optimizers are not of one strategy's scope."""
     own = model.distribute_strategy if model.distribute_strategy.num_replicas_in_sync > 1 else None
     optimizers = [getattr(model, player.optimizer_name) for player in model.players()]
-    counters = [getattr(each, "inner_optimizer", each).iterations for each in optimizers]
+    inner = [getattr(each, "inner_optimizer", each) for each in optimizers]
+    counters = [each.iterations for each in inner]
     for variables, what in ((model.weights, "The networks"), (counters, "The optimizers")):
         if any(_strategy(variable) is not own for variable in variables):
             name = type(model).__name__
@@ -106,6 +108,10 @@ def check_scope(model: keras.Model):
             )
     if own is not None:
         _check_layers(model)
+        if any(isinstance(each, FusedAdam) for each in inner):
+            warnings.warn(
+                "FusedAdam updates as keras.optimizers.Adam on several replicas.", stacklevel=4
+            )
 
 
 def _strategy(variable: keras.Variable) -> tf.distribute.Strategy | None:
