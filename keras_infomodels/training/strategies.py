@@ -81,9 +81,9 @@ def for_replicas(model: keras.Model, settings: dict) -> dict:
     """
     if model.distribute_strategy.num_replicas_in_sync == 1:
         return settings
-    refused = [name for name in ("steps_per_execution", "jit_compile") if settings.get(name)]
-    if settings.get("steps_per_execution") == 1:
-        refused.remove("steps_per_execution")
+    together, compiled = settings.get("steps_per_execution"), settings.get("jit_compile")
+    refused = ["steps_per_execution"] if together not in (None, 1) else []
+    refused += ["jit_compile"] if compiled is True else []
     if refused:
         warnings.warn(
             f"{' and '.join(refused)} cannot be used on several replicas, so each call makes one "
