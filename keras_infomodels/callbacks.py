@@ -13,6 +13,7 @@ from keras_infomodels.training.backup import AtomicBackup
 from keras_infomodels.training.guards import StopOnNonFinite, StopOnSaturation
 from keras_infomodels.training.history import History
 from keras_infomodels.training.order import FollowEpoch
+from keras_infomodels.training.strategies import writes
 
 __all__ = [
     "AtomicBackup",
@@ -68,7 +69,7 @@ class Pictures(keras.callbacks.Callback):
         self.model.check_data(self.images)
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every:
+        if (epoch + 1) % self.every or not writes(self.model):
             return
         for name, figure in plots.model_pictures(self.model, self.images).items():
             path = self.directory / f"{name}_{epoch + 1:04d}.png"

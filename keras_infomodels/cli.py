@@ -1,8 +1,12 @@
 """The command `infomodels`, which loads TensorFlow only if a command needs it."""
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 from keras_infomodels import __version__, names
 from keras_infomodels.defaults import EXAMPLES
@@ -109,6 +113,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with printing():
             arguments.run(arguments)
+    except _Terminated:
+        print(
+            "\nStopped by SIGTERM. Every finished epoch is saved; go on with --resume.",
+            file=sys.stderr,
+        )
+        return 143
     except KeyboardInterrupt:
         hint = " Continue with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
@@ -119,10 +129,33 @@ def main(argv: list[str] | None = None) -> int:
         lines = str(error).splitlines()
         if _is_of_tensorflow(error):
             del lines[1:]  # the rest is a trace of the graph
+            if os.environ.get("TF_CONFIG"):
+                lines.append("If a worker has ended, start all of them again with --resume.")
         for number, line in enumerate(lines or [type(error).__name__]):
             print("infomodels:" if number == 0 else " ", printable(line), file=sys.stderr)
         return 1
     return 0
+
+
+class _Terminated(BaseException):
+    """The process was asked to end, as a cluster does before it takes the machine away."""
+
+
+@contextlib.contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Raises `_Terminated` where SIGTERM comes, between two operations of Python."""
+
+    def end(number, frame):
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _is_of_tensorflow(error: Exception) -> bool:
@@ -189,6 +222,13 @@ def _parser() -> argparse.ArgumentParser:
         help="continue an interrupted run; repeat its --data-dir",
     )
     train.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="devices that share each batch: GPUs, or parts of the CPU; the numbers are those of "
+        "one. Several machines: docs/scale.md",
+    )
+    train.add_argument(
         "--pictures",
         type=int,
         metavar="N",
@@ -207,6 +247,18 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("dataset", help="name in TensorFlow Datasets, or nouns")
     prepare.add_argument("--data-dir", help="folder of the data (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
+
+    shard = commands.add_parser(
+        "shard", help="write a set of images as files that several machines read by rows"
+    )
+    shard.add_argument("dataset", help="as for train")
+    shard.add_argument("--out", required=True, help="folder to make; --dataset of train takes it")
+    shard.add_argument("--files", type=int, default=16, help="of each split (default: 16)")
+    shard.add_argument("--data-dir", help="as for train")
+    shard.add_argument("--image-size", type=_image_size, help="as for train")
+    shard.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop")
+    shard.add_argument("--skip-broken", action="store_true", help="leave out broken pictures")
+    shard.set_defaults(run=_shard)
 
     add_zoo_parsers(commands)
     return parser
@@ -399,6 +451,14 @@ def _default_out(arguments: argparse.Namespace) -> str:
 
 
 def _train(arguments: argparse.Namespace):
+    with _ending_on_sigterm():
+        _train_on_devices(arguments)
+
+
+def _train_on_devices(arguments: argparse.Namespace):
+    from keras_infomodels.training.strategies import choose_strategy
+
+    strategy = choose_strategy(arguments.devices)  # before TensorFlow does anything
     if arguments.out is None:
         arguments.out = _default_out(arguments)
     recipe = _recipe(arguments)
@@ -412,12 +472,13 @@ def _train(arguments: argparse.Namespace):
 
         seeds = parse_seeds(arguments.seeds)
         where = arguments.out, arguments.data_dir
-        train_seeds(recipe, seeds, *where, arguments.resume, arguments.pictures)
+        train_seeds(recipe, seeds, *where, arguments.resume, arguments.pictures, strategy)
         return
 
     from keras_infomodels.zoo.training import train
 
-    train(recipe, arguments.out, arguments.data_dir, arguments.resume, arguments.pictures)
+    where = arguments.out, arguments.data_dir
+    train(recipe, *where, arguments.resume, arguments.pictures, strategy)
     print(f"The model is in {arguments.out}; see README.md and the pictures in run/ there.")
 
 
@@ -439,3 +500,17 @@ def _prepare(arguments: argparse.Namespace):
     from keras_infomodels.datasets import prepare
 
     print(f"{arguments.dataset} is in {prepare(arguments.dataset, arguments.data_dir)}.")
+
+
+def _shard(arguments: argparse.Namespace):
+    from keras_infomodels.datasets.loading import find
+    from keras_infomodels.datasets.shard_source import write_shards
+    from keras_infomodels.datasets.source import Options
+    from keras_infomodels.spec import check_int
+
+    names = ("data_dir", "image_size", "fit", "skip_broken")
+    options = Options(**{name: getattr(arguments, name) for name in names})
+    files = check_int("files", arguments.files, 1)
+    sizes = write_shards(find(arguments.dataset, options), arguments.out, files)
+    counts = ", ".join(f"{part} {count}" for part, count in sizes.items())
+    print(f"The shards are in {arguments.out}: {counts}.")

@@ -35,7 +35,10 @@ class FusedAdam(keras.optimizers.Adam):
             raise ValueError("FusedAdam has no amsgrad; take keras.optimizers.Adam.")
 
     def update_step(self, gradient, variable, learning_rate):
-        _update(self, gradient, variable, learning_rate, _powers(self))
+        if self._distribution_strategy.num_replicas_in_sync > 1:
+            super().update_step(gradient, variable, learning_rate)
+        else:
+            _update(self, gradient, variable, learning_rate, _powers(self))
 
 
 @contextlib.contextmanager
@@ -64,6 +67,23 @@ def one_pass(optimizer: keras.Optimizer) -> Iterator[None]:
         yield
     finally:
         del vars(adam)["update_step"]
+
+
+@contextlib.contextmanager
+def summed_already(optimizer: keras.Optimizer) -> Iterator[None]:
+    """Context manager in which an optimizer takes gradients as summed over all replicas.
+
+    Keras clips gradients before it sums them, which depends on the number of replicas.
+
+    Args:
+        optimizer: built Keras optimizer, which may be inside a `LossScaleOptimizer`.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    vars(inner)["_all_reduce_sum_gradients"] = list
+    try:
+        yield
+    finally:
+        vars(inner).pop("_all_reduce_sum_gradients", None)  # replicas are threads
 
 
 def _powers(adam: keras.optimizers.Adam) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,8 +1,17 @@
 """Options of `tf.data` that every layer takes."""
 
+from functools import partial
+
 import tensorflow as tf
 
-__all__ = ["untuned"]
+from keras_infomodels import replicas
+
+__all__ = ["epoch_counter", "untuned"]
+
+
+def epoch_counter() -> tf.Variable:
+    """Creates the counter of a dataset's epochs, which belongs to no strategy."""
+    return replicas.outside_scope(partial(tf.Variable, 0, trainable=False, dtype=tf.int32))
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -1,8 +1,5 @@
 """What InfoVAE and its points refuse, and with which words."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -218,18 +215,3 @@ def test_check_data_warns_of_batches_without_pairs(make_model, images):
             check_data(model, data, None, size, None)
     check_data(model, images, None, None, (images[:1],))
     check_data(make_model(VAE), images, None, 1, None)
-
-
-@pytest.mark.slow
-def test_compile_refuses_several_replicas():
-    code = """
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from keras_infomodels import VAE, networks
-with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    model = VAE(networks.MLPEncoder(widths=(4,)), networks.MLPDecoder(widths=(4,)))
-model.compile("adam")
-"""
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "several replicas is not supported" in process.stderr.splitlines()[-1]

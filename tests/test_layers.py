@@ -39,6 +39,7 @@ LAYERS = (
         "preset_files",
         "registry",
         "renames",
+        "replicas",
         "seeds",
         "spec",
         "tf_data",

@@ -1,5 +1,14 @@
 """What the flags of `infomodels train` ask for."""
 
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
 import pytest
 
 from keras_infomodels import cli
@@ -68,3 +77,75 @@ def test_train_set_puts_any_value_into_the_recipe():
 def test_train_set_refuses_what_no_recipe_has(assignment, what):
     with pytest.raises(ValueError, match=what):
         asked("infogan", "--dataset", "mnist", "--set", assignment)
+
+
+FEW = ("--set", "data.train=train[:320]", "--set", "data.validation=train[320:384]")
+SMALL = ("--set", "data.test=test[:64]", "--widths", "16", "--network", "mlp", "--latent-dim", "2")
+
+
+def start(out, *words, **environment):
+    command = [sys.executable, "-m", "keras_infomodels", "train", *words, "--out", str(out)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def wait_for(path, process):
+    end = time.monotonic() + 300
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def epochs(out):
+    with (out / "run" / "history.csv").open(newline="") as file:
+        return [int(row["epoch"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+def test_train_devices_saves_at_sigterm_and_resumes_on_another_number(tmp_path):
+    out = tmp_path / "run"
+    words = ("vae", "--dataset", "fashion_mnist_mini", "--epochs", "400", *FEW, *SMALL)
+    process = start(out, *words, "--pictures", "0", "--devices", "2")
+    wait_for(out / "run" / "checkpoints" / "after_epoch_0002", process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Stopped by SIGTERM. Every finished epoch is saved" in errors
+    done = len(epochs(out))
+    assert done >= 2
+    process = start(out, "--resume", "--pictures", "0")
+    wait_for(out / "run" / "checkpoints" / f"after_epoch_{done + 2:04d}", process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    assert epochs(out) == list(range(1, len(epochs(out)) + 1))
+
+
+@pytest.mark.slow
+def test_train_workers_end_when_one_is_killed_and_one_process_resumes(tmp_path):
+    out = tmp_path / "run"
+    words = ("mmd_vae", "--dataset", "fashion_mnist_mini", "--epochs", "4000", *FEW, *SMALL)
+    with socket.create_server(("localhost", 0)) as a, socket.create_server(("localhost", 0)) as b:
+        hosts = [f"localhost:{each.getsockname()[1]}" for each in (a, b)]
+    workers = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": {"worker": hosts}, "task": task})
+        workers.append(start(out, *words, "--pictures", "0", TF_CONFIG=config))
+    wait_for(out / "run" / "checkpoints" / "after_epoch_0002", workers[0])
+    workers[1].kill()
+    begin = time.monotonic()
+    _, errors = workers[0].communicate(timeout=120)
+    assert time.monotonic() - begin < 75
+    assert workers[0].returncode not in (0, None)
+    assert "start all of them again with --resume" in errors
+    done = len(epochs(out))
+    process = start(out, "--resume", "--pictures", "0")
+    wait_for(out / "run" / "checkpoints" / f"after_epoch_{done + 1:04d}", process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143

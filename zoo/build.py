@@ -145,7 +145,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
         adversary = _optimizer(recipe, own, moves * steps)
     # Keras' own work between steps costs up to a twentieth of a step of a GAN and more of a smaller
     # network's; with fewer steps in an epoch its progress bar would count to ten of them.
-    together = max(1, min(10, steps // training.epochs))
+    together = max(1, min(10, steps // training.epochs)) if model.replicas == 1 else 1
     optimizer = _optimizer(recipe, training.optimizer, steps)
     jit_compile = training.jit_compile or "auto"
     model.compile(optimizer, adversary, steps_per_execution=together, jit_compile=jit_compile)

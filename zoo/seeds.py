@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from matplotlib.figure import Figure
 
 from keras_infomodels import plots
 from keras_infomodels.io import write_atomically
 from keras_infomodels.log import LOGGER
+from keras_infomodels.replicas import has_workers
 from keras_infomodels.zoo.build import resolve_splits
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.training import train
@@ -23,6 +25,7 @@ def train_seeds(
     data_dir: str | Path | None = None,
     resume: bool = False,
     pictures_every: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> list[dict[str, float]]:
     """Trains a recipe once for each seed, into OUT/seed_N, and summarizes the runs in OUT.
 
@@ -36,10 +39,13 @@ def train_seeds(
         data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: bool. Whether an interrupted run is continued.
         pictures_every: int. As in `train`.
+        strategy: As in `train`.
 
     Returns:
         list of dicts, the figures of each seed by name.
     """
+    if strategy is not None and has_workers(strategy):
+        raise ValueError("Workers train one seed at a time; give --seed instead of --seeds.")
     out, rows = Path(out), []
     recipe = resolve_splits(recipe, data_dir)  # as `train` writes it
     for seed in seeds:
@@ -47,7 +53,7 @@ def train_seeds(
         own = recipe.change(seed=seed)
         if not (folder / "README.md").exists():
             begun = (folder / "recipe.toml").exists()
-            train(own, folder, data_dir, resume and begun, pictures_every)
+            train(own, folder, data_dir, resume and begun, pictures_every, strategy)
         elif (done := Recipe.load(folder / "recipe.toml")) != own:
             raise ValueError(
                 f"{folder} is a run with other settings ({', '.join(differences(done, own))}); "

@@ -1,12 +1,15 @@
 """Short runs that choose the seed of a long one, without labels."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_infomodels.io import write_atomically
 from keras_infomodels.log import LOGGER
+from keras_infomodels.replicas import is_chief
 from keras_infomodels.zoo.build import build_model, load_split
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -16,7 +19,12 @@ _APART = 1000
 """Difference between the seeds that are tried; runs of seeds 0 to 999 share none."""
 
 
-def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Recipe:
+def choose_start(
+    recipe: Recipe,
+    data_dir: str | Path | None,
+    table: Path,
+    strategy: tf.distribute.Strategy,
+) -> Recipe:
     """Returns the recipe with the seed of the best short run.
 
     The best one has the category with the most information about real images. A run with this seed
@@ -29,6 +37,7 @@ def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Re
         data_dir: str or path. Folder of the data; see `datasets.load`.
         table: Path. JSON file with the seed and score of every start. The score is
             H(mean Q) - mean H(Q) in nats on validation images, or 0 for a start that failed.
+        strategy: `tf.distribute` strategy that trains them.
     """
     if recipe.training.starts == 1:
         return recipe
@@ -36,17 +45,21 @@ def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Re
     for index in range(len(rows), recipe.training.starts):
         own = recipe.change(seed=recipe.training.seed + _APART * index)
         LOGGER.info("Start %d of %d, seed %d", index + 1, recipe.training.starts, own.training.seed)
-        rows.append({"seed": own.training.seed, "information_real": _score(own, data_dir)})
-        table.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(table, json.dumps(rows, indent=1) + "\n")
+        rows.append(
+            {"seed": own.training.seed, "information_real": _score(own, data_dir, strategy)}
+        )
+        if is_chief(strategy):
+            table.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(table, json.dumps(rows, indent=1) + "\n")
     best = max(rows, key=lambda row: row["information_real"])
     return recipe.change(seed=best["seed"])
 
 
-def _score(recipe: Recipe, data_dir) -> float:
+def _score(recipe: Recipe, data_dir, strategy: tf.distribute.Strategy) -> float:
     training = load_split(recipe, recipe.data.train, data_dir)
     image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
-    model = build_model(recipe, image_shape, recipe.training.epochs * len(training))
+    with strategy.scope() if strategy.num_replicas_in_sync > 1 else nullcontext():
+        model = build_model(recipe, image_shape, recipe.training.epochs * len(training))
     try:
         model.fit(training, epochs=recipe.training.start_epochs)
     except FloatingPointError as error:  # it diverged, or its discriminator is always right

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from keras_infomodels.callbacks import AtomicBackup, History, Pictures, WeightAv
 from keras_infomodels.io import held_alone, write_atomically
 from keras_infomodels.log import LOGGER
 from keras_infomodels.presets import save_to_preset
+from keras_infomodels.replicas import is_chief, wait_for_all
 from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
@@ -30,6 +32,7 @@ def train(
     data_dir: str | Path | None = None,
     resume: bool = False,
     pictures_every: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> keras.Model:
     """Trains a recipe and leaves a preset folder with a subfolder `run/`.
 
@@ -41,6 +44,9 @@ def train(
         resume: goes on from the last finished epoch of an interrupted run, to the same bits as an
             uninterrupted one.
         pictures_every: epochs between pictures in run/pictures/; 0 draws them at the end alone.
+        strategy: `tf.distribute` strategy of several devices or workers, which share each batch.
+            Workers call this function alike, with one folder; the chief alone writes to it. `None`
+            is one device.
 
     Returns:
         The trained model.
@@ -51,23 +57,33 @@ def train(
         ValueError: `resume` with another recipe than the run's, other data, or no whole backup.
     """
     out = Path(out).expanduser()
+    strategy = tf.distribute.get_strategy() if strategy is None else strategy
+    chief = is_chief(strategy)
     recipe = resolve_splits(recipe, data_dir)
     splits = tuple(
         load_split(recipe, split, data_dir)
         for split in (recipe.data.train, recipe.data.validation, recipe.data.test)
     )
-    model = _build(recipe, splits[0])
-    LOGGER.info(described(recipe, model, len(splits[0])))
-    _claim(out, recipe, resume)
-    with held_alone(out, "trains into"):
+    model = _build(recipe, splits[0], strategy)
+    if chief:
+        LOGGER.info(described(recipe, model, len(splits[0])))
+        _claim(out, recipe, resume)
+    with held_alone(out, "trains into") if chief else nullcontext():
         model, rows, facts = _fit(recipe, model, splits, out, data_dir, resume, pictures_every)
-        _leave(recipe, model, rows, facts, splits, out, data_dir)
+        _, _, test = splits
+        metrics = model.evaluate(test, return_dict=True, verbose=0)  # by all workers
+        if chief:
+            _leave(recipe, model, rows, facts, metrics, splits, out, data_dir)
+        wait_for_all(strategy)
     return model
 
 
-def _build(recipe: Recipe, training: tf.data.Dataset) -> keras.Model:
+def _build(
+    recipe: Recipe, training: tf.data.Dataset, strategy: tf.distribute.Strategy
+) -> keras.Model:
     image_shape = tuple(keras.tree.flatten(training.element_spec)[0].shape[1:])
-    return build_model(recipe, image_shape, recipe.training.epochs * len(training))
+    with strategy.scope() if strategy.num_replicas_in_sync > 1 else nullcontext():
+        return build_model(recipe, image_shape, recipe.training.epochs * len(training))
 
 
 def _fit(
@@ -82,10 +98,11 @@ def _fit(
     """Returns the trained model, its history, and what metadata.json says of its training."""
     training, validation, test = splits
     run = out / "run"
-    chosen = choose_start(recipe, data_dir, run / "starts.json")
+    strategy = model.distribute_strategy
+    chosen = choose_start(recipe, data_dir, run / "starts.json", strategy)
     if chosen != recipe:
         training = load_split(chosen, chosen.data.train, data_dir)
-        model = _build(chosen, training)
+        model = _build(chosen, training, strategy)
 
     kept = _kept_callbacks(recipe)
     history = History(run / "history.csv")
@@ -110,7 +127,8 @@ def _fit(
             callbacks=[*kept, *pictures, history, backup],
         )
     except FloatingPointError as error:
-        write_atomically(run / "last_good.weights.h5", weights_bytes(model))
+        if is_chief(strategy):
+            write_atomically(run / "last_good.weights.h5", weights_bytes(model))
         raise FloatingPointError(
             f"{error} The last good weights are in {run / 'last_good.weights.h5'}."
         ) from error
@@ -134,13 +152,13 @@ def _leave(
     model: keras.Model,
     rows: list[dict[str, float]],
     training: dict,
+    metrics: dict[str, float],
     splits: tuple[tf.data.Dataset, ...],
     out: Path,
     data_dir,
 ):
     """Writes the preset, the pictures and the card of a trained model."""
-    _, validation, test = splits
-    metrics = model.evaluate(test, return_dict=True, verbose=0)
+    _, validation, _ = splits
     clustering = _clusters(model, recipe, data_dir)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     sound, doubts = sound_figures(model, recipe, images, data_dir)

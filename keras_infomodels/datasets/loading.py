@@ -13,6 +13,7 @@ from keras_infomodels.datasets.folder_source import FolderSource
 from keras_infomodels.datasets.npz_source import NpzSource
 from keras_infomodels.datasets.picture_files import PictureFiles
 from keras_infomodels.datasets.pipeline import from_arrays
+from keras_infomodels.datasets.shard_source import ShardedImages, ShardSource
 from keras_infomodels.datasets.source import FactoredSource, Options, Source
 from keras_infomodels.datasets.streaming import from_rows
 from keras_infomodels.datasets.tfds_source import TfdsSource, parse_split
@@ -30,7 +31,7 @@ __all__ = [
     "split_names",
 ]
 
-SOURCES = (NpzSource, FactorSource, Cars3dSource, FolderSource, TfdsSource)
+SOURCES = (NpzSource, ShardSource, FactorSource, Cars3dSource, FolderSource, TfdsSource)
 """Sources in order; the first one that finds a name reads it. `TfdsSource` takes any name."""
 
 
@@ -126,7 +127,8 @@ def load(
         dataset = from_arrays(images, rows, batch_size, seed=seed, shuffle=shuffle)
         return pair_with_factors(dataset, beside)
     beside = beside if labels else None
-    make = from_rows if isinstance(images, PictureFiles | np.memmap) else from_arrays
+    read_later = isinstance(images, PictureFiles | ShardedImages | np.memmap)
+    make = from_rows if read_later else from_arrays
     return make(images, beside, batch_size, seed=seed, shuffle=shuffle)
 
 
@@ -187,7 +189,7 @@ def image_shape(
         return source.image_shape()
     (part, *_) = source.sizes()
     images, _ = source.read(f"{part}[:1]")
-    return as_pixels(images).shape[1:]
+    return as_pixels(np.asarray(images)).shape[1:]
 
 
 def count_images(

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
-from keras_infomodels.datasets.epochs import batches_by_epoch
+from keras_infomodels.datasets.order import Order, in_order
 
 __all__ = ["from_arrays", "keep_labels"]
 
@@ -58,20 +58,22 @@ def from_arrays(
     if batch_size < 1:
         raise ValueError(f"batch_size is at least 1, got {batch_size}.")
     images = tf.constant(images)
+    count = len(images)
 
-    def take(rows, start, own):
-        if labeled_per_batch:
-            own = tf.random.experimental.stateless_fold_in(own, start)
-            drawn = tf.random.stateless_uniform(
-                (labeled_per_batch,), own, 0, len(labeled), tf.int32
-            )
-            rows = tf.concat([rows, tf.gather(tf.constant(labeled, tf.int32), drawn)], axis=0)
+    def more_rows(start, current):
+        seeds = tf.random.experimental.stateless_fold_in(tf.stack([seed, current]), start)
+        drawn = tf.random.stateless_uniform((labeled_per_batch,), seeds, 0, len(labeled), tf.int32)
+        return tf.gather(tf.constant(labeled, tf.int32), drawn)
+
+    def read(rows):
         x = tf.gather(images, rows)
         x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
         return x if labels is None else (x, tf.gather(labels, rows))
 
-    fingerprint = partial(_fingerprint, images, labels)
-    return batches_by_epoch(take, len(images), batch_size, seed, shuffle, fingerprint)
+    order = Order(count, batch_size, seed, shuffle, more_rows if labeled_per_batch else None)
+    dataset = in_order(order, read)
+    dataset.fingerprint = partial(_fingerprint, images, labels)
+    return dataset
 
 
 def _fingerprint(images: tf.Tensor, labels: tf.Tensor | None) -> dict:

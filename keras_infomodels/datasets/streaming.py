@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
-from keras_infomodels.datasets.epochs import batches_by_epoch
+from keras_infomodels.datasets.order import Order, in_order
 from keras_infomodels.datasets.picture_files import PictureFiles
+from keras_infomodels.datasets.shard_source import ShardedImages
 
 __all__ = ["from_rows"]
 
@@ -16,7 +17,7 @@ _LOOKED_AT = 64
 
 
 def from_rows(
-    images: PictureFiles | np.memmap,
+    images: PictureFiles | ShardedImages | np.memmap,
     labels: np.ndarray | None = None,
     batch_size: int = 128,
     *,
@@ -47,23 +48,26 @@ def from_rows(
         found[order] = images[rows[order]]
         return found
 
-    def take(rows, start, own):
+    def read_batch(rows):
         x = tf.ensure_shape(tf.numpy_function(read, [rows], images.dtype), (None, *shape))
         x = tf.cast(x, tf.float32) / largest
         return x if labels is None else (x, tf.gather(labels, rows))
 
-    fingerprint = partial(_fingerprint, images, labels)
-    return batches_by_epoch(take, count, batch_size, seed, shuffle, fingerprint)
+    dataset = in_order(Order(count, batch_size, seed, shuffle), read_batch)
+    dataset.fingerprint = partial(_fingerprint, images, labels)
+    return dataset
 
 
-def _fingerprint(images: PictureFiles | np.memmap, labels: tf.Tensor | None) -> dict:
+def _fingerprint(
+    images: PictureFiles | ShardedImages | np.memmap, labels: tf.Tensor | None
+) -> dict:
     """JSON values that identify the data."""
     digest = hashlib.sha256()
     if labels is not None:
         digest.update(memoryview(labels).cast("B"))
-    if isinstance(images, PictureFiles):
-        own = images.fingerprint()
-    else:
+    if isinstance(images, np.memmap):
         digest.update(images)
         own = {"shape": list(images.shape)}
+    else:
+        own = images.fingerprint()
     return own | {"sha256": digest.hexdigest()}

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.distributions.codes import Categorical, Code, Uniform
 from keras_infomodels.spec import check_int
 
@@ -54,6 +56,9 @@ class Latents:
             stratified: bool. Whether every category is drawn equally often (up to one), in random
                 order.
         """
+        return replicas.own_rows(partial(self._draw, seed=seed, stratified=stratified), n)
+
+    def _draw(self, n: int, seed: tf.Tensor, stratified: bool) -> dict[str, tf.Tensor]:
         noise = tf.random.stateless_normal((n, self.noise_dim), fold_in(seed, 0))
         parts = {"noise": noise}
         for i, (name, code) in enumerate(self.codes.items()):

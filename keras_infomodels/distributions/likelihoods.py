@@ -11,6 +11,7 @@ from typing import Protocol
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels import replicas
 from keras_infomodels.distributions.discretized import (
     DiscretizedGaussianPixel,
     DiscretizedLogisticPixel,
@@ -132,7 +133,12 @@ class Bernoulli(Spec):
         if self.binarization == "threshold":
             return tf.cast(x >= 0.5, x.dtype) + 0 * x  # NaN stays NaN
         if self.binarization == "stochastic" and seed is not None:
-            return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, x.dtype) + 0 * x
+            shape = tf.shape(x)
+
+            def draw(n):
+                return tf.random.stateless_uniform(tf.concat([n[None], shape[1:]], 0), seed)
+
+            return tf.cast(replicas.own_rows(draw, shape[0]) < x, x.dtype) + 0 * x
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels import replicas
 from keras_infomodels.divergences.divergence import Divergence
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.registry import built_in
@@ -88,7 +89,7 @@ class Adversarial(Divergence):
             "non_saturating": tf.nn.softplus(-logits),
             "log_ratio": -logits,
         }
-        return {"divergence": tf.reduce_mean(losses[self.loss])}
+        return {"divergence": replicas.mean(losses[self.loss])}
 
     def reference(self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor) -> tf.Tensor:
         """Returns the samples that the discriminator compares with z: n draws of the prior.
@@ -98,7 +99,8 @@ class Adversarial(Divergence):
             prior: TFP distribution. p(z).
             seed: int32 tensor (2,). Seed of the draws.
         """
-        return tf.cast(prior.sample(tf.shape(z)[0], seed=seed), z.dtype)
+        draws = replicas.own_rows(lambda n: prior.sample(n, seed=seed), tf.shape(z)[0])
+        return tf.cast(draws, z.dtype)
 
     def discriminator_loss(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor, training: bool = True
@@ -114,7 +116,7 @@ class Adversarial(Divergence):
         reference = self._blur(self.reference(z, prior, seed), seed, 1)
         real = self._logits(reference, training)
         fake = self._logits(self._blur(tf.stop_gradient(z), seed, 0), training)
-        return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+        return replicas.mean(tf.nn.softplus(-real)) + replicas.mean(tf.nn.softplus(fake))
 
     def estimates(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
@@ -150,7 +152,7 @@ class Adversarial(Divergence):
     def _blur(self, z: tf.Tensor, seed: tf.Tensor, stream: int) -> tf.Tensor:
         if not self.noise:
             return z
-        normal = tf.random.stateless_normal(tf.shape(z), fold_in(seed, stream), dtype=z.dtype)
+        normal = _normal(z, fold_in(seed, stream))
         return z + self.noise * normal
 
     def get_config(self) -> dict:
@@ -198,9 +200,9 @@ class TotalCorrelation(Adversarial):
         super().__init__(discriminator, "log_ratio")
 
     def reference(self, z, prior, seed):
-        order = tf.argsort(tf.random.stateless_uniform(tf.shape(z), seed), axis=0)
-        columns, order = tf.transpose(z), tf.transpose(order)
-        return tf.stop_gradient(tf.transpose(tf.gather(columns, order, axis=1, batch_dims=1)))
+        points = replicas.gather({"z": tf.stop_gradient(z)})["z"]
+        shuffled = _shuffled(points, seed)
+        return replicas.own_rows(lambda _: shuffled, tf.shape(z)[0])
 
     def estimates(self, z, prior, seed):
         """Estimates divergences with the discriminator's present weights, in nats.
@@ -221,3 +223,19 @@ class TotalCorrelation(Adversarial):
 
     def get_config(self) -> dict:
         return {"discriminator": super().get_config()["discriminator"]}
+
+
+def _normal(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws from N(0, I), one for each row of z (n, d)."""
+
+    def draw(n):
+        return tf.random.stateless_normal((n, z.shape[1]), seed, dtype=z.dtype)
+
+    return replicas.own_rows(draw, tf.shape(z)[0])
+
+
+def _shuffled(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Shuffles every column of z (n, d) by itself, without a gradient."""
+    order = tf.argsort(tf.random.stateless_uniform(tf.shape(z), seed), axis=0)
+    columns, order = tf.transpose(z), tf.transpose(order)
+    return tf.stop_gradient(tf.transpose(tf.gather(columns, order, axis=1, batch_dims=1)))

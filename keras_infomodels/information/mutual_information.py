@@ -1,6 +1,7 @@
 """One interface to the estimators of I(X;Y) from samples."""
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -133,6 +134,13 @@ class MutualInformation:
                 the columns, or `discrete` does not match them.
             FloatingPointError: If a training diverged.
         """
+        if "tensorflow" not in sys.modules:  # and so no strategy, whose scope is to be left
+            return self._estimate(x, y, discrete)
+        from keras_infomodels.replicas import outside_scope
+
+        return outside_scope(self._estimate, x, y, discrete)
+
+    def _estimate(self, x, y, discrete) -> Estimate:
         if callable(x):
             return self._announce(self._fit_fresh(x))
         if y is None:

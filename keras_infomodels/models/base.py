@@ -1,14 +1,14 @@
 """Base class of the models: `fit`, `evaluate` and `predict` of a loss with named terms."""
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels import hooks, seeds
+from keras_infomodels import hooks, replicas, seeds
 from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import check_images, check_labels
 from keras_infomodels.divergences.kernels import SMALL_BATCH, batches_of
@@ -39,6 +39,12 @@ from keras_infomodels.training.information_reader import reader_among
 from keras_infomodels.training.own_callbacks import with_own_callbacks
 from keras_infomodels.training.rates import FollowLearningRate
 from keras_infomodels.training.step import log_terms, unpack, update_groups
+from keras_infomodels.training.strategies import (
+    check_one_replica,
+    check_scope,
+    distributed,
+    for_replicas,
+)
 from keras_infomodels.training.term_means import TermMeans
 
 __all__ = ["InfoModel"]
@@ -222,21 +228,25 @@ class InfoModel(ModelDescription, keras.Model):
             model.compile(keras.optimizers.Adam(1e-4), keras.optimizers.Adam(2e-4))
         """
         check_compile(self, kwargs)
-        self._execution = Execution(kwargs.get("steps_per_execution"))
-        super().compile(optimizer=optimizer, **kwargs)
-        check_optimizer(self.optimizer)
-        if len(self.optimizer_groups()) > 1:
-            self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
-            self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
-        elif discriminator_optimizer is not None:
-            raise ValueError(
-                f"This {type(self).__name__} has no discriminator to optimize; leave "
-                "discriminator_optimizer out."
-            )
-        self.checked_data = Checked()
-        self.extremes = Extremes(self.pixels, self.label_classes)
-        self._term_means = TermMeans(self.term_names())
-        build_optimizers(self)
+        kwargs = for_replicas(self, kwargs)
+        chosen = kwargs.get("steps_per_execution") if self.replicas == 1 else None
+        self._execution = Execution(chosen)
+        with self._scope():
+            super().compile(optimizer=optimizer, **kwargs)
+            check_optimizer(self.optimizer)
+            if len(self.optimizer_groups()) > 1:
+                self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
+                self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
+            elif discriminator_optimizer is not None:
+                raise ValueError(
+                    f"This {type(self).__name__} has no discriminator to optimize; leave "
+                    "discriminator_optimizer out."
+                )
+            self.checked_data = Checked()
+            self.extremes = Extremes(self.pixels, self.label_classes)
+            self._term_means = TermMeans(self.term_names())
+            check_scope(self)
+            build_optimizers(self)
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
@@ -318,9 +328,11 @@ class InfoModel(ModelDescription, keras.Model):
             watched=self.run_eagerly or any(map(looks_at_batches, each)),
             large=largest is None or largest > SMALL_BATCH,
         )
-        if self._execution.given is None and not self.run_eagerly:
+        if self._execution.given is None and not (self.run_eagerly or self.replicas > 1):
             self.steps_per_execution = steps_together(x, batch_size, each, **kwargs)
+        validation_data = distributed(self.distribute_strategy, validation_data, training=False)
         kwargs |= {"callbacks": callbacks, "validation_data": validation_data}
+        x = distributed(self.distribute_strategy, x)
         try:
             with sums_kept(), batches_of(largest):
                 return super().fit(x, y, batch_size, *args, **kwargs)
@@ -336,13 +348,30 @@ class InfoModel(ModelDescription, keras.Model):
         force = force or self.train_function is None
         self.train_function = self._execution.function(self, make, force)
 
+    def _make_function(self, step_function):
+        if not replicas.has_workers(self.distribute_strategy):
+            return super()._make_function(step_function)
+
+        # Keras averages every log over the workers, which all have the same, and fails at scalars.
+        def step(data):
+            return {"loss": step_function(data)["loss"][None]}
+
+        make_step = super()._make_function(step)
+
+        def run(iterator):
+            make_step(iterator)
+            return self._term_means.results()
+
+        return run
+
     def train_step(self, data):
         x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         groups = self.optimizer_groups()
-        terms = update_groups(self, groups, self.terms, x, labels, seed, (seen,))
-        return self.log(terms, x, labels)
+        with self.global_batch(x):
+            terms = update_groups(self, groups, self.terms, x, labels, seed, (seen,))
+            return self.log(terms, x, labels)
 
     def evaluate(
         self,
@@ -381,6 +410,7 @@ class InfoModel(ModelDescription, keras.Model):
         reader.glance = (
             partial(self.validation_information, bool(show)) if is_repeatable(x) else dict
         )
+        x = distributed(self.distribute_strategy, x, training=False)
         self.begin_validation()
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
@@ -394,21 +424,25 @@ class InfoModel(ModelDescription, keras.Model):
         self.check_inputs(x)
         with self._watching():
             # For one batch without a progress bar the input pipeline costs more than the call.
-            quiet = not args and kwargs == {"verbose": 0}
+            quiet = not args and kwargs == {"verbose": 0} and self.replicas == 1
             if quiet and isinstance(x, np.ndarray) and 0 < len(x) <= 32:
                 return super().predict_on_batch(x)
             return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         self.check_inputs(x)
+        if self.replicas > 1:  # Keras' would give each replica all of x
+            return super().predict(x, batch_size=len(x), verbose=0)
         return super().predict_on_batch(x)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
         check_batch(self, x, y, sample_weight=sample_weight, class_weight=class_weight)
+        check_one_replica(self, "train_on_batch", "fit")
         return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         check_batch(self, x, y, sample_weight=sample_weight)
+        check_one_replica(self, "test_on_batch", "evaluate")
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
@@ -418,8 +452,32 @@ class InfoModel(ModelDescription, keras.Model):
 
     def _watching(self):
         if not hasattr(self, "extremes"):  # not compiled
-            self.extremes = Extremes(self.pixels, self.label_classes)
+            with self._scope():
+                self.extremes = Extremes(self.pixels, self.label_classes)
         return self.extremes.watching()
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas that train the model, on all workers."""
+        return self.distribute_strategy.num_replicas_in_sync
+
+    @contextmanager
+    def global_batch(self, x: tf.Tensor) -> Iterator[None]:
+        """Context manager of a step on this replica's part x of a batch."""
+        if self.replicas == 1:
+            yield
+            return
+        # A replica may be a thread, which has none of `fit`'s contexts.
+        largest = None if self._execution.large else SMALL_BATCH
+        with batches_of(largest), replicas.global_batch(tf.shape(x)[0]):
+            yield
+
+    def _scope(self):
+        own = self._distribute_strategy
+        return nullcontext() if own is None else own.scope()
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: models are built when they are made. Keras' takes a batch of the data."""
 
     def export(
         self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
@@ -459,8 +517,9 @@ class InfoModel(ModelDescription, keras.Model):
         seen = self.extremes.see(x, labels)
         # The count starts at 0 in every evaluation, so that evaluating twice gives the same.
         seed = seeds.fold_seed(self.seed, seeds.TEST, self._term_means.count("loss"))
-        terms = self.terms(x, labels, seed, training=False)
-        return self.log({name: value + seen for name, value in terms.items()}, x, labels)
+        with self.global_batch(x):
+            terms = self.terms(x, labels, seed, training=False)
+            return self.log({name: value + seen for name, value in terms.items()}, x, labels)
 
     def predict_step(self, data):
         x, _ = self.unpack(data)

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_infomodels import replicas
+
 __all__ = ["BatchNormalization"]
 
 
@@ -11,12 +13,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' batch normalization, with TensorFlow's fused kernel for training on bfloat16 images.
 
     The statistics are float32 in both. Keras' layer converts the images to float32, in a dozen
-    passes over them. For all other data, and outside of training, this is Keras' layer.
+    passes over them. On several replicas the statistics are those of the batch of all of them. For
+    all other data, and outside of training, this is Keras' layer.
     """
 
     def call(self, inputs, training=None, mask=None):
         images = len(inputs.shape) == 4 and self.compute_dtype == "bfloat16"
-        if not (images and training and self.trainable) or mask is not None:
+        fused = images and training and self.trainable and not replicas.several()
+        if not fused or mask is not None:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
@@ -30,3 +34,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for average, value in ((self.moving_mean, mean), (self.moving_variance, biased)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
         return outputs
+
+    def _moments(self, inputs, mask):
+        # Keras' synchronized moments cancel in float32, where the mean is far from 0.
+        if mask is None and replicas.several():
+            return replicas.moments(inputs, self._reduction_axes)
+        return super()._moments(inputs, mask)

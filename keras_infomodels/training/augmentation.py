@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_nonnegative
 
@@ -59,7 +60,9 @@ class Augmentation(Spec):
     def _recolored(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count = tf.shape(images)[0]
         # Three factors for each image, which broadcast over its pixels: (3, batch, 1, 1, 1).
-        drawn = tf.random.stateless_uniform((3, count, 1, 1, 1), seed, -1.0, 1.0)
+        drawn = replicas.own_rows(
+            lambda n: tf.random.stateless_uniform((3, n, 1, 1, 1), seed, -1.0, 1.0), count, axis=1
+        )
         brightness, saturation, contrast = tf.unstack(self.color * drawn)
         images += brightness
         grey = tf.reduce_mean(images, axis=3, keepdims=True)
@@ -71,7 +74,7 @@ class Augmentation(Spec):
         _, height, width, _ = images.shape
         down, right = round(self.translation * height), round(self.translation * width)
         padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
-        drawn = tf.random.stateless_uniform((2, tf.shape(images)[0], 1), seed)
+        drawn = _two_each(images, seed)
         rows = tf.range(height) + tf.cast(drawn[0] * (2 * down + 1), tf.int32)
         columns = tf.range(width) + tf.cast(drawn[1] * (2 * right + 1), tf.int32)
         # Each image has rows and columns of its own, (batch, height) and (batch, width).
@@ -80,7 +83,7 @@ class Augmentation(Spec):
 
     def _cut_out(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         kept = []
-        drawn = tf.random.stateless_uniform((2, tf.shape(images)[0], 1), seed)
+        drawn = _two_each(images, seed)
         for size, center in zip(images.shape[1:3], tf.unstack(drawn), strict=True):
             distance = tf.abs(tf.range(size, dtype=tf.float32) + 0.5 - center * size)
             kept.append(tf.cast(distance > self.cutout * size / 2, images.dtype))
@@ -89,3 +92,12 @@ class Augmentation(Spec):
 
     def get_config(self) -> dict:
         return {"color": self.color, "translation": self.translation, "cutout": self.cutout}
+
+
+def _two_each(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws two uniform numbers for each image, (2, n, 1)."""
+
+    def draw(n):
+        return tf.random.stateless_uniform((2, n, 1), seed)
+
+    return replicas.own_rows(draw, tf.shape(images)[0], axis=1)

@@ -43,10 +43,10 @@ class WeightAverage(keras.callbacks.Callback):
         self.averages: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs=None):
-        self._seen = int(self.model.optimizer.iterations)
+        self._seen = int(self.model.optimizer.iterations.numpy())
 
     def on_train_batch_end(self, batch, logs=None):
-        done = int(self.model.optimizer.iterations)
+        done = int(self.model.optimizer.iterations.numpy())
         if done == self._seen:  # the loss scale overflowed, and the update was skipped
             return
         weights = self.model.get_weights()

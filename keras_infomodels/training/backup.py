@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.io import remove, write_atomically
+from keras_infomodels.training.strategies import writes
 from keras_infomodels.weights import weights_bytes
 
 __all__ = ["AtomicBackup"]
@@ -121,8 +122,9 @@ class AtomicBackup(keras.callbacks.Callback):
         return done, document["stopped"]
 
     def on_train_begin(self, logs=None):
-        for path in self.directory.glob("unfinished-*"):  # of a process that was killed
-            remove(path)
+        if writes(self.model):
+            for path in self.directory.glob("unfinished-*"):  # of a process that was killed
+                remove(path)
         folder, self._restored = self._restored, None
         if folder is None:
             return
@@ -137,6 +139,8 @@ class AtomicBackup(keras.callbacks.Callback):
                         setattr(callback, name, [arrays[key] for key in arrays.files])
 
     def on_epoch_end(self, epoch, logs=None):
+        if not writes(self.model):
+            return
         unfinished = self.directory / f"unfinished-{uuid.uuid4().hex}"
         target = self.directory / f"after_epoch_{epoch + 1:04d}"
         try:

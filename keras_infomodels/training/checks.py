@@ -44,7 +44,7 @@ class Checked:
 
 
 def check_compile(model: keras.Model, kwargs: dict):
-    """Raises an error for a loss, metrics, several replicas, or XLA if it cannot be used."""
+    """Raises an error for a loss, metrics, or XLA if it cannot compile the step."""
     name = type(model).__name__
     if kwargs.get("loss") is not None:
         raise ValueError(f"{name} has its own loss; call compile(optimizer) without loss.")
@@ -57,12 +57,6 @@ def check_compile(model: keras.Model, kwargs: dict):
         raise ValueError(
             "XLA cannot compile the affine augmentations of this model; leave jit_compile out, or "
             "turn them off."
-        )
-    strategy = model.distribute_strategy
-    if strategy is not None and strategy.num_replicas_in_sync > 1:
-        raise NotImplementedError(
-            "Training on several replicas is not supported yet: each would draw the same "
-            "noise. Build the model outside of the strategy's scope."
         )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_nonnegative
 
@@ -67,7 +68,7 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
     given = tf.reshape(labels, [-1])
     labels = tf.cast(given, tf.int32)
     labeled = tf.cast(labels != -1, tf.float32)
-    count = tf.maximum(tf.reduce_sum(labeled), 1)  # a batch without labels has the loss 0
+    count = tf.maximum(replicas.total(labeled), 1)  # a batch without labels has the loss 0
     logits = tf.cast(logits, tf.float32)
     # On a GPU the cross-entropy of a label outside the classes is NaN, on a CPU it is an error; the
     # label is clipped here, and the loss set to NaN below.
@@ -77,6 +78,6 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
     losses = tf.where(known, losses, np.nan)
     hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
     return {
-        "classification": tf.reduce_sum(labeled * losses) / count,
-        "accuracy": tf.reduce_sum(labeled * hits) / count,
+        "classification": replicas.total(labeled * losses) / count,
+        "accuracy": replicas.total(labeled * hits) / count,
     }

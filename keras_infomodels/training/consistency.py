@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.registry import built_in
 from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec, check_nonnegative
@@ -139,7 +140,9 @@ def random_affine(
         Images of the same shape, interpolated bilinearly.
     """
     height, width = images.shape[1:3]
-    u = tf.random.stateless_uniform((5, tf.shape(images)[0]), seed, -1.0, 1.0)  # (5, batch)
+    u = replicas.own_rows(  # (5, batch)
+        lambda n: tf.random.stateless_uniform((5, n), seed, -1.0, 1.0), tf.shape(images)[0], axis=1
+    )
     angle, size, lean = u[0] * math.radians(degrees), 1 + scale * u[1], slant * u[2]
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
     # Inverse map R(angle) S(lean) / size: source of each pixel of the result, about the center.
@@ -180,7 +183,12 @@ def adversarial_shift(
     Returns:
         Images of the same shape; pixels may leave [0, 1].
     """
-    direction = _unit(tf.random.stateless_normal(tf.shape(images), seed))
+    shape = tf.shape(images)
+
+    def draw(n):
+        return tf.random.stateless_normal(tf.concat([n[None], shape[1:]], 0), seed)
+
+    direction = _unit(replicas.own_rows(draw, shape[0]))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(direction)
         distance = _divergence(logits, classify(images + radius * direction))
@@ -211,7 +219,7 @@ def category_consistency(
     """
     logits = tf.cast(logits, tf.float32)
     divergence = _divergence(logits, tf.cast(augmented_logits, tf.float32))
-    mean = tf.reduce_mean(tf.nn.softmax(logits), axis=0)
+    mean = replicas.mean(tf.nn.softmax(logits), axis=0)
     imbalance = tf.math.log(float(logits.shape[1])) + tf.reduce_sum(tf.math.xlogy(mean, mean))
     return divergence + tf.maximum(imbalance - balance_tolerance, 0.0)
 
@@ -220,7 +228,7 @@ def _divergence(logits: tf.Tensor, augmented_logits: tf.Tensor) -> tf.Tensor:
     # As in virtual adversarial training, the target q(.|x) is a constant.
     log_p = tf.stop_gradient(tf.nn.log_softmax(logits))
     log_ratio = log_p - tf.nn.log_softmax(augmented_logits)
-    return tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_ratio, axis=1))
+    return replicas.mean(tf.reduce_sum(tf.exp(log_p) * log_ratio, axis=1))
 
 
 def _unit(x: tf.Tensor) -> tf.Tensor:

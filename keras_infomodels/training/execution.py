@@ -32,6 +32,9 @@ class Execution:
     Args:
         given: int. `steps_per_execution` that the model was compiled with. `None` lets `fit`
             choose.
+
+    Attributes:
+        large: bool. Whether batches may be larger than `SMALL_BATCH`.
     """
 
     def __init__(self, given: int | None):
@@ -47,7 +50,7 @@ class Execution:
                 batches. `False` reads them every 10 steps and repeats them in between.
             large: bool. `True` if batches may be large; their steps have a graph of their own.
         """
-        self._watched, self._large = watched, large
+        self._watched, self.large = watched, large
         self._calls, self._latest = 0, {}
 
     def function(self, model: keras.Model, make: Callable[[], Callable], force: bool) -> Callable:
@@ -62,7 +65,7 @@ class Execution:
             force: bool. `True` replaces an existing function.
         """
         together = model.steps_per_execution
-        key = together, self._large
+        key = together, self.large
         if force or key not in self._functions:
             self._functions[key] = self._bound(model, make(), together)
         model.steps_per_execution = self.given or 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.datasets.checks import Pixels, label_problem
 
 __all__ = ["Extremes"]
@@ -28,7 +29,13 @@ class Extremes:
         self.classes = classes
         with tf.init_scope():
             # -low, high and grey of `Pixels.problem`, then -low and high of the labels.
-            self._values = tf.Variable(_START, trainable=False)
+            # On several replicas all have the same extremes, of the whole batch.
+            self._values = tf.Variable(
+                _START,
+                trainable=False,
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
 
     def reset(self):
         """Discards the batches so far."""
@@ -58,9 +65,9 @@ class Extremes:
         if self.classes is not None and labels is not None:
             labels = tf.cast(labels, tf.float32)
             of_labels = tf.stack([-tf.reduce_min(labels), tf.reduce_max(labels)])
-        seen = tf.concat([of_pixels, of_labels], axis=0)
+        seen = replicas.maximum(tf.concat([of_pixels, of_labels], axis=0))
         self._values.assign(tf.maximum(self._values, seen))
-        return tf.where(self.pixels.allow(of_pixels), 0.0, np.nan)
+        return tf.where(self.pixels.allow(seen[:3]), 0.0, np.nan)
 
     def problem(self) -> str | None:
         """Returns an error message on the batches since `reset`; None if all are allowed."""

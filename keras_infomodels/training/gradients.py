@@ -5,6 +5,8 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
+from keras_infomodels import replicas
+
 
 @contextmanager
 def sums_kept():
@@ -34,7 +36,9 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
     Returns:
         The gradient of each source, in the structure of `sources`; None for no dependence.
     """
-    if tf.executing_eagerly():
+    # Replicas trace one graph, in which `tf.gradients` would walk through all of them, in an order
+    # that may differ between them. What they exchange has to come in one order.
+    if tf.executing_eagerly() or replicas.several():
         return tape.gradient(target, sources)
     several = isinstance(sources, (list, tuple))
     found = tf.gradients(

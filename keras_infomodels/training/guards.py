@@ -53,9 +53,10 @@ class StopOnNonFinite(keras.callbacks.Callback):
         advice = problem or (
             f"Look for {labels}NaN in the data, lower the learning rate, or raise min_stddev."
         )
+        step = int(self.model.optimizer.iterations.numpy()) + 1
         raise FloatingPointError(
-            f"Training stopped at step {int(self.model.optimizer.iterations) + 1}: {names} is not "
-            f"finite. The model holds the weights before this step. {advice}"
+            f"Training stopped at step {step}: {names} is not finite. The model holds the weights "
+            f"before this step. {advice}"
         )
 
     def on_test_begin(self, logs=None):
@@ -65,7 +66,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_test_end(self, logs=None):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if broken:
-            step = int(self.model.optimizer.iterations)
+            step = int(self.model.optimizer.iterations.numpy())
             problem = self._extremes and self._extremes.problem()
             raise FloatingPointError(
                 f"Training stopped in the validation after step {step}: "

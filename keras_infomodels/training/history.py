@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from keras_infomodels.io import write_atomically
+from keras_infomodels.training.strategies import writes
 
 __all__ = ["History"]
 
@@ -43,6 +44,8 @@ class History(keras.callbacks.Callback):
         if len(self.rows) < epoch:  # the run began before, and no backup held its rows
             self.rows = self._read(epoch)
         self.rows.append({"epoch": epoch + 1} | {k: float(v) for k, v in (logs or {}).items()})
+        if not writes(self.model):
+            return
         text = io.StringIO(newline="")
         # Epochs without validation lack its columns.
         writer = csv.DictWriter(text, list(dict.fromkeys(k for row in self.rows for k in row)))

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.spec import check_int
 
 __all__ = ["InformationReader", "Table", "reader_among"]
@@ -80,17 +81,24 @@ class Table:
             self._count.assign(0)
 
     def add(self, rows: tf.Tensor):
-        """Adds the rows of a batch, (batch, columns), within a graph or eagerly."""
+        """Adds the rows of a batch, (batch, columns), within a graph or eagerly.
+
+        On several replicas the rows are those of all, and one replica of each process adds them.
+        """
+        if not replicas.is_first_here():
+            return
         if self._rows is None:
-            with tf.init_scope():
-                # Dropped rows are written to one extra row, because XLA needs a fixed size.
-                zeros = tf.zeros((self._limit + 1, rows.shape[1]))
-                self._rows = tf.Variable(zeros, trainable=False)
-                self._count = tf.Variable(0, trainable=False)
+            replicas.outside_scope(self._make, rows.shape[1])
         start, size = self._count.read_value(), tf.shape(rows)[0]
         places = tf.minimum(start + tf.range(size), self._limit)
         self._rows.scatter_nd_update(places[:, None], rows)
         self._count.assign(tf.minimum(start + size, self._limit))
+
+    def _make(self, columns: int):
+        with tf.init_scope():
+            # One row more takes what is dropped: XLA needs writes of one size.
+            self._rows = tf.Variable(tf.zeros((self._limit + 1, columns)), trainable=False)
+            self._count = tf.Variable(0, trainable=False)
 
     def rows(self) -> np.ndarray:
         """Returns the rows since `reset`, float32 (n, columns)."""

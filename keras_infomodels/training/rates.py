@@ -78,7 +78,7 @@ class FollowLearningRate(keras.callbacks.Callback):
 
 
 def _rate(optimizer: keras.Optimizer) -> float:
-    return float(optimizer.learning_rate)
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
 def _quotient(a: float, b: float) -> float | None:

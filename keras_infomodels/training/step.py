@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels.optimizers import one_pass
+from keras_infomodels import replicas
+from keras_infomodels.optimizers import one_pass, summed_already
 from keras_infomodels.training.gradients import are_finite, gradient
 from keras_infomodels.training.groups import OptimizerGroup
 
@@ -55,13 +56,13 @@ def update_groups(
     gradients = [
         gradient(tape, loss, group.variables()) for loss, group in zip(losses, groups, strict=True)
     ]
+    gradients = replicas.sum_gradients(gradients)
     finite = are_finite([*terms.values(), *earlier], gradients, optimizers)
     terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
     def update():
         for group, optimizer, own in zip(groups, optimizers, gradients, strict=True):
-            # The fused kernel of Adam is the default in float32 only.
-            with one_pass(optimizer) if _is_float32(group) else nullcontext():
+            with _updates(optimizer, group):
                 optimizer.apply(own, group.variables())
 
     def restore():
@@ -69,7 +70,7 @@ def update_groups(
             variable.assign(value)
 
     # Metrics are means over the epoch, so a NaN stays in them until a callback reads it.
-    tf.cond(finite & model._term_means.are_finite(), update, restore)
+    replicas.run_if(finite & model._term_means.are_finite(), update, restore)
     return terms
 
 
@@ -84,12 +85,20 @@ def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
 def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
     """Adds the terms of a batch to a model's metrics and returns the means so far."""
     means = model._term_means
-    counts = dict.fromkeys(means.names, tf.shape(x)[0])
+    counts = dict.fromkeys(means.names, replicas.total_rows(tf.shape(x)[0]))
     if labeled := counts.keys() & set(model.of_labeled):
-        known = tf.math.count_nonzero(tf.cast(labels, tf.int32) != -1)
-        counts |= dict.fromkeys(labeled, known)
+        known = tf.cast(tf.reshape(labels, [-1]), tf.int32) != -1
+        counts |= dict.fromkeys(labeled, replicas.total(tf.cast(known, tf.float32)))
     means.add(terms, counts)
     return means.results()
+
+
+def _updates(optimizer: keras.Optimizer, group: OptimizerGroup):
+    """Context manager of an optimizer's update by gradients that are summed over replicas."""
+    if replicas.several():
+        return summed_already(optimizer)
+    # The fused kernel of Adam is the default in float32 only.
+    return one_pass(optimizer) if _is_float32(group) else nullcontext()
 
 
 def _is_float32(group: OptimizerGroup) -> bool:

@@ -21,7 +21,14 @@ class TermMeans:
     def __init__(self, names: Sequence[str]):
         self.names = tuple(names)
         first = _TermMean(self.names[0])
-        table = first.add_variable((2, len(self.names)), "zeros", "float32", name="terms")
+        table = first.add_variable(
+            (2, len(self.names)),
+            "zeros",
+            "float32",
+            # On several replicas all have the same sums, of the whole batch.
+            aggregation="only_first_replica",
+            name="terms",
+        )
         self._table = table  # sums in row 0, counts in row 1
         self.metrics = [first, *map(_TermMean, self.names[1:])]
         for column, metric in enumerate(self.metrics):
@@ -66,11 +73,12 @@ class _TermMean(keras.metrics.Metric):
     def update_state(self, value, sample_weight=1.0):
         count = tf.cast(sample_weight, tf.float32)
         added = tf.stack([tf.cast(value, tf.float32) * count, count])
-        column = self.table.value[:, self.column]
-        self.table.value[:, self.column].assign(column + added)
+        own = tf.range(self.table.shape[1]) == self.column
+        self.table.value.assign_add(tf.where(own, added[:, None], 0.0))
 
     def reset_state(self):
-        self.table.value[:, self.column].assign(tf.zeros(2))
+        own = tf.range(self.table.shape[1]) == self.column
+        self.table.value.assign(tf.where(own, 0.0, self.table.value))
 
     def result(self):
         total, count = tf.unstack(self.table.value[:, self.column])

@@ -5,6 +5,7 @@ from typing import Literal
 
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.distributions import StandardNormal, posterior
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.registry import built_in
@@ -99,7 +100,7 @@ class DIPVAE(InfoVAE):
         )
 
     def encoder_terms(self, parameters, x, labels, seed, training):
-        q = posterior(parameters)
+        q = posterior(replicas.gather(parameters))
         # Divisor n, as in the authors' code, and not n - 1.
         means = q.mean() - tf.reduce_mean(q.mean(), axis=0)  # (n, d)
         covariance = tf.matmul(means, means, transpose_a=True)  # (d, d)

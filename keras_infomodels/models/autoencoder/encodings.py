@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from keras_infomodels import seeds
+from keras_infomodels import replicas, seeds
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import code_distribution, posterior, prior_distribution
@@ -121,7 +121,8 @@ def _columns(model, parameters, q: tfd.Distribution, z: tf.Tensor) -> tuple[tf.T
 def keep_encodings(model, parameters, q: tfd.Distribution, z: tf.Tensor):
     """Writes the encodings of an evaluation step to the model's table."""
     columns = [tf.cast(c, tf.float32) for c in _columns(model, parameters, q, z)]
-    model.validation_table.add(tf.concat(columns, axis=1))
+    rows = replicas.gather({"row": tf.concat(columns, axis=1)})
+    model.validation_table.add(rows["row"])
 
 
 def begin_validation(model):

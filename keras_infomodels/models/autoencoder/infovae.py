@@ -135,6 +135,7 @@ class InfoVAE(InfoModel):
     describe_metrics = autoencoder_protocol
     card_words = staticmethod(autoencoder_words)
     units: Mapping[str, str] = {"bits_per_dim": "bits"}
+    local_divergence = False
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(
@@ -255,6 +256,33 @@ class InfoVAE(InfoModel):
         return ("samples", "most_confident_error") if self.categorical else ("latents", "samples")
 
     # What Keras calls
+
+    def compile(
+        self,
+        optimizer="adam",
+        discriminator_optimizer=None,
+        local_divergence: bool = False,
+        **kwargs,
+    ):
+        """Configures training; see `InfoModel.compile`.
+
+        Args:
+            optimizer: As there.
+            discriminator_optimizer: As there.
+            local_divergence: bool. On several replicas, compares the examples of each replica by
+                itself in a divergence without a discriminator, and averages the results. It costs
+                less for large batches. It is another objective, with more noise and the bias of
+                smaller batches. False compares the examples of all replicas.
+            **kwargs: As there.
+        """
+        self.local_divergence = bool(local_divergence)
+        super().compile(optimizer, discriminator_optimizer, **kwargs)
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        if config and self.local_divergence:
+            config["local_divergence"] = True
+        return config
 
     def optimizer_groups(self) -> list[OptimizerGroup]:
         groups = [OptimizerGroup("optimizer", "loss", (self.encoder, self.decoder))]
@@ -384,3 +412,8 @@ class InfoVAE(InfoModel):
     def mean_image(self, z: tf.Tensor) -> tf.Tensor:
         """Returns E[x|z] for z (batch, latent_dim), computed by operations that TFLite has."""
         return self.likelihood.mean(self.decoder(z, training=False))
+
+
+def _sample(parameters: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+    """Draws z, (batch, d), from q(z|x) of an encoder's outputs."""
+    return code_distribution(parameters).sample(seed=seed)

@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_infomodels import replicas
+
 __all__ = ["FLOOR", "SharedScale"]
 
 FLOOR = 1 / (255 * math.sqrt(12))
@@ -38,7 +40,7 @@ class SharedScale(keras.layers.Layer):
             loc: tensor (batch, ...). Predicted pixels.
             x: tensor (batch, ...). True pixels.
         """
-        error = tf.reduce_mean((x - tf.cast(loc, tf.float32)) ** 2)
+        error = replicas.mean((x - tf.cast(loc, tf.float32)) ** 2)
         variance = tf.stop_gradient(tf.maximum(error, FLOOR**2))
         steps = tf.convert_to_tensor(self.steps) + 1
         old = tf.convert_to_tensor(self.variance)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from keras_infomodels import replicas
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.models.base import InfoModel
 from keras_infomodels.models.classifier.cards import classifier_words
@@ -143,7 +144,7 @@ class Classifier(InfoModel):
             x = random_affine(x, seed)
         logits = self.network(x, training=training)["logits"]
         terms = classification_terms(logits, labels)
-        loss = tf.add_n([terms["classification"], *self.network.losses])
+        loss = tf.add_n([terms["classification"], *map(replicas.shared, self.network.losses)])
         return {"loss": loss, "accuracy": terms["accuracy"]}
 
     def _images(self, x) -> tf.Tensor:

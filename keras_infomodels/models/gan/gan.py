@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels import seeds
+from keras_infomodels import replicas, seeds
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import Code, Latents
@@ -248,6 +248,11 @@ class GAN(InfoModel):
             return super().train_step(data)
         x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
+        with self.global_batch(x):
+            return self._alternate(x, labels, seed)
+
+    def _alternate(self, x, labels, seed) -> dict[str, tf.Tensor]:
+        """A step in which the discriminator is updated first."""
         generator, discriminator = self.optimizer_groups()
         earlier = (self.extremes.see(x, labels),)
         # Every update has noise of its own; the generator's uses the seed of the step itself.
@@ -334,7 +339,7 @@ class GAN(InfoModel):
             dict with "generator_loss" and "loss", which the generator minimizes.
         """
         logits = fake["outputs"]["logits"]
-        own = tf.reduce_mean(OBJECTIVES[self.objective].generator(logits))
+        own = replicas.mean(OBJECTIVES[self.objective].generator(logits))
         penalties = _penalties(self.generator)
         return {"loss": tf.add_n([own, *penalties]), "generator_loss": own}
 
@@ -360,16 +365,16 @@ class GAN(InfoModel):
         if smoothing:
             # One-sided smoothing: only real images have the target 1 - s.
             losses = (1 - smoothing) * losses + smoothing * objective.fake(logits)
-        own = tf.reduce_mean(losses) + tf.reduce_mean(objective.fake(fake["outputs"]["logits"]))
+        own = replicas.mean(losses) + replicas.mean(objective.fake(fake["outputs"]["logits"]))
         terms = {"discriminator_loss": own}
         penalties = _penalties(*self.discriminator_networks())
         if self.r1:
             # R1 of Mescheder et al. has the factor 1/2.
-            penalties.append(self.r1 / 2 * tf.reduce_mean(real["gradient_norm"] ** 2))
+            penalties.append(self.r1 / 2 * replicas.mean(real["gradient_norm"] ** 2))
         if self.gradient_penalty:
             norm = self._gradient_norm_between(real["images"], fake["images"], seed, training)
-            terms["gradient_norm"] = tf.reduce_mean(norm)
-            terms["gradient_penalty"] = tf.reduce_mean((norm - 1) ** 2)
+            terms["gradient_norm"] = replicas.mean(norm)
+            terms["gradient_penalty"] = replicas.mean((norm - 1) ** 2)
             penalties.append(self.gradient_penalty * terms["gradient_penalty"])
         return terms | {"discriminator_objective": tf.add_n([own, *penalties])}
 
@@ -418,8 +423,12 @@ class GAN(InfoModel):
 
     def _gradient_norm_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""
-        shape = [tf.shape(real)[0]] + [1] * len(self.data_shape)  # one draw for each pair
-        where = tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
+
+        def draw(n):
+            shape = [n] + [1] * len(self.data_shape)  # one draw for each pair
+            return tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
+
+        where = replicas.own_rows(draw, tf.shape(real)[0])
         points = real + where * (fake - real)
         # The penalty must not train the generator through the generated images.
         points = tf.stop_gradient(points)
@@ -430,7 +439,8 @@ class GAN(InfoModel):
 
 
 def _penalties(*networks: keras.Model) -> list[tf.Tensor]:
-    return [tf.cast(loss, tf.float32) for network in networks for loss in network.losses]
+    losses = [loss for network in networks for loss in network.losses]
+    return [replicas.shared(tf.cast(loss, tf.float32)) for loss in losses]
 
 
 def _norm(gradients: tf.Tensor) -> tf.Tensor:

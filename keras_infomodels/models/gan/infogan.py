@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import seeds
+from keras_infomodels import replicas, seeds
 from keras_infomodels.distributions import Categorical, Code
 from keras_infomodels.log import LOGGER
 from keras_infomodels.models.audits import GeneratorParts
@@ -389,7 +389,7 @@ class InfoGAN(GAN):
         """E log Q(c|x) of each code (all if None), a mean over the batch, in nats."""
         codes = self.latents.codes.values() if codes is None else codes
         return {
-            code.name: tf.reduce_mean(code.log_prob(params[code.name], parts[code.name]))
+            code.name: replicas.mean(code.log_prob(params[code.name], parts[code.name]))
             for code in codes
         }
 

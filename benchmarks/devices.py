@@ -1,0 +1,87 @@
+"""Throughput of two workers with a core each beside one process with one core.
+
+    python benchmarks/devices.py [STEPS]
+
+Markdown: images a second of a convolutional VAE of 64x64x3 at a global batch of 128 and 256. Two
+workers are two processes on this machine. The last line fits t = a N + b to one process, and says
+how far two workers are from a N / 2 + b: what messages cost.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+BATCHES = (128, 256)
+WARM_UP = 3
+
+
+def work(core: int, batch: int, steps: int):
+    """Prints the seconds of a step of this process, pinned to a core."""
+    os.sched_setaffinity(0, {core})
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    import keras_infomodels as ki
+    from keras_infomodels.training.strategies import choose_strategy
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    strategy = choose_strategy()
+    images = np.random.default_rng(0).integers(0, 256, (batch, 64, 64, 3), np.uint8)
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = ki.VAE.from_images(images / np.float32(255), latent_dim=32)
+        model.compile(keras.optimizers.Adam(1e-3))
+    data = ki.datasets.from_arrays(images, batch_size=batch)
+    model.fit(data, epochs=WARM_UP, verbose=0)
+    start = time.perf_counter()
+    model.fit(data, initial_epoch=WARM_UP, epochs=WARM_UP + steps, verbose=0)
+    print(json.dumps((time.perf_counter() - start) / steps))
+
+
+def measure(workers: int, batch: int, steps: int) -> float:
+    """Seconds of a step of so many processes."""
+    servers = [socket.create_server(("localhost", 0)) for _ in range(workers)]
+    hosts = [f"localhost:{server.getsockname()[1]}" for server in servers]
+    for server in servers:
+        server.close()
+    processes = []
+    for index in range(workers):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": {"worker": hosts}, "task": task}) if workers > 1 else ""
+        command = [sys.executable, __file__, "worker", str(index), str(batch), str(steps)]
+        environment = os.environ | {"TF_CONFIG": config}
+        processes.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        )
+    return max(json.loads(each.communicate()[0].splitlines()[-1]) for each in processes)
+
+
+def main(steps: int):
+    print("| images a step | one process | two workers | ratio |")
+    print("|---|---|---|---|")
+    seconds = {}
+    for batch in BATCHES:
+        one, two = seconds[batch] = [measure(workers, batch, steps) for workers in (1, 2)]
+        print(f"| {batch} | {batch / one:.1f}/s | {batch / two:.1f}/s | {one / two:.2f} |")
+    small, large = BATCHES
+    slope = (seconds[large][0] - seconds[small][0]) / (large - small)
+    rest = seconds[small][0] - slope * small
+    predicted = slope * large / 2 + rest
+    print(
+        f"\nOne process: {1000 * slope:.2f} ms an image and {1000 * rest:.1f} ms a step. Two "
+        f"workers at {large} take {seconds[large][1] / predicted - 1:+.0%} of the predicted "
+        f"{1000 * predicted:.0f} ms."
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["worker"]:
+        work(*map(int, sys.argv[2:]))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)

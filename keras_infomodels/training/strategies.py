@@ -1,0 +1,177 @@
+"""Training under a strategy of `tf.distribute`: what it takes, and what it is given."""
+
+import json
+import os
+import warnings
+from functools import partial
+
+import keras
+import tensorflow as tf
+
+from keras_infomodels import replicas
+from keras_infomodels.networks.normalization import BatchNormalization
+from keras_infomodels.optimizers import FusedAdam
+
+__all__ = [
+    "check_one_replica",
+    "check_scope",
+    "choose_strategy",
+    "distributed",
+    "for_replicas",
+    "writes",
+]
+
+
+def choose_strategy(devices: int | None = None) -> tf.distribute.Strategy:
+    """Returns the strategy of a command, which calls this before TensorFlow does anything.
+
+    With several workers in the environment's TF_CONFIG they train together, each with its GPUs, or
+    its CPU where there are none. Otherwise `devices` GPUs do, or as many parts of the CPU where
+    there are fewer.
+
+    Args:
+        devices: int. Number of devices of this process; None is TensorFlow's default, one.
+
+    Raises:
+        ValueError: a TF_CONFIG that is not understood, fewer than one device, or both.
+    """
+    if devices is not None and devices < 1:
+        raise ValueError(f"There is at least one device, got {devices}.")
+    if _count_workers() > 1:
+        if devices is not None:
+            raise ValueError(
+                "Under TF_CONFIG every worker takes the GPUs that it sees, or its CPU; leave the "
+                "number of devices out, and limit GPUs by CUDA_VISIBLE_DEVICES."
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if devices is None or devices == 1:
+        return tf.distribute.get_strategy()
+    if len(tf.config.list_physical_devices("GPU")) >= devices:
+        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(devices)])
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * devices
+    tf.config.set_logical_device_configuration(cpu, parts)
+    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+
+
+def _count_workers() -> int:
+    """The number of processes that TF_CONFIG names; 0 without it."""
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        cluster = json.loads(text or "{}").get("cluster", {})
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            'TF_CONFIG is JSON such as {"cluster": {"worker": ["host0:1234", "host1:1234"]}, '
+            f'"task": {{"type": "worker", "index": 0}}}}; got {text!r}.'
+        ) from error
+
+
+def writes(model: keras.Model) -> bool:
+    """Whether callbacks of a model write files, which the chief alone does for all workers."""
+    return replicas.is_chief(model.distribute_strategy)
+
+
+def for_replicas(model: keras.Model, settings: dict) -> dict:
+    """Arguments of `compile` as several replicas take them; warns of those that they do not.
+
+    Args:
+        model: keras.Model. Its `distribute_strategy` counts.
+        settings: dict. Arguments of `keras.Model.compile`.
+    """
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return settings
+    together, compiled = settings.get("steps_per_execution"), settings.get("jit_compile")
+    refused = ["steps_per_execution"] if together not in (None, 1) else []
+    refused += ["jit_compile"] if compiled is True else []
+    if refused:
+        warnings.warn(
+            f"{' and '.join(refused)} cannot be used on several replicas, so each call makes one "
+            "step without XLA; the numbers are the same.",
+            stacklevel=3,
+        )
+    return settings | {"steps_per_execution": 1, "jit_compile": False}
+
+
+def check_scope(model: keras.Model):
+    """Raises ValueError where model, networks and optimizers are not of one strategy's scope."""
+    own = model.distribute_strategy if model.distribute_strategy.num_replicas_in_sync > 1 else None
+    optimizers = [getattr(model, group.optimizer_name) for group in model.optimizer_groups()]
+    inner = [getattr(each, "inner_optimizer", each) for each in optimizers]
+    counters = [each.iterations for each in inner]
+    for variables, what in ((model.weights, "The networks"), (counters, "The optimizers")):
+        if any(_strategy(variable) is not own for variable in variables):
+            name = type(model).__name__
+            raise ValueError(
+                f"{what} and the {name} were not made in the scope of one strategy. Make networks, "
+                f"model and optimizers within one `with strategy.scope():`, or all without."
+            )
+    if own is not None:
+        _check_layers(model)
+        if any(isinstance(each, FusedAdam) for each in inner):
+            warnings.warn(
+                "FusedAdam updates as keras.optimizers.Adam on several replicas.", stacklevel=4
+            )
+
+
+def _strategy(variable: keras.Variable) -> tf.distribute.Strategy | None:
+    """The strategy of several replicas that a variable was made for."""
+    strategy = getattr(variable.value, "distribute_strategy", None)
+    return strategy if strategy is not None and strategy.num_replicas_in_sync > 1 else None
+
+
+def _check_layers(model: keras.Model):
+    """Refuses batch normalization by replica, and warns of noise that the replicas share."""
+    for layer in model._flatten_layers():
+        plain = isinstance(layer, keras.layers.BatchNormalization)
+        if plain and not (isinstance(layer, BatchNormalization) or layer.synchronized):
+            raise ValueError(
+                f"The layer {layer.name!r} would normalize by the part of the batch that one "
+                "replica has; make it with BatchNormalization(synchronized=True)."
+            )
+        if getattr(layer, "seed_generator", None) is not None:
+            warnings.warn(
+                f"The layer {layer.name!r} draws the same numbers on every replica, so this "
+                "training is not that of one device.",
+                stacklevel=4,
+            )
+
+
+def check_one_replica(model: keras.Model, method: str, instead: str):
+    """Raises ValueError on several replicas, each of which Keras would give the whole batch."""
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            f"{method} gives every replica the whole batch; call {instead}, which splits it."
+        )
+
+
+def distributed(strategy: tf.distribute.Strategy, data, training: bool = True):
+    """Data for `fit` and `evaluate`, of which each replica has consecutive rows of a batch.
+
+    Between workers a dataset of `datasets` reads in training what its worker needs. Of other
+    datasets each worker reads all.
+
+    Args:
+        strategy: tf.distribute.Strategy.
+        data: as `fit` takes it. Other data than a `tf.data.Dataset` are split by Keras.
+        training: bool. Whether Keras alone sees the result; else it has the attributes of `data`.
+    """
+    if strategy.num_replicas_in_sync == 1 or not isinstance(data, tf.data.Dataset):
+        return data
+    if training and replicas.has_workers(strategy) and hasattr(data, "of_replicas"):
+        return strategy.distribute_datasets_from_function(partial(_part_of, data))
+    options = tf.data.Options()
+    # TensorFlow's own choice may give each worker files of its own: no global order.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    split = data.with_options(options)
+    for name in ("epoch", "fingerprint"):
+        if hasattr(data, name):
+            setattr(split, name, getattr(data, name))
+    return split
+
+
+def _part_of(data: tf.data.Dataset, context: tf.distribute.InputContext) -> tf.data.Dataset:
+    """What the replicas of one worker have of each batch."""
+    here = context.num_replicas_in_sync // context.num_input_pipelines
+    first = context.input_pipeline_id * here
+    return data.of_replicas(first, here, context.num_replicas_in_sync)
