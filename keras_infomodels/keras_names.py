@@ -47,6 +47,7 @@ NAMES = (
     "MLPEncoder",
     "MMD",
     "MarginalKL",
+    "MinibatchTotalCorrelation",
     "Normal",
     "Partwise",
     "RecognitionHead",

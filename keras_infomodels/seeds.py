@@ -7,6 +7,7 @@ import tensorflow as tf
 __all__ = [
     "AUGMENT_FAKE",
     "AUGMENT_REAL",
+    "CONTRAST",
     "LATENTS",
     "MOVES_FAKE",
     "MOVES_REAL",
@@ -25,7 +26,7 @@ TRAIN, TEST, TABLE = 0, 1, 2
 LATENTS, PENALTY, MOVES_FAKE, MOVES_REAL, TURN = range(5)
 """Streams within a step of a GAN; from TURN on those of further turns within the step."""
 
-AUGMENT_FAKE, AUGMENT_REAL = -2, -1
+CONTRAST, AUGMENT_FAKE, AUGMENT_REAL = -3, -2, -1
 """Further streams within a step of a GAN."""
 
 
