@@ -49,6 +49,7 @@ NAMES = (
     "MarginalKL",
     "MinibatchTotalCorrelation",
     "Normal",
+    "PairClassifier",
     "Partwise",
     "RecognitionHead",
     "ResidualDecoder",

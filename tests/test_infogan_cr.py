@@ -47,7 +47,7 @@ def test_infogan_cr_information_is_0_where_h_guesses_and_ln_k_where_it_sees():
 
 
 def test_infogan_cr_information_is_the_mean_log_softmax_of_the_pairs():
-    """Differences of the other two codes have the density 1 - t / 2 on [0, 2] / by quadrature."""
+    """Differences of the other two codes have the density 1 - t / 2 on [0, 2]; by quadrature."""
     sharpness = 2.0
     t = (np.arange(400) + 0.5) / 200  # |c - c'| of Uniform(-1, 1)
     density = (1 - t / 2) / 200
@@ -108,7 +108,7 @@ def test_infogan_cr_refuses_settings_that_make_no_sense(make_gan):
         make_gan(InfoGANCR, codes=[Code("digit", Categorical(4))])
     with pytest.raises(ValueError, match="contrastive_weight is a finite number of at least 0"):
         make_gan(InfoGANCR, contrastive_weight=-1.0)
-    x = keras.Input((8, 8, 2))
+    x = keras.Input((8, 8, 3))
     other = keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
     with pytest.raises(ValueError, match="takes pairs of shape"):
         make_gan(InfoGANCR, contrastive_network=other)

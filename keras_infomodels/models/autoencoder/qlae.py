@@ -25,7 +25,7 @@ class QLAE(InfoVAE):
 
         loss = reconstruction + quantization_weight quantization + commitment_weight commitment
 
-        z_j          = the value of the codebook v_j1, ..., v_jK that is nearest to the encoder's y_j
+        z_j          = the one of v_j1, ..., v_jK that is nearest to the encoder's y_j
         quantization = E sum_j (stop(y_j) - z_j)^2     squared latents; moves the values
         commitment   = E sum_j (y_j - stop(z_j))^2     squared latents; moves the encoder
         rate         = d ln K                          nats per example, a constant

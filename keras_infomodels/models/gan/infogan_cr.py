@@ -11,7 +11,7 @@ from keras_infomodels.distributions import Code
 from keras_infomodels.models.checks import input_shape, output_shapes
 from keras_infomodels.models.gan.gan import GAN
 from keras_infomodels.models.gan.infogan import InfoGAN
-from keras_infomodels.networks import ConvDiscriminator
+from keras_infomodels.networks import ConvDiscriminator, PairClassifier
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_nonnegative
 from keras_infomodels.training.warmup import Warmup, warmup_of
@@ -48,7 +48,7 @@ class InfoGANCR(InfoGAN):
         contrastive_weight: float, at least 0. Weight of the regularizer.
         contrastive_warmup: Warmup or int. Steps in which that weight rises from 0. None is none.
         contrastive_network: H, a Keras model from pairs, images stacked along their last axis, to
-            logits (batch, K). None is made with the filters of a `ConvDiscriminator`.
+            logits (batch, K). None is a `PairClassifier` with the filters of a `ConvDiscriminator`.
         seed: See `GAN`.
         **kwargs: See `InfoGAN`.
 
@@ -165,22 +165,15 @@ def _check_codes(codes):
 
 
 def _network_like(model: InfoGANCR) -> keras.Model:
-    """H for a model's pairs: strided convolutions and a dense layer."""
+    """H for a model's pairs."""
     if not isinstance(model.discriminator, ConvDiscriminator):
         raise ValueError(
             "H is made by itself beside a ConvDiscriminator alone; give contrastive_network, a "
             f"Keras model from {_pair_shape(model)} to {len(model.codes)} logits."
         )
     config = model.discriminator.get_config()
-    inputs = x = keras.Input(_pair_shape(model), name="pair")
-    for i, filters in enumerate(config["filters"]):
-        layer = keras.layers.Conv2D(filters, 4, 2, padding="same", name=f"convolution_{i}")
-        x = keras.layers.LeakyReLU(0.1, name=f"relu_{i}")(layer(x))
-    x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(config["width"], name="hidden")(x)
-    x = keras.layers.LeakyReLU(0.1, name="hidden_relu")(x)
-    logits = keras.layers.Dense(len(model.codes), dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name="contrastive_network")
+    own = {name: config[name] for name in ("image_shape", "filters", "width", "dtype")}
+    return PairClassifier(classes=len(model.codes), name="contrastive_network", **own)
 
 
 def _check_network(model: InfoGANCR):
