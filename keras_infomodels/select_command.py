@@ -25,6 +25,9 @@ def add_parser(commands):
     command.add_argument("--split", default="test", help="(default: test)")
     command.add_argument("--data-dir", help="as for train")
     command.add_argument("--limit", type=int, default=2_000, help="images (default: 2000)")
+    command.add_argument(
+        "--votes", type=int, default=500, help="of ModelCentrality, twice (default: 500)"
+    )
     command.add_argument("--seed", type=int, default=0, help="of all draws")
     command.add_argument("--out", metavar="FILE.json", help="where the numbers go too")
     command.set_defaults(run=_select)
@@ -35,6 +38,8 @@ def _select(arguments: argparse.Namespace):
         raise ValueError("Give at least two runs, since they are compared with each other.")
     if arguments.limit < 20:
         raise ValueError(f"--limit is at least 20, got {arguments.limit}.")
+    if arguments.votes < 2:
+        raise ValueError(f"--votes is at least 2, got {arguments.votes}.")
     dataset = arguments.dataset or _dataset_of(arguments.models[0])
     import numpy as np
 
@@ -46,7 +51,7 @@ def _select(arguments: argparse.Namespace):
     images = images[np.sort(order[: arguments.limit])]
     images = images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
     runs = {name: load_model(path) for name, path in _names(arguments.models).items()}
-    found = select_runs(runs, images, arguments.seed)
+    found = select_runs(runs, images, arguments.votes, arguments.seed)
     print(found)
     if arguments.out:
         numbers = json.dumps(found.as_dict(), indent=2, allow_nan=False)

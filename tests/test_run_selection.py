@@ -39,7 +39,7 @@ def test_run_selection_names_the_best_run_of_each_score():
 def test_select_runs_scores_equal_runs_highest(make_model, make_gan):
     images = np.random.default_rng(0).uniform(size=(80, 8, 8, 1)).astype(np.float32)
     model, gan = make_model(), make_gan()
-    found = select_runs({"one": model, "same": model, "gan": gan}, images)
+    found = select_runs({"one": model, "same": model, "gan": gan}, images, votes=10)
     assert found.examples == 80
     one, same, other = (found.runs[name] for name in ("one", "same", "gan"))
     assert one.active == 3
@@ -57,7 +57,7 @@ def test_select_command_prints_a_table(make_model, monkeypatch, tmp_path, capsys
     runs[0].mkdir(parents=True)
     (runs[0] / "recipe.toml").write_text('[data]\nname = "sprites"\n')
     out = tmp_path / "selection.json"
-    words = ["select", *map(str, runs), "--limit", "40", "--out", str(out)]
+    words = ["select", *map(str, runs), "--limit", "40", "--votes", "5", "--out", str(out)]
     assert main(words) == 0
     text = capsys.readouterr().out
     assert "2 runs, 40 images" in text

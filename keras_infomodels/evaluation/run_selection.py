@@ -92,7 +92,9 @@ class RunSelection:
         return {"examples": self.examples, "runs": runs, "best": self.best()}
 
 
-def select_runs(models: Mapping[str, object], images: np.ndarray, seed: int = 0) -> RunSelection:
+def select_runs(
+    models: Mapping[str, object], images: np.ndarray, votes: int = 500, seed: int = 0
+) -> RunSelection:
     """Scores runs without labels: UDR, ModelCentrality and the independence of their latents.
 
     All scores are of the same images; see `udr`, `model_centrality` and `latent_information` for
@@ -103,6 +105,7 @@ def select_runs(models: Mapping[str, object], images: np.ndarray, seed: int = 0)
     Args:
         models: autoencoders without a category, or InfoGANs, at least two, by name.
         images: array (n, ...), as `fit` takes them; 1,000 to 10,000 suffice.
+        votes: int. Votes of `model_centrality`, to learn from and to score; most of the time.
         seed: int. Seed of all draws.
 
     Returns:
@@ -115,7 +118,7 @@ def select_runs(models: Mapping[str, object], images: np.ndarray, seed: int = 0)
         test = ki.datasets.load_arrays("fashion_mnist_mini", "test[:200]")[0] / np.float32(255)
         names = ("mmd_vae_fashion_mnist_mini", "mmd_vae_fashion_mnist")
         runs = {name: ki.from_preset(name) for name in names}
-        print(ki.evaluation.select_runs(runs, test))
+        print(ki.evaluation.select_runs(runs, test, votes=20))
     """
     names = list(models)
     codes = [code_table(models[name], images)[0] for name in names]
@@ -127,7 +130,7 @@ def select_runs(models: Mapping[str, object], images: np.ndarray, seed: int = 0)
         latent_source(models[name], active) for name, active in zip(names, actives, strict=True)
     ]
     agreement = udr(codes, rates).scores
-    central = model_centrality(sources, seed=seed).scores
+    central = model_centrality(sources, train=votes, evaluation=votes, seed=seed).scores
     runs = {}
     for i, name in enumerate(names):
         own = None if tables[i] is None else latent_information(*tables[i], seed=seed)
