@@ -85,6 +85,14 @@ def test_qlae_draws_its_prior_evenly_from_the_present_values():
     assert set(model.generate(50, seed=3).numpy()[:, 0].round(4)) <= {1, 2, 3}
 
 
+def test_qlae_export_signature_generate_takes_places_among_the_values():
+    model = identity(num_values=3)
+    model.prior.quantizer.values.assign([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+    places = np.float32([[-1, 1], [-0.3, 0.3], [0.5, -0.5]])
+    images = model.export_signatures()["generate"].function(position=tf.constant(places))["image"]
+    np.testing.assert_array_equal(images, [[1, 30], [2, 20], [3, 10]])
+
+
 def test_qlae_with_many_values_is_the_deterministic_infovae_up_to_a_value_s_width(images):
     """With K values on [-1/2, 1/2] a latent variable moves by at most 1 / (2 (K - 1))."""
     shared = {"image_shape": images.shape[1:], "latent_dim": 2, "widths": (8,)}

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.checks import input_shape, output_shapes
+from keras_infomodels.models.signatures import Input, Signature
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_int, check_nonnegative
 
@@ -116,6 +117,22 @@ class QLAE(InfoVAE):
         z = self.encode(x).mean().numpy()
         return np.abs(z[:, :, None] - self.codebook).argmin(axis=2)
 
+    def export_signatures(self) -> dict:
+        """What an exported file offers, see `models.autoencoder.signatures.vae_signatures`.
+
+        `generate` takes `position`, (d,) in (-1, 1): the place of each latent variable's value
+        among its K, from the first to the last. Even draws are draws of the prior.
+        """
+        position = Input("position", (self.latent_dim,), "uniform")
+        return super().export_signatures() | {"generate": Signature(self._at, (position,))}
+
+    def _at(self, position: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The images of latent variables at such places among their values."""
+        places = tf.floor((position + 1) / 2 * self.num_values)
+        index = tf.cast(tf.clip_by_value(places, 0, self.num_values - 1), tf.int32)
+        z = _chosen(tf.convert_to_tensor(self.prior.quantizer.values), index)
+        return {"image": self.mean_image(z)}
+
     def ceilings(self, examples):
         combinations = self.latent_dim * math.log(self.num_values)
         return {name: min(c, combinations) for name, c in super().ceilings(examples).items()}
@@ -168,6 +185,11 @@ def _quantized(encoder: keras.Model, num_values: int) -> tuple[keras.Model, "_Qu
     return keras.Model(x, quantizer(encoder(x)["loc"]), name="quantized_encoder"), quantizer
 
 
+def _chosen(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """The values (d, K) at an index (batch, d), to the bit; (batch, d)."""
+    return tf.reduce_sum(tf.one_hot(index, values.shape[1]) * values, axis=2)
+
+
 class _Quantizer(keras.layers.Layer):
     """Replaces each of d numbers by the nearest of its K values.
 
@@ -188,7 +210,7 @@ class _Quantizer(keras.layers.Layer):
     def call(self, y):
         values = tf.convert_to_tensor(self.values)
         nearest = tf.argmin(tf.abs(y[:, :, None] - values), axis=2)  # (batch, d)
-        value = tf.reduce_sum(tf.one_hot(nearest, self.num_values) * values, axis=2)
+        value = _chosen(values, nearest)
         # Equal to the value to the bit, which value - y added to y is not.
         loc = tf.stop_gradient(value) + (y - tf.stop_gradient(y))
         return {"loc": loc, "value": value, "continuous": y}
