@@ -1,14 +1,20 @@
 """The total correlation of a batch against closed forms."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from keras_infomodels import divergences
+from keras_infomodels import divergences, models
 from keras_infomodels.distributions import posterior
-from keras_infomodels.divergences import MinibatchTotalCorrelation
+from keras_infomodels.divergences import MinibatchTotalCorrelation, TotalCorrelation
+from keras_infomodels.zoo.build import build_model
+from keras_infomodels.zoo.recipes import Recipe
+
+PRESETS = Path(__file__).parents[1] / "zoo" / "presets"
 
 
 def measure(z, loc, scale):
@@ -89,3 +95,35 @@ def test_minibatch_total_correlation_by_name_needs_a_density():
     assert isinstance(named, MinibatchTotalCorrelation)
     assert named.needs_density
     assert named.get_config() == {}
+
+
+@pytest.mark.parametrize("beta", [1.0, 6.0])
+def test_minibatch_total_correlation_makes_the_infovae_a_beta_tcvae(make_model, images, beta):
+    """Loss = reconstruction + rate + (beta - 1) TC; at beta = 1 it is the VAE's, to the bit."""
+    divergence = MinibatchTotalCorrelation()
+    model = make_model(lambda_=beta, divergence=divergence)
+    seed = tf.constant([1, 2])
+    terms = {name: float(v) for name, v in model.terms(images, None, seed, True).items()}
+    expected = terms["reconstruction"] + terms["rate"] + (beta - 1) * terms["divergence"]
+    assert terms["loss"] == pytest.approx(expected, rel=1e-6)
+    if beta == 1:
+        plain = make_model(models.VAE).terms(images, None, seed, True)
+        assert terms["loss"] == float(plain["loss"])
+
+
+@pytest.mark.parametrize(
+    ("name", "divergence", "weight"),
+    [
+        ("tcvae_sprites", MinibatchTotalCorrelation, 5.0),
+        ("factor_vae_scenes", TotalCorrelation, 10.0),
+    ],
+)
+def test_recipes_of_the_total_correlation_are_points_of_the_infovae(name, divergence, weight):
+    recipe = Recipe.load(PRESETS / name / "recipe.toml")
+    shape = (64, 64, 1 if name == "tcvae_sprites" else 3)
+    model = build_model(recipe, shape, recipe.training.epochs)
+    assert type(model) is models.InfoVAE
+    assert type(model.divergence) is divergence
+    assert model.rate_weight == 1
+    assert model.divergence_weight == weight
+    assert model.count_params() < 1.5e6

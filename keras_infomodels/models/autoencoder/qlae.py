@@ -182,7 +182,12 @@ def _quantized(encoder: keras.Model, num_values: int) -> tuple[keras.Model, "_Qu
         )
     x = keras.Input(shape, name="image")
     quantizer = _Quantizer(num_values, dtype="float32", name="quantizer")
-    return keras.Model(x, quantizer(encoder(x)["loc"]), name="quantized_encoder"), quantizer
+    outputs = quantizer(encoder(x)["loc"])
+    return _QuantizedEncoder(x, outputs, name="quantized_encoder"), quantizer
+
+
+class _QuantizedEncoder(keras.Model):
+    """A functional model with a name of its own where networks are listed."""
 
 
 def _chosen(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:

@@ -20,6 +20,9 @@ fold_in = tf.random.experimental.stateless_fold_in
 
 __all__ = ["InfoGANCR"]
 
+_WIDTH = 64
+"""Largest width of the dense layer of H, which would else hold most of the model's parameters."""
+
 
 @built_in
 class InfoGANCR(InfoGAN):
@@ -172,7 +175,8 @@ def _network_like(model: InfoGANCR) -> keras.Model:
             f"Keras model from {_pair_shape(model)} to {len(model.codes)} logits."
         )
     config = model.discriminator.get_config()
-    own = {name: config[name] for name in ("image_shape", "filters", "width", "dtype")}
+    own = {name: config[name] for name in ("image_shape", "filters", "dtype")}
+    own["width"] = min(_WIDTH, config["width"])
     return PairClassifier(classes=len(model.codes), name="contrastive_network", **own)
 
 
