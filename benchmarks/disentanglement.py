@@ -6,6 +6,7 @@
     python benchmarks/disentanglement.py best --out tuning.csv  # the settings to write down
     python benchmarks/disentanglement.py table --out rows.csv
     python benchmarks/disentanglement.py ranks --out rows.csv   # do label-free scores rank runs?
+    python benchmarks/disentanglement.py ranks --out rows.csv --keep DIR  # UDR, centrality too
 
 Protocol. Images are drawn by the library and are not dSprites and 3D Shapes. Autoencoders make
 `--updates` steps of 64 images, the same number for all; GANs stop after `--cpu` seconds of CPU
@@ -32,7 +33,7 @@ import keras_infomodels as ki
 from keras_infomodels import datasets, models
 from keras_infomodels.distributions import Code, Uniform
 from keras_infomodels.divergences import MinibatchTotalCorrelation, TotalCorrelation
-from keras_infomodels.evaluation import disentanglement, latent_information
+from keras_infomodels.evaluation import disentanglement, latent_information, select_runs
 from keras_infomodels.models.code_tables import code_table
 
 SETS = {"sprites": "bernoulli_stochastic", "scenes": "continuous_bernoulli"}
@@ -312,19 +313,41 @@ def best(arguments: argparse.Namespace):
 
 def ranks(arguments: argparse.Namespace):
     """Rank correlation of label-free scores with the metrics, over all runs of a set."""
+    rows = read(arguments.out)
+    for name in arguments.sets:
+        own = [row for row in rows if row["set"] == name and row["independence low"]]
+        agreements(f"{name}, latents", own, {c: [float(r[c]) for r in own] for c in LABEL_FREE})
+        for method in arguments.methods if arguments.keep else ():
+            of_method = [r for r in rows if (r["set"], r["method"]) == (name, method)]
+            agreements(f"{name}, {method}", *selected(of_method, arguments.keep))
+
+
+def selected(rows: list[dict], folder: Path) -> tuple[list[dict], dict]:
+    """Rows whose models were kept, and what `select_runs` makes of them."""
+    paths = {"{set}-{method}-{seed}".format(**row): row for row in rows}
+    kept = {name: row for name, row in paths.items() if (folder / name).exists()}
+    if len(kept) < 4:
+        return [], {}
+    (name,) = {row["set"] for row in kept.values()}
+    images = datasets.draw(name, datasets.factors(name).sample(2000, seed=2)) / np.float32(255)
+    found = select_runs({run: ki.load_model(folder / run) for run in kept}, images).runs
+    scores = {
+        "UDR": [found[n].udr for n in kept],
+        "centrality": [found[n].centrality for n in kept],
+    }
+    return list(kept.values()), scores
+
+
+def agreements(title: str, rows: list[dict], scores: dict[str, list[float]]):
     from scipy.stats import spearmanr
 
-    rows = [row for row in read(arguments.out) if row["independence low"]]
-    for name in arguments.sets:
-        own = [row for row in rows if row["set"] == name]
-        if len(own) < 4:
-            print(f"{name}: {len(own)} runs with latents are too few.")
-            continue
-        for score in LABEL_FREE:
-            values = [float(row[score]) for row in own]
-            found = [spearmanr(values, [float(r[m]) for r in own]).statistic for m in METRICS]
-            cells = (f"{m} {value:+.2f}" for m, value in zip(METRICS, found, strict=True))
-            print(f"{name}, {len(own)} runs, {score}:", *cells, sep="  ")
+    if len(rows) < 4:
+        print(f"{title}: {len(rows)} runs are too few.")
+        return
+    for score, values in scores.items():
+        found = [spearmanr(values, [float(r[m]) for r in rows]).statistic for m in METRICS]
+        cells = (f"{m} {value:+.2f}" for m, value in zip(METRICS, found, strict=True))
+        print(f"{title}, {len(rows)} runs, {score}:", *cells, sep="  ")
 
 
 if __name__ == "__main__":
