@@ -19,7 +19,8 @@ class LatentInformation:
         upper: Estimate. Upper bound on I_q(x;z): the smallest of the audit's.
         parts: float. Sum over latents of I_q(x;z_j), in nats.
         total_correlation: (float, float). TC(q(z)) = sum_j I_q(x;z_j) - I_q(x;z) between the sum
-            minus `upper` and the sum minus `lower`, in nats. The first may be negative.
+            minus `upper` and the sum minus `lower`, in nats. The first may be negative. Bounds that
+            meet may cross by their standard errors.
         independence: (float, float). I_q(x;z) / sum_j I_q(x;z_j) by `lower` and by `upper`: 1 for
             independent latents, 1/d for d copies of one. The second is at most 1.
 
@@ -59,7 +60,13 @@ class LatentInformation:
         }
 
 
-def latent_information(z=None, loc=None, scale=None, prior=None, seed: int = 0):
+def latent_information(
+    z: np.ndarray | None = None,
+    loc: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
+    prior=None,
+    seed: int = 0,
+) -> LatentInformation:
     """Sandwiches the information of latents, their total correlation and their independence.
 
     Latents are independent given x, so TC(q(z)) = sum_j I_q(x;z_j) - I_q(x;z): bounds on I_q are

@@ -35,7 +35,7 @@ class QLAE(InfoVAE):
     and the prior is uniform over the K^d combinations, so that the rate is constant and
     reconstruction + rate bounds -log p(x) from above. I_q(x;z) is the entropy of the combination,
     H(index), at most d ln K, which `mutual_information` counts over up to 10,000 examples. This is
-    `InfoVAE(alpha=1, lambda_=0)` with a quantizer behind its encoder.
+    `InfoVAE` at alpha = 1, without a divergence and with a quantizer behind its encoder.
 
     The authors add weight decay, which they found to matter as much as the quantization: compile
     with `keras.optimizers.AdamW(weight_decay=0.1)`.
