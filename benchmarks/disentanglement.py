@@ -117,16 +117,14 @@ def settings(name: str, method: str, grid: bool) -> list[str]:
 def measure(name: str, method: str, setting: str, seed: int, arguments) -> dict:
     factors = datasets.factors(name).sample(arguments.rows, seed=1)
     images = datasets.draw(name, factors).astype(np.float32) / 255
-    start, updates, model = time.process_time(), 0, None
+    start, updates, model, codes = time.process_time(), 0, None, None
     if method == "pca":
         codes = principal_components(name, images, seed)
     else:
         model = build(name, method, seed, GRID[method][setting], arguments.updates)
-        if method != "untrained":
-            updates = train(model, name, method, seed, arguments)
-        start = time.process_time() - start
-        codes = code_table(model, images)[0]
-    cpu = start if model is not None else time.process_time() - start
+        updates = 0 if method == "untrained" else train(model, name, method, seed, arguments)
+    cpu = time.process_time() - start
+    codes = code_table(model, images)[0] if codes is None else codes
     if model is not None and arguments.keep:
         model.save_to_preset(arguments.keep / f"{name}-{method}-{seed}")
     row = dict.fromkeys(COLUMNS, "")

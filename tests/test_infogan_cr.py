@@ -95,7 +95,7 @@ def test_infogan_cr_without_weight_is_the_infogan_bit_for_bit(make_gan, images):
     for cls, settings in ((InfoGAN, {}), (InfoGANCR, {"contrastive_weight": 0.0})):
         model = make_gan(cls, **settings)
         model.run_eagerly = True
-        logs = [model.train_on_batch(images[i : i + 8], return_dict=True) for i in (0, 8)]
+        logs = model.train_on_batch(images[:8], return_dict=True)
         found.append((logs, model.get_weights()))
     (logs, weights), (own_logs, own_weights) = found
     assert own_logs == logs
