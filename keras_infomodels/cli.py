@@ -15,6 +15,7 @@ from keras_infomodels.explore_command import add_parser as add_explore_parser
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
 from keras_infomodels.log import printing
+from keras_infomodels.select_command import add_parser as add_select_parser
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
@@ -240,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_measuring(commands)
     add_disentangle_parser(commands)
+    add_select_parser(commands)
     add_export_parsers(commands)
     add_explore_parser(commands)
 

@@ -47,6 +47,11 @@ def add_parser(commands):
     command.add_argument(
         "--out", default="disentangle", help="folder of the results (default: disentangle)"
     )
+    command.add_argument(
+        "--refit",
+        action="store_true",
+        help="also compute intervals of metrics that fit predictors, in eleven times their time",
+    )
     command.set_defaults(run=_disentangle)
 
 
@@ -60,8 +65,9 @@ def _disentangle(arguments: argparse.Namespace):
         raise ValueError(f"--limit is at least 2, got {arguments.limit}.")
     if arguments.codes is not None:
         codes, factors, code_names, names = _read(arguments.codes)
+        latents = None
     else:
-        codes, factors, code_names, names = _encode(arguments)
+        codes, factors, code_names, names, latents = _encode(arguments)
     from keras_infomodels.evaluation import disentanglement
 
     metrics = arguments.metrics and [name.strip() for name in arguments.metrics.split(",")]
@@ -71,6 +77,8 @@ def _disentangle(arguments: argparse.Namespace):
         names,
         code_names=code_names,
         metrics=metrics,
+        refit=arguments.refit,
+        latents=latents,
         discrete=arguments.discrete,
         seed=arguments.seed,
     )
@@ -106,7 +114,10 @@ def _read(path: str) -> tuple:
 
 
 def _encode(arguments: argparse.Namespace) -> tuple:
-    """Encodes a data set with factors by a model, without constant factors."""
+    """Encodes a data set with factors by a model, without constant factors.
+
+    The last of five values is the table of what its latents carry, or None without one.
+    """
     if arguments.dataset is None:
         raise ValueError("--dataset NAME is missing, such as sprites or scenes.")
     import numpy as np
@@ -128,7 +139,16 @@ def _encode(arguments: argparse.Namespace) -> tuple:
         constant = [name for name, varies in zip(names, varying, strict=True) if not varies]
         print(f"Left out, because they do not vary: {', '.join(constant)}.")
     names = [name for name, varies in zip(names, varying, strict=True) if varies]
-    return codes, factors[:, varying], code_names, names
+    return codes, factors[:, varying], code_names, names, _latents(model, images, arguments.seed)
+
+
+def _latents(model, images: "np.ndarray", seed: int):
+    """`latent_information` of at most 10,000 images; None of an InfoGAN or a category."""
+    if getattr(model, "encoding_table", None) is None or model.categorical or len(images) < 4:
+        return None
+    from keras_infomodels.evaluation import latent_information
+
+    return latent_information(*model.encoding_table(images, 256), prior=model.prior, seed=seed)
 
 
 def _choose(

@@ -9,6 +9,7 @@ __all__ = [
     "AUGMENT_REAL",
     "CONSISTENCY_FAKE",
     "CONSISTENCY_REAL",
+    "CONTRAST",
     "DISCRIMINATOR_STEP",
     "LATENTS",
     "PENALTY",
@@ -25,7 +26,7 @@ TRAIN, TEST, TABLE = 0, 1, 2
 LATENTS, PENALTY, CONSISTENCY_FAKE, CONSISTENCY_REAL, DISCRIMINATOR_STEP = range(5)
 """Streams within a step of a GAN; those from DISCRIMINATOR_STEP on are for alternating updates."""
 
-AUGMENT_FAKE, AUGMENT_REAL = -2, -1
+CONTRAST, AUGMENT_FAKE, AUGMENT_REAL = -3, -2, -1
 """Further streams within a step of a GAN."""
 
 

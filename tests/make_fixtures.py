@@ -56,8 +56,8 @@ def make(name: str):
 
 def build(name: str, **settings) -> keras.Model:
     """A tiny model of a class, or the AAE with a category."""
-    if name in ("gan", "infogan"):
-        codes = CODES if name == "infogan" else []
+    if name in ("gan", "infogan", "infogan_cr"):
+        codes = [] if name == "gan" else CODES
         dimension = Latents(2, codes).dimension
         normalization = settings.pop("normalization", "batch")
         return models.MODELS[name](
@@ -72,14 +72,21 @@ def build(name: str, **settings) -> keras.Model:
         network = networks.ConvClassifier(SHAPE, 3, (2, 3), 4, name="network")
         return models.Classifier(network, name=name, **settings)
     categories = 3 if name.endswith("_with_category") else 0
+    floor = {"min_stddev": None} if name == "qlae" else {}
     encoder = networks.ConvEncoder(
-        SHAPE, 2 + categories, filters=(2, 3), width=4, num_categories=categories, name="encoder"
+        SHAPE,
+        2 + categories,
+        filters=(2, 3),
+        width=4,
+        num_categories=categories,
+        name="encoder",
+        **floor,
     )
     decoder = networks.MLPDecoder(SHAPE, 2 + categories, widths=(4,), name="decoder")
     return models.MODELS[name.removesuffix("_with_category")](
         encoder,
         decoder,
-        prior=CategoricalNormal(categories, 2) if categories else None,
+        **({"prior": CategoricalNormal(categories, 2)} if categories else {}),
         likelihood="bernoulli_stochastic",
         name=name,
         **settings,
@@ -143,6 +150,9 @@ def trained_of(name: str) -> dict:
         "beta_vae": {"beta": 2.0, "warmup_steps": 5},
         "infovae": {"alpha": 0.5, "lambda_": 10.0, "divergence": "stein"},
         "dip_vae": {"dip_type": "i", "lambda_od": 5.0},
+        "annealed_vae": {"gamma": 5.0, "capacity": 2.0, "warmup": 5},
+        "qlae": {"num_values": 4, "commitment_weight": 0.5},
+        "infogan_cr": {"contrastive_weight": 0.5, "contrastive_warmup": 5},
         "aae": {"discriminator": small["z"], "lambda_": 2.0},
         "aae_with_category": {
             "discriminator": small,

@@ -46,7 +46,8 @@ def make_model(pool):
     def make(cls=models.InfoVAE, parameters=("logits",), learning_rate=1e-2, **kwargs):
         def build():
             shared = {"image_shape": IMAGE_SHAPE, "latent_dim": LATENT_DIM, "widths": (16,)}
-            encoder = networks.MLPEncoder(**shared)
+            own = {"min_stddev": None} if cls is models.QLAE else {}
+            encoder = networks.MLPEncoder(**shared, **own)
             decoder = networks.MLPDecoder(parameters=parameters, **shared)
             model = cls(encoder, decoder, **kwargs)
             model.compile(keras.optimizers.Adam(learning_rate))

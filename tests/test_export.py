@@ -46,6 +46,9 @@ def latents(model, count=6):
         z.append(parts[each.name])
     if "component" in parts:  # the second component's mean and deviation
         return parts, model.prior.means[1] + model.prior.stddev * parts["noise"]
+    if isinstance(model, models.QLAE):  # the values at such places of the codebook
+        places = np.floor((parts["position"] + 1) / 2 * model.num_values).astype(int)
+        return parts, model.codebook[np.arange(model.latent_dim), places]
     return parts, np.hstack(z)
 
 
@@ -112,7 +115,7 @@ def expected_of_gan(model, images):
 
 
 def expected(model, images):
-    if model.__class__ in (models.GAN, models.InfoGAN):
+    if isinstance(model, models.GAN):
         return expected_of_gan(model, images)
     if isinstance(model, models.Classifier):
         probabilities = model.predict(images, verbose=0)

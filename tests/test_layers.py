@@ -10,7 +10,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "keras_infomodels"
 LAYERS = (
-    ("__main__", "cli", "demo", "disentangle_command", "explore_command", "export_commands"),
+    (
+        "__main__",
+        "cli",
+        "demo",
+        "disentangle_command",
+        "explore_command",
+        "export_commands",
+        "select_command",
+    ),
     ("zoo",),
     ("export", "callbacks"),
     (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from synthetic_codes import draw_factors, make_codes
 
+from keras_infomodels.evaluation import latent_information
 from keras_infomodels.evaluation.disentanglement.binned import mig
 from keras_infomodels.evaluation.disentanglement.reporting import METRICS, report
 
@@ -71,3 +72,38 @@ def test_report_refuses_unknown_metrics_and_names():
     with pytest.raises(ValueError, match="groups is 0 or from 2"):
         report(factors, factors, groups=1)
     assert set(QUICK) < set(METRICS)
+
+
+def test_report_information_error_is_the_spread_over_samples():
+    found, errors = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        factors = rng.integers(3, size=(500, 2))
+        codes = factors + rng.normal(size=factors.shape)
+        measured = report(codes, factors, metrics=["mig"])
+        found.append(measured.information)
+        errors.append(measured.information_error)
+    spread = np.std(found, axis=0, ddof=1)
+    # A spread of 20 samples has a relative error of 1 / sqrt(38): three of them, on the diagonal.
+    np.testing.assert_allclose(np.diag(np.mean(errors, axis=0) / spread), 1, atol=0.5)
+
+
+def test_report_refits_metrics_for_their_intervals_where_asked():
+    factors = draw_factors(200, (2, 3))
+    codes = make_codes("identity", factors) + 0.3 * np.random.default_rng(0).normal(size=(200, 2))
+    once = report(codes, factors, metrics=["sap"], groups=4)
+    again = report(codes, factors, metrics=["sap"], groups=4, refit=True)
+    assert once.scores["SAP"].low is None
+    score = again.scores["SAP"]
+    assert once.scores["SAP"].value == score.value
+    assert score.low < score.value < score.high
+
+
+def test_report_puts_what_latents_carry_beside_the_scores():
+    factors = draw_factors(100, (2, 3))
+    codes = make_codes("identity", factors).astype(float)
+    latents = latent_information(loc=codes, scale=np.zeros_like(codes))
+    found = report(codes, factors, metrics=["mig"], groups=0, latents=latents)
+    assert found.information_error is None
+    assert "total correlation of q(z)" in str(found)
+    assert found.as_dict()["latents"]["parts"] == latents.parts

@@ -15,6 +15,7 @@ from keras_infomodels.divergences.kernels import (
     squared_distances,
 )
 from keras_infomodels.divergences.marginal_kl import MarginalKL
+from keras_infomodels.divergences.minibatch_total_correlation import MinibatchTotalCorrelation
 from keras_infomodels.divergences.mmd import MMD
 from keras_infomodels.divergences.partwise import Partwise
 from keras_infomodels.divergences.sliced_wasserstein import SlicedWasserstein
@@ -25,6 +26,7 @@ DIVERGENCES = {
     "sliced_wasserstein": SlicedWasserstein,
     "marginal_kl": MarginalKL,
     "stein": Stein,
+    "minibatch_total_correlation": MinibatchTotalCorrelation,
 }
 """Names of divergences in models and recipes; `Adversarial` and `TotalCorrelation` have no name, as
 they need a discriminator.
@@ -65,6 +67,7 @@ __all__ = [
     "Adversarial",
     "Divergence",
     "MarginalKL",
+    "MinibatchTotalCorrelation",
     "Partwise",
     "SlicedWasserstein",
     "Stein",

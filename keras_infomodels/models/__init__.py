@@ -3,15 +3,18 @@
 # ruff: noqa: F401 - `names` says which of the imports are public
 from keras_infomodels import names
 from keras_infomodels.models.autoencoder.adversarial_autoencoder import AdversarialAutoencoder
+from keras_infomodels.models.autoencoder.annealed_vae import AnnealedVAE
 from keras_infomodels.models.autoencoder.beta_vae import BetaVAE
 from keras_infomodels.models.autoencoder.dip_vae import DIPVAE
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.autoencoder.mmd_vae import MMDVAE
+from keras_infomodels.models.autoencoder.qlae import QLAE
 from keras_infomodels.models.autoencoder.vae import VAE
 from keras_infomodels.models.base import InfoModel
 from keras_infomodels.models.classifier.classifier import Classifier
 from keras_infomodels.models.gan.gan import GAN
 from keras_infomodels.models.gan.infogan import InfoGAN
+from keras_infomodels.models.gan.infogan_cr import InfoGANCR
 
 __all__ = ["MODELS", "InfoModel", *names.MODELS.values()]
 

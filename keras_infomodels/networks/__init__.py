@@ -9,6 +9,7 @@ from keras_infomodels.networks.conv import ConvDecoder, ConvEncoder
 from keras_infomodels.networks.gan import ConvDiscriminator, ConvGenerator, RecognitionHead
 from keras_infomodels.networks.mlp import MLPDecoder, MLPDiscriminator, MLPEncoder
 from keras_infomodels.networks.network import Network
+from keras_infomodels.networks.pair_classifier import PairClassifier
 from keras_infomodels.networks.residual import ResidualDecoder, ResidualEncoder
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MLPDiscriminator",
     "MLPEncoder",
     "Network",
+    "PairClassifier",
     "RecognitionHead",
     "ResidualDecoder",
     "ResidualEncoder",

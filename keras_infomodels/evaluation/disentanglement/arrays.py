@@ -1,6 +1,11 @@
 """Functions that all metrics share: checks, held-out rows, binned codes and their information."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import mutual_info_score
 
 __all__ = [
@@ -9,6 +14,7 @@ __all__ = [
     "discretize",
     "factor_entropies",
     "information_matrix",
+    "iterations_as_defined",
     "split_rows",
 ]
 
@@ -91,6 +97,17 @@ def split_rows(
             f"{factors.shape[1]} factors; got {test_codes.shape} and {test_factors.shape}."
         )
     return (codes, factors), (test_codes, test_factors.astype(np.int64))
+
+
+@contextmanager
+def iterations_as_defined() -> Iterator[None]:
+    """Silences scikit-learn where a fit ends before its optimum: the metric defines the iterations.
+
+    Separable values have no finite optimum at all.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def discretize(values: np.ndarray, bins: int = 20) -> np.ndarray:

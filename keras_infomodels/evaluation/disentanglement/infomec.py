@@ -1,10 +1,8 @@
 """InfoMEC: modularity, explicitness and compactness in units of information."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -13,6 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from keras_infomodels.evaluation.disentanglement.arrays import (
     check_arrays,
     factor_entropies,
+    iterations_as_defined,
     pairwise_information,
 )
 
@@ -163,9 +162,7 @@ def infoe(codes: np.ndarray, factors: np.ndarray, discrete: bool = False) -> flo
         # Balanced classes without codes: each of K values has probability 1 / K.
         null = np.log(len(np.unique(factor)))
         model = LogisticRegression(C=np.inf, class_weight="balanced")
-        with warnings.catch_warnings():
-            # Separable values have no finite optimum; 100 iterations are the definition.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with iterations_as_defined():
             model.fit(x, factor)
         scores.append(1 - log_loss(factor, model.predict_proba(x), labels=model.classes_) / null)
     return float(np.mean(scores))

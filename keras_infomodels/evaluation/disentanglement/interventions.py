@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from keras_infomodels.evaluation.disentanglement.arrays import check_arrays, discretize
+from keras_infomodels.evaluation.disentanglement.arrays import (
+    check_arrays,
+    discretize,
+    iterations_as_defined,
+)
 from keras_infomodels.evaluation.disentanglement.drawing import draws_of
 
 if TYPE_CHECKING:
@@ -196,7 +200,8 @@ def beta_vae_score(
         ]
         features, labels = zip(*parts, strict=True)
         points.append((np.concatenate(features).astype(np.float64), np.concatenate(labels)))
-    model = LogisticRegression(random_state=seed).fit(*points[0])
+    with iterations_as_defined():
+        model = LogisticRegression(random_state=seed).fit(*points[0])
     return BetaVAEScore(*(float(np.mean(model.predict(x) == y)) for x, y in points))
 
 

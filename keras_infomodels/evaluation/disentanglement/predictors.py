@@ -9,7 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 
-from keras_infomodels.evaluation.disentanglement.arrays import Held, check_arrays, split_rows
+from keras_infomodels.evaluation.disentanglement.arrays import (
+    Held,
+    check_arrays,
+    iterations_as_defined,
+    split_rows,
+)
 
 __all__ = [
     "DCI",
@@ -232,7 +237,8 @@ def explicitness(codes, factors, test: Held | None = None, seed: int = 0) -> tup
     x, test_x = (x - mean) / deviation, (test_x - mean) / deviation
     scores = []
     for j in range(y.shape[1]):
-        model = LogisticRegression().fit(x, y[:, j])
+        with iterations_as_defined():
+            model = LogisticRegression().fit(x, y[:, j])
         rows = ((x, y[:, j]), (test_x, test_y[:, j]))
         scores.append([_area(model.classes_, b, model.predict_proba(a)) for a, b in rows])
     train, held = np.mean(scores, axis=0)

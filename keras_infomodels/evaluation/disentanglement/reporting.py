@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,6 +22,9 @@ from keras_infomodels.evaluation.disentanglement.interventions import (
 )
 from keras_infomodels.evaluation.disentanglement.predictors import dci, explicitness, sap
 from keras_infomodels.evaluation.disentanglement.unsupervised import unsupervised_scores
+
+if TYPE_CHECKING:
+    from keras_infomodels.evaluation.latent_information import LatentInformation
 
 __all__ = ["METRICS", "DisentanglementReport", "Score", "report"]
 
@@ -75,8 +79,8 @@ METRICS = {
 """What `report` measures, by the names that its argument `metrics` takes."""
 
 _ONCE = {"sap", "explicitness", "dci", "factor_vae", "beta_vae"}
-"""Metrics that are measured once: they fit many models, or the noise of their own draws would count
-as that of the rows."""
+"""Metrics that are measured once unless `refit`: they fit many models, or the noise of their own
+draws would count as that of the rows."""
 
 _MEANINGS = {
     "InfoM": "each code knows one factor alone",
@@ -128,6 +132,10 @@ class DisentanglementReport:
         scores: dict. A `Score` by name.
         information: float (d, k). Plug-in I(code; factor) of 20 bins, in nats.
         entropies: float (k,). H(factor), the ceiling of each column of `information`, in nats.
+        information_error: float (d, k). Standard error of `information`, in nats, by the jackknife
+            of the scores; None without intervals.
+        latents: LatentInformation. I_q(x;z) between its bounds and the total correlation of q(z);
+            None for a table of codes alone.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(600, 2))
@@ -141,6 +149,8 @@ class DisentanglementReport:
     scores: Mapping[str, Score]
     information: np.ndarray
     entropies: np.ndarray
+    information_error: np.ndarray | None = None
+    latents: "LatentInformation | None" = None
 
     def __str__(self) -> str:
         shape = f"{len(self.code_names)} codes, {len(self.factor_names)} factors"
@@ -148,14 +158,18 @@ class DisentanglementReport:
         for name, score in self.scores.items():
             interval = "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"
             lines.append(f"{name:36} {score.value:7.3f}  {interval:16}  {_MEANINGS[name]}")
-        lines.append("I(code; factor) in nats, the best code of each factor:")
+        lines.append("I(code; factor) in nats, the best code of each factor, of at most H(factor):")
         for j, name in enumerate(self.factor_names):
             best = int(self.information[:, j].argmax())
+            interval = ""
+            if self.information_error is not None:
+                value, error = self.information[best, j], 1.96 * self.information_error[best, j]
+                interval = f" ({value - error:.3f} to {value + error:.3f})"
             lines.append(
-                f"  {name}: {self.information[best, j]:.3f} of {self.entropies[j]:.3f} in "
-                f"{self.code_names[best]}"
+                f"  {name}: {self.information[best, j]:.3f}{interval} of "
+                f"{self.entropies[j]:.3f} in {self.code_names[best]}"
             )
-        return "\n".join(lines)
+        return "\n".join(lines + ([str(self.latents)] if self.latents else []))
 
     def as_dict(self) -> dict:
         """The report as JSON can hold it; numbers that are not finite are None."""
@@ -163,6 +177,7 @@ class DisentanglementReport:
             name: {key: _finite(getattr(score, key)) for key in ("value", "low", "high")}
             for name, score in self.scores.items()
         }
+        error = self.information_error
         return {
             "examples": self.examples,
             "codes": list(self.code_names),
@@ -170,6 +185,8 @@ class DisentanglementReport:
             "scores": scores,
             "information": self.information.tolist(),
             "entropies": self.entropies.tolist(),
+            "information_error": error if error is None else error.tolist(),
+            "latents": self.latents and self.latents.as_dict(),
         }
 
     def heat_map(self) -> Figure:
@@ -200,7 +217,9 @@ def report(
     code_names: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     groups: int = 10,
+    refit: bool = False,
     discrete: bool = False,
+    latents: "LatentInformation | None" = None,
     seed: int = 0,
 ) -> DisentanglementReport:
     """Measures all metrics of a table of codes.
@@ -217,7 +236,11 @@ def report(
         code_names: d strings. Names of the codes. None numbers them.
         metrics: strings from `METRICS`. What to measure. None measures all.
         groups: int. Number of groups that are left out one at a time; 0 leaves intervals out.
+        refit: bool. Whether DCI, SAP, explicitness, FactorVAE and BetaVAE score have intervals too,
+            at `groups` + 1 times their time.
         discrete: bool. Whether codes are categories, for InfoMEC.
+        latents: LatentInformation. What `evaluation.latent_information` measured of the latents
+            behind the codes, to stand beside the scores. None leaves it out.
         seed: int. Seed of all draws.
 
     Raises:
@@ -240,7 +263,7 @@ def report(
         raise ValueError(f"groups is 0 or from 2 to half the number of rows, got {groups}.")
     scores = {}
     for metric in metrics:
-        parts = 0 if metric in _ONCE else groups
+        parts = 0 if metric in _ONCE and not refit else groups
         scores |= _measure(METRICS[metric], codes, factors, parts, discrete, seed)
     return DisentanglementReport(
         len(codes),
@@ -249,6 +272,8 @@ def report(
         scores,
         information_matrix(codes, factors),
         factor_entropies(factors),
+        _information_error(codes, factors, groups, seed) if groups else None,
+        latents,
     )
 
 
@@ -258,10 +283,7 @@ def _measure(
     values = measure(codes, factors, seed, discrete)
     if not groups:
         return {name: Score(float(value)) for name, value in values.items()}
-    group = np.random.default_rng(seed).permutation(len(codes)) % groups
-    without = [
-        measure(codes[group != g], factors[group != g], seed, discrete) for g in range(groups)
-    ]
+    without = [measure(*rows, seed, discrete) for rows in _left_out(codes, factors, groups, seed)]
     scores = {}
     for name, value in values.items():
         others = [each[name] for each in without]
@@ -271,6 +293,18 @@ def _measure(
         error = 1.96 * math.sqrt((groups - 1) * np.var(others))
         scores[name] = Score(float(value), float(value - error), float(value + error))
     return scores
+
+
+def _left_out(codes, factors, groups: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rows without each group in turn."""
+    group = np.random.default_rng(seed).permutation(len(codes)) % groups
+    return [(codes[group != g], factors[group != g]) for g in range(groups)]
+
+
+def _information_error(codes, factors, groups: int, seed: int) -> np.ndarray:
+    """Standard error of `information_matrix` by the same jackknife, float (d, k)."""
+    rows = _left_out(codes, factors, groups, seed)
+    return np.sqrt((groups - 1) * np.var([information_matrix(*each) for each in rows], axis=0))
 
 
 def _names(argument: str, given: Sequence[str] | None, kind: str, count: int) -> tuple[str, ...]:

@@ -1,0 +1,236 @@
+"""QLAE: an autoencoder whose latent variables take a few learned values each."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels.models.autoencoder.infovae import InfoVAE
+from keras_infomodels.models.checks import input_shape, output_shapes
+from keras_infomodels.models.signatures import Input, Signature
+from keras_infomodels.registry import built_in
+from keras_infomodels.spec import check_int, check_nonnegative
+
+tfd = tfp.distributions
+
+__all__ = ["QLAE"]
+
+_TERMS = ("quantization", "commitment")
+
+
+@built_in
+class QLAE(InfoVAE):
+    """Quantized-latent autoencoder: each of d latent variables takes one of K learned values.
+
+        loss = reconstruction + quantization_weight quantization + commitment_weight commitment
+
+        z_j          = the one of v_j1, ..., v_jK that is nearest to the encoder's y_j
+        quantization = E sum_j (stop(y_j) - z_j)^2     squared latents; moves the values
+        commitment   = E sum_j (y_j - stop(z_j))^2     squared latents; moves the encoder
+        rate         = d ln K                          nats per example, a constant
+
+    The decoder's gradient passes from z to y as it is (straight-through). q(z|x) is a point mass
+    and the prior is uniform over the K^d combinations, so that the rate is constant and
+    reconstruction + rate bounds -log p(x) from above. I_q(x;z) is the entropy of the combination,
+    H(index), at most d ln K, which `mutual_information` counts over up to 10,000 examples. This is
+    `InfoVAE` at alpha = 1, without a divergence and with a quantizer behind its encoder.
+
+    The authors add weight decay, which they found to matter as much as the quantization: compile
+    with `keras.optimizers.AdamW(weight_decay=0.1)`.
+    Source: Hsu et al., "Disentanglement via latent quantization", 2023, section 3.
+
+    Args:
+        encoder: Keras model from images (batch, height, width, channels), or any data shape, to
+            {"loc"} (batch, d) alone: a deterministic one.
+        decoder: See `InfoVAE`.
+        likelihood: See `InfoVAE`.
+        num_values: int, at least 2. K. The values begin evenly from -1/2 to 1/2.
+        quantization_weight: float, at least 0. Weight of `quantization`.
+        commitment_weight: float, at least 0. Weight of `commitment`.
+        seed: See `InfoVAE`.
+
+    Raises:
+        ValueError: fewer than two values, a negative weight, or what `InfoVAE` raises.
+
+    Example:
+        sizes = {"image_shape": (28, 28, 1), "latent_dim": 10}
+        encoder = ki.networks.MLPEncoder(**sizes, min_stddev=None)
+        model = ki.QLAE(encoder, ki.networks.MLPDecoder(**sizes), num_values=8)
+        model.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.1))
+    """
+
+    title = "Quantized-latent autoencoder"
+    citation = (
+        "K. Hsu, W. Dorrell, J. Whittington, J. Wu and C. Finn, Disentanglement via latent "
+        "quantization, 2023, https://arxiv.org/abs/2305.18378"
+    )
+
+    units = InfoVAE.units | dict.fromkeys(_TERMS, "squared latents")
+
+    @classmethod
+    def complete(cls, table, image_shape):
+        """The `[model]` table of a recipe with the networks that it leaves out."""
+        completed = super().complete(table, image_shape)
+        encoder = {"min_stddev": "none", **completed["encoder"]}
+        if "prior" not in table:
+            completed.pop("prior")
+        return completed | {"encoder": encoder}
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood="bernoulli",
+        num_values: int = 10,
+        quantization_weight: float = 1.0,
+        commitment_weight: float = 1.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        num_values = check_int("num_values", num_values, 2)
+        check_nonnegative("quantization_weight", quantization_weight)
+        check_nonnegative("commitment_weight", commitment_weight)
+        encoder, quantizer = _quantized(encoder, num_values)
+        super().__init__(encoder, decoder, _Values(quantizer), likelihood, 1.0, seed=seed, **kwargs)
+        self.num_values = num_values
+        self.quantization_weight = float(quantization_weight)
+        self.commitment_weight = float(commitment_weight)
+
+    @property
+    def divergence_weight(self) -> float:
+        """0: the rate is constant, and the aggregated posterior is free."""
+        return 0.0
+
+    @property
+    def codebook(self) -> np.ndarray:
+        """The values of each latent variable, float32 (d, K)."""
+        return self.prior.quantizer.values.numpy()
+
+    def encode_indices(self, x: tf.Tensor) -> np.ndarray:
+        """Returns the numbers of the values that images are encoded by, int64 (batch, d).
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+        """
+        z = self.encode(x).mean().numpy()
+        return np.abs(z[:, :, None] - self.codebook).argmin(axis=2)
+
+    def export_signatures(self) -> dict:
+        """What an exported file offers, see `models.autoencoder.signatures.vae_signatures`.
+
+        `generate` takes `position`, (d,) in (-1, 1): the place of each latent variable's value
+        among its K, from the first to the last. Even draws are draws of the prior.
+        """
+        position = Input("position", (self.latent_dim,), "uniform")
+        return super().export_signatures() | {"generate": Signature(self._at, (position,))}
+
+    def _at(self, position: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The images of latent variables at such places among their values."""
+        places = tf.floor((position + 1) / 2 * self.num_values)
+        index = tf.cast(tf.clip_by_value(places, 0, self.num_values - 1), tf.int32)
+        z = _chosen(tf.convert_to_tensor(self.prior.quantizer.values), index)
+        return {"image": self.mean_image(z)}
+
+    def ceilings(self, examples):
+        combinations = self.latent_dim * math.log(self.num_values)
+        return {name: min(c, combinations) for name, c in super().ceilings(examples).items()}
+
+    def ledger_names(self) -> list[str]:
+        return [*super().ledger_names(), "rate", *_TERMS]
+
+    def encoder_terms(self, parameters, x, labels, seed, training):
+        y, z = parameters["continuous"], parameters["value"]
+        rate = self.latent_dim * math.log(self.num_values)
+        terms = {
+            "quantization": _squared(tf.stop_gradient(y) - z),
+            "commitment": _squared(y - tf.stop_gradient(z)),
+        }
+        loss = self.quantization_weight * terms["quantization"]
+        loss += self.commitment_weight * terms["commitment"]
+        return loss, {"rate": tf.constant(rate, tf.float32), **terms}
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "encoder": serialize(self.encoder.get_layer(index=1)),
+            "decoder": serialize(self.decoder),
+            "likelihood": serialize(self.likelihood),
+            "num_values": self.num_values,
+            "quantization_weight": self.quantization_weight,
+            "commitment_weight": self.commitment_weight,
+            "seed": self.seed,
+            "dtype": self.dtype_policy.name,
+        }
+
+
+def _squared(differences: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.reduce_sum(differences**2, axis=1))
+
+
+def _quantized(encoder: keras.Model, num_values: int) -> tuple[keras.Model, "_Quantizer"]:
+    """The encoder with a quantizer behind it, and that quantizer."""
+    shape = input_shape(encoder, "encoder")
+    outputs = output_shapes(encoder, (1, *shape))
+    if not isinstance(outputs, dict) or set(outputs) != {"loc"}:
+        found = sorted(outputs) if isinstance(outputs, dict) else outputs
+        raise ValueError(
+            'The encoder of a QLAE is deterministic and returns {"loc"} alone, got '
+            f"{found}; build it with min_stddev=None."
+        )
+    x = keras.Input(shape, name="image")
+    quantizer = _Quantizer(num_values, dtype="float32", name="quantizer")
+    outputs = quantizer(encoder(x)["loc"])
+    return _QuantizedEncoder(x, outputs, name="quantized_encoder"), quantizer
+
+
+class _QuantizedEncoder(keras.Model):
+    """A functional model with a name of its own where networks are listed."""
+
+
+def _chosen(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """The values (d, K) at an index (batch, d), to the bit; (batch, d)."""
+    return tf.reduce_sum(tf.one_hot(index, values.shape[1]) * values, axis=2)
+
+
+class _Quantizer(keras.layers.Layer):
+    """Replaces each of d numbers by the nearest of its K values.
+
+    Its outputs, each (batch, d): "loc", the values with the gradient of a straight-through
+    estimator, "value", the same with the values' own gradient, and "continuous", the inputs.
+    """
+
+    def __init__(self, num_values: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_values = num_values
+
+    def build(self, shape):
+        even = np.tile(np.linspace(-0.5, 0.5, self.num_values), (shape[-1], 1))
+        self.values = self.add_weight(
+            shape=even.shape, initializer=keras.initializers.Constant(even), name="values"
+        )
+
+    def call(self, y):
+        values = tf.convert_to_tensor(self.values)
+        nearest = tf.argmin(tf.abs(y[:, :, None] - values), axis=2)  # (batch, d)
+        value = _chosen(values, nearest)
+        # Equal to the value to the bit, which value - y added to y is not.
+        loc = tf.stop_gradient(value) + (y - tf.stop_gradient(y))
+        return {"loc": loc, "value": value, "continuous": y}
+
+
+class _Values:
+    """Prior of a QLAE: uniform over the present values of each latent variable."""
+
+    def __init__(self, quantizer: _Quantizer):
+        self.quantizer = quantizer
+
+    def distribution(self) -> tfd.Distribution:
+        """Returns the TFP distribution, of batch shape () and event shape (d,)."""
+        values = tf.convert_to_tensor(self.quantizer.values)
+        each = tfd.MixtureSameFamily(
+            tfd.Categorical(logits=tf.zeros_like(values)), tfd.Deterministic(values)
+        )
+        return tfd.Independent(each, 1)

@@ -1,0 +1,192 @@
+"""InfoGAN-CR: an InfoGAN whose codes change images in ways that can be told apart."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from keras_infomodels import seeds
+from keras_infomodels.distributions import Code
+from keras_infomodels.models.checks import input_shape, output_shapes
+from keras_infomodels.models.gan.gan import GAN
+from keras_infomodels.models.gan.infogan import InfoGAN
+from keras_infomodels.networks import ConvDiscriminator, PairClassifier
+from keras_infomodels.registry import built_in
+from keras_infomodels.spec import check_nonnegative
+from keras_infomodels.training.warmup import Warmup, warmup_of
+
+fold_in = tf.random.experimental.stateless_fold_in
+
+__all__ = ["InfoGANCR"]
+
+_WIDTH = 64
+"""Largest width of the dense layer of H, which would else hold most of the model's parameters."""
+
+
+@built_in
+class InfoGANCR(InfoGAN):
+    """InfoGAN-CR: an InfoGAN with a contrastive regularizer.
+
+    Two images are generated from the same noise and from codes that agree in one, drawn uniformly
+    from the K codes, and are independent in the others. A network H sees both and says which code
+    they share:
+
+        contrastive_information = ln K + E log H(index | pair)  <=  I(index; pair)  <=  ln K
+
+    Generator and H both raise it: their losses have - contrastive_weight times it in addition to
+    the terms of `InfoGAN`. It is a lower bound in nats and a metric, and 0 for an H that guesses.
+    H belongs to `discriminator_optimizer`. With `contrastive_weight` 0 the model is the `InfoGAN`,
+    to the bit. The first image of each pair is one that the step generates for the discriminator.
+
+    The authors train without the regularizer first, which `contrastive_warmup` approximates.
+    Source: Lin et al., "InfoGAN-CR and ModelCentrality: self-supervised model training and
+    selection for disentangling GANs", 2020, section 4, with their code's shared noise.
+
+    Args:
+        generator: See `GAN`.
+        discriminator: See `InfoGAN`.
+        noise_dim: See `InfoGAN`.
+        codes: See `InfoGAN`; at least two.
+        contrastive_weight: float, at least 0. Weight of the regularizer.
+        contrastive_warmup: Warmup or int. Steps in which that weight rises from 0. None is none.
+        contrastive_network: H, a Keras model from pairs, images stacked along their last axis, to
+            logits (batch, K). None is a `PairClassifier` with the filters of a `ConvDiscriminator`.
+        seed: See `GAN`.
+        **kwargs: See `InfoGAN`.
+
+    Raises:
+        ValueError: fewer than two codes, a negative weight, a network of other shapes, or what
+            `InfoGAN` raises.
+
+    Example:
+        codes = [ki.distributions.Code(name, ki.distributions.Uniform()) for name in ("a", "b")]
+        generator = ki.networks.ConvGenerator((28, 28, 1), latent_dim=18)
+        discriminator = ki.networks.ConvDiscriminator((28, 28, 1))
+        model = ki.InfoGANCR(generator, discriminator, 16, codes, contrastive_warmup=1000)
+        model.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(2e-4, 0.5))
+    """
+
+    title = "InfoGAN-CR"
+    citation = (
+        "Z. Lin, K. Thekumparampil, G. Fanti and S. Oh, InfoGAN-CR and ModelCentrality: "
+        "self-supervised model training and selection for disentangling GANs, 2020, "
+        "https://arxiv.org/abs/1906.06034"
+    )
+
+    passes_arguments_to = (InfoGAN, GAN)
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        noise_dim: int,
+        codes: Sequence[Code] = (),
+        contrastive_weight: float = 1.0,
+        contrastive_warmup: Warmup | int | None = None,
+        contrastive_network: keras.Model | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        check_nonnegative("contrastive_weight", contrastive_weight)
+        super().__init__(generator, discriminator, noise_dim, codes, seed=seed, **kwargs)
+        self.contrastive_weight = float(contrastive_weight)
+        self.contrastive_warmup = warmup_of(contrastive_warmup)
+        self.contrastive_network = None
+        if contrastive_weight:
+            _check_codes(self.codes)
+            self.contrastive_network = contrastive_network or _network_like(self)
+            _check_network(self)
+
+    def judges(self):
+        network = self.contrastive_network
+        return super().judges() if network is None else (*super().judges(), network)
+
+    def ceilings(self, examples):
+        own = {}
+        if self.contrastive_network is not None:
+            own = {"contrastive_information": math.log(len(self.codes))}
+        return super().ceilings(examples) | own
+
+    def ledger_names(self) -> list[str]:
+        own = [] if self.contrastive_network is None else ["contrastive_information"]
+        return [*super().ledger_names(), *own]
+
+    def draw(self, n, seed, training):
+        fake = super().draw(n, seed, training)
+        if self.contrastive_network is not None:
+            own = fold_in(seed, seeds.CONTRAST)
+            fake["contrastive_information"] = self._contrast(fake, n, own, training)
+        return fake
+
+    def _contrast(self, fake: dict, n: tf.Tensor, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        """The bound on I(index; pair), a scalar in nats, with `fake` the pairs' first images."""
+        names, parts = list(self.codes), fake["parts"]
+        index = tf.random.stateless_uniform((n,), fold_in(seed, 0), 0, len(names), tf.int32)
+        drawn = self.sample_latents(n, fold_in(seed, 1), training) | {"noise": parts["noise"]}
+        for number, name in enumerate(names):
+            drawn[name] = tf.where(index[:, None] == number, parts[name], drawn[name])
+        second = tf.cast(self(self.latents.join(drawn), training=training), tf.float32)
+        second = self._augmented(second, seed, seeds.AUGMENT_FAKE, training)
+        pairs = tf.concat([fake["images"], second], axis=-1)
+        logits = tf.cast(self.contrastive_network(pairs, training=training), tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(index, logits)
+        return math.log(len(names)) - tf.reduce_mean(losses)
+
+    def generators_terms(self, fake, training):
+        terms = super().generators_terms(fake, training)
+        if self.contrastive_network is None:
+            return terms
+        information = fake["contrastive_information"]
+        loss = terms["loss"] - self._current_weight(training) * information
+        return terms | {"loss": loss, "contrastive_information": information}
+
+    def judges_terms(self, real, fake, labels, seed, training):
+        terms = super().judges_terms(real, fake, labels, seed, training)
+        if self.contrastive_network is None:
+            return terms
+        # H learns from the first step on; the warm-up is of the generator alone.
+        lost = self.contrastive_weight * fake["contrastive_information"]
+        return terms | {"discriminator_objective": terms["discriminator_objective"] - lost}
+
+    def _current_weight(self, training: bool):
+        return self.contrastive_weight * self.contrastive_warmup(self, training)
+
+    def get_config(self) -> dict:
+        network = self.contrastive_network
+        serialize = keras.saving.serialize_keras_object
+        return super().get_config() | {
+            "contrastive_weight": self.contrastive_weight,
+            "contrastive_warmup": self.contrastive_warmup.steps,
+            "contrastive_network": None if network is None else serialize(network),
+        }
+
+
+def _check_codes(codes):
+    if len(codes) < 2:
+        raise ValueError(f"Pairs that share a code need at least two codes, got {len(codes)}.")
+
+
+def _network_like(model: InfoGANCR) -> keras.Model:
+    """H for a model's pairs."""
+    if not isinstance(model.discriminator, ConvDiscriminator):
+        raise ValueError(
+            "H is made by itself beside a ConvDiscriminator alone; give contrastive_network, a "
+            f"Keras model from {_pair_shape(model)} to {len(model.codes)} logits."
+        )
+    config = model.discriminator.get_config()
+    own = {name: config[name] for name in ("image_shape", "filters", "dtype")}
+    own["width"] = min(_WIDTH, config["width"])
+    return PairClassifier(classes=len(model.codes), name="contrastive_network", **own)
+
+
+def _check_network(model: InfoGANCR):
+    count, pair = len(model.codes), _pair_shape(model)
+    if (shape := input_shape(model.contrastive_network, "contrastive_network")) != pair:
+        raise ValueError(f"contrastive_network takes pairs of shape {pair}, got {shape}.")
+    if (shape := output_shapes(model.contrastive_network, (2, *pair))) != (2, count):
+        raise ValueError(f"contrastive_network returns {count} logits a pair, got {shape}.")
+
+
+def _pair_shape(model: InfoGANCR) -> tuple[int, ...]:
+    return (*model.data_shape[:-1], 2 * model.data_shape[-1])

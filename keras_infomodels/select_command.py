@@ -1,0 +1,74 @@
+"""The command `infomodels select`. Nothing here loads TensorFlow at once."""
+
+import argparse
+import json
+import os
+import tomllib
+
+from keras_infomodels.io import write_atomically
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands):
+    """Adds it to the subparsers of `infomodels`."""
+    command = commands.add_parser(
+        "select",
+        help="score runs without labels, to choose one",
+        description="Label-free scores of several runs: UDR, ModelCentrality, and the information "
+        "and independence of their latents. No factor is looked at.",
+    )
+    command.add_argument(
+        "models", metavar="MODEL", nargs="+", help="presets, run folders or .keras files"
+    )
+    command.add_argument("--dataset", help="(default: that of the first run's recipe)")
+    command.add_argument("--split", default="test", help="(default: test)")
+    command.add_argument("--data-dir", help="as for train")
+    command.add_argument("--limit", type=int, default=2_000, help="images (default: 2000)")
+    command.add_argument(
+        "--votes", type=int, default=500, help="of ModelCentrality, twice (default: 500)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of all draws")
+    command.add_argument("--out", metavar="FILE.json", help="where the numbers go too")
+    command.set_defaults(run=_select)
+
+
+def _select(arguments: argparse.Namespace):
+    if len(arguments.models) < 2:
+        raise ValueError("Give at least two runs, since they are compared with each other.")
+    if arguments.limit < 20:
+        raise ValueError(f"--limit is at least 20, got {arguments.limit}.")
+    if arguments.votes < 2:
+        raise ValueError(f"--votes is at least 2, got {arguments.votes}.")
+    dataset = arguments.dataset or _dataset_of(arguments.models[0])
+    import numpy as np
+
+    from keras_infomodels import datasets, load_model
+    from keras_infomodels.evaluation import select_runs
+
+    images, _ = datasets.load_arrays(dataset, arguments.split, data_dir=arguments.data_dir)
+    order = np.random.default_rng(arguments.seed).permutation(len(images))
+    images = images[np.sort(order[: arguments.limit])]
+    images = images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
+    runs = {name: load_model(path) for name, path in _names(arguments.models).items()}
+    found = select_runs(runs, images, arguments.votes, arguments.seed)
+    print(found)
+    if arguments.out:
+        numbers = json.dumps(found.as_dict(), indent=2, allow_nan=False)
+        write_atomically(arguments.out, numbers + "\n")
+        print(f"The numbers are in {arguments.out}.")
+
+
+def _names(paths: list[str]) -> dict[str, str]:
+    """Paths by their last parts, or by themselves where these are not distinct."""
+    names = [os.path.basename(os.path.normpath(path)) for path in paths]
+    return dict(zip(names if len(set(names)) == len(names) else paths, paths, strict=True))
+
+
+def _dataset_of(run: str) -> str:
+    path = os.path.join(run, "recipe.toml")
+    if not os.path.exists(path):
+        raise ValueError(f"Say on which images with --dataset NAME; {run} has no recipe.toml.")
+    with open(path, "rb") as file:
+        recipe = tomllib.load(file)
+    return recipe["data"]["name"]
