@@ -37,7 +37,7 @@ def transparent(sharpness, **settings):
 
 
 def information(model, n=4000, seed=SEED):
-    return float(model.draw(n, seed, False)["contrastive_information"])
+    return float(model.generate_batch(n, seed, False)["contrastive_information"])
 
 
 def test_infogan_cr_information_is_0_where_h_guesses_and_ln_k_where_it_sees():
@@ -61,7 +61,7 @@ def test_infogan_cr_pairs_share_the_noise_and_one_code():
     model = transparent(1.0)
     pairs = []
     model.contrastive_network = lambda pair, training: pairs.append(pair) or tf.zeros((50, 3))
-    model.draw(50, SEED, False)
+    model.generate_batch(50, SEED, False)
     first, second = np.split(pairs[0].numpy(), 2, axis=1)
     np.testing.assert_array_equal(first[:, 0], second[:, 0])
     shared = first[:, 1:] == second[:, 1:]

@@ -74,11 +74,13 @@ class AnnealedVAE(InfoVAE):
         self.capacity = float(capacity)
         self.warmup = warmup_of(warmup)
 
-    def ledger_names(self) -> list[str]:
-        return [*super().ledger_names(), "capacity"]
+    def term_names(self) -> list[str]:
+        return [*super().term_names(), "capacity"]
 
-    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        return f"{super().ledger_protocol(metrics)} The capacity is the one at the end of training."
+    def describe_metrics(self, metrics: Mapping[str, float]) -> str:
+        return (
+            f"{super().describe_metrics(metrics)} The capacity is the one at the end of training."
+        )
 
     def current_rate_weight(self, training: bool):
         return 0.0  # `terms` adds what the rate costs

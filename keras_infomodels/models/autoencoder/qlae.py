@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels import replicas
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.checks import input_shape, output_shapes
 from keras_infomodels.models.signatures import Input, Signature
@@ -137,8 +138,8 @@ class QLAE(InfoVAE):
         combinations = self.latent_dim * math.log(self.num_values)
         return {name: min(c, combinations) for name, c in super().ceilings(examples).items()}
 
-    def ledger_names(self) -> list[str]:
-        return [*super().ledger_names(), "rate", *_TERMS]
+    def term_names(self) -> list[str]:
+        return [*super().term_names(), "rate", *_TERMS]
 
     def encoder_terms(self, parameters, x, labels, seed, training):
         y, z = parameters["continuous"], parameters["value"]
@@ -167,7 +168,7 @@ class QLAE(InfoVAE):
 
 
 def _squared(differences: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.reduce_sum(differences**2, axis=1))
+    return replicas.mean(tf.reduce_sum(differences**2, axis=1))
 
 
 def _quantized(encoder: keras.Model, num_values: int) -> tuple[keras.Model, "_Quantizer"]:

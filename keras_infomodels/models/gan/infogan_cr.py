@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from keras_infomodels import seeds
+from keras_infomodels import replicas, seeds
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.checks import input_shape, output_shapes
 from keras_infomodels.models.gan.gan import GAN
@@ -98,9 +98,9 @@ class InfoGANCR(InfoGAN):
             self.contrastive_network = contrastive_network or _network_like(self)
             _check_network(self)
 
-    def judges(self):
-        network = self.contrastive_network
-        return super().judges() if network is None else (*super().judges(), network)
+    def discriminator_networks(self):
+        networks, own = super().discriminator_networks(), self.contrastive_network
+        return networks if own is None else (*networks, own)
 
     def ceilings(self, examples):
         own = {}
@@ -108,12 +108,12 @@ class InfoGANCR(InfoGAN):
             own = {"contrastive_information": math.log(len(self.codes))}
         return super().ceilings(examples) | own
 
-    def ledger_names(self) -> list[str]:
+    def term_names(self) -> list[str]:
         own = [] if self.contrastive_network is None else ["contrastive_information"]
-        return [*super().ledger_names(), *own]
+        return [*super().term_names(), *own]
 
-    def draw(self, n, seed, training):
-        fake = super().draw(n, seed, training)
+    def generate_batch(self, n, seed, training):
+        fake = super().generate_batch(n, seed, training)
         if self.contrastive_network is not None:
             own = fold_in(seed, seeds.CONTRAST)
             fake["contrastive_information"] = self._contrast(fake, n, own, training)
@@ -122,7 +122,10 @@ class InfoGANCR(InfoGAN):
     def _contrast(self, fake: dict, n: tf.Tensor, seed: tf.Tensor, training: bool) -> tf.Tensor:
         """The bound on I(index; pair), a scalar in nats, with `fake` the pairs' first images."""
         names, parts = list(self.codes), fake["parts"]
-        index = tf.random.stateless_uniform((n,), fold_in(seed, 0), 0, len(names), tf.int32)
+        index = replicas.own_rows(
+            lambda n: tf.random.stateless_uniform((n,), fold_in(seed, 0), 0, len(names), tf.int32),
+            n,
+        )
         drawn = self.sample_latents(n, fold_in(seed, 1), training) | {"noise": parts["noise"]}
         for number, name in enumerate(names):
             drawn[name] = tf.where(index[:, None] == number, parts[name], drawn[name])
@@ -131,18 +134,18 @@ class InfoGANCR(InfoGAN):
         pairs = tf.concat([fake["images"], second], axis=-1)
         logits = tf.cast(self.contrastive_network(pairs, training=training), tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(index, logits)
-        return math.log(len(names)) - tf.reduce_mean(losses)
+        return math.log(len(names)) - replicas.mean(losses)
 
-    def generators_terms(self, fake, training):
-        terms = super().generators_terms(fake, training)
+    def generator_terms(self, fake, training):
+        terms = super().generator_terms(fake, training)
         if self.contrastive_network is None:
             return terms
         information = fake["contrastive_information"]
         loss = terms["loss"] - self._current_weight(training) * information
         return terms | {"loss": loss, "contrastive_information": information}
 
-    def judges_terms(self, real, fake, labels, seed, training):
-        terms = super().judges_terms(real, fake, labels, seed, training)
+    def discriminator_terms(self, real, fake, labels, seed, training):
+        terms = super().discriminator_terms(real, fake, labels, seed, training)
         if self.contrastive_network is None:
             return terms
         # H learns from the first step on; the warm-up is of the generator alone.
