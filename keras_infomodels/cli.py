@@ -5,12 +5,14 @@ import os
 import sys
 
 from keras_infomodels import __version__, names
+from keras_infomodels.command_parser import Parser
+from keras_infomodels.completion_command import add_parser as add_completion_parser
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.disentangle_command import add_parser as add_disentangle_parser
 from keras_infomodels.explore_command import add_parser as add_explore_parser
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
-from keras_infomodels.log import printing
+from keras_infomodels.log import printing, quiet_tensorflow
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 
 __all__ = ["main"]
@@ -88,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with printing():
+        with printing(), quiet_tensorflow():
             arguments.run(arguments)
     except KeyboardInterrupt:
         hint = " Go on with --resume." if arguments.run is _train else ""
@@ -113,7 +115,7 @@ def _is_of_tensorflow(error: Exception) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="infomodels", description="Train and export information-maximizing generative models."
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -185,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare.set_defaults(run=_prepare)
 
     add_zoo_parsers(commands)
+    add_completion_parser(commands, parser)
     return parser
 
 

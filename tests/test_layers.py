@@ -10,7 +10,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "keras_infomodels"
 LAYERS = (
-    ("__main__", "cli", "demo", "disentangle_command", "explore_command", "export_commands"),
+    (
+        "__main__",
+        "cli",
+        "completion_command",
+        "demo",
+        "disentangle_command",
+        "explore_command",
+        "export_commands",
+    ),
     ("zoo",),
     ("export", "callbacks"),
     (
@@ -27,6 +35,7 @@ LAYERS = (
     ("networks", "divergences"),
     ("information", "distributions", "datasets"),
     (
+        "command_parser",
         "defaults",
         "hooks",
         "io",

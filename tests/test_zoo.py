@@ -130,8 +130,9 @@ def test_locate_refuses_a_name_that_is_none(server, name, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="neither a preset folder") as caught:
         zoo.locate(name)
-    assert "there are: other_mnist, vae_tiny" in str(caught.value)
-    assert ("Did you mean other_mnist?" in str(caught.value)) == (name == "other_mnit")
+    close = "did you mean 'other_mnist'?"
+    known = close if name == "other_mnit" else "there are: other_mnist, vae_tiny."
+    assert f"; {known} `infomodels list` shows all." in str(caught.value)
     assert server.requests == []
 
 
@@ -210,7 +211,7 @@ def test_download_command_prints_the_folder_and_repeats_nothing(server, capsys):
     assert len(out.splitlines()) == 2
     status, _, err = run(capsys, "download", "vae_tniy")
     assert status == 1
-    assert "Did you mean vae_tiny?" in err
+    assert "did you mean 'vae_tiny'?" in err
     status, _, err = run(capsys, "download")
     assert status == 1
     assert "there are: other_mnist, vae_tiny" in err

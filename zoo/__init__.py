@@ -1,9 +1,9 @@
 """Pretrained models: finds the preset folder of a name. Loads no TensorFlow by itself."""
 
-import difflib
 from collections.abc import Collection
 from pathlib import Path
 
+from keras_infomodels.names import nearest
 from keras_infomodels.preset_files import read_json
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.cache import cached, fetch
@@ -32,7 +32,7 @@ class Names(dict):
         if name in self:
             return name
         raise AttributeError(
-            f"There is no preset {name!r}; there are: {', '.join(self) or 'none'}."
+            f"There is no preset {name!r}; {nearest(name, self) if self else 'there is none.'}"
         )
 
     def __dir__(self) -> list[str]:
@@ -163,9 +163,8 @@ def download(name: str) -> Path:
 
 def _unknown(name_or_dir: str | Path) -> FileNotFoundError:
     names = list_presets()
-    close = difflib.get_close_matches(str(name_or_dir), names, 1)
-    guess = f" Did you mean {close[0]}?" if close else ""
+    known = nearest(name_or_dir, names) if names else "there are none yet."
     return FileNotFoundError(
         f"{str(name_or_dir)!r} is neither a preset folder (one with a config.json) nor the name of "
-        f"a preset; there are: {', '.join(names) or 'none yet'}.{guess}"
+        f"a preset; {known} `infomodels list` shows all."
     )

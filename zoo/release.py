@@ -10,6 +10,7 @@ import keras
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.io import write_atomically
+from keras_infomodels.names import nearest
 from keras_infomodels.preset_files import fingerprint
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
@@ -66,7 +67,7 @@ def release(
     folder = Path(presets) / name
     if not (folder / "recipe.toml").is_file():
         known = sorted(path.parent.name for path in Path(presets).glob("*/recipe.toml"))
-        raise FileNotFoundError(f"There is no recipe {name!r}; there are: {', '.join(known)}.")
+        raise FileNotFoundError(f"There is no recipe {name!r}; {nearest(name, known)}")
     recipe = Recipe.load(folder / "recipe.toml")
     if recipe.description is None:
         raise ValueError(f"{folder / 'recipe.toml'} has no description: a line of what it is for.")

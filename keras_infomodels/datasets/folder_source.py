@@ -18,6 +18,7 @@ from keras_infomodels.datasets.decoding import Header, Look, check_look, decode,
 from keras_infomodels.datasets.picture_files import PictureFiles, in_order, stamp, unreadable
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import fill_folder
+from keras_infomodels.names import guess
 
 __all__ = ["FolderSource"]
 
@@ -109,7 +110,10 @@ class FolderSource:
         part, bracket, _ = split.partition("[")
         root = roots.get(part)
         if root is None:
-            raise ValueError(f"{self.folder} has the splits {', '.join(roots)}; got {split!r}.")
+            raise ValueError(
+                f"{self.folder} has the splits {', '.join(roots)}; got {split!r}."
+                f"{guess(part, roots)}"
+            )
         self._warn_of_folders(roots)
         others = Counter()
         paths = sorted(_images(root, others))

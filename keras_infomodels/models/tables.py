@@ -4,7 +4,6 @@ A table holds arguments of a class, and for an object among them a table with it
 out what follows from the rest or has a default. Short names are those of the command's flags.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "Short",
     "add_terms",
     "filled",
-    "nearest",
     "put",
     "set_widths",
     "shorten",
@@ -109,10 +107,3 @@ def set_widths(network: dict, widths: Iterable[int], convolutional: bool):
             f"[16, 32, 64, 128]; got {list(widths)}."
         )
     network |= {"filters": filters, "width": width}
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error: the known name that is meant, or all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, 1, 0.7)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_infomodels.names import guess
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec, check_nonnegative
 from keras_infomodels.training.gradients import gradient
@@ -56,7 +57,7 @@ class Consistency(Spec):
         if not 0 < radius < math.inf:
             raise ValueError(f"radius is above 0, got {radius!r}.")
         if moves not in _MOVES:
-            raise ValueError(f"moves is one of {_MOVES}, got {moves!r}.")
+            raise ValueError(f"moves is one of {_MOVES}, got {moves!r}.{guess(moves, _MOVES)}")
         self.weight = float(weight)
         self.moves = moves
         self.radius = float(radius)

@@ -21,6 +21,7 @@ from keras_infomodels.evaluation.disentanglement.interventions import (
 )
 from keras_infomodels.evaluation.disentanglement.predictors import dci, explicitness, sap
 from keras_infomodels.evaluation.disentanglement.unsupervised import unsupervised_scores
+from keras_infomodels.names import guess
 
 __all__ = ["METRICS", "DisentanglementReport", "Score", "report"]
 
@@ -235,7 +236,10 @@ def report(
     codes, factors = check_arrays(codes, factors, 2, 2)
     metrics = list(METRICS) if metrics is None else list(metrics)
     if unknown := set(metrics) - set(METRICS):
-        raise ValueError(f"The metrics are {', '.join(METRICS)}; got {', '.join(sorted(unknown))}.")
+        raise ValueError(
+            f"The metrics are {', '.join(METRICS)}; got {', '.join(sorted(unknown))}."
+            f"{guess(min(unknown), METRICS)}"
+        )
     if groups != 0 and not 2 <= groups <= len(codes) // 2:
         raise ValueError(f"groups is 0 or from 2 to half the number of rows, got {groups}.")
     scores = {}
