@@ -37,7 +37,9 @@ LAYERS = (
     (
         "command_parser",
         "defaults",
+        "figure",
         "hooks",
+        "html",
         "io",
         "log",
         "names",
@@ -46,6 +48,7 @@ LAYERS = (
         "optimizers",
         "pictures",
         "preset_files",
+        "progress",
         "registry",
         "seeds",
         "spec",

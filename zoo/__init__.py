@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from keras_infomodels import html
 from keras_infomodels.names import nearest
 from keras_infomodels.preset_files import read_json
 from keras_infomodels.zoo import registry
@@ -34,6 +35,9 @@ class Names(dict):
         raise AttributeError(
             f"There is no preset {name!r}; {nearest(name, self) if self else 'there is none.'}"
         )
+
+    def _repr_html_(self) -> str:
+        return html.table(("preset", "what it is for"), self.items())
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_infomodels.io import fill_folder, write_atomically
 from keras_infomodels.preset_files import mismatch
+from keras_infomodels.progress import progress
 from keras_infomodels.zoo.download import DownloadError, fetch_file
 from keras_infomodels.zoo.registry import BASE_URL, Entry
 
@@ -57,9 +58,7 @@ def fetch(entry: Entry) -> Path:
 
 
 def _fill(entry: Entry, urls: list[str], folder: Path):
-    from tqdm import tqdm
-
-    with tqdm(total=entry.bytes, desc=entry.name, unit="B", unit_scale=True, disable=None) as bar:
+    with progress(total=entry.bytes, desc=entry.name, unit="B", unit_scale=True) as bar:
         for name, expected in entry.files.items():
             write_atomically(folder / name, fetch_file(urls, entry.name, name, expected, bar))
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from keras_infomodels.datasets import tfds_source
 from keras_infomodels.datasets.decoding import Header, Look, check_look, decode, read_header
@@ -19,6 +18,7 @@ from keras_infomodels.datasets.picture_files import PictureFiles, in_order, stam
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import fill_folder
 from keras_infomodels.names import guess
+from keras_infomodels.progress import progress
 
 __all__ = ["FolderSource"]
 
@@ -250,7 +250,9 @@ class FolderSource:
             found = zip(paths, in_order(pool, attempt, items or paths), strict=True)
             silent = len(paths) <= _WITHOUT_A_BAR or None
             for row, (path, (result, error)) in enumerate(
-                tqdm(found, f"{deed} {self.folder.name}", len(paths), disable=silent, unit=" files")
+                progress(
+                    found, f"{deed} {self.folder.name}", len(paths), disable=silent, unit=" files"
+                )
             ):
                 if error is None:
                     rows.append(row)

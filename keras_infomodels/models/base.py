@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_infomodels import hooks, seeds
+from keras_infomodels import hooks, html, seeds
 from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
 from keras_infomodels.distributions import Code
@@ -195,6 +195,15 @@ class LedgerModel(keras.Model):
     def _category_posterior(self, x: np.ndarray) -> tfd.OneHotCategorical:
         """Distribution of `category` given images x."""
         raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (layer.name, type(layer).__name__, f"{layer.count_params():,}" if layer.built else "-")
+            for layer in self.layers
+        ]
+        terms = f"loss terms: {', '.join(self.ledger_names())}"
+        title = f"{type(self).__name__} of data {self.data_shape}"
+        return html.table(("network", "class", "parameters"), rows, title, terms)
 
     def picture(self, kind: str, *args, **kwargs) -> Grid | Scatter:
         """One picture of the model as arrays, of a kind in `picture_kinds`."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from keras_infomodels import html
 from keras_infomodels.evaluation.disentanglement.arrays import (
     check_arrays,
     factor_entropies,
@@ -21,6 +21,7 @@ from keras_infomodels.evaluation.disentanglement.interventions import (
 )
 from keras_infomodels.evaluation.disentanglement.predictors import dci, explicitness, sap
 from keras_infomodels.evaluation.disentanglement.unsupervised import unsupervised_scores
+from keras_infomodels.figure import Figure
 from keras_infomodels.names import guess
 
 __all__ = ["METRICS", "DisentanglementReport", "Score", "report"]
@@ -142,6 +143,35 @@ class DisentanglementReport:
     scores: Mapping[str, Score]
     information: np.ndarray
     entropies: np.ndarray
+
+    def _repr_html_(self) -> str:
+        scores = [
+            (
+                name,
+                f"{score.value:.3f}",
+                "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}",
+                _MEANINGS[name],
+            )
+            for name, score in self.scores.items()
+        ]
+        best = [
+            (
+                name,
+                self.code_names[int(self.information[:, j].argmax())],
+                f"{self.information[:, j].max():.3f}",
+                f"{self.entropies[j]:.3f}",
+            )
+            for j, name in enumerate(self.factor_names)
+        ]
+        shape = f"{len(self.code_names)} codes, {len(self.factor_names)} factors"
+        return html.page(
+            html.table(
+                ("", "value", "95 % interval", "meaning"),
+                scores,
+                f"{self.examples} examples, {shape}",
+            ),
+            html.table(("factor", "best code", "I(code; factor), nats", "H(factor), nats"), best),
+        )
 
     def __str__(self) -> str:
         shape = f"{len(self.code_names)} codes, {len(self.factor_names)} factors"
