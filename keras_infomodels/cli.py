@@ -14,6 +14,7 @@ from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
 from keras_infomodels.log import printing, quiet_tensorflow
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
+from keras_infomodels.zoo.publish_commands import add_parsers as add_publish_parsers
 
 __all__ = ["main"]
 
@@ -187,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare.set_defaults(run=_prepare)
 
     add_zoo_parsers(commands)
+    add_publish_parsers(commands)
     add_completion_parser(commands, parser)
     return parser
 

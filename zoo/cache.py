@@ -1,4 +1,8 @@
-"""User's cache: presets/NAME/REVISION/ and hub/OWNER--REPOSITORY/COMMIT/, complete or absent."""
+"""User's cache, whose folders are complete or absent.
+
+presets/NAME/REVISION/, hub/OWNER--REPOSITORY/COMMIT/ and links/NAME/SHA256/ hold presets;
+registries/ the last registry of each mirror.
+"""
 
 import os
 from collections.abc import Callable
@@ -9,7 +13,7 @@ from keras_infomodels.io import fill_folder, write_atomically
 from keras_infomodels.preset_files import mismatch
 from keras_infomodels.progress import progress
 from keras_infomodels.zoo.download import DownloadError, fetch_file
-from keras_infomodels.zoo.registry import BASE_URL, Entry
+from keras_infomodels.zoo.registry import Entry
 
 __all__ = ["cached", "fetch", "folder_of", "home", "install"]
 
@@ -46,14 +50,16 @@ def cached(entry: Entry) -> Path | None:
     return None if damaged else folder
 
 
-def fetch(entry: Entry) -> Path:
+def fetch(entry: Entry, urls: list[str]) -> Path:
     """Returns the preset's folder in the cache, downloaded if needed.
+
+    Args:
+        entry: Entry. Its files are pinned.
+        urls: list of str. Places to try, in this order.
 
     Raises:
         DownloadError: If no mirror has it, in offline mode, or if the cache cannot be written.
     """
-    given = os.environ.get("KERAS_INFOMODELS_ZOO_URL", "").split(",")
-    urls = [url.strip() for url in given if url.strip()] or [BASE_URL]
     return install(entry.name, folder_of(entry), lambda: cached(entry), partial(_fill, entry), urls)
 
 

@@ -11,7 +11,6 @@ import keras
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.io import write_atomically
 from keras_infomodels.names import nearest
-from keras_infomodels.preset_files import fingerprint
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.card import write_card
@@ -120,16 +119,8 @@ def _export(model: keras.Model, folder: Path, recipe: Recipe, seed: int, table: 
     """Writes the files beside the model: the card, the `.tflite` and the registry entry."""
     write_card(folder, recipe.change(seed=seed))
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
-    _state_files(folder)
+    registry.state_files(folder)
     registry.register(folder, table)
-
-
-def _state_files(folder: Path):
-    """Adds size and SHA-256 of all other files to metadata.json."""
-    names = [name for name in registry.file_names(folder) if name != "metadata.json"]
-    facts = json.loads((folder / "metadata.json").read_text())
-    facts["files"] = {name: fingerprint(folder, name) for name in names}
-    write_atomically(folder / "metadata.json", json.dumps(facts, indent=1) + "\n")
 
 
 def _last_revision(folder: Path) -> int:
