@@ -78,11 +78,20 @@ class HubHandler(BaseHTTPRequestHandler):
                     hub.committed[value["path"]] = base64.b64decode(value["content"])
                 elif line["key"] == "lfsFile":
                     hub.committed[value["path"]] = hub.stored[value["oid"]]
-            return self.reply(200, {"commitUrl": f"{self.url}/c", "commitOid": PUBLISHED})
+            return self.reply(
+                200, {"commitUrl": f"{self.url}/owner/new/commit/0", "commitOid": PUBLISHED}
+            )
         return self.reply(404, {})
 
     def do_PUT(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if (length := self.headers["Content-Length"]) is None:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(length))
         self.server.stored[self.path.rpartition("/")[2]] = body
         self.reply(200, {})
 

@@ -10,6 +10,9 @@ from keras_infomodels import cli
 from keras_infomodels.zoo import publish
 from keras_infomodels.zoo.download import DownloadError
 
+# The client calls its HTTP library in an outdated way where it does not use Xet.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
@@ -67,10 +70,7 @@ def test_publish_sends_nothing_without_a_yes(answer, hub, preset, monkeypatch, c
 
 def test_publish_private_with_yes(hub, preset, capsys):
     assert cli.main(["publish", str(preset), "hf://owner/new", "--yes", "--private"]) == 0
-    assert hub.created[0]["visibility" if "visibility" in hub.created[0] else "private"] in (
-        True,
-        "private",
-    )
+    assert hub.created[0]["visibility"] == "private"
     assert sorted(hub.committed) == SENT
 
 

@@ -1,18 +1,26 @@
 """Pretrained models: finds the preset folder of a name. Loads no TensorFlow by itself."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from keras_infomodels import html
 from keras_infomodels.names import nearest
 from keras_infomodels.preset_files import read_json
-from keras_infomodels.zoo import registry
+from keras_infomodels.zoo import mirrors, registry
 from keras_infomodels.zoo.cache import cached, fetch
 from keras_infomodels.zoo.hub import PREFIX, fetch_from_hub
 from keras_infomodels.zoo.links import SCHEMES, fetch_from_link
-from keras_infomodels.zoo.mirrors import entries, mirrors
 
-__all__ = ["PRESETS", "Names", "build_for_images", "download", "find", "list_presets", "locate"]
+__all__ = [
+    "PRESETS",
+    "Names",
+    "build_for_images",
+    "download",
+    "find",
+    "list_own_presets",
+    "list_presets",
+    "locate",
+]
 
 PRESETS = Path(__file__).parent / "presets"
 """Folder of presets: those that the wheel contains, or all of a checkout.
@@ -69,12 +77,21 @@ def list_presets(classes: str | Collection[str] | None = None) -> Names:
             print(name, description)
     """
     classes = {classes} if isinstance(classes, str) else classes
+    return _names(mirrors.entries(), classes)
+
+
+def list_own_presets(classes: Collection[str]) -> Names:
+    """Implements `Class.presets`, which Keras reads while it makes models: without a network."""
+    return _names(registry.read(), classes)
+
+
+def _names(entries: Mapping[str, registry.Entry], classes: Collection[str] | None) -> Names:
     found = {}
     for path in PRESETS.glob("*/config.json"):
         class_name = read_json(path.parent, "config.json").get("class_name")
         text = read_json(path.parent, "metadata.json").get("description", "")
         found[path.parent.name] = class_name, text
-    for name, entry in entries().items():
+    for name, entry in entries.items():
         found[name] = entry.class_name, entry.description
     return Names(
         (name, text)
@@ -169,11 +186,9 @@ def download(name: str) -> Path:
         return fetch_from_hub(name)
     if name.startswith(SCHEMES):
         return fetch_from_link(name)
-    # A mirror's registry is asked for names alone that the package does not have.
-    entry = registry.read().get(name) or entries().get(name)
-    if entry is None:
+    if (entry := mirrors.entry(name)) is None:
         raise _unknown(name)
-    return fetch(entry, mirrors())
+    return fetch(entry)
 
 
 def _unknown(name_or_dir: str | Path) -> FileNotFoundError:

@@ -13,9 +13,9 @@ from keras_infomodels.io import fill_folder, write_atomically
 from keras_infomodels.preset_files import mismatch
 from keras_infomodels.progress import progress
 from keras_infomodels.zoo.download import DownloadError, fetch_file
-from keras_infomodels.zoo.registry import Entry
+from keras_infomodels.zoo.registry import BASE_URL, Entry
 
-__all__ = ["cached", "fetch", "folder_of", "home", "install"]
+__all__ = ["addresses", "cached", "fetch", "folder_of", "home", "install"]
 
 
 def home() -> Path:
@@ -50,17 +50,21 @@ def cached(entry: Entry) -> Path | None:
     return None if damaged else folder
 
 
-def fetch(entry: Entry, urls: list[str]) -> Path:
-    """Returns the preset's folder in the cache, downloaded if needed.
+def addresses() -> list[str]:
+    """Returns the URLs in KERAS_INFOMODELS_ZOO_URL; the project's own if there are none."""
+    given = os.environ.get("KERAS_INFOMODELS_ZOO_URL", "").split(",")
+    return [url.strip() for url in given if url.strip()] or [BASE_URL]
 
-    Args:
-        entry: Entry. Its files are pinned.
-        urls: list of str. Places to try, in this order.
+
+def fetch(entry: Entry) -> Path:
+    """Returns the preset's folder in the cache, downloaded if needed.
 
     Raises:
         DownloadError: If no mirror has it, in offline mode, or if the cache cannot be written.
     """
-    return install(entry.name, folder_of(entry), lambda: cached(entry), partial(_fill, entry), urls)
+    return install(
+        entry.name, folder_of(entry), lambda: cached(entry), partial(_fill, entry), addresses()
+    )
 
 
 def _fill(entry: Entry, urls: list[str], folder: Path):

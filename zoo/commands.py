@@ -171,7 +171,7 @@ def _verify(arguments: argparse.Namespace):
 
 
 def _again(name: str) -> str:
-    if name in mirrors.entries() and not Path(name).is_dir():
+    if mirrors.entry(name) and not Path(name).is_dir():
         return f"infomodels download {name}"
     return "from where it came, or save the model again"
 
@@ -245,7 +245,7 @@ def _expected(name: str) -> tuple[Path, dict, list[str], str]:
     Damaged copies count too.
     """
     address = name.startswith((PREFIX, *SCHEMES))
-    entry = None if address else mirrors.entries().get(name)
+    entry = None if address else mirrors.entry(name)
     if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
         return folder_of(entry), dict(entry.files), [], "the registry"
     place = (zoo.locate(name), "address") if address else zoo.find(name)

@@ -1,4 +1,4 @@
-"""Places that presets are downloaded from, and the registries of these places. No TensorFlow."""
+"""Registries of the mirrors in KERAS_INFOMODELS_ZOO_URL. No TensorFlow."""
 
 import functools
 import hashlib
@@ -7,19 +7,18 @@ import os
 
 from keras_infomodels.io import write_atomically
 from keras_infomodels.zoo import registry
-from keras_infomodels.zoo.cache import home
+from keras_infomodels.zoo.cache import addresses, home
 from keras_infomodels.zoo.download import DownloadError, fetch_small_file
 from keras_infomodels.zoo.registry import BASE_URL, Entry
 
-__all__ = ["entries", "mirrors"]
+__all__ = ["entries", "entry"]
 
 _LARGEST = 2**20
 
 
-def mirrors() -> list[str]:
-    """Returns the URLs in KERAS_INFOMODELS_ZOO_URL; the project's own if there are none."""
-    given = os.environ.get("KERAS_INFOMODELS_ZOO_URL", "").split(",")
-    return [url.strip() for url in given if url.strip()] or [BASE_URL]
+def entry(name: str) -> Entry | None:
+    """Returns a preset's entry; mirrors are asked for names alone that the package lacks."""
+    return registry.read().get(name) or entries().get(name)
 
 
 def entries() -> dict[str, Entry]:
@@ -29,7 +28,7 @@ def entries() -> dict[str, Entry]:
     last copy is taken if the mirror does not answer, or in offline mode.
     """
     found = {}
-    for url in reversed([url for url in mirrors() if url != BASE_URL]):
+    for url in reversed([url for url in addresses() if url != BASE_URL]):
         found |= _entries_of(url)
     return found | registry.read()
 

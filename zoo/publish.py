@@ -111,8 +111,9 @@ def send(upload: Upload, private: bool = False) -> str:
             commit_message=f"Publish {upload.folder.resolve().name}",
         )
     except Exception as error:  # The client's errors are those of the HTTP library below it.
+        reason = ": ".join(map(str, filter(None, (error, error.__cause__))))
         raise DownloadError(
-            f"The Hub did not take {upload.repository}: {printable(str(error))} (log in with "
+            f"The Hub did not take {upload.repository}: {printable(reason)} (log in with "
             "`hf auth login`, or set HF_TOKEN to a token that may write there)"
         ) from error
     return f"hf://{upload.repository}@{commit.oid}"
