@@ -15,7 +15,7 @@ author = copyright = "The keras-infomodels developers"
 release = keras_infomodels.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "_templates", "api", "jupyter_execute"]
+exclude_patterns = ["_build", "_templates", "jupyter_execute"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = "keras-infomodels"
@@ -35,11 +35,8 @@ default_role = "py:obj"
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_default_options = {
-    "members": True,
-    # What Keras and the standard library document is left to them.
-    "inherited-members": "Model, Layer, Callback, Optimizer, dict, object, Exception, OSError",
-}
+autodoc_inherit_docstrings = False
+autodoc_default_options = {"members": True, "inherited-members": True}
 autosummary_ignore_module_all = False
 napoleon_use_rtype = False
 napoleon_use_param = False
@@ -48,6 +45,7 @@ napoleon_use_ivar = True
 REPOSITORY = "https://github.com/keras-infomodels/keras-infomodels/blob/main/"
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Example):$")
 _ITEM = re.compile(r"(\s*[\w*]+(?:, [\w*]+)*: )(.*)")
+_EXAMPLE = [".. rubric:: Example", "", ".. code-block:: python", ""]
 _CODE = re.compile(r"(`[^`]+`)")
 
 
@@ -57,30 +55,50 @@ def link_to_repository(app, docname, source):
 
 
 def to_restructured(app, what, name, obj, options, lines):
-    """Turns a docstring with Markdown's backticks and bare examples into reStructuredText."""
-    section, result = "", []
+    """Turns a docstring with Markdown's backticks, tables and bare code into reStructuredText."""
+    section, literal, result = "", False, []
     for line in inspect.cleandoc("\n".join(lines)).splitlines():
+        title = _SECTION.match(line)
         if line and line[0] != " ":
-            found = _SECTION.match(line)
-            section = found[1] if found else ""
-        if section == "Example":
-            result += [".. rubric:: Example", "", ".. code-block:: python", ""] if found else [line]
-            found = None
-        elif section in ("Args", "Attributes", "Raises") and (item := _ITEM.fullmatch(line)):
+            section = title[1] if title else ""
+        was_literal, literal = literal, False
+        if title:
+            result += _EXAMPLE if section == "Example" else [line]
+        elif not line or section == "Example":
+            result.append(line)
+            literal = was_literal
+        elif not section and line.startswith(("    ", "|")):
+            result += (
+                ["    " + line] if was_literal else ["", ".. code-block:: text", "", "    " + line]
+            )
+            literal = True
+        elif section and (item := _ITEM.fullmatch(line)):
             result.append(item[1] + _escaped(item[2]))
         else:
-            result.append(line if _SECTION.match(line) else _escaped(line))
+            begins_list = (
+                line.startswith("- ") and result and result[-1][:2] not in ("", "- ", "  ")
+            )
+            result += ["", _escaped(line)] if begins_list else [_escaped(line)]
     lines[:] = result
 
 
 def _escaped(text: str) -> str:
-    """Text in which nothing but `code` and list bullets has a meaning."""
+    """Text in which nothing but `code` and the bullets of a list has a meaning."""
     parts = _CODE.split(text)
-    plain = [re.sub(r"(?<!^)(?<!^ )([*|_\\])", r"\\\1", part) for part in parts[::2]]
-    parts[::2] = plain
-    return "".join(part if "_" in part[-2:] or part[:1] != "`" else part for part in parts)
+    parts[::2] = [re.sub(r"([*|_\\])", r"\\\1", part) for part in parts[::2]]
+    # `Estimate`s: the end of code stands before a space or a mark.
+    parts[2::2] = [re.sub(r"^(?=\w)", r"\\ ", part) for part in parts[2::2]]
+    return "".join(parts)
+
+
+def skip_foreign(app, what, name, obj, skip, options):
+    """Leaves what Keras and Python define to their own documentation."""
+    function = obj.fget if isinstance(obj, property) else getattr(obj, "__func__", obj)
+    foreign = not (getattr(function, "__module__", None) or "").startswith("keras_infomodels")
+    return True if foreign and (callable(function) or isinstance(obj, property)) else None
 
 
 def setup(app):
     app.connect("source-read", link_to_repository)
     app.connect("autodoc-process-docstring", to_restructured, priority=400)
+    app.connect("autodoc-skip-member", skip_foreign)
