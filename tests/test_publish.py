@@ -21,10 +21,13 @@ def preset(tmp_path_factory):
     shared = {"image_shape": (4, 4, 1), "latent_dim": 3, "widths": (5,)}
     model = models.VAE(networks.MLPEncoder(**shared), networks.MLPDecoder(**shared))
     folder = model.save_to_preset(tmp_path_factory.mktemp("runs") / "tiny")
-    (folder / "README.md").write_text("---\nlicense: mit\n---\n# tiny\n")
+    card = "---\nlicense: mit\n---\n# tiny\n![curves](run/curves.png) ![none](run/none.png)\n"
+    (folder / "README.md").write_text(card)
     (folder / "samples.png").write_bytes(b"png")
     (folder / "run").mkdir()
     (folder / "run" / "history.csv").write_text("private")
+    (folder / "run" / "curves.png").write_bytes(b"curves")
+    (folder / "run" / "other.png").write_bytes(b"private")
     (folder / ".notes").write_text("private")
     return folder
 
@@ -40,7 +43,10 @@ class Terminal(io.StringIO):
         return True
 
 
-SENT = ["README.md", "config.json", "metadata.json", "model.weights.h5", "samples.png"]
+SENT = [
+    *("README.md", "config.json", "metadata.json", "model.weights.h5"),
+    *("run/curves.png", "samples.png"),
+]
 
 
 def test_publish_shows_asks_and_sends_every_file_once(hub, preset, monkeypatch, capsys):
@@ -48,7 +54,7 @@ def test_publish_shows_asks_and_sends_every_file_once(hub, preset, monkeypatch, 
     assert cli.main(["publish", str(preset), "hf://owner/new"]) == 0
     out = capsys.readouterr().out
     assert "To https://huggingface.co/owner/new, as one commit:\n  README.md " in out
-    assert "5 files, " in out
+    assert "6 files, " in out
     assert f'ki.from_preset("hf://owner/new@{PUBLISHED}")' in out
     assert sorted(hub.committed) == SENT
     for name, content in hub.committed.items():
@@ -92,6 +98,13 @@ def test_check_warns_of_a_missing_license(preset, tmp_path):
         assert "no README.md" in warning
     finally:
         (preset / "README.md").write_text(text)
+
+
+def test_check_warns_of_a_path_in_the_metadata(tmp_path, make_model):
+    folder = make_model().save_to_preset(tmp_path / "a", training={"dataset": "/home/me/photos"})
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    (warning,) = publish.check(folder, "hf://owner/new").warnings
+    assert "/home/me/photos" in warning
 
 
 def test_check_refuses_what_is_no_preset(preset, tmp_path):

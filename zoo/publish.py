@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from keras_infomodels.io import printable
-from keras_infomodels.preset_files import fingerprint, problem_of, read_text
+from keras_infomodels.preset_files import fingerprint, problem_of, read_json, read_text
 from keras_infomodels.zoo.download import DownloadError
 from keras_infomodels.zoo.hub import repository_of
 from keras_infomodels.zoo.registry import file_names
@@ -63,21 +63,41 @@ def check(folder: str | Path, address: str) -> Upload:
     from keras_infomodels.presets import from_preset
 
     from_preset(folder)
-    files = {name: fingerprint(folder, name) for name in file_names(folder)}
+    names = sorted({*file_names(folder), *_pictures_of_card(folder)})
+    files = {name: fingerprint(folder, name) for name in names}
     return Upload(folder, repository, files, _warnings(folder, files))
 
 
+def _pictures_of_card(folder: Path) -> list[str]:
+    """Pictures of the run that the card shows; the rest of `run/` stays at home."""
+    if not (folder / "README.md").is_file():
+        return []
+    shown = re.findall(r"\]\((run/[\w.\-]+\.png)\)", read_text(folder, "README.md"))
+    return [name for name in shown if (folder / name).is_file()]
+
+
 def _warnings(folder: Path, files: dict) -> list[str]:
+    found = []
     if "README.md" not in files:
-        return ["There is no README.md: the page of the repository will be empty."]
-    card = read_text(folder, "README.md")
-    front = card[4:].partition("\n---\n")[0] if card.startswith("---\n") else ""
-    if not re.search(r"^license:", front, re.MULTILINE):
-        return [
+        found.append("There is no README.md: the page of the repository will be empty.")
+    elif not _states_license(read_text(folder, "README.md")):
+        found.append(
             "README.md states no license, so nobody may use the model: put a line such as "
             "`license: apache-2.0` between the lines of `---` at its top."
-        ]
-    return []
+        )
+    training = read_json(folder, "metadata.json").get("training")
+    data = training.get("dataset") if isinstance(training, dict) else None
+    if isinstance(data, str) and ("/" in data or "\\" in data):
+        found.append(
+            f"Its files name the folder of your data, {printable(data)}. If that is nobody's "
+            "business, train on a path such as ./photos."
+        )
+    return found
+
+
+def _states_license(card: str) -> bool:
+    front = card[4:].partition("\n---\n")[0] if card.startswith("---\n") else ""
+    return re.search(r"^license:", front, re.MULTILINE) is not None
 
 
 def send(upload: Upload, private: bool = False) -> str:

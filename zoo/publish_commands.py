@@ -60,8 +60,9 @@ def _make(arguments: argparse.Namespace):
     for name, entry in entries.items():
         print(f"{name}: {entry.class_name}, {len(entry.files)} files, {entry.bytes / 1e6:.1f} MB")
         print(f"  https://HOST/{name}@{pin(folder / name)}")
+    count = "1 preset" if len(entries) == 1 else f"{len(entries)} presets"
     print(
-        f"{folder / 'registry.json'} has {len(entries)} presets. Put {folder} on a web server; "
+        f"{folder / 'registry.json'} has {count}. Put {folder} on a web server; "
         "with KERAS_INFOMODELS_ZOO_URL=https://HOST others load them by name, without it by the "
         "addresses above."
     )
