@@ -1,8 +1,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+SITE := docs/_build/html
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all test-browser mutations lint format docs audit clean
+.PHONY: demo test test-all test-browser mutations lint format docs site audit clean
 
 demo: .venv/installed
 	$(BIN)/infomodels demo --out demo
@@ -30,7 +31,13 @@ format: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/make_gallery.py
-	$(BIN)/python docs/make_api.py
+
+# The explorer's runtime is downloaded from npm; LITERT_DIR=node_modules where there is no network.
+site: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs $(SITE)
+	$(BIN)/infomodels explore --out $(SITE)/explorer $(if $(LITERT_DIR),--wasm $(LITERT_DIR))
+	$(BIN)/python docs/check_site.py $(SITE)
 
 audit: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[audit]'
@@ -42,4 +49,4 @@ audit: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist *.egg-info
+	rm -rf .venv demo build dist *.egg-info docs/_build docs/reference

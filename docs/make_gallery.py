@@ -19,7 +19,8 @@ _COLUMNS = 3
 _HEAD = """# Gallery
 
 The pretrained models whose weights are in this repository, each with its most telling figure; the
-model's card says how that was measured. `python docs/make_gallery.py` makes this page.
+model's card says how that was measured. [Two of them, to play with](play.md) in the browser.
+`python docs/make_gallery.py` makes this page.
 
 A picture is made by `from_preset` and the line above it. Where that line names `images` or
 `labels`, they are the first test images of the model's data set, which `infomodels prepare` gets:

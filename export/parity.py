@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels import html
 from keras_infomodels.export.contents import Contents
 from keras_infomodels.export.costs import measure_costs
 from keras_infomodels.export.inputs import as_bytes, draw_inputs, noise_images
@@ -93,6 +94,20 @@ class Report:
             elif self.quantize is None:
                 remedy = "Do not use this file, and report it."
             raise ValueError(" ".join([f"{path}:", *self.failures, remedy]))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                name,
+                f"{each.largest:.1e}",
+                f"{each.mean:.1e}",
+                "-" if each.milliseconds is None else f"{each.milliseconds:.3f}",
+            )
+            for name, each in self.signatures.items()
+        ]
+        title = f"{self.bytes / 1e6:.3f} MB; differences from Keras on {self.inputs}"
+        notes = "\n".join([*map(str, self.costs), *self.failures])
+        return html.table(("signature", "largest", "mean", "ms, one example"), rows, title, notes)
 
     def __str__(self) -> str:
         lines = [

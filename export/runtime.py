@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_infomodels.export import isolation, loading
 from keras_infomodels.export.standalone import Request
+from keras_infomodels.names import guess
 
 __all__ = ["Runtime"]
 
@@ -111,7 +112,9 @@ class Runtime:
         names = [name for name in inputs if name != "noise"]
         for name, value in {**(codes or {}), **more_codes}.items():
             if name not in names:
-                raise ValueError(f"The codes are {', '.join(names) or 'none'}; got {name!r}.")
+                raise ValueError(
+                    f"The codes are {', '.join(names) or 'none'}; got {name!r}.{guess(name, names)}"
+                )
             arrays[name] = _code_values(name, value, n, inputs[name])
         return self.run_all([("generate", arrays)])[0]["image"]
 
@@ -226,6 +229,7 @@ class Runtime:
         why = f": {reason}" if reason else ""
         raise ValueError(
             f"{self.path} has no signature {name!r}{why}; it has {', '.join(self.signatures)}."
+            f"{'' if reason else guess(name, self.signatures)}"
         )
 
     def _numbers(self, name: str) -> int:
@@ -246,6 +250,7 @@ class Runtime:
         if set(arrays) != set(inputs):
             raise ValueError(
                 f"{name} takes {', '.join(inputs)}; got {', '.join(arrays) or 'none'}."
+                f"{guess(next(iter(set(arrays) - set(inputs)), ''), inputs)}"
             )
         checked = {key: _checked(key, arrays[key], facts) for key, facts in inputs.items()}
         counts = {len(checked[key]) for key, facts in inputs.items() if _is_batched(facts)}

@@ -15,6 +15,7 @@ from keras_infomodels.export.parity import check_parity
 from keras_infomodels.export.saved_model import write_saved_model
 from keras_infomodels.io import saving_folder
 from keras_infomodels.log import LOGGER
+from keras_infomodels.names import guess
 
 __all__ = ["QUANTIZATIONS", "to_tflite"]
 
@@ -176,7 +177,8 @@ def _check(path: Path, quantize, int8_io: bool, uint8: bool, calibration):
     if path.suffix != ".tflite":
         raise ValueError(f"The file's name ends in .tflite, got {path.name}.")
     if quantize not in QUANTIZATIONS:
-        raise ValueError(f"quantize is one of {QUANTIZATIONS}, got {quantize!r}.")
+        near = guess(quantize, filter(None, QUANTIZATIONS))
+        raise ValueError(f"quantize is one of {QUANTIZATIONS}, got {quantize!r}.{near}")
     if int8_io and quantize != "int8":
         raise ValueError('int8_io is for quantize="int8".')
     if uint8 and quantize == "int8":

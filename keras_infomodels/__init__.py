@@ -77,7 +77,9 @@ def __getattr__(name: str):
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    message = f"module {__name__!r} has no attribute {name!r}.{names.guess(name, __all__)}"
+    # With obj=None Python adds no suggestion of its own.
+    raise AttributeError(message, name=name, obj=None)
 
 
 def __dir__() -> list[str]:

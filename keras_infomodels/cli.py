@@ -9,14 +9,17 @@ import threading
 from collections.abc import Iterator
 
 from keras_infomodels import __version__, names
+from keras_infomodels.command_parser import Parser
+from keras_infomodels.completion_command import add_parser as add_completion_parser
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.disentangle_command import add_parser as add_disentangle_parser
 from keras_infomodels.explore_command import add_parser as add_explore_parser
 from keras_infomodels.export_commands import add_parsers as add_export_parsers
 from keras_infomodels.io import printable
-from keras_infomodels.log import printing
+from keras_infomodels.log import printing, quiet_tensorflow
 from keras_infomodels.select_command import add_parser as add_select_parser
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
+from keras_infomodels.zoo.publish_commands import add_parsers as add_publish_parsers
 
 __all__ = ["main"]
 
@@ -112,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with printing():
+        with printing(), quiet_tensorflow():
             arguments.run(arguments)
     except _Terminated:
         print(
@@ -166,7 +169,7 @@ def _is_of_tensorflow(error: Exception) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="infomodels", description="Train and export information-maximizing generative models."
     )
     parser.add_argument("--version", action="version", version=__version__)
@@ -263,6 +266,8 @@ def _parser() -> argparse.ArgumentParser:
     shard.set_defaults(run=_shard)
 
     add_zoo_parsers(commands)
+    add_publish_parsers(commands)
+    add_completion_parser(commands, parser)
     return parser
 
 

@@ -32,7 +32,7 @@ class ClassPresets:
     """The attribute `presets` of a class: names of those that it loads, with a line on each."""
 
     def __get__(self, model, cls) -> dict[str, str]:
-        return zoo().list_presets([known.__name__ for known in _with_subclasses(cls)])
+        return zoo().list_own_presets([known.__name__ for known in _with_subclasses(cls)])
 
 
 def _with_subclasses(cls: type) -> list[type]:

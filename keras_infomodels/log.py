@@ -1,11 +1,16 @@
-"""Logger of the library, and its output in the command."""
+"""Logger of the library, its output in the command, and the silence of TensorFlow there."""
 
 import contextlib
+import importlib.abc
+import importlib.util
 import logging
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 
-__all__ = ["LOGGER", "printing"]
+__all__ = ["LOGGER", "printing", "quiet_tensorflow"]
 
 LOGGER = logging.getLogger("keras_infomodels")
 
@@ -24,3 +29,54 @@ def printing() -> Iterator[None]:
         LOGGER.removeHandler(handler)
         LOGGER.setLevel(level)
         LOGGER.propagate = propagate
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Context manager in which the import of TensorFlow writes nothing to stderr.
+
+    Its libraries write about oneDNN and CUDA before TF_CPP_MIN_LOG_LEVEL is read. What they wrote
+    is shown if the import fails. Warnings of absl, such as those of TFDS, are silenced too.
+    """
+    finder = _QuietFinder()
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(finder)
+
+
+class _QuietFinder(importlib.abc.MetaPathFinder):
+    """Finds TensorFlow once, with a loader that keeps stderr in a file."""
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None:
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _load_quietly(load, module)
+        return spec
+
+
+def _load_quietly(load, module):
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        try:
+            os.dup2(file.fileno(), 2)  # C++ writes to the descriptor, not to sys.stderr
+            load(module)
+        except BaseException:
+            os.dup2(kept, 2)
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stderr.buffer)
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    from absl import logging as absl_logging
+
+    absl_logging.set_verbosity(absl_logging.ERROR)

@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from keras_infomodels.defaults import COLORS
+from keras_infomodels.figure import Figure
 from keras_infomodels.pictures import Grid, Scatter, shown_range
 
 __all__ = [

@@ -20,6 +20,7 @@ from keras_infomodels import hooks, models, registry, weights
 from keras_infomodels.io import saving_folder
 from keras_infomodels.keras_files import load_keras_file
 from keras_infomodels.models.base import InfoModel
+from keras_infomodels.names import guess
 from keras_infomodels.preset_checks import check_config
 from keras_infomodels.preset_configs import construct, describe, format_of, set_dtype
 from keras_infomodels.preset_files import (
@@ -209,8 +210,9 @@ def _check_model_class(name, table: Mapping[str, type]):
         known = sorted(key for key, cls in table.items() if issubclass(cls, InfoModel))
         raise ValueError(
             f"The preset names the model class {name!r}, which is not one of this version's: "
-            f"{', '.join(known)}. If it is your own, admit it with registry.register(cls) or "
-            "custom_objects={name: cls}; if it is of a newer version of keras-infomodels, upgrade "
+            f"{', '.join(known)}.{guess(name, known)} If it is your own, admit it with "
+            "registry.register(cls) or custom_objects={name: cls}; if it is of a newer version of "
+            "keras-infomodels, upgrade "
             f"this one ({keras_infomodels.__version__})."
         )
 

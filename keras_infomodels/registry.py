@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import keras
 
-from keras_infomodels import hooks
+from keras_infomodels import hooks, names
 
 __all__ = ["BUILT_IN", "admit", "built_in", "classes", "get", "register"]
 
@@ -80,12 +80,13 @@ def get(name: str) -> type:
     Example:
         ki.registry.get("MMD")
     """
-    try:
-        return classes()[name]
-    except KeyError:
+    known = classes()
+    if name not in known:
         raise KeyError(
             f"No class is registered as {name!r}; registry.register(cls) admits one."
-        ) from None
+            f"{names.guess(name, known)}"
+        )
+    return known[name]
 
 
 def classes() -> dict[str, type]:

@@ -1,7 +1,10 @@
-"""The pages of docs/ that commands make are what these commands make."""
+"""The pages of docs/: links, made pages, the Python in them, and the site."""
 
+import inspect
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -61,22 +64,6 @@ def test_make_gallery_lines_name_functions_of_plots(name):
     assert arguments.startswith("model")
 
 
-def test_make_api_makes_the_api_pages():
-    pages = script("make_api.py")["pages"]()
-    assert {path.name for path in (DOCS / "api").iterdir()} == set(pages), "run `make docs`"
-    for name, page in pages.items():
-        assert (DOCS / "api" / name).read_text() == page, "run `make docs`"
-        assert " at 0x" not in page
-    for name in ki.models.__all__:
-        assert f"\n## {name}\n" in pages["models.md"]
-    assert "\n### InfoGAN.infer_codes\n" in pages["models.md"]
-    assert "\ninfer_codes(x)\n" in pages["models.md"]
-    assert "\n- `latent_dim`:" in pages["networks.md"]
-    # Every public name has a text.
-    entry = r"^## \w+\n\n(?:```\w*\n[^`]*```\n\n)?(?=#|\Z)"
-    assert not re.findall(entry, "\n".join(pages.values()), re.MULTILINE)
-
-
 ROOT = DOCS.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")]
 
@@ -87,15 +74,28 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+REPOSITORY = "https://github.com/keras-infomodels/keras-infomodels/blob/main/"
+RAW = "https://raw.githubusercontent.com/keras-infomodels/keras-infomodels/main/"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_docs_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
-        if link.startswith(("https://", "http://")):
-            continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.exists(), link
+        for address in (REPOSITORY, RAW):
+            if path.startswith(address):
+                target = ROOT / path.removeprefix(address)
+        if link.startswith(("https://", "http://")) and not target.is_relative_to(ROOT):
+            continue
+        assert target.exists() or path.startswith("https://raw.githubusercontent.com/keras"), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_readme_has_no_relative_links():
+    links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith("https://")] == []
 
 
 def test_readme_is_short():
@@ -110,15 +110,80 @@ def test_results_tables_are_in_the_notebook():
 
 
 def python_blocks(page):
-    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    """The Python of a page, but for what needs PyTorch."""
+    blocks = re.findall(
+        r"```(?:python|\{code-cell\} ipython3)\n(.*?)```", page.read_text(), re.DOTALL
+    )
+    return [code for code in blocks if "import torch" not in code]
+
+
+GUIDES = [
+    "README.md",
+    "docs/guide.md",
+    "docs/first_infogan.md",
+    "docs/pictures.md",
+    "docs/own_encoder.md",
+    "docs/codes.md",
+    "docs/deploy.md",
+    "docs/publishing.md",
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize("name", GUIDES)
 def test_docs_python_blocks_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", "")
     monkeypatch.setattr(ki.registry, "_registered", {})
+    write_pictures(tmp_path / "photos")
     ki.export.to_tflite(ki.from_preset("infogan_mnist"), "infogan.tflite")
     names = {"ki": ki, "keras": keras}
     for code in python_blocks(ROOT / name):
-        exec(compile(code.replace("epochs=20", "epochs=1"), name, "exec"), names)
+        code = re.sub(r"epochs=\d+", "epochs=1", code)
+        exec(compile(code, name, "exec"), names)
+
+
+def write_pictures(folder):
+    folder.mkdir()
+    draws = np.random.default_rng(0)
+    for number in range(80):
+        matplotlib.image.imsave(folder / f"{number:03}.png", draws.random((64, 64, 3)))
+
+
+@pytest.mark.slow
+def test_site_builds_without_warnings_and_with_every_public_name(tmp_path):
+    """Without its notebooks, which `test_docs_python_blocks_run` runs, and without the explorer."""
+    arguments = ["-b", "html", "-W", "-q", "-D", "nb_execution_mode=off", "-d", str(tmp_path / "d")]
+    ignored = ["-D", "suppress_warnings=myst-nb.lexer"]
+    command = [sys.executable, "-m", "sphinx", *arguments, *ignored, str(DOCS), str(tmp_path)]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    broken, _ = script("check_site.py")["broken_links"](tmp_path)
+    assert {link.rpartition(" ")[2] for link in broken} <= {"explorer/index.html"}
+    pages = "".join(path.read_text() for path in (tmp_path / "reference").glob("*.html"))
+    for module in ki.__all__:
+        for name in getattr(getattr(ki, module), "__all__", ()):
+            value = getattr(getattr(ki, module), name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                assert re.search(rf'id="[\w.]*\.{name}"', pages), name
+    assert "keras_infomodels.models.InfoGAN.infer_codes" in pages
+    assert " at 0x" not in pages
+
+
+def test_check_site_finds_files_and_anchors_that_are_not_there(tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "index.html").write_text('<p id="here">')
+    page = '<a href="other/#here"></a><a href="other/#there"></a><img src="no.png">'
+    (tmp_path / "index.html").write_text(page + '<a href="https://example.org"></a>')
+    broken, others = script("check_site.py")["broken_links"](tmp_path)
+    assert broken == ["index.html: other/#there", "index.html: no.png"]
+    assert others == 1
+
+
+def test_every_public_name_has_a_text():
+    for module in ki.__all__:
+        for name in getattr(getattr(ki, module), "__all__", ()):
+            value = getattr(getattr(ki, module), name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                assert inspect.getdoc(value), name

@@ -1,75 +1,20 @@
 """Presets from the Hugging Face Hub, by its real client against a server on this machine."""
 
-import importlib
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tiny_zoo import WEIGHTS, describe, write_preset
+from stub_hub import COMMIT, HANDLE, running_hub
+from tiny_zoo import WEIGHTS, write_preset
 
 from keras_infomodels import cli, zoo
 from keras_infomodels.zoo import cache
 from keras_infomodels.zoo.download import DownloadError
 
-COMMIT = "0123456789abcdef" * 2 + "01234567"
-HANDLE = f"hf://owner/repository@{COMMIT}"
-
-
-class Hub(ThreadingHTTPServer):
-    """Answers what the client asks about files of one repository at one commit."""
-
-    def __init__(self, folder):
-        self.folder, self.requests, self.sizes, self.missing = folder, [], {}, False
-        super().__init__(("127.0.0.1", 0), HubHandler)
-
-
-class HubHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self):
-        hub, prefix = self.server, f"/owner/repository/resolve/{COMMIT}/"
-        hub.requests.append((self.command, self.path))
-        path = hub.folder / self.path.removeprefix(prefix)
-        content = path.read_bytes() if self.path.startswith(prefix) and path.is_file() else None
-        content = None if hub.missing else content
-        self.send_response(404 if content is None else 200)
-        self.send_header("X-Repo-Commit", COMMIT)
-        if content is None:
-            self.send_header("X-Error-Code", "RepoNotFound" if hub.missing else "EntryNotFound")
-        else:
-            self.send_header("ETag", f'"{describe(content)["sha256"]}"')
-        size = hub.sizes.get(path.name, len(content or b""))
-        self.send_header("Content-Length", str(size))
-        self.end_headers()
-        if self.command == "GET" and content is not None:
-            self.wfile.write(content)
-
-    do_GET = do_HEAD
-
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    client = pytest.importorskip("huggingface_hub")
-    constants = importlib.import_module("huggingface_hub.constants")
-    with Hub(write_preset(tmp_path)) as hub:
-        url = f"http://127.0.0.1:{hub.server_port}"
-        # HF_ENDPOINT is read when the client is first imported.
-        for name in ("HUGGINGFACE_CO_URL_TEMPLATE", "ENDPOINT"):
-            value = getattr(constants, name).replace(constants.ENDPOINT, url)
-            monkeypatch.setattr(constants, name, value)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
-        monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "0")
-        monkeypatch.setenv("no_proxy", "*")
-        thread = threading.Thread(target=hub.serve_forever, args=(0.02,))
-        thread.start()
+    with running_hub(write_preset(tmp_path), monkeypatch) as hub:
         yield hub
-        client.close_session()
-        hub.shutdown()
-        thread.join()
 
 
 def test_fetch_from_hub_downloads_a_commit_once_as_plain_files(hub, capsys):
@@ -112,3 +57,22 @@ def test_fetch_from_hub_leaves_nothing_of_what_is_no_preset(hub, message):
     assert error.isprintable()
     assert os.listdir(cache.home() / "hub" / "owner--repository") == [".lock"]
     assert "1048576" not in message or {method for method, _ in hub.requests} == {"HEAD"}
+
+
+@pytest.mark.parametrize("revision", ["@main", "@v1", ""])
+def test_fetch_from_hub_resolves_a_branch_and_says_what_to_write(hub, revision):
+    with pytest.warns(UserWarning, match=f"It is now {HANDLE}: write that"):
+        folder = zoo.locate(f"hf://owner/repository{revision}")
+    assert folder == cache.home() / "hub" / "owner--repository" / COMMIT
+    assert sorted(os.listdir(folder)) == sorted(os.listdir(hub.folder))
+
+
+def test_fetch_from_hub_refuses_what_is_no_revision(hub, monkeypatch):
+    with pytest.raises(DownloadError, match="hf://owner/repository@other could not be looked up"):
+        zoo.locate("hf://owner/repository@other")
+    for handle in ("hf://owner", "hf://owner/a/b@main", "hf://owner/a@../x", "hf://owner/a@ b"):
+        with pytest.raises(ValueError, match="or @main for its newest"):
+            zoo.locate(handle)
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "1")
+    with pytest.raises(DownloadError, match="names no commit"):
+        zoo.locate("hf://owner/repository@main")

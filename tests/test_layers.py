@@ -13,6 +13,7 @@ LAYERS = (
     (
         "__main__",
         "cli",
+        "completion_command",
         "demo",
         "disentangle_command",
         "explore_command",
@@ -35,8 +36,11 @@ LAYERS = (
     ("networks", "divergences"),
     ("information", "distributions", "datasets"),
     (
+        "command_parser",
         "defaults",
+        "figure",
         "hooks",
+        "html",
         "io",
         "log",
         "names",
@@ -45,6 +49,7 @@ LAYERS = (
         "optimizers",
         "pictures",
         "preset_files",
+        "progress",
         "registry",
         "renames",
         "replicas",

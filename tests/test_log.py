@@ -1,6 +1,10 @@
 """Messages of the library."""
 
 import logging
+import subprocess
+import sys
+
+import pytest
 
 from keras_infomodels.log import LOGGER, printing
 
@@ -16,3 +20,37 @@ def test_printing_shows_messages_on_stdout_and_restores_the_logger(capsys, caplo
         LOGGER.info("kept")
     assert capsys.readouterr().out == ""
     assert caplog.messages == ["kept"]
+
+
+@pytest.mark.slow
+def test_quiet_tensorflow_keeps_its_import_silent():
+    code = """
+from keras_infomodels.log import quiet_tensorflow
+with quiet_tensorflow():
+    import tensorflow
+    from absl import logging
+    logging.warning("of absl")
+import sys
+print("still there", file=sys.stderr)
+print(tensorflow.constant(1).numpy(), len([f for f in sys.meta_path if "Quiet" in repr(f)]))
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout == "1 0\n"
+    assert process.stderr == "still there\n"
+
+
+def test_quiet_tensorflow_shows_what_a_failed_import_wrote(tmp_path):
+    package = tmp_path / "tensorflow"
+    package.mkdir()
+    (package / "__init__.py").write_text("import os; os.write(2, b'why\\n'); 1 / 0")
+    code = (
+        "from keras_infomodels.log import quiet_tensorflow\n"
+        "with quiet_tensorflow():\n    import tensorflow"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{code}"],
+        capture_output=True,
+        text=True,
+    )
+    assert process.stderr.startswith("why\n")
+    assert "ZeroDivisionError" in process.stderr

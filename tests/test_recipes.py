@@ -107,7 +107,7 @@ def test_recipe_load_reads_a_flat_file_of_version_0_1_with_a_warning(tmp_path):
     [
         ("[model]\n", "There is no model None"),
         ('[model]\nclass = "VAE"\n', "data.name: field required"),
-        ('[model]\nclass = "VEA"\n', "no model 'VEA'; there are"),
+        ('[model]\nclass = "VEA"\n', "no model 'VEA'; did you mean 'vae'"),
         ("[modle]\n", "no model None"),
         ("model = \n", "no TOML"),
         (NESTED + "epoch = 3\n", r"training has no setting 'epoch'; did you mean 'epochs'\?"),

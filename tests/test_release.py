@@ -87,7 +87,7 @@ def test_release_registers_the_preset_of_its_best_seed(presets, tmp_path):
 
 
 def test_release_refuses_a_preset_without_recipe_or_description(presets, tmp_path):
-    with pytest.raises(FileNotFoundError, match="there are: tiny"):
+    with pytest.raises(FileNotFoundError, match="did you mean 'tiny'"):
         release("tinny", [0], tmp_path, presets=presets, table=tmp_path / "registry.json")
     path = presets / "tiny" / "recipe.toml"
     path.write_text(path.read_text().replace('description = "for tests"\n', ""))

@@ -1,15 +1,26 @@
 """Pretrained models: finds the preset folder of a name. Loads no TensorFlow by itself."""
 
-import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from keras_infomodels import html
+from keras_infomodels.names import nearest
 from keras_infomodels.preset_files import read_json
-from keras_infomodels.zoo import registry
+from keras_infomodels.zoo import mirrors, registry
 from keras_infomodels.zoo.cache import cached, fetch
 from keras_infomodels.zoo.hub import PREFIX, fetch_from_hub
+from keras_infomodels.zoo.links import SCHEMES, fetch_from_link
 
-__all__ = ["PRESETS", "Names", "build_for_images", "download", "find", "list_presets", "locate"]
+__all__ = [
+    "PRESETS",
+    "Names",
+    "build_for_images",
+    "download",
+    "find",
+    "list_own_presets",
+    "list_presets",
+    "locate",
+]
 
 PRESETS = Path(__file__).parent / "presets"
 """Folder of presets: those that the wheel contains, or all of a checkout.
@@ -32,8 +43,11 @@ class Names(dict):
         if name in self:
             return name
         raise AttributeError(
-            f"There is no preset {name!r}; there are: {', '.join(self) or 'none'}."
+            f"There is no preset {name!r}; {nearest(name, self) if self else 'there is none.'}"
         )
+
+    def _repr_html_(self) -> str:
+        return html.table(("preset", "what it is for"), self.items())
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self]
@@ -49,8 +63,8 @@ def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dic
 def list_presets(classes: str | Collection[str] | None = None) -> Names:
     """Returns the names of the presets that can be loaded, each with a one-line description.
 
-    They are the presets of the registry, which are downloaded at their first use, and those in
-    `PRESETS`.
+    They are the presets of the registry, which are downloaded at their first use, those of the
+    registries of KERAS_INFOMODELS_ZOO_URL, and those in `PRESETS`.
 
     Args:
         classes: str or collection of str. Names of model classes. `None` means all.
@@ -63,12 +77,21 @@ def list_presets(classes: str | Collection[str] | None = None) -> Names:
             print(name, description)
     """
     classes = {classes} if isinstance(classes, str) else classes
+    return _names(mirrors.entries(), classes)
+
+
+def list_own_presets(classes: Collection[str]) -> Names:
+    """Implements `Class.presets`, which Keras reads while it makes models: without a network."""
+    return _names(registry.read(), classes)
+
+
+def _names(entries: Mapping[str, registry.Entry], classes: Collection[str] | None) -> Names:
     found = {}
     for path in PRESETS.glob("*/config.json"):
         class_name = read_json(path.parent, "config.json").get("class_name")
         text = read_json(path.parent, "metadata.json").get("description", "")
         found[path.parent.name] = class_name, text
-    for name, entry in registry.read().items():
+    for name, entry in entries.items():
         found[name] = entry.class_name, entry.description
     return Names(
         (name, text)
@@ -82,29 +105,35 @@ def locate(name_or_dir: str | Path) -> Path:
 
     The places are, in this order: a folder of that path; the user's cache; the presets inside the
     package; the zoo's URL, from which the preset is downloaded into the cache. Files from the cache
-    and from the URL are checked against the registry.
+    and from the URL are checked against the registry of the package, or against URL/registry.json
+    for names that the package does not have.
 
     Args:
-        name_or_dir: str or Path. Name, folder with a config.json, its subfolder `run`, or
-            hf://OWNER/REPOSITORY@COMMIT.
+        name_or_dir: str or Path. Name, folder with a config.json, its subfolder `run`,
+            hf://OWNER/REPOSITORY@COMMIT, or https://HOST/NAME@SHA256.
 
     Raises:
-        FileNotFoundError: If there is no such preset; the message lists those that there are.
+        FileNotFoundError: If there is no such preset; the message suggests one that there is.
         DownloadError: If the download failed.
-        ValueError: If the hf:// address is malformed.
+        ValueError: If an address is malformed.
 
     Example:
         folder = ki.zoo.locate("infogan_mnist")
         print((folder / "README.md").read_text())
     """
-    if str(name_or_dir).startswith(PREFIX):
-        return fetch_from_hub(str(name_or_dir))
-    if place := find(name_or_dir):
+    address = _address(name_or_dir)
+    if not address and (place := find(name_or_dir)):
         return place[0]
-    entry = registry.read().get(str(name_or_dir))
-    if entry is None:
-        raise _unknown(name_or_dir)
-    return fetch(entry)
+    return download(address or str(name_or_dir))
+
+
+def _address(name_or_dir: str | Path) -> str | None:
+    """The address that is given, whose slashes a `Path` has merged; None for a name or a folder."""
+    text = str(name_or_dir)
+    for scheme in (PREFIX, *SCHEMES):
+        if text.startswith(scheme.removesuffix("/")):
+            return scheme + text.removeprefix(scheme.removesuffix("/")).removeprefix("/")
+    return None
 
 
 def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
@@ -144,28 +173,28 @@ def download(name: str) -> Path:
     """Downloads a preset with all its files to the user's cache.
 
     Args:
-        name: str. Name in the registry, or hf://OWNER/REPOSITORY@COMMIT.
+        name: str. Name in a registry, hf://OWNER/REPOSITORY@COMMIT or https://HOST/NAME@SHA256.
 
     Returns:
         Path of the folder.
 
     Raises:
-        FileNotFoundError: If the registry has no such name.
+        FileNotFoundError: If no registry has such a name.
         DownloadError: If the download failed.
     """
     if name.startswith(PREFIX):
         return fetch_from_hub(name)
-    entry = registry.read().get(name)
-    if entry is None:
+    if name.startswith(SCHEMES):
+        return fetch_from_link(name)
+    if (entry := mirrors.entry(name)) is None:
         raise _unknown(name)
     return fetch(entry)
 
 
 def _unknown(name_or_dir: str | Path) -> FileNotFoundError:
     names = list_presets()
-    close = difflib.get_close_matches(str(name_or_dir), names, 1)
-    guess = f" Did you mean {close[0]}?" if close else ""
+    known = nearest(name_or_dir, names) if names else "there are none yet."
     return FileNotFoundError(
         f"{str(name_or_dir)!r} is neither a preset folder (one with a config.json) nor the name of "
-        f"a preset; there are: {', '.join(names) or 'none yet'}.{guess}"
+        f"a preset; {known} `infomodels list` shows all."
     )

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_infomodels import datasets
 from keras_infomodels.log import LOGGER
-from keras_infomodels.models.tables import nearest
+from keras_infomodels.names import nearest
 from keras_infomodels.optimizers import FusedAdam
 from keras_infomodels.zoo.recipe_tables import Data
 from keras_infomodels.zoo.recipes import Recipe

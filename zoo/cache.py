@@ -1,4 +1,8 @@
-"""User's cache: presets/NAME/REVISION/ and hub/OWNER--REPOSITORY/COMMIT/, complete or absent."""
+"""User's cache, whose folders are complete or absent.
+
+presets/NAME/REVISION/, hub/OWNER--REPOSITORY/COMMIT/ and links/NAME/SHA256/ hold presets;
+registries/ the last registry of each mirror.
+"""
 
 import os
 from collections.abc import Callable
@@ -7,10 +11,11 @@ from pathlib import Path
 
 from keras_infomodels.io import fill_folder, write_atomically
 from keras_infomodels.preset_files import mismatch
+from keras_infomodels.progress import progress
 from keras_infomodels.zoo.download import DownloadError, fetch_file
 from keras_infomodels.zoo.registry import BASE_URL, Entry
 
-__all__ = ["cached", "fetch", "folder_of", "home", "install"]
+__all__ = ["addresses", "cached", "fetch", "folder_of", "home", "install"]
 
 
 def home() -> Path:
@@ -45,21 +50,25 @@ def cached(entry: Entry) -> Path | None:
     return None if damaged else folder
 
 
+def addresses() -> list[str]:
+    """Returns the URLs in KERAS_INFOMODELS_ZOO_URL; the project's own if there are none."""
+    given = os.environ.get("KERAS_INFOMODELS_ZOO_URL", "").split(",")
+    return [url.strip() for url in given if url.strip()] or [BASE_URL]
+
+
 def fetch(entry: Entry) -> Path:
     """Returns the preset's folder in the cache, downloaded if needed.
 
     Raises:
         DownloadError: If no mirror has it, in offline mode, or if the cache cannot be written.
     """
-    given = os.environ.get("KERAS_INFOMODELS_ZOO_URL", "").split(",")
-    urls = [url.strip() for url in given if url.strip()] or [BASE_URL]
-    return install(entry.name, folder_of(entry), lambda: cached(entry), partial(_fill, entry), urls)
+    return install(
+        entry.name, folder_of(entry), lambda: cached(entry), partial(_fill, entry), addresses()
+    )
 
 
 def _fill(entry: Entry, urls: list[str], folder: Path):
-    from tqdm import tqdm
-
-    with tqdm(total=entry.bytes, desc=entry.name, unit="B", unit_scale=True, disable=None) as bar:
+    with progress(total=entry.bytes, desc=entry.name, unit="B", unit_scale=True) as bar:
         for name, expected in entry.files.items():
             write_atomically(folder / name, fetch_file(urls, entry.name, name, expected, bar))
 

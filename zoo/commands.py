@@ -9,9 +9,10 @@ from pathlib import Path
 
 from keras_infomodels import zoo
 from keras_infomodels.preset_files import NEEDED, check_table, mismatch, read_json, read_text
-from keras_infomodels.zoo import registry
+from keras_infomodels.zoo import mirrors
 from keras_infomodels.zoo.cache import folder_of
 from keras_infomodels.zoo.hub import PREFIX
+from keras_infomodels.zoo.links import SCHEMES
 
 __all__ = ["add_parsers"]
 
@@ -33,7 +34,7 @@ def add_parsers(commands):
         description="Download presets into the cache.",
     )
     parser.add_argument(
-        "names", metavar="NAME", nargs="*", help="names of presets, or hf:// addresses"
+        "names", metavar="NAME", nargs="*", help="names of presets, hf:// or https:// addresses"
     )
     parser.add_argument("--all", action="store_true", help="download every preset of the zoo")
     parser.set_defaults(run=_download)
@@ -73,7 +74,7 @@ def add_parsers(commands):
 
 
 def _list(arguments: argparse.Namespace):
-    names, entries = zoo.list_presets(), registry.read()
+    names, entries = zoo.list_presets(), mirrors.entries()
     if not names:
         print(
             "This version comes without pretrained models. To train one:\n"
@@ -141,7 +142,7 @@ def _printable(text: str) -> str:
 
 
 def _download(arguments: argparse.Namespace):
-    entries = registry.read()
+    entries = mirrors.entries() if arguments.all or not arguments.names else {}
     names = list(entries) if arguments.all else arguments.names
     if not names:
         raise ValueError(
@@ -175,7 +176,7 @@ def _verify(arguments: argparse.Namespace):
 
 
 def _again(name: str) -> str:
-    if name in registry.read() and not Path(name).is_dir():
+    if mirrors.entry(name) and not Path(name).is_dir():
         return f"infomodels download {name}"
     return "from where it came, or save the model again"
 
@@ -251,11 +252,11 @@ def _expected(name: str) -> tuple[Path, dict, list[str], str]:
 
     Damaged copies count too.
     """
-    entry = registry.read().get(name)
+    address = name.startswith((PREFIX, *SCHEMES))
+    entry = None if address else mirrors.entry(name)
     if entry and not (Path(name) / "config.json").is_file() and folder_of(entry).is_dir():
         return folder_of(entry), dict(entry.files), [], "the registry"
-    hub = name.startswith(PREFIX)
-    place = (zoo.locate(name), "hub") if hub else zoo.find(name)
+    place = (zoo.locate(name), "address") if address else zoo.find(name)
     if place is None:
         todo = f"run `infomodels download {name}`" if entry else "see `infomodels list`"
         raise FileNotFoundError(f"There is no preset {name} on this machine; {todo}.")

@@ -1,4 +1,4 @@
-"""Download of one file within a deadline, from the first place that has it. No TensorFlow."""
+"""Download of files within a deadline, from the first place that has them. No TensorFlow."""
 
 import hashlib
 import random
@@ -15,7 +15,15 @@ from keras_infomodels import __version__
 from keras_infomodels.io import call_within
 from keras_infomodels.preset_files import open_file
 
-__all__ = ["ATTEMPTS", "DEADLINE", "TIMEOUT", "WAIT", "DownloadError", "fetch_file"]
+__all__ = [
+    "ATTEMPTS",
+    "DEADLINE",
+    "TIMEOUT",
+    "WAIT",
+    "DownloadError",
+    "fetch_file",
+    "fetch_small_file",
+]
 
 DEADLINE, TIMEOUT, ATTEMPTS, WAIT = 300.0, 20.0, 5, 0.5
 """Total seconds per file, seconds without a byte, requests per place, first waiting time."""
@@ -96,6 +104,51 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
         f"The preset {preset} could not be downloaded: {text}. Check the network "
         "and try again, or set KERAS_INFOMODELS_ZOO_URL to a mirror or the file:// URL of a copy."
     )
+
+
+def fetch_small_file(url: str, name: str, largest: int) -> bytes | None:
+    """Downloads a file whose size and SHA-256 are unknown, in one attempt.
+
+    Args:
+        url: str. https://, http:// or file:// URL of a folder.
+        name: str. File in the folder.
+        largest: int. Number of bytes above which the file is refused.
+
+    Returns:
+        Content, or None if the place says that there is no such file.
+
+    Raises:
+        DownloadError: If the place does not answer in time, or the file is too large.
+    """
+    try:
+        if url.startswith("file:"):
+            with open_file(url2pathname(urlsplit(url).path), name) as file:
+                return file.read(largest + 1)
+        address = f"{url.rstrip('/')}/{quote(name)}"
+        return call_within(2 * TIMEOUT, partial(_request_small, address, largest))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        text = _without_password(f"{url}/{name}: {_reason(error)}", url)
+        raise DownloadError(f"{text}. Check the address and the network.") from error
+
+
+def _request_small(url: str, largest: int, stopped: threading.Event) -> bytes | None:
+    import requests
+
+    headers = {"User-Agent": f"keras-infomodels/{__version__}", "Accept-Encoding": "identity"}
+    content = bytearray()
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            code = answer.status_code
+            raise DownloadError(f"{code} {responses.get(code, '')}".strip())
+        for block in answer.iter_content(2**14):
+            content += block
+            if len(content) > largest or stopped.is_set():
+                raise DownloadError(f"more than {largest} bytes")
+    return bytes(content)
 
 
 def _without_password(text: str, url: str) -> str:

@@ -1,12 +1,15 @@
 """Tables of a recipe: `[data]` and `[training]` as dataclasses, and their form in TOML."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pydantic
 import tomlkit
 from pydantic import Field
+
+from keras_infomodels.names import guess, nearest
 
 __all__ = ["Data", "Training", "inlined", "merged", "typed", "without_none"]
 
@@ -96,8 +99,6 @@ class Training:
 
 def typed(cls: type, values, name: str):
     """Converts a table to its dataclass."""
-    from keras_infomodels.models.tables import nearest
-
     fields = [field.name for field in dataclasses.fields(cls)]
     if not isinstance(values, Mapping):
         raise ValueError(f"{name} is a table, got {values!r}.")
@@ -109,7 +110,9 @@ def typed(cls: type, values, name: str):
         (first, *_) = error.errors()
         place = ".".join([name, *map(str, first["loc"])])
         given = "" if first["type"].startswith("missing") else f", got {first['input']!r}"
-        raise ValueError(f"{place}: {first['msg'].lower()}{given}.") from None
+        known = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))
+        near = guess(first["input"], known)
+        raise ValueError(f"{place}: {first['msg'].lower()}{given}.{near}") from None
 
 
 def merged(a: Mapping, b: Mapping) -> dict:

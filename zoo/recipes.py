@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tomlkit
 
+from keras_infomodels.names import guess, nearest
 from keras_infomodels.zoo.old_recipes import is_flat, renew_settings, settings_of
 from keras_infomodels.zoo.recipe_tables import Data, Training, inlined, merged, typed, without_none
 
@@ -196,7 +197,9 @@ class Recipe:
         if self.weights not in (None, "float16"):
             raise ValueError(f'weights is "float16" or left out, got {self.weights!r}.')
         if unknown := sorted((self.meanings or {}).keys() - codes):
-            raise ValueError(f"meanings name {unknown}; the codes are {sorted(codes)}.")
+            raise ValueError(
+                f"meanings name {unknown}; the codes are {sorted(codes)}.{guess(unknown[0], codes)}"
+            )
         return self
 
     def to_toml(self) -> str:
@@ -243,15 +246,13 @@ class Recipe:
             known = [*_PLACES, *model.short_settings, *arguments]
             raise ValueError(
                 f"A recipe of {model.__name__} has no setting {foreign[0]!r}; "
-                f"{tables.nearest(foreign[0], known)}"
+                f"{nearest(foreign[0], known)}"
             )
         return cls._read(values).checked()
 
     @classmethod
     def _read(cls, values: Mapping) -> "Recipe":
         """Creates a recipe from the contents of a file; `checked` checks the model."""
-        from keras_infomodels.models.tables import nearest
-
         values = copy.deepcopy(dict(values))
         fields = [field.name for field in dataclasses.fields(cls)]
         if unknown := sorted(set(values) - set(fields)):
@@ -315,7 +316,6 @@ def _class(model) -> type:
     """Class of a model, by its name or by its name in the command."""
     from keras_infomodels import models, registry
     from keras_infomodels.models.base import InfoModel
-    from keras_infomodels.models.tables import nearest
 
     known = registry.classes() | models.MODELS
     found = known.get(model) if isinstance(model, str) else None

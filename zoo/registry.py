@@ -19,7 +19,17 @@ from keras_infomodels.preset_files import (
     read_json,
 )
 
-__all__ = ["BASE_URL", "PATH", "Entry", "check_name", "file_names", "read", "register"]
+__all__ = [
+    "BASE_URL",
+    "PATH",
+    "Entry",
+    "check_name",
+    "file_names",
+    "make",
+    "read",
+    "register",
+    "state_files",
+]
 
 PATH = Path(__file__).parent / "registry.json"
 """Registry of the package."""
@@ -34,7 +44,7 @@ Nothing is served there before the project publishes; until then set KERAS_INFOM
 mirror.
 """
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,79}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_\-]{0,79}")
 _LEFT_OUT = ("run",)
 
 
@@ -80,11 +90,13 @@ def check_name(name: str) -> str:
     """Returns the name.
 
     Raises:
-        ValueError: If it has other characters than lower-case letters, digits and underscores.
+        ValueError: If it has other characters than lower-case letters, digits, hyphens and
+            underscores.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            f"A preset's name is lower-case letters, digits and underscores, got {name!r}."
+            "A preset's name is lower-case letters, digits, hyphens and underscores; rename the "
+            f"folder {name!r}."
         )
     return name
 
@@ -146,6 +158,58 @@ def register(folder: str | Path, path: str | Path | None = None) -> Entry:
             f"{folder / 'metadata.json'} does not say {', '.join(missing)}; give them to "
             "save_to_preset."
         )
+    entry = _entry(folder, config, facts, described)
+    others = read(path) if path.exists() else {}
+    _write(others | {entry.name: entry}, path)
+    return entry
+
+
+def make(folder: str | Path) -> dict[str, Entry]:
+    """Writes FOLDER/registry.json, the registry of all presets in a folder.
+
+    metadata.json of each preset gets the size and SHA-256 of its other files, too, which pins all
+    of them by that of metadata.json. What it does not say of description and data is left empty.
+
+    Args:
+        folder: str or Path. Folder of presets.
+
+    Raises:
+        FileNotFoundError: If there is no preset in the folder.
+        ValueError: As `register`, or if the name of a preset's folder is not allowed.
+    """
+    folder = Path(folder).expanduser()
+    entries = {}
+    for path in sorted(folder.glob("*/config.json")):
+        config, facts = (read_json(path.parent, name) for name in ("config.json", "metadata.json"))
+        check_name(path.parent.name)
+        check_format(config, path.parent)
+        training = facts.get("training")
+        said = {
+            "description": facts.get("description"),
+            "headline": facts.get("headline"),
+            "dataset": training.get("dataset") if isinstance(training, Mapping) else None,
+        }
+        said = {key: value if isinstance(value, str) else "" for key, value in said.items()}
+        _entry(path.parent, config, facts, said)  # refuses files that metadata.json contradicts
+        state_files(path.parent)
+        entries[path.parent.name] = _entry(path.parent, config, facts, said)
+    if not entries:
+        raise FileNotFoundError(
+            f"{folder} has no presets: folders with a config.json, as `infomodels train` makes."
+        )
+    _write(entries, folder / "registry.json")
+    return entries
+
+
+def state_files(folder: Path):
+    """Adds size and SHA-256 of all other files to metadata.json."""
+    names = [name for name in file_names(folder) if name != "metadata.json"]
+    facts = read_json(folder, "metadata.json")
+    facts["files"] = {name: fingerprint(folder, name) for name in names}
+    write_atomically(folder / "metadata.json", json.dumps(facts, indent=1) + "\n")
+
+
+def _entry(folder: Path, config: Mapping, facts: Mapping, described: Mapping) -> Entry:
     files = {name: fingerprint(folder, name) for name in file_names(folder)}
     stated = check_table(facts.get("files"))
     for name in NEEDED:
@@ -155,10 +219,7 @@ def register(folder: str | Path, path: str | Path | None = None) -> Entry:
             raise ValueError(
                 f"{folder / name} is not the file that metadata.json describes; save again."
             )
-    entry = Entry(folder.name, class_name=config.get("class_name"), files=files, **described)
-    others = read(path) if path.exists() else {}
-    _write(others | {entry.name: entry}, path)
-    return entry
+    return Entry(folder.name, class_name=config.get("class_name"), files=files, **described)
 
 
 def file_names(folder: Path) -> list[str]:

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
-from keras_infomodels.io import write_atomically
-from keras_infomodels.preset_files import fingerprint
+from keras_infomodels.names import nearest
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.card import write_card
@@ -67,7 +66,7 @@ def release(
     folder = Path(presets) / name
     if not (folder / "recipe.toml").is_file():
         known = sorted(path.parent.name for path in Path(presets).glob("*/recipe.toml"))
-        raise FileNotFoundError(f"There is no recipe {name!r}; there are: {', '.join(known)}.")
+        raise FileNotFoundError(f"There is no recipe {name!r}; {nearest(name, known)}")
     recipe = Recipe.load(folder / "recipe.toml")
     if recipe.description is None:
         raise ValueError(f"{folder / 'recipe.toml'} has no description: a line of what it is for.")
@@ -155,16 +154,8 @@ def _export(model: keras.Model, folder: Path, recipe: Recipe, seed: int, table: 
     """Writes the files beside the model: the card, the `.tflite` and the registry entry."""
     write_card(folder, recipe.change(seed=seed))
     to_tflite(model, folder / "model.tflite", "float16", preset=folder)
-    _state_files(folder)
+    registry.state_files(folder)
     registry.register(folder, table)
-
-
-def _state_files(folder: Path):
-    """Adds size and SHA-256 of all other files to metadata.json."""
-    names = [name for name in registry.file_names(folder) if name != "metadata.json"]
-    facts = json.loads((folder / "metadata.json").read_text())
-    facts["files"] = {name: fingerprint(folder, name) for name in names}
-    write_atomically(folder / "metadata.json", json.dumps(facts, indent=1) + "\n")
 
 
 def _last_revision(folder: Path) -> int:

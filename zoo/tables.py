@@ -8,7 +8,7 @@ import keras
 import pydantic
 
 from keras_infomodels import preset_checks, preset_configs, registry
-from keras_infomodels.models.tables import nearest
+from keras_infomodels.names import nearest
 
 __all__ = ["check_table", "count_steps", "make"]
 

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageColor, ImageOps
 
+from keras_infomodels.names import guess
+
 __all__ = ["FITS", "Header", "Look", "check_look", "decode", "read_header"]
 
 FITS = ("crop", "pad", "stretch")
@@ -71,7 +73,7 @@ def check_look(fit: str, channels: int | None, background: str | tuple) -> tuple
         ValueError: If a setting does not exist.
     """
     if fit not in FITS:
-        raise ValueError(f"fit is one of {', '.join(FITS)}; got {fit!r}.")
+        raise ValueError(f"fit is one of {', '.join(FITS)}; got {fit!r}.{guess(fit, FITS)}")
     if channels not in (None, 1, 3):
         raise ValueError(f"channels is 1 for gray, 3 for color or None, got {channels!r}.")
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.names import guess
 from keras_infomodels.tf_data import untuned
 
 __all__ = ["Factors", "pair_with_factors"]
@@ -78,7 +79,10 @@ class Factors:
             ValueError: If a factor is unknown, or a value is out of range.
         """
         if unknown := set(fixed) - set(self.names):
-            raise ValueError(f"The factors are {', '.join(self.names)}; got {sorted(unknown)}.")
+            raise ValueError(
+                f"The factors are {', '.join(self.names)}; got {sorted(unknown)}."
+                f"{guess(min(unknown), self.names)}"
+            )
         drawn = np.random.default_rng(seed).integers(self.sizes, size=(count, len(self.sizes)))
         for name, value in fixed.items():
             drawn[:, self.names.index(name)] = value

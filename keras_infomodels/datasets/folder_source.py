@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from keras_infomodels.datasets import tfds_source
 from keras_infomodels.datasets.decoding import Header, Look, check_look, decode, read_header
 from keras_infomodels.datasets.picture_files import PictureFiles, in_order, stamp, unreadable
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import fill_folder
+from keras_infomodels.names import guess
+from keras_infomodels.progress import progress
 
 __all__ = ["FolderSource"]
 
@@ -114,7 +115,10 @@ class FolderSource:
         part, bracket, _ = split.partition("[")
         root = roots.get(part)
         if root is None:
-            raise ValueError(f"{self.folder} has the splits {', '.join(roots)}; got {split!r}.")
+            raise ValueError(
+                f"{self.folder} has the splits {', '.join(roots)}; got {split!r}."
+                f"{guess(part, roots)}"
+            )
         self._warn_of_folders(roots)
         others = Counter()
         paths = sorted(_images(root, others))
@@ -251,7 +255,9 @@ class FolderSource:
             found = zip(paths, in_order(pool, attempt, items or paths), strict=True)
             silent = len(paths) <= _WITHOUT_A_BAR or None
             for row, (path, (result, error)) in enumerate(
-                tqdm(found, f"{deed} {self.folder.name}", len(paths), disable=silent, unit=" files")
+                progress(
+                    found, f"{deed} {self.folder.name}", len(paths), disable=silent, unit=" files"
+                )
             ):
                 if error is None:
                     rows.append(row)

@@ -18,8 +18,12 @@ from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.resizing import resize
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.io import waiting_for
+from keras_infomodels.names import guess
 
-__all__ = ["TfdsSource", "is_known", "parse_split"]
+__all__ = ["OTHERS", "TfdsSource", "is_known", "parse_split"]
+
+OTHERS = ("fashion_mnist_mini", "mnist_mini", "scenes", "sprites", "nouns", "cars3d")
+"""Names of sets of other sources, for the error of a name that nobody has."""
 
 
 def read(
@@ -156,6 +160,7 @@ def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
 def _split_error(split: str, known: Iterable[str]) -> ValueError:
     return ValueError(
         f"split is one of {', '.join(known)}, or a slice such as 'train[:90%]'; got {split!r}."
+        f"{guess(split.partition('[')[0], known)}"
     )
 
 
@@ -213,8 +218,13 @@ def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
             f"{name!r} is neither a folder nor a set of TensorFlow Datasets, which are listed at "
-            "https://www.tensorflow.org/datasets/catalog."
+            f"https://www.tensorflow.org/datasets/catalog.{_guess_set(name)}"
         ) from error
+
+
+def _guess_set(name: str) -> str:
+    known = tfds.list_builders(with_community_datasets=False)
+    return guess(name, [*OTHERS, *known])
 
 
 def _image_key(builder: tfds.core.DatasetBuilder, image_size: tuple[int, int] | None) -> str:

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy import stats
 
+from keras_infomodels.names import guess
 from keras_infomodels.registry import built_in
 from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec, check_int, check_nonnegative
@@ -147,7 +148,7 @@ class Code(Spec):
         if posterior not in prior.posteriors:
             raise ValueError(
                 f"The posterior of a {type(prior).__name__} code is one of {prior.posteriors}, "
-                f"got {posterior!r}."
+                f"got {posterior!r}.{guess(posterior, prior.posteriors)}"
             )
         check_nonnegative("weight", weight)
         if not 0 < min_stddev < math.inf or (posterior == "beta" and min_stddev > 0.5):

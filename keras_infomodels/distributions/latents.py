@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_infomodels import replicas
 from keras_infomodels.distributions.codes import Categorical, Code, Uniform
+from keras_infomodels.names import guess
 from keras_infomodels.spec import check_int
 
 fold_in = tf.random.experimental.stateless_fold_in
@@ -87,7 +88,10 @@ class Latents:
                 values is neither 1 nor n.
         """
         if name not in self.codes:
-            raise ValueError(f"The codes are {', '.join(self.codes) or 'none'}; got {name!r}.")
+            raise ValueError(
+                f"The codes are {', '.join(self.codes) or 'none'}; got {name!r}."
+                f"{guess(name, self.codes)}"
+            )
         prior = self.codes[name].prior
         values = np.asarray(value)
         if values.dtype.kind not in "biuf":

@@ -17,6 +17,7 @@ from keras_infomodels.distributions.discretized import (
     DiscretizedLogisticPixel,
     portable_softplus,
 )
+from keras_infomodels.names import guess
 from keras_infomodels.registry import built_in
 from keras_infomodels.spec import Spec
 
@@ -342,7 +343,10 @@ def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
     if not isinstance(name_or_spec, str):
         return name_or_spec
     if name_or_spec not in LIKELIHOODS:
-        raise ValueError(f"likelihood is one of {', '.join(LIKELIHOODS)}; got {name_or_spec!r}.")
+        raise ValueError(
+            f"likelihood is one of {', '.join(LIKELIHOODS)}; got {name_or_spec!r}."
+            f"{guess(name_or_spec, LIKELIHOODS)}"
+        )
     return LIKELIHOODS[name_or_spec]()
 
 

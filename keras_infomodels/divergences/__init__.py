@@ -20,6 +20,7 @@ from keras_infomodels.divergences.mmd import MMD
 from keras_infomodels.divergences.partwise import Partwise
 from keras_infomodels.divergences.sliced_wasserstein import SlicedWasserstein
 from keras_infomodels.divergences.stein import Stein
+from keras_infomodels.names import guess
 
 DIVERGENCES = {
     "mmd": MMD,
@@ -55,7 +56,7 @@ def divergence(
     if not isinstance(name_or_object, str) or name_or_object not in DIVERGENCES:
         raise ValueError(
             f"divergence is None, an object or one of {', '.join(DIVERGENCES)}; got "
-            f"{name_or_object!r}."
+            f"{name_or_object!r}.{guess(name_or_object, DIVERGENCES)}"
         )
     return DIVERGENCES[name_or_object]()
 

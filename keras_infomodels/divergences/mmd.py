@@ -16,6 +16,7 @@ from keras_infomodels.divergences.kernels import (
     squared_distances,
 )
 from keras_infomodels.divergences.standard import is_standard_normal
+from keras_infomodels.names import guess
 from keras_infomodels.registry import built_in
 
 __all__ = ["MMD"]
@@ -23,6 +24,7 @@ __all__ = ["MMD"]
 tfd = tfp.distributions
 _Kernel = tfp.math.psd_kernels.PositiveSemidefiniteKernel
 _NAMES = (*KERNELS, "gaussian_median")
+_ESTIMATORS = ("unbiased", "biased", "semi_analytic")
 
 
 @built_in
@@ -74,16 +76,17 @@ class MMD(Divergence):
         if not known:
             raise ValueError(
                 f"kernel is one of {', '.join(_NAMES)} or a kernel of tfp.math.psd_kernels; "
-                f"got {kernel!r}."
+                f"got {kernel!r}.{guess(kernel, _NAMES)}"
             )
         if not isinstance(kernel, str) and kernel.batch_shape != ():
             raise ValueError(
                 f"The kernel {kernel.name!r} has the batch shape {kernel.batch_shape}: MMD takes "
                 "one kernel, so add kernels (k1 + k2) instead."
             )
-        if estimator not in ("unbiased", "biased", "semi_analytic"):
+        if estimator not in _ESTIMATORS:
             raise ValueError(
                 f'estimator is "unbiased", "biased" or "semi_analytic", got {estimator!r}.'
+                f"{guess(estimator, _ESTIMATORS)}"
             )
         if estimator == "semi_analytic" and kernel not in KERNELS:
             raise ValueError(

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from keras_infomodels.defaults import COLORS
+from keras_infomodels.figure import Figure
 
 if TYPE_CHECKING:
     from keras_infomodels.evaluation.audit_result import Audit

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from keras_infomodels import html
 from keras_infomodels.evaluation.soundness import ReconstructionCheck, SampleCheck
 from keras_infomodels.information import Estimate
 
@@ -71,6 +72,21 @@ class Audit:
                 f"{name:22} {e.nats:9.3f} {e.standard_error:7.3f} {ceiling:>8} {bias:>12}  "
                 f"{e.kind}: {MEANINGS.get(name, name)}" + (f" ({e.note})" if e.note else "")
             )
+        return "\n".join([*lines, *self._notes().splitlines()])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, e in self.rows.items():
+            bias = f"{self.calibration[name].nats:+.3f}" if name in self.calibration else "-"
+            ceiling = "-" if math.isinf(e.ceiling) else f"{e.ceiling:.3f}"
+            value, error = f"{e.nats:.3f}", f"{e.standard_error:.3f}"
+            rows.append((name, value, error, ceiling, bias, e.kind, MEANINGS.get(name, "")))
+        header = ("", "nats", "±", "ceiling", "calibration", "kind", "meaning")
+        return html.table(header, rows, f"{self.title}, {self.examples} examples", self._notes())
+
+    def _notes(self) -> str:
+        """The lines below the table."""
+        lines = []
         if self.active_units is not None:
             lines.append(f"active units: {self.active_units} of {self.latent_dim}")
         if self.calibration:

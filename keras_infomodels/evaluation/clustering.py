@@ -11,6 +11,8 @@ from sklearn.metrics import (
     normalized_mutual_info_score,
 )
 
+from keras_infomodels.names import guess
+
 __all__ = ["ClusteringScore", "clustering_error", "contingency_table"]
 
 
@@ -83,6 +85,7 @@ def clustering_error(
     else:
         raise ValueError(
             f'matching is "one_to_one", "majority" or "most_confident", got {matching!r}.'
+            f"{guess(matching, ('one_to_one', 'majority', 'most_confident'))}"
         )
     return ClusteringScore(
         error=float(np.mean(names[clusters] != labels)),

@@ -33,6 +33,7 @@ _CONTENTS = {
     ),
     "estimate": ("Estimate", "category_information", "discrete_entropy", "mean_estimate"),
     "files": (
+        "InformationTable",
         "format_table",
         "information_table",
         "measured_joint",

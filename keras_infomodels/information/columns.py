@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 
 from keras_infomodels.information.copula import normal_scores
 from keras_infomodels.information.discrete import row_codes, without_missing
+from keras_infomodels.names import guess
 
 __all__ = [
     "ATOM",
@@ -220,6 +221,7 @@ def _named(entries: Sequence[str], names: Sequence[str], known: Sequence) -> lis
         raise ValueError(
             f"discrete names unknown columns: {', '.join(map(str, unknown))}; the names are "
             f"{', '.join(names) or 'none, as x and y are arrays: give a mask'}."
+            f"{guess(unknown[0], names)}"
         )
     return [True if isinstance(name, str) and name in entries else None for name in known]
 

@@ -3,11 +3,11 @@
 import math
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from scipy.optimize import brentq
 
 from keras_infomodels.defaults import COLORS
+from keras_infomodels.figure import Figure
 from keras_infomodels.information.joint import Joint
 
 __all__ = ["information_diagram"]

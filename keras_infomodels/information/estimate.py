@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import entropy
 
+from keras_infomodels import html
+
 __all__ = [
     "KINDS",
     "Estimate",
@@ -94,6 +96,19 @@ class Estimate:
         if self.checks:
             result["checks"] = {name: check.as_dict() for name, check in self.checks.items()}
         return result
+
+    def _repr_html_(self) -> str:
+        ceiling = "-" if math.isinf(self.ceiling) else f"{self.ceiling:.3f}"
+        kind = f"{self.kind}, not distinguishable from 0" if self.is_nothing() else self.kind
+        cells = {
+            "nats": f"{self.nats:.3f}",
+            "±": f"{self.standard_error:.3f}",
+            "ceiling": ceiling,
+            "kind": kind,
+            "estimator": self.method,
+        }
+        shown = {name: text for name, text in cells.items() if text}
+        return html.table(list(shown), [shown.values()], notes=self.note)
 
     def __str__(self) -> str:
         ceiling = "" if math.isinf(self.ceiling) else f", ceiling {self.ceiling:.3f}"

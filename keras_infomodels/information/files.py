@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_infomodels import html
 from keras_infomodels.information.columns import prepare_columns, read_side
 from keras_infomodels.information.discrete import miller_madow
 from keras_infomodels.information.estimate import Estimate
@@ -20,6 +21,7 @@ from keras_infomodels.information.mutual_information import MutualInformation
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
 
 __all__ = [
+    "InformationTable",
     "format_table",
     "information_table",
     "measured_joint",
@@ -33,6 +35,29 @@ _FIELD = 10_000_000
 
 _SHOWN, _LONG = 20, 60
 """Largest number of columns, and of characters of a text, in an error message."""
+
+
+class InformationTable(dict):
+    """Dict from (names of x, names of y) to `Estimate`, which a notebook shows as a table.
+
+    Example:
+        estimate = ki.information.Estimate(0.4, 0.01)
+        table = ki.information.InformationTable({(("age",), ("size",)): estimate})
+        print(ki.information.format_table(table))
+    """
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"I({','.join(a)} ; {','.join(b)})",
+                f"{e.nats:.3f}",
+                f"{e.standard_error:.3f}",
+                "-" if math.isinf(e.ceiling) else f"{e.ceiling:.3f}",
+                f"{e.kind}, {e.method}" + ", not distinguishable from 0" * e.is_nothing(),
+            )
+            for (a, b), e in self.items()
+        ]
+        return html.table(("", "nats", "±", "ceiling", "kind, estimator"), rows)
 
 
 def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -103,7 +128,7 @@ def information_table(
         discrete: "auto", or names of the columns that hold categories.
 
     Returns:
-        dict from (names of x, names of y) to `Estimate`.
+        `InformationTable`, a dict from (names of x, names of y) to `Estimate`.
 
     Raises:
         ValueError: If a name is not a column, or is in both x and y.
@@ -124,12 +149,14 @@ def information_table(
     pairs = [(tuple(x), tuple(y))]
     if len(x) > 1 or len(y) > 1:
         pairs += [((a,), (b,)) for a in x for b in y]
-    return {
-        (a, b): information.fit(
-            {n: columns[n] for n in a}, {n: columns[n] for n in b}, _among(discrete, (*a, *b))
-        )
-        for a, b in pairs
-    }
+    return InformationTable(
+        {
+            (a, b): information.fit(
+                {n: columns[n] for n in a}, {n: columns[n] for n in b}, _among(discrete, (*a, *b))
+            )
+            for a, b in pairs
+        }
+    )
 
 
 def _among(discrete, names: Sequence[str]):

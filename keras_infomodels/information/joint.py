@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.names import guess
 
 __all__ = ["Joint", "MeasuredJoint"]
 
@@ -116,6 +117,7 @@ class Joint:
         if unknown := group - set(self.names):
             raise ValueError(
                 f"The variables are {', '.join(self.names)}; got {', '.join(sorted(unknown))}."
+                f"{guess(min(unknown), self.names)}"
             )
         return group
 

@@ -25,6 +25,7 @@ from keras_infomodels.information.read_out import READ_OUTS
 from keras_infomodels.information.settings import NeuralSettings
 from keras_infomodels.information.streams import generator
 from keras_infomodels.log import LOGGER
+from keras_infomodels.names import guess
 from keras_infomodels.spec import check_int
 
 __all__ = ["ESTIMATORS", "MutualInformation"]
@@ -103,7 +104,10 @@ class MutualInformation:
 
     def __init__(self, estimator: str = "auto", neighbors: int = 3, seed: int = 0, **settings):
         if estimator not in ESTIMATORS:
-            raise ValueError(f"The estimators are {', '.join(ESTIMATORS)}; got {estimator!r}.")
+            raise ValueError(
+                f"The estimators are {', '.join(ESTIMATORS)}; got {estimator!r}."
+                f"{guess(estimator, ESTIMATORS)}"
+            )
         self.estimator = estimator
         self.neighbors = check_int("neighbors", neighbors, 1)
         self.seed = seed

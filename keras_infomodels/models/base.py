@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_infomodels import hooks, replicas, seeds
+from keras_infomodels import hooks, html, replicas, seeds
 from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
 from keras_infomodels.datasets.checks import check_images, check_labels
 from keras_infomodels.divergences.kernels import SMALL_BATCH, batches_of
@@ -178,6 +178,15 @@ class InfoModel(ModelDescription, keras.Model):
     def check_inputs(self, x):
         """Raises ValueError for an array or tensor that the model cannot take as its input."""
         self.check_array(x)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (layer.name, type(layer).__name__, f"{layer.count_params():,}" if layer.built else "-")
+            for layer in self.layers
+        ]
+        terms = f"loss terms: {', '.join(self.term_names())}"
+        title = f"{type(self).__name__} of data {self.data_shape}"
+        return html.table(("network", "class", "parameters"), rows, title, terms)
 
     def traced(self, function: Callable, *arguments):
         """Calls a function of tensors, such as a method, as a traced graph that is kept."""

@@ -5,7 +5,6 @@ that have a default, or follow from the others, may be left out. Short names are
 command's flags.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "Short",
     "add_terms",
     "filled",
-    "nearest",
     "put",
     "set_widths",
     "shorten",
@@ -121,10 +119,3 @@ def set_widths(network: dict, widths: Iterable[int], convolutional: bool):
             f"[16, 32, 64, 128]; got {list(widths)}."
         )
     network |= {"filters": filters, "width": width}
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns the end of an error message: the most similar known name, or all names."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, 1, 0.7)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}."

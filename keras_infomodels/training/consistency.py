@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels import replicas
+from keras_infomodels.names import guess
 from keras_infomodels.registry import built_in
 from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec, check_nonnegative
@@ -66,7 +67,10 @@ class Consistency(Spec):
         if not 0 < radius < math.inf:
             raise ValueError(f"radius is above 0, got {radius!r}.")
         if augmentations not in _AUGMENTATIONS:
-            raise ValueError(f"augmentations is one of {_AUGMENTATIONS}, got {augmentations!r}.")
+            raise ValueError(
+                f"augmentations is one of {_AUGMENTATIONS}, got {augmentations!r}."
+                f"{guess(augmentations, _AUGMENTATIONS)}"
+            )
         self.weight = float(weight)
         self.augmentations = augmentations
         self.radius = float(radius)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from keras_infomodels import html
 from keras_infomodels.evaluation.disentanglement.arrays import (
     check_arrays,
     factor_entropies,
@@ -22,6 +22,8 @@ from keras_infomodels.evaluation.disentanglement.interventions import (
 )
 from keras_infomodels.evaluation.disentanglement.predictors import dci, explicitness, sap
 from keras_infomodels.evaluation.disentanglement.unsupervised import unsupervised_scores
+from keras_infomodels.figure import Figure
+from keras_infomodels.names import guess
 
 if TYPE_CHECKING:
     from keras_infomodels.evaluation.latent_information import LatentInformation
@@ -152,6 +154,35 @@ class DisentanglementReport:
     information_error: np.ndarray | None = None
     latents: "LatentInformation | None" = None
 
+    def _repr_html_(self) -> str:
+        scores = [
+            (
+                name,
+                f"{score.value:.3f}",
+                "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}",
+                _MEANINGS[name],
+            )
+            for name, score in self.scores.items()
+        ]
+        best = [
+            (
+                name,
+                self.code_names[int(self.information[:, j].argmax())],
+                f"{self.information[:, j].max():.3f}",
+                f"{self.entropies[j]:.3f}",
+            )
+            for j, name in enumerate(self.factor_names)
+        ]
+        shape = f"{len(self.code_names)} codes, {len(self.factor_names)} factors"
+        return html.page(
+            html.table(
+                ("", "value", "95 % interval", "meaning"),
+                scores,
+                f"{self.examples} examples, {shape}",
+            ),
+            html.table(("factor", "best code", "I(code; factor), nats", "H(factor), nats"), best),
+        )
+
     def __str__(self) -> str:
         shape = f"{len(self.code_names)} codes, {len(self.factor_names)} factors"
         lines = [f"{self.examples} examples, {shape}", f"{'':36} {'value':>7}  95 % interval"]
@@ -258,7 +289,10 @@ def report(
     codes, factors = check_arrays(codes, factors, 2, 2)
     metrics = list(METRICS) if metrics is None else list(metrics)
     if unknown := set(metrics) - set(METRICS):
-        raise ValueError(f"The metrics are {', '.join(METRICS)}; got {', '.join(sorted(unknown))}.")
+        raise ValueError(
+            f"The metrics are {', '.join(METRICS)}; got {', '.join(sorted(unknown))}."
+            f"{guess(min(unknown), METRICS)}"
+        )
     if groups != 0 and not 2 <= groups <= len(codes) // 2:
         raise ValueError(f"groups is 0 or from 2 to half the number of rows, got {groups}.")
     scores = {}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from keras_infomodels import distributions
 from keras_infomodels.models import tables
 from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled
+from keras_infomodels.names import guess
 
 __all__ = ["SHORT", "add_discriminator", "complete", "scale_weight", "shorten"]
 
@@ -173,7 +174,9 @@ def _set_networks(table: dict, short: Short):
 
 def _one_of(setting: str, name: str, classes: Mapping[str, str]) -> str:
     if name not in classes:
-        raise ValueError(f"{setting} is one of {', '.join(classes)}; got {name!r}.")
+        raise ValueError(
+            f"{setting} is one of {', '.join(classes)}; got {name!r}.{guess(name, classes)}"
+        )
     return classes[name]
 
 

@@ -7,6 +7,7 @@ import keras
 from keras_infomodels.distributions import Code
 from keras_infomodels.models.checks import input_shape, output_names, output_shapes
 from keras_infomodels.models.gan.objectives import OBJECTIVES
+from keras_infomodels.names import guess
 from keras_infomodels.spec import check_nonnegative
 
 __all__ = ["check_gan", "check_infogan", "check_recognition"]
@@ -15,7 +16,10 @@ __all__ = ["check_gan", "check_infogan", "check_recognition"]
 def check_gan(model):
     """Raises ValueError unless a GAN's networks fit together and its settings are allowed."""
     if model.objective not in OBJECTIVES:
-        raise ValueError(f"objective is one of {', '.join(OBJECTIVES)}; got {model.objective!r}.")
+        raise ValueError(
+            f"objective is one of {', '.join(OBJECTIVES)}; got {model.objective!r}."
+            f"{guess(model.objective, OBJECTIVES)}"
+        )
     if model.update not in ("simultaneous", "alternating"):
         raise ValueError(f'update is "simultaneous" or "alternating", got {model.update!r}.')
     if model.discriminator_steps > 1 and model.update != "alternating":

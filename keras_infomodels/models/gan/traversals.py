@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.distributions import Categorical
+from keras_infomodels.names import guess
 
 __all__ = ["traverse"]
 
@@ -30,7 +31,8 @@ def traverse(model, name: str, rows: int = 10, columns: int = 10, seed: int = 0)
         images = model.traverse("digit", rows=3)  # shape (3, 10, 28, 28, 1)
     """
     if name not in model.latents.codes:
-        raise ValueError(f"The codes are {', '.join(model.latents.codes)}; got {name!r}.")
+        known = model.latents.codes
+        raise ValueError(f"The codes are {', '.join(known)}; got {name!r}.{guess(name, known)}")
     prior = model.latents.codes[name].prior
     if isinstance(prior, Categorical):
         values = np.arange(prior.num_categories)

@@ -1,0 +1,39 @@
+"""Parser of the command, whose errors suggest the name that is meant."""
+
+import argparse
+import re
+from typing import NoReturn
+
+from keras_infomodels.names import nearest
+
+__all__ = ["Parser"]
+
+_CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser whose errors suggest a command, a flag or a choice in place of an unknown one.
+
+    Its subparsers are of the same class.
+    """
+
+    def parse_known_args(self, args=None, namespace=None):
+        namespace, rest = super().parse_known_args(args, namespace)
+        for text in rest:
+            if text.startswith("--"):
+                flag = text.partition("=")[0]
+                self.error(f"there is no flag {flag}; {nearest(flag, self._flags())}")
+        return namespace, rest
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_CHOICE.sub(_suggest, message))
+
+    def _flags(self) -> list[str]:
+        return [
+            flag for action in self._actions for flag in action.option_strings if flag[1] == "-"
+        ]
+
+
+def _suggest(found: re.Match) -> str:
+    known = [name.strip("'") for name in found[2].split(", ")]
+    return f"there is no {found[1]!r}; {nearest(found[1], known)}"

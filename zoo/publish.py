@@ -1,0 +1,139 @@
+"""Sends a preset folder to the Hugging Face Hub. TensorFlow is loaded to try the preset first."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from keras_infomodels.io import printable
+from keras_infomodels.preset_files import fingerprint, problem_of, read_json, read_text
+from keras_infomodels.zoo.download import DownloadError
+from keras_infomodels.zoo.hub import repository_of
+from keras_infomodels.zoo.registry import file_names
+
+__all__ = ["Upload", "check", "send"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """What `send` would send.
+
+    Attributes:
+        folder: Path. Folder of the preset.
+        repository: str. OWNER/NAME on the Hub.
+        files: dict from name to {"sha256": ..., "bytes": ...}.
+        warnings: list of str. What the owner may want to mend first.
+    """
+
+    folder: Path
+    repository: str
+    files: dict[str, dict]
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.files))
+        lines = [f"To https://huggingface.co/{self.repository}, as one commit:"]
+        lines += [
+            f"  {name:{width}} {facts['bytes']:>11,} bytes  SHA-256 {facts['sha256'][:12]}..."
+            for name, facts in self.files.items()
+        ]
+        total = sum(facts["bytes"] for facts in self.files.values())
+        lines.append(f"{len(self.files)} files, {total / 1e6:.1f} MB.")
+        return "\n".join([*lines, *self.warnings])
+
+
+def check(folder: str | Path, address: str) -> Upload:
+    """Finds out what would be sent, and tries to load the preset.
+
+    Args:
+        folder: str or Path. Folder of a preset, or of a run whose preset it holds.
+        address: str. hf://OWNER/NAME.
+
+    Raises:
+        FileNotFoundError: If the folder is not a preset.
+        ValueError: If it cannot be loaded, or `address` has another form.
+    """
+    folder, repository = Path(folder).expanduser(), repository_of(address)
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(
+            f"{folder} is no preset folder: it has no config.json. `infomodels train` and "
+            "save_to_preset write one."
+        )
+    if problem := problem_of(folder):
+        raise ValueError(f"{folder} is damaged: {problem}. Save the model again.")
+    from keras_infomodels.presets import from_preset
+
+    from_preset(folder)
+    names = sorted({*file_names(folder), *_pictures_of_card(folder)})
+    files = {name: fingerprint(folder, name) for name in names}
+    return Upload(folder, repository, files, _warnings(folder, files))
+
+
+def _pictures_of_card(folder: Path) -> list[str]:
+    """Pictures of the run that the card shows; the rest of `run/` stays at home."""
+    if not (folder / "README.md").is_file():
+        return []
+    shown = re.findall(r"\]\((run/[\w.\-]+\.png)\)", read_text(folder, "README.md"))
+    return [name for name in shown if (folder / name).is_file()]
+
+
+def _warnings(folder: Path, files: dict) -> list[str]:
+    found = []
+    if "README.md" not in files:
+        found.append("There is no README.md: the page of the repository will be empty.")
+    elif not _states_license(read_text(folder, "README.md")):
+        found.append(
+            "README.md states no license, so nobody may use the model: put a line such as "
+            "`license: apache-2.0` between the lines of `---` at its top."
+        )
+    training = read_json(folder, "metadata.json").get("training")
+    data = training.get("dataset") if isinstance(training, dict) else None
+    if isinstance(data, str) and ("/" in data or "\\" in data):
+        found.append(
+            f"Its files name the folder of your data, {printable(data)}. If that is nobody's "
+            "business, train on a path such as ./photos."
+        )
+    return found
+
+
+def _states_license(card: str) -> bool:
+    front = card[4:].partition("\n---\n")[0] if card.startswith("---\n") else ""
+    return re.search(r"^license:", front, re.MULTILINE) is not None
+
+
+def send(upload: Upload, private: bool = False) -> str:
+    """Creates the repository if it does not exist, and uploads the files as one commit.
+
+    The account is that of `hf auth login`, or of the variable HF_TOKEN.
+
+    Args:
+        upload: Upload.
+        private: bool. Whether a new repository is private.
+
+    Returns:
+        hf://OWNER/NAME@COMMIT, which `from_preset` takes.
+
+    Raises:
+        ImportError: If huggingface_hub is not installed.
+        DownloadError: If the Hub refused.
+    """
+    try:
+        from huggingface_hub import CommitOperationAdd, HfApi
+    except ImportError as error:
+        raise ImportError(
+            "Publishing needs huggingface_hub: pip install 'keras-infomodels[hub]'."
+        ) from error
+    api = HfApi(library_name="keras-infomodels")
+    try:
+        api.create_repo(upload.repository, exist_ok=True, private=private)
+        commit = api.create_commit(
+            upload.repository,
+            [CommitOperationAdd(name, upload.folder / name) for name in upload.files],
+            commit_message=f"Publish {upload.folder.resolve().name}",
+        )
+    except Exception as error:  # The client's errors are those of the HTTP library below it.
+        reason = ": ".join(map(str, filter(None, (error, error.__cause__))))
+        raise DownloadError(
+            f"The Hub did not take {upload.repository}: {printable(reason)} (log in with "
+            "`hf auth login`, or set HF_TOKEN to a token that may write there)"
+        ) from error
+    return f"hf://{upload.repository}@{commit.oid}"
