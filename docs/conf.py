@@ -98,7 +98,18 @@ def skip_foreign(app, what, name, obj, skip, options):
     return True if foreign and (callable(function) or isinstance(obj, property)) else None
 
 
+def own_signature(app, what, name, obj, options, signature, returns):
+    """The constructor's arguments of a layer or a model, whose `__new__` Keras has replaced."""
+    if what != "class" or signature != "(*args, **kwargs)":
+        return None
+    owner = next(base for base in obj.__mro__ if "__init__" in vars(base))
+    _, *parameters = inspect.signature(owner.__init__).parameters.values()
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)), None
+
+
 def setup(app):
     app.connect("source-read", link_to_repository)
     app.connect("autodoc-process-docstring", to_restructured, priority=400)
+    app.connect("autodoc-process-signature", own_signature)
     app.connect("autodoc-skip-member", skip_foreign)

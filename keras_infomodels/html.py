@@ -32,7 +32,7 @@ def page(*parts: str) -> str:
 def _cell(value: object) -> str:
     text = str(value)
     side = "right" if _is_number(text) else "left"
-    return f'<td style="text-align: {side}">{escape(text)}</td>'
+    return f'<td style="text-align: {side}; padding: 0 0.6em">{escape(text)}</td>'
 
 
 def _is_number(text: str) -> bool:

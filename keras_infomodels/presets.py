@@ -52,8 +52,8 @@ def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = N
 
     Args:
         source: str or Path. Name of a preset, which is downloaded at its first use; folder of a
-            preset, as `infomodels train` writes it; hf://OWNER/REPOSITORY@COMMIT; or `.keras` file.
-            Only the last is loaded compiled.
+            preset, as `infomodels train` writes it; hf://OWNER/REPOSITORY@COMMIT;
+            https://HOST/NAME@SHA256; or `.keras` file. Only the last is loaded compiled.
         custom_objects: dict from name to class. Your own classes that are admitted for this call;
             `registry.register` admits them for the whole process.
 
@@ -99,7 +99,8 @@ def from_preset(
 
     Args:
         name_or_dir: str or Path. Name in `list_presets()`, which is downloaded at its first use;
-            folder of a preset; or hf://OWNER/REPOSITORY@COMMIT.
+            folder of a preset; hf://OWNER/REPOSITORY@COMMIT, whose commit may be a branch, with a
+            warning; or https://HOST/NAME@SHA256, pinned by the SHA-256 of metadata.json.
         load_weights: bool. Whether the weights are loaded; False initializes them anew.
         dtype: str or Keras dtype policy of the hidden layers, such as "mixed_bfloat16". `None`
             means the preset's own. The last layers are float32, also those of functional and
