@@ -9,8 +9,8 @@ def progress(*arguments, **settings):
     """Returns a tqdm bar: widgets in a notebook with ipywidgets, none where output is a file.
 
     Args:
-        *arguments: those of `tqdm.tqdm`.
-        **settings: those of `tqdm.tqdm`; `disable=None` is the default.
+        *arguments: arguments of `tqdm.tqdm`.
+        **settings: settings of `tqdm.tqdm`; `disable=None` is the default.
     """
     from tqdm import TqdmWarning
 

@@ -54,7 +54,7 @@ _part: contextvars.ContextVar[_Part | None] = contextvars.ContextVar("part", def
 
 
 def several() -> bool:
-    """Whether the caller is one of several replicas."""
+    """Returns whether the caller is one of several replicas."""
     context = tf.distribute.get_replica_context()
     return context is not None and context.num_replicas_in_sync > 1
 
@@ -66,7 +66,7 @@ def index() -> tf.Tensor:
 
 
 def is_first_here() -> bool:
-    """Whether the caller is the first replica of its process, as it is without a strategy."""
+    """Returns whether the caller is the first replica of its process; so without a strategy."""
     if not several():
         return True
     context = tf.distribute.get_replica_context()
@@ -232,13 +232,13 @@ def total_rows(rows: tf.Tensor) -> tf.Tensor:
 
 
 def has_workers(strategy: tf.distribute.Strategy) -> bool:
-    """Whether a strategy has several processes."""
+    """Returns whether a strategy has several processes."""
     workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     return workers and strategy.extended._in_multi_worker_mode()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes the files of all: the only one, the chief, or worker 0."""
+    """Returns whether this process writes the files of all: the only one, or the chief."""
     if not has_workers(strategy):
         return True
     resolver = strategy.cluster_resolver
@@ -253,7 +253,7 @@ def wait_for_all(strategy: tf.distribute.Strategy):
 
 
 def run_if(condition: tf.Tensor, then: Callable[[], None], otherwise: Callable[[], None]):
-    """As `tf.cond`, for updates of variables and a condition that is equal on all replicas."""
+    """Runs one of two functions that update variables; the condition is equal on all replicas."""
     no_merge = tf.__internal__.distribute.strategy_supports_no_merge_call
     if not several() or no_merge():
         tf.cond(condition, then, otherwise)

@@ -49,7 +49,7 @@ WRONG = {
     "semi_analytic": lambda: ki.divergences.MMD(estimator="semianalytic"),
     "info_nce": lambda: ki.information.MutualInformation("infonce"),
     "int8": lambda: ki.export.to_tflite(None, "a.tflite", "int-8"),
-    "affine": lambda: ki.Consistency(1.0, moves="afine"),
+    "affine": lambda: ki.Consistency(1.0, augmentations="afine"),
     "most_confident": lambda: ki.evaluation.clustering_error(
         np.arange(3), np.arange(3), matching="most confident"
     ),

@@ -15,7 +15,7 @@ __all__ = ["Upload", "check", "send"]
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """What `send` would send.
+    """Files and place of an upload that `send` makes.
 
     Attributes:
         folder: Path. Folder of the preset.

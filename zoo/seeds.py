@@ -39,7 +39,7 @@ def train_seeds(
         data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: bool. Whether an interrupted run is continued.
         pictures_every: int. As in `train`.
-        strategy: As in `train`.
+        strategy: `tf.distribute.Strategy`. Devices that train; see `train`.
 
     Returns:
         list of dicts, the figures of each seed by name.

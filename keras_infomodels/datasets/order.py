@@ -12,7 +12,7 @@ __all__ = ["Order", "in_order"]
 
 
 class Order(NamedTuple):
-    """Which rows each batch has.
+    """Rows of each batch of an epoch.
 
     Attributes:
         count: int. Number of rows.

@@ -1,4 +1,4 @@
-"""What an encoder's latents carry, sandwiched: I_q(x;z), that of each latent, their dependence."""
+"""Sandwiches what latents carry: I_q(x;z), that of each latent, their dependence."""
 
 from dataclasses import dataclass
 
@@ -85,7 +85,7 @@ def latent_information(
         z: float (N, d), N at least 4. A sample of each posterior. None draws it.
         loc: float (N, d). Posterior means.
         scale: float (N, d). Posterior standard deviations; all 0 for a deterministic encoder.
-        prior: As in `audit_codes`.
+        prior: `Prior`. Prior of z, as in `audit_codes`.
         seed: int. Seed of the draws.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What label-free selection asks of a model: latents to draw, images of them, codes of images."""
+"""Functions for label-free selection: latents to draw, images of them, codes of images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

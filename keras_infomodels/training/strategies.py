@@ -68,7 +68,7 @@ def _count_workers() -> int:
 
 
 def writes(model: keras.Model) -> bool:
-    """Whether callbacks of a model write files, which the chief alone does for all workers."""
+    """Returns whether callbacks of a model write files, which only the chief does."""
     return replicas.is_chief(model.distribute_strategy)
 
 
@@ -153,7 +153,7 @@ def distributed(strategy: tf.distribute.Strategy, data, training: bool = True):
 
     Args:
         strategy: tf.distribute.Strategy.
-        data: as `fit` takes it. Other data than a `tf.data.Dataset` are split by Keras.
+        data: dataset or arrays, as `fit` takes them. Keras splits what is no `tf.data.Dataset`.
         training: bool. Whether Keras alone sees the result; else it has the attributes of `data`.
     """
     if strategy.num_replicas_in_sync == 1 or not isinstance(data, tf.data.Dataset):

@@ -28,14 +28,14 @@ class AnnealedVAE(InfoVAE):
     Source: Burgess et al., "Understanding disentangling in beta-VAE", 2018, equation 8.
 
     Args:
-        encoder: See `InfoVAE`. It is stochastic.
-        decoder: See `InfoVAE`.
-        prior: See `InfoVAE`.
-        likelihood: See `InfoVAE`.
+        encoder: Keras model. A stochastic encoder; see `InfoVAE`.
+        decoder: Keras model. Decoder; see `InfoVAE`.
+        prior: `Prior`. Prior of z; see `InfoVAE`.
+        likelihood: str or likelihood. Distribution of pixels; see `InfoVAE`.
         gamma: float above 0. Weight of the rate's distance from the capacity.
         capacity: float, at least 0. Final capacity C in nats.
         warmup: Warmup or int. Training steps in which C rises from 0 to `capacity`. None is none.
-        seed: See `InfoVAE`.
+        seed: int. Seed of all randomness.
 
     Raises:
         ValueError: a weight that is not above 0, a negative capacity, or what `InfoVAE` raises.

@@ -267,13 +267,13 @@ class InfoVAE(InfoModel):
         """Configures training; see `InfoModel.compile`.
 
         Args:
-            optimizer: As there.
-            discriminator_optimizer: As there.
+            optimizer: str or Keras optimizer. Trains the encoder and the decoder.
+            discriminator_optimizer: str or Keras optimizer. Trains the discriminator, if any.
             local_divergence: bool. On several replicas, compares the examples of each replica by
                 itself in a divergence without a discriminator, and averages the results. It costs
                 less for large batches. It is another objective, with more noise and the bias of
                 smaller batches. False compares the examples of all replicas.
-            **kwargs: As there.
+            **kwargs: arguments of `InfoModel.compile`.
         """
         self.local_divergence = bool(local_divergence)
         super().compile(optimizer, discriminator_optimizer, **kwargs)

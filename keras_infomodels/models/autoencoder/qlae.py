@@ -45,12 +45,12 @@ class QLAE(InfoVAE):
     Args:
         encoder: Keras model from images (batch, height, width, channels), or any data shape, to
             {"loc"} (batch, d) alone: a deterministic one.
-        decoder: See `InfoVAE`.
-        likelihood: See `InfoVAE`.
+        decoder: Keras model. Decoder; see `InfoVAE`.
+        likelihood: str or likelihood. Distribution of pixels; see `InfoVAE`.
         num_values: int, at least 2. K. The values begin evenly from -1/2 to 1/2.
         quantization_weight: float, at least 0. Weight of `quantization`.
         commitment_weight: float, at least 0. Weight of `commitment`.
-        seed: See `InfoVAE`.
+        seed: int. Seed of all randomness.
 
     Raises:
         ValueError: fewer than two values, a negative weight, or what `InfoVAE` raises.
@@ -119,7 +119,7 @@ class QLAE(InfoVAE):
         return np.abs(z[:, :, None] - self.codebook).argmin(axis=2)
 
     def export_signatures(self) -> dict:
-        """What an exported file offers, see `models.autoencoder.signatures.vae_signatures`.
+        """Returns the functions of an exported file; see `signatures.vae_signatures`.
 
         `generate` takes `position`, (d,) in (-1, 1): the place of each latent variable's value
         among its K, from the first to the last. Even draws are draws of the prior.

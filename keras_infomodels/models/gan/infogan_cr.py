@@ -44,16 +44,16 @@ class InfoGANCR(InfoGAN):
     selection for disentangling GANs", 2020, section 4, with their code's shared noise.
 
     Args:
-        generator: See `GAN`.
-        discriminator: See `InfoGAN`.
-        noise_dim: See `InfoGAN`.
-        codes: See `InfoGAN`; at least two.
+        generator: Keras model. Generator; see `GAN`.
+        discriminator: Keras model. Discriminator; see `InfoGAN`.
+        noise_dim: int. Number of noise variables.
+        codes: sequence of `Code`. At least two codes.
         contrastive_weight: float, at least 0. Weight of the regularizer.
         contrastive_warmup: Warmup or int. Steps in which that weight rises from 0. None is none.
         contrastive_network: H, a Keras model from pairs, images stacked along their last axis, to
             logits (batch, K). None is a `PairClassifier` with the filters of a `ConvDiscriminator`.
-        seed: See `GAN`.
-        **kwargs: See `InfoGAN`.
+        seed: int. Seed of all randomness.
+        **kwargs: arguments of `InfoGAN`.
 
     Raises:
         ValueError: fewer than two codes, a negative weight, a network of other shapes, or what
