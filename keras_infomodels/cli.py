@@ -28,7 +28,7 @@ def _image_size(text: str) -> list[int]:
 
 _TRAINING_FLAGS = {
     "--epochs": ("epochs", int, "passes over the training data"),
-    "--latent-dim": ("latent_dim", int, "number of latent variables"),
+    "--latent-dim": ("latent_dim", int, "number of latent variables, categories included"),
     "--batch-size": ("batch_size", int, "examples in a step"),
     "--learning-rate": ("learning_rate", float, "of Adam"),
     "--image-size": (
@@ -55,10 +55,20 @@ _TRAINING_FLAGS = {
         str,
         "standard_normal, gaussian_mixture, swiss_roll or categorical_normal (aae)",
     ),
+    "--num-categories": (
+        "num_categories",
+        int,
+        "categories of the prior categorical_normal or of an infogan; classes of a classifier",
+    ),
+    "--continuous-dim": (
+        "continuous_dim",
+        int,
+        "latent variables beside the category of the prior categorical_normal",
+    ),
     "--categories": (
         "categories",
         int,
-        "of the prior categorical_normal, of an infogan or classifier",
+        "old name of --num-categories; --latent-dim beside it is --continuous-dim",
     ),
     "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),

@@ -19,7 +19,7 @@ import keras_infomodels
 from keras_infomodels import hooks, models, registry, weights
 from keras_infomodels.io import saving_folder
 from keras_infomodels.keras_files import load_keras_file
-from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.base import InfoModel
 from keras_infomodels.preset_checks import check_config
 from keras_infomodels.preset_configs import construct, describe, format_of, set_dtype
 from keras_infomodels.preset_files import (
@@ -72,7 +72,7 @@ def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = N
     path = Path(source).expanduser()
     if path.suffix == ".keras":
         model = load_keras_file(path, registry.classes() | dict(custom_objects or {}))
-        if not isinstance(model, LedgerModel):
+        if not isinstance(model, InfoModel):
             raise ValueError(
                 f"{path} holds a {type(model).__name__}, which is no model of this library, such "
                 f"as {', '.join(sorted(models.MODELS))}; load it with keras.saving.load_model."
@@ -201,8 +201,8 @@ def _serialize(model: keras.Model, table: Mapping[str, type]) -> dict:
 
 
 def _check_model_class(name, table: Mapping[str, type]):
-    if not isinstance(name, str) or not issubclass(table.get(name, object), LedgerModel):
-        known = sorted(key for key, cls in table.items() if issubclass(cls, LedgerModel))
+    if not isinstance(name, str) or not issubclass(table.get(name, object), InfoModel):
+        known = sorted(key for key, cls in table.items() if issubclass(cls, InfoModel))
         raise ValueError(
             f"The preset names the model class {name!r}, which is not one of this version's: "
             f"{', '.join(known)}. If it is your own, admit it with registry.register(cls) or "

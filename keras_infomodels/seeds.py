@@ -7,14 +7,14 @@ import tensorflow as tf
 __all__ = [
     "AUGMENT_FAKE",
     "AUGMENT_REAL",
+    "CONSISTENCY_FAKE",
+    "CONSISTENCY_REAL",
+    "DISCRIMINATOR_STEP",
     "LATENTS",
-    "MOVES_FAKE",
-    "MOVES_REAL",
     "PENALTY",
     "TABLE",
     "TEST",
     "TRAIN",
-    "TURN",
     "fold_seed",
     "fresh_seed",
 ]
@@ -22,8 +22,8 @@ __all__ = [
 TRAIN, TEST, TABLE = 0, 1, 2
 """Streams: training steps, test steps, the table of encodings behind an information estimate."""
 
-LATENTS, PENALTY, MOVES_FAKE, MOVES_REAL, TURN = range(5)
-"""Streams within a step of a GAN; from TURN on those of further turns within the step."""
+LATENTS, PENALTY, CONSISTENCY_FAKE, CONSISTENCY_REAL, DISCRIMINATOR_STEP = range(5)
+"""Streams within a step of a GAN; from DISCRIMINATOR_STEP on those of further turns within the step."""
 
 AUGMENT_FAKE, AUGMENT_REAL = -2, -1
 """Further streams within a step of a GAN."""

@@ -15,8 +15,13 @@ class Spec:
 
     @classmethod
     def from_config(cls, config: dict) -> "Spec":
-        """Creates an object from the result of `get_config`."""
-        return cls(**config)
+        """Creates an object from the result of `get_config`, of this or an earlier version."""
+        return cls(**cls.renew_config(config))
+
+    @classmethod
+    def renew_config(cls, config: dict) -> dict:
+        """Returns a config with the arguments of earlier versions replaced by today's."""
+        return config
 
     def __repr__(self) -> str:
         try:

@@ -97,7 +97,7 @@ def latents_of(model: keras.Model) -> np.ndarray | None:
 def answers(model: keras.Model, x: np.ndarray, latents: np.ndarray | None) -> dict:
     """The inputs, and what the model makes of them by its own methods."""
     if isinstance(model, models.GAN):
-        logits = model.judge(x, False)["logits"]
+        logits = model.discriminate(x, False)["logits"]
         found = {"latents": latents, "images": model(latents), "logits": logits}
         if model.latents.codes:
             found |= {name: q.mean() for name, q in model.infer_codes(x).items()}
@@ -173,7 +173,7 @@ def write_keras_file(name: str, folder: Path):
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-2, 50)),
         optimizers.FusedAdam(1e-3, beta_1=0.5),
     )
-    model.compile(*both[: len(model.players())], steps_per_execution=2)
+    model.compile(*both[: len(model.optimizer_groups())], steps_per_execution=2)
     x = np.random.default_rng(0).uniform(size=(24, *SHAPE)).astype(np.float32)
     model.fit(x, np.arange(24) % 3, batch_size=6, epochs=2, verbose=0)
     model.save(folder / f"{name}.keras")
@@ -182,7 +182,7 @@ def write_keras_file(name: str, folder: Path):
 
 def moments(model: keras.Model) -> dict[str, np.ndarray]:
     """Steps of each optimizer, and the sum of each of its variables' absolute values."""
-    own = [getattr(model, player.optimizer_name) for player in model.players()]
+    own = [getattr(model, group.optimizer_name) for group in model.optimizer_groups()]
     sums = [np.abs(np.asarray(v, float)).sum() for each in own for v in each.variables]
     return {"iterations": np.array([int(each.iterations) for each in own]), "moments": sums}
 

@@ -148,10 +148,10 @@ def test_aae_consistency_radius_evenness_slack_and_warmup(make_categorical, imag
     mean = tf.reduce_mean(tf.nn.softmax(make_categorical().encoder(images)["logits"]), 0).numpy()
     lack = math.log(K) + np.sum(mean * np.log(mean))
     slack = lack / 2
-    assert consistency - terms(evenness_slack=slack)[1] == pytest.approx(slack, rel=1e-3)
-    assert consistency - terms(evenness_slack=9.0)[1] == pytest.approx(lack, rel=1e-3)
+    assert consistency - terms(balance_tolerance=slack)[1] == pytest.approx(slack, rel=1e-3)
+    assert consistency - terms(balance_tolerance=9.0)[1] == pytest.approx(lack, rel=1e-3)
     # Of a short shift the divergence is the square.
-    near, far = (terms(evenness_slack=9.0, radius=r)[1] for r in (0.1, 0.2))
+    near, far = (terms(balance_tolerance=9.0, radius=r)[1] for r in (0.1, 0.2))
     assert far == pytest.approx(4 * near, rel=0.1)
 
 
@@ -180,8 +180,8 @@ def test_aae_refuses_bad_category_noise_and_consistency(make_model):
     dense = keras.layers.Dense
     encoder = keras.Model(x, {"logits": dense(K)(x), "loc": dense(D)(x)})
     networks = (encoder, keras.Model(z, {"logits": dense(6)(z)}), CategoricalNormal(K, D))
-    with pytest.raises(ValueError, match="moves images"):
-        AdversarialAutoencoder(*networks, consistency=Consistency(moves="affine"))
+    with pytest.raises(ValueError, match="transforms images"):
+        AdversarialAutoencoder(*networks, consistency=Consistency(augmentations="affine"))
     AdversarialAutoencoder(*networks, consistency=Consistency())
 
 

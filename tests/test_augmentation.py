@@ -71,10 +71,10 @@ def test_gan_augments_what_is_judged_in_training_alone():
     discriminator = networks.ConvDiscriminator((16, 16, 3), (4, 5), 8, normalization=None)
     model = GAN(generator, discriminator, noise_dim=4, augmentation=Augmentation(cutout=0.9))
     x = tf.constant(random_images(8, 16, 16, 3))
-    assert np.array_equal(model.look(x, SEED, False)["images"], x)
-    seen = model.look(x, SEED, True)["images"].numpy()
+    assert np.array_equal(model.discriminate_real(x, SEED, False)["images"], x)
+    seen = model.discriminate_real(x, SEED, True)["images"].numpy()
     assert (seen == 0.5).mean() > 0.2
-    fake = model.draw(8, SEED, True)["images"].numpy()
+    fake = model.generate_batch(8, SEED, True)["images"].numpy()
     assert (fake == 0.5).mean() > 0.2
     assert not np.array_equal(fake == 0.5, seen == 0.5)
     again = GAN.from_config(model.get_config())

@@ -12,7 +12,7 @@ from keras_infomodels.models import MODELS
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.card_texts import DATA
-from keras_infomodels.zoo.figures import ledger_figures
+from keras_infomodels.zoo.figures import metric_figures
 from keras_infomodels.zoo.recipes import Recipe
 
 SHAPE = (8, 8, 1)
@@ -38,7 +38,7 @@ def card_of(recipe, folder, **facts):
     training = {"epochs": 1, "steps_per_epoch": 2, "epochs_in_these_seconds": 1, "seconds": 0.5}
     model = build_model(recipe, SHAPE, steps=1)
     facts = {"metrics": {"split": "test", "loss": 12.345678}, **facts}
-    facts = {"figures": ledger_figures(facts["metrics"], model), **facts}
+    facts = {"figures": metric_figures(facts["metrics"], model), **facts}
     model.save_to_preset(folder, training=training, **facts)
     write_card(folder, recipe)
     return (folder / "README.md").read_text()

@@ -127,7 +127,9 @@ def test_moved_with_both_shifts_the_affine_image(kind):
 
     images, seed = tf.constant(np.repeat(blob(2, 2), 3, axis=0)), tf.constant([0, 1])
     affine = images if kind == "adversarial" else random_affine(images, seed)
-    difference = Consistency(1.0, kind, 2.0).move(images, classify(images), classify, seed) - affine
+    difference = (
+        Consistency(1.0, kind, 2.0).augment(images, classify(images), classify, seed) - affine
+    )
     length = 0.0 if kind == "affine" else 2.0
     np.testing.assert_allclose(np.abs(difference[:, 0, 0, 0]), length, rtol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(difference, axis=(1, 2)).ravel(), length, rtol=1e-5)

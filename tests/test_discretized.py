@@ -109,8 +109,8 @@ def test_bits_per_dim_is_refused_for_pixels_between_bytes():
 
 
 def test_bits_per_dim_is_absent_for_densities():
-    assert "bits_per_dim" not in small_vae("shared_gaussian").ledger_names()
-    assert "bits_per_dim" not in small_vae("bernoulli_stochastic").ledger_names()
+    assert "bits_per_dim" not in small_vae("shared_gaussian").term_names()
+    assert "bits_per_dim" not in small_vae("bernoulli_stochastic").term_names()
 
 
 def test_shared_gaussian_takes_the_error_of_the_batch():

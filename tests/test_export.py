@@ -97,7 +97,7 @@ def expected_of_gan(model, images):
     given = {"generate": parts, "discriminate": {"image": images}}
     wanted = {
         "generate": {"image": model.generator(z, training=False)},
-        "discriminate": {"logits": model.judge(images, False)["logits"]},
+        "discriminate": {"logits": model.discriminate(images, False)["logits"]},
     }
     if model.latents.codes:
         given["infer_codes"] = {"image": images}

@@ -16,9 +16,9 @@ from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.figures import (
     clusters,
     has_moved,
-    ledger_figures,
     log_odds,
     measure,
+    metric_figures,
     stated_figures,
 )
 from keras_infomodels.zoo.recipes import Recipe
@@ -190,7 +190,7 @@ def test_stated_figures_refuses_metadata_without_figures(facts):
 def test_stated_figures_of_a_run_of_version_0_1_are_its_metrics(make_gan):
     model = make_gan()
     facts = {"metrics": {"split": "test", "loss": 1.0}}
-    assert stated_figures(facts, model) == ledger_figures({"loss": 1.0}, model)
+    assert stated_figures(facts, model) == metric_figures({"loss": 1.0}, model)
     assert stated_figures(facts, model)["loss"]["unit"] == "weighted sum"
 
 

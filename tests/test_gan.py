@@ -163,8 +163,11 @@ def test_gan_r1_and_label_smoothing_written_out():
     model = GAN(generator, discriminator, 1, r1=3.0, label_smoothing=0.1)
     model.compile()
     seed = tf.constant([0, 1])
-    real, fake = model.look(tf.constant(data), seed, False), model.draw(50, seed, False)
-    terms = model.judges_terms(real, fake, None, tf.constant([0, 1]), False)
+    real, fake = (
+        model.discriminate_real(tf.constant(data), seed, False),
+        model.generate_batch(50, seed, False),
+    )
+    terms = model.discriminator_terms(real, fake, None, tf.constant([0, 1]), False)
     kernel = discriminator.get_weights()[0]
     t, t_fake = discriminator(data).numpy(), discriminator(fake["images"]).numpy()
     expected = np.mean(0.9 * np.logaddexp(0, -t) + 0.1 * np.logaddexp(0, t))

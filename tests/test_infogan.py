@@ -100,8 +100,8 @@ def toy(code, numbers, rho=None):
 
 
 def information(model, n=50_000):
-    fake = model.draw(n, tf.constant([0, 1]), False)
-    return float(model.generators_terms(fake, False)["information_c"])
+    fake = model.generate_batch(n, tf.constant([0, 1]), False)
+    return float(model.generator_terms(fake, False)["information_c"])
 
 
 @pytest.mark.parametrize("rho", [0.3, 0.75, 0.95])
@@ -278,7 +278,7 @@ def test_infogan_terms_equal_the_objective_written_out(make_gan):
     seed = tf.constant([4, 5])
     terms = model.terms(x, None, seed, False)
 
-    fake = model.draw(30, seed, False)  # the same draws
+    fake = model.generate_batch(30, seed, False)  # the same draws
     outputs = model.discriminator(fake["images"])
     raw = {name: v.numpy() for name, v in model.recognition(outputs["features"]).items()}
     logits = raw["digit"] - np.log(np.exp(raw["digit"]).sum(1, keepdims=True))

@@ -118,14 +118,14 @@ def test_infogan_terms_of_two_categories_add_up(make_gan, images):
         stratified=True,
     )
     terms = model.terms(tf.constant(images), None, SEED, training=True)
-    fake = model.draw(len(images), SEED, True)
-    real = model.look(tf.constant(images), SEED, True)
-    numbers = model.numbers(real["images"], real["outputs"], True)
+    fake = model.generate_batch(len(images), SEED, True)
+    real = model.discriminate_real(tf.constant(images), SEED, True)
+    numbers = model.posterior_params(real["images"], real["outputs"], True)
     fold_in = tf.random.experimental.stateless_fold_in
-    moved_fake = model._numbers_of(
-        random_affine(fake["images"], fold_in(SEED, seeds.MOVES_FAKE)), True
+    moved_fake = model.recognize(
+        random_affine(fake["images"], fold_in(SEED, seeds.CONSISTENCY_FAKE)), True
     )
-    moved_real = model._numbers_of(random_affine(images, fold_in(SEED, seeds.MOVES_REAL)), True)
+    moved_real = model.recognize(random_affine(images, fold_in(SEED, seeds.CONSISTENCY_REAL)), True)
     of_fake = of_real = 0.0
     for code in codes:
         log_q = tf.nn.log_softmax(moved_fake[code.name])

@@ -94,11 +94,11 @@ def test_infogan_warmup_weighs_by_the_part_that_is_done(model, images):
 
 
 def test_infogan_fake_consistency_is_of_moved_images(model, images):
-    fake = model.draw(tf.constant(40), SEED, True)
-    own = tf.random.experimental.stateless_fold_in(SEED, seeds.MOVES_FAKE)
+    fake = model.generate_batch(tf.constant(40), SEED, True)
+    own = tf.random.experimental.stateless_fold_in(SEED, seeds.CONSISTENCY_FAKE)
     moves = random_affine(fake["images"], own)
     assert np.abs(moves - fake["images"]).max() > 0.1
-    logits = model.numbers(moves, model.judge(moves, True), True)["digit"]
+    logits = model.posterior_params(moves, model.discriminate(moves, True), True)["digit"]
     log_q = tf.reduce_sum(fake["parts"]["digit"] * tf.nn.log_softmax(logits), axis=1)
     found = terms(model, images, tf.fill([40], -1))["fake_consistency"]
     assert found == pytest.approx(-float(tf.reduce_mean(log_q)), abs=1e-5)

@@ -38,6 +38,7 @@ LAYERS = (
         "pictures",
         "preset_files",
         "registry",
+        "renames",
         "seeds",
         "spec",
         "tf_data",

@@ -122,7 +122,7 @@ def test_from_config_brings_back_every_setting(model):
 
 
 def test_compile_discriminator_optimizer_is_what_it_says(model):
-    if len(model.players()) == 1:
+    if len(model.optimizer_groups()) == 1:
         with pytest.raises(ValueError, match="no discriminator"):
             model.compile(discriminator_optimizer="adam")
         return
@@ -218,11 +218,11 @@ def test_fit_takes_data_in_the_forms_that_keras_takes(any_model, images):
 
 
 def moves(model, images, scale=None, **settings):
-    """By player: how four steps of plain SGD move what is trained, in a copy of the model."""
+    """By group: how four steps of plain SGD move what is trained, in a copy of the model."""
     size = len(images) // 4
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
-    optimizers = [keras.optimizers.SGD(1e-3) for _ in model.players()]
+    optimizers = [keras.optimizers.SGD(1e-3) for _ in model.optimizer_groups()]
     if scale is not None:
         optimizers = [keras.optimizers.LossScaleOptimizer(each, scale) for each in optimizers]
     copy.compile(*optimizers, **settings)
@@ -231,13 +231,13 @@ def moves(model, images, scale=None, **settings):
     logs = copy.evaluate(*few, batch_size=10, verbose=0, return_dict=True)
     assert np.isfinite(list(logs.values())).all()
     return {
-        player.optimizer_name: np.concatenate(
+        group.optimizer_name: np.concatenate(
             [
                 (np.array(new) - np.array(old)).ravel()
-                for new, old in zip(player.variables(), earlier.variables(), strict=True)
+                for new, old in zip(group.variables(), earlier.variables(), strict=True)
             ]
         )
-        for player, earlier in zip(copy.players(), model.players(), strict=True)
+        for group, earlier in zip(copy.optimizer_groups(), model.optimizer_groups(), strict=True)
     }
 
 
@@ -323,7 +323,7 @@ def test_fit_works_with_the_callbacks_of_keras(any_model, images, tmp_path):
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-5)
     with log.open() as file:
         rows = list(csv.DictReader(file))
-    assert {"loss", "val_loss", *model.ledger_names()} <= set(rows[0])
+    assert {"loss", "val_loss", *model.term_names()} <= set(rows[0])
     for name in history.keys() - {"learning_rate"}:
         np.testing.assert_allclose([float(row[name]) for row in rows], history[name], rtol=1e-6)
     losses = {
@@ -372,7 +372,7 @@ def test_atomic_backup_and_backup_and_restore_resume_to_the_same_bits(
         first = kept.restore(model)[0] if backup is AtomicBackup else 0
         x = tf.data.Dataset.from_tensor_slices(given(model, images)).batch(10)
         model.fit(x, initial_epoch=first, epochs=4, callbacks=[kept, *more], verbose=0)
-        optimizers = [getattr(model, player.optimizer_name) for player in model.players()]
+        optimizers = [getattr(model, group.optimizer_name) for group in model.optimizer_groups()]
         assert [int(optimizer.iterations) for optimizer in optimizers] == [16] * len(optimizers)
         return [*model.get_weights(), *(np.array(v) for o in optimizers for v in o.variables)]
 
@@ -394,7 +394,9 @@ def test_fit_in_mixed_precision_trains_every_player(any_model, images, policy, t
     any_model.save_to_preset(tmp_path)
     model = presets.from_preset(tmp_path, dtype=policy)
     model.compile(keras.optimizers.Adam(1e-2))
-    before = {p.optimizer_name: [np.array(v) for v in p.variables()] for p in model.players()}
+    before = {
+        p.optimizer_name: [np.array(v) for v in p.variables()] for p in model.optimizer_groups()
+    }
     history = model.fit(
         *given(model, images),
         batch_size=10,
@@ -403,12 +405,12 @@ def test_fit_in_mixed_precision_trains_every_player(any_model, images, policy, t
         verbose=0,
     ).history
     assert all(np.isfinite(values).all() for values in history.values())
-    for player in model.players():
-        pairs = zip(before[player.optimizer_name], player.variables(), strict=True)
-        assert any(not np.array_equal(a, b) for a, b in pairs), player.optimizer_name
-        optimizer = getattr(model, player.optimizer_name)
+    for group in model.optimizer_groups():
+        pairs = zip(before[group.optimizer_name], group.variables(), strict=True)
+        assert any(not np.array_equal(a, b) for a, b in pairs), group.optimizer_name
+        optimizer = getattr(model, group.optimizer_name)
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        assert scaled == (policy == "mixed_float16"), player.optimizer_name
+        assert scaled == (policy == "mixed_float16"), group.optimizer_name
 
 
 def test_evaluate_repeats_and_changes_nothing(any_model, images):

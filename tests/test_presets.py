@@ -161,7 +161,7 @@ def test_load_model_keeps_loading_committed_presets(folder):
     with np.load(folder / "expected.npz") as expected:
         if isinstance(model, models.GAN):
             np.testing.assert_allclose(model(expected["latents"]), expected["images"], atol=1e-5)
-            logits = model.judge(expected["x"], False)["logits"]
+            logits = model.discriminate(expected["x"], False)["logits"]
             np.testing.assert_allclose(logits, expected["logits"], atol=1e-5)
             if isinstance(model, models.InfoGAN):
                 for name, q in model.infer_codes(expected["x"]).items():

@@ -197,12 +197,12 @@ def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
         labeled=20,
     )
     model = build_model(recipe, SHAPE, steps=100)
-    assert (model.prior.categories, model.prior.dimension, model.latent_dim) == (7, 2, 9)
+    assert (model.prior.num_categories, model.prior.dimension, model.latent_dim) == (7, 2, 9)
     assert model.deterministic
     assert [layer.units for layer in model.category_discriminator.layers[1:]] == [3, 4, 1]
     assert model.divergence.parts["z"].loss == "log_ratio"
     assert (model.category_noise, model.classification.weight) == (0.1, 3.0)
-    assert (model.consistency.weight, model.consistency.moves) == (4.0, "affine")
+    assert (model.consistency.weight, model.consistency.augmentations) == (4.0, "affine")
     rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
     assert rates == pytest.approx([1e-3, 0.25])
     assert model.discriminator_optimizer.beta_1 == model.optimizer.beta_1 == 0.5
@@ -222,7 +222,7 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
         information_weight = 2.0
         stratified = true
         fake_consistency_weight = 3.0
-        consistency = { weight = 4.0, moves = "both", warmup = { epochs = 2 } }
+        consistency = { weight = 4.0, augmentations = "both", warmup = { epochs = 2 } }
         continuous_warmup = { epochs = 5 }
         objective = "hinge"
         r1 = 0.5
@@ -259,14 +259,20 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
         "discriminator_steps": 2,
     }
     assert {name: config[name] for name in expected} == expected
-    own = {"weight": 4.0, "moves": "both", "radius": 1.0, "evenness_slack": 0.0, "warmup": 20}
+    own = {
+        "weight": 4.0,
+        "augmentations": "both",
+        "radius": 1.0,
+        "balance_tolerance": 0.0,
+        "warmup": 20,
+    }
     assert model.consistency.get_config() == own
     assert model.discriminator.get_config()["normalization"] == "spectral"
     assert model.discriminator.get_config()["filters"] == [3, 4]
     assert model.generator.get_config()["filters"] == [4, 3]
     slant = model.latents.codes["slant"]
     assert (slant.weight, slant.min_stddev, slant.posterior) == (0.5, 0.25, "beta")
-    assert model.latents.codes["digit"].prior.categories == 7
+    assert model.latents.codes["digit"].prior.num_categories == 7
     rates = [float(o.learning_rate) for o in (model.optimizer, model.discriminator_optimizer)]
     assert rates == pytest.approx([1e-3, 2e-4])
 
@@ -278,7 +284,7 @@ def test_build_model_sets_every_weight_of_an_aae():
         "consistency_weight": 3.0,
         "consistency": "both",
         "consistency_radius": 1.5,
-        "evenness_slack": 0.2,
+        "balance_tolerance": 0.2,
         "lambda_": 4.0,
     }
     recipe = Recipe.of(
@@ -295,7 +301,13 @@ def test_build_model_sets_every_weight_of_an_aae():
     config = build_model(recipe, SHAPE, steps=100).get_config()
     assert (config["loss"], config["category_noise"], config["lambda_"]) == ("log_ratio", 0.7, 4.0)
     assert config["classification"]["config"] == {"weight": 2.0}
-    own = {"weight": 3.0, "moves": "both", "radius": 1.5, "evenness_slack": 0.2, "warmup": 20}
+    own = {
+        "weight": 3.0,
+        "augmentations": "both",
+        "radius": 1.5,
+        "balance_tolerance": 0.2,
+        "warmup": 20,
+    }
     assert config["consistency"]["config"] == own
 
 

@@ -37,12 +37,19 @@ def test_train_flags_come_before_those_of_the_recipe(tmp_path):
 
 def test_train_set_puts_any_value_into_the_recipe():
     given = ("model.stratified=true", "training.epochs=14", "model.discriminator.filters=[3, 4]")
-    more = ("data.train=train[:50%]", "model.consistency.moves=both", "model.consistency.weight=1")
+    more = (
+        "data.train=train[:50%]",
+        "model.consistency.augmentations=both",
+        "model.consistency.weight=1",
+    )
     words = [word for each in given + more for word in ("--set", each)]
     found = asked("infogan", "--dataset", "mnist", *words)
     assert (found.model["stratified"], found.training.epochs) == (True, 14)
     assert found.completed((8, 8, 1))["generator"]["filters"] == [4, 3]
-    assert (found.data.train, found.model["consistency"]["moves"]) == ("train[:50%]", "both")
+    assert (found.data.train, found.model["consistency"]["augmentations"]) == (
+        "train[:50%]",
+        "both",
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def _check_labels(recipe: Recipe, largest: int):
         raise ValueError(
             f"A classifier of {classes} classes takes labels from 0 to {classes - 1}, and "
             f"{recipe.data.name} has labels up to {largest}; set model.network.classes, or "
-            "--categories."
+            "--num-categories."
         )
 
 
@@ -139,7 +139,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     table = {**recipe.completed(image_shape), "seed": training.seed}
     model = make(count_steps(table, steps, training.epochs))
     adversary = None
-    if len(model.players()) > 1:
+    if len(model.optimizer_groups()) > 1:
         moves = getattr(model, "discriminator_steps", 1)
         own = training.discriminator_optimizer or training.optimizer
         adversary = _optimizer(recipe, own, moves * steps)

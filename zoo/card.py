@@ -165,7 +165,7 @@ def _codes(recipe: Recipe, facts: dict, config: dict) -> str:
     for name, (prior, own) in priors.items():
         information = figures.get(f"information_{name}")
         nats = f"{information['value']:.3f} nats" if information else ""
-        kind = f"one of {own['categories']}" if "categories" in own else prior.lower()
+        kind = f"one of {own['num_categories']}" if "num_categories" in own else prior.lower()
         rows.append(f"| {name} | {kind} | {nats} | {meanings.get(name, '')} |")
     read = "The last column is what the pictures show of these weights; others mix and sign anew."
     return f"""

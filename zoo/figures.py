@@ -30,10 +30,10 @@ __all__ = [
     "TOLERANCE",
     "clusters",
     "has_moved",
-    "ledger_figures",
     "load_images",
     "log_odds",
     "measure",
+    "metric_figures",
     "sound_figures",
     "stated_figures",
 ]
@@ -86,7 +86,7 @@ def measure(
     if not model.compiled:
         model.compile()
     test = load_split(recipe, recipe.data.test, data_dir)
-    figures = ledger_figures(model.evaluate(test, return_dict=True, verbose=0), model)
+    figures = metric_figures(model.evaluate(test, return_dict=True, verbose=0), model)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     figures |= sound_figures(model, recipe, images, data_dir)[0]
     if "latents" in model.card_figures:
@@ -102,9 +102,9 @@ def measure(
     return figures
 
 
-def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
+def metric_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:
     """Converts the metrics of `model.evaluate` to figures, as in `measure`."""
-    protocol = model.ledger_protocol(metrics)
+    protocol = model.describe_metrics(metrics)
     units = {**_UNITS, "loss": model.loss_unit, **model.units}
     return {
         name: _figure(value, units.get(name, "nats per example"), protocol)
@@ -171,7 +171,7 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
     """
     figures = facts.get("figures")
     if figures is None and model is not None and isinstance(facts.get("metrics"), Mapping):
-        figures = ledger_figures(facts["metrics"], model)
+        figures = metric_figures(facts["metrics"], model)
     try:
         for figure in figures.values():
             float(figure["value"]), str(figure["unit"]), str(figure["protocol"])

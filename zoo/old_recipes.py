@@ -1,8 +1,11 @@
 """Recipes of version 0.1: one flat table, including settings that the model does not have."""
 
+import warnings
 from collections.abc import Mapping
 
-__all__ = ["is_flat", "settings_of"]
+__all__ = ["is_flat", "renew_settings", "settings_of"]
+
+_RENAMED = {"categories": "num_categories", "evenness_slack": "balance_tolerance"}
 
 _ALWAYS = {
     "activation",
@@ -44,11 +47,35 @@ def settings_of(values: Mapping, model: type) -> dict:
     if "discriminator_optimizer" in model.training_defaults:
         known |= {"discriminator_learning_rate"}
     if "prior" in known and values.get("prior") != "categorical_normal":
-        known -= {"categories"}
+        known -= {"num_categories"}
     known |= {"labeled_per_batch", "starts", "start_epochs"}
-    settings = {k: v for k, v in values.items() if k in known or k not in _ALWAYS}
+    settings = {k: v for k, v in values.items() if _RENAMED.get(k, k) in known or k not in _ALWAYS}
     settings.pop("model", None)
     for name in ("warmup_epochs", "consistency_warmup_epochs", "continuous_warmup_epochs"):
         if settings.get(name) == 0:
             del settings[name]
-    return settings
+    if values.get("prior") == "categorical_normal" and "latent_dim" in settings:
+        settings["continuous_dim"] = settings.pop("latent_dim")
+    return {_RENAMED.get(name, name): value for name, value in settings.items()}
+
+
+def renew_settings(settings: Mapping) -> dict:
+    """Replaces old short names by today's, with a `DeprecationWarning`.
+
+    `latent_dim` beside the old `categories` counts the continuous variables only.
+
+    Args:
+        settings: dict. Values by short names.
+    """
+    if not (old := settings.keys() & _RENAMED):
+        return dict(settings)
+    new = {_RENAMED.get(name, name): value for name, value in settings.items()}
+    if "categories" in old and "latent_dim" in new:
+        new["continuous_dim"] = new.pop("latent_dim")
+    written = ", ".join(f"{name}={value!r}" for name, value in new.items() if name not in settings)
+    warnings.warn(
+        f"{', '.join(sorted(old))} of a recipe goes in version 0.3; write {written}.",
+        DeprecationWarning,
+        stacklevel=4,
+    )
+    return new

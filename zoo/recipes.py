@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tomlkit
 
-from keras_infomodels.zoo.old_recipes import is_flat, settings_of
+from keras_infomodels.zoo.old_recipes import is_flat, renew_settings, settings_of
 from keras_infomodels.zoo.recipe_tables import Data, Training, inlined, merged, typed, without_none
 
 __all__ = ["Recipe", "differences", "parse_seeds"]
@@ -219,7 +219,7 @@ class Recipe:
         """Creates a recipe from the contents of a file, with settings by short names."""
         from keras_infomodels.models import tables
 
-        values, settings = copy.deepcopy(dict(values)), dict(settings)
+        values, settings = copy.deepcopy(dict(values)), renew_settings(settings)
         own = values.setdefault("model", {})
         if (model := settings.pop("model", None)) is not None:
             own["class"] = model
@@ -307,11 +307,11 @@ def parse_seeds(text: str) -> list[int]:
 def _class(model) -> type:
     """Class of a model, by its name or by its name in the command."""
     from keras_infomodels import models, registry
-    from keras_infomodels.models.base import LedgerModel
+    from keras_infomodels.models.base import InfoModel
     from keras_infomodels.models.tables import nearest
 
     known = registry.classes() | models.MODELS
     found = known.get(model) if isinstance(model, str) else None
-    if found is None or not issubclass(found, LedgerModel):
+    if found is None or not issubclass(found, InfoModel):
         raise ValueError(f"There is no model {model!r}; {nearest(str(model), models.MODELS)}")
     return found

@@ -182,7 +182,7 @@ def exported_differences(
 
 def _headline(model: keras.Model, figures: dict, recipe: Recipe) -> str:
     """Most important figure, with its unit."""
-    categories = recipe.completed((28, 28, 1)).get("prior", {}).get("categories")
+    categories = recipe.completed((28, 28, 1)).get("prior", {}).get("num_categories")
     for name, words in (
         ("test_error", f"from {recipe.data.labeled} labels"),
         ("most_confident_error", f"of {categories} clusters, named by a label each"),

@@ -54,4 +54,4 @@ def _score(recipe: Recipe, data_dir) -> float:
         return 0.0
     validation = load_split(recipe, recipe.data.validation, data_dir)
     logs = model.evaluate(validation, return_dict=True, verbose=0)
-    return logs[f"information_real_{model.categories[0].name}"]
+    return logs[f"information_real_{model.categorical_codes[0].name}"]

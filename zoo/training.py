@@ -17,7 +17,7 @@ from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.choices import described
-from keras_infomodels.zoo.figures import clusters, ledger_figures, load_images, sound_figures
+from keras_infomodels.zoo.figures import clusters, load_images, metric_figures, sound_figures
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
 
@@ -147,7 +147,7 @@ def _leave(
     facts = {
         "training": training,
         "metrics": {"split": recipe.data.test, **ledger},
-        "figures": ledger_figures(ledger, model) | sound,
+        "figures": metric_figures(ledger, model) | sound,
         **({"warnings": doubts} if doubts else {}),
         **({"clusters": clustering} if clustering else {}),
     }

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_infomodels.registry import built_in
+from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec, check_int, check_nonnegative
 
 tfd = tfp.distributions
@@ -24,11 +25,12 @@ infinite.
 
 
 @built_in
+@takes_old_arguments(rename(categories="num_categories"))
 class Categorical(Spec):
     """Prior of a category: K equally likely values as one-hot vectors, with the entropy ln K.
 
     Args:
-        categories: int. K, at least 2.
+        num_categories: int. K, at least 2.
 
     Raises:
         ValueError: If there are fewer than 2 categories.
@@ -38,17 +40,18 @@ class Categorical(Spec):
     """
 
     posteriors = ("softmax",)
+    categories = old_attribute("categories", "num_categories")
 
-    def __init__(self, categories: int):
-        self.categories = check_int("The number of categories", categories, 2)
-        self.dimension = self.categories
+    def __init__(self, num_categories: int):
+        self.num_categories = check_int("num_categories", num_categories, 2)
+        self.dimension = self.num_categories
 
     def distribution(self) -> tfd.Distribution:
         """Returns the TFP distribution, of batch shape () and event shape (K,)."""
-        return tfd.OneHotCategorical(tf.zeros(self.categories), dtype=tf.float32)
+        return tfd.OneHotCategorical(tf.zeros(self.num_categories), dtype=tf.float32)
 
     def get_config(self) -> dict:
-        return {"categories": self.categories}
+        return {"num_categories": self.num_categories}
 
 
 @built_in

@@ -59,7 +59,7 @@ class Latents:
         for i, (name, code) in enumerate(self.codes.items()):
             own = fold_in(seed, i + 1)
             if stratified and isinstance(code.prior, Categorical):
-                parts[name] = _stratified(n, code.prior.categories, own)
+                parts[name] = _stratified(n, code.prior.num_categories, own)
             else:
                 parts[name] = code.prior.distribution().sample(n, seed=own)
         return parts
@@ -91,11 +91,11 @@ class Latents:
             raise ValueError(f"{name} is one value or {n} of them, got shape {values.shape}.")
         values = np.broadcast_to(values, (n,))
         if isinstance(prior, Categorical):
-            if not np.isin(values, np.arange(prior.categories)).all():
+            if not np.isin(values, np.arange(prior.num_categories)).all():
                 raise ValueError(
-                    f"{name} is an integer from 0 to {prior.categories - 1}, got {value!r}."
+                    f"{name} is an integer from 0 to {prior.num_categories - 1}, got {value!r}."
                 )
-            return np.eye(prior.categories, dtype=np.float32)[values.astype(int)]
+            return np.eye(prior.num_categories, dtype=np.float32)[values.astype(int)]
         limit = 1 if isinstance(prior, Uniform) else math.inf
         if not (np.isfinite(values).all() and (np.abs(values) <= limit).all()):
             raise ValueError(f"{name} is a number from {-limit} to {limit}, got {value!r}.")

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels.registry import built_in
+from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec
 
 tfd = tfp.distributions
@@ -49,6 +50,7 @@ class StandardNormal(Spec):
 
 
 @built_in
+@takes_old_arguments(rename(categories="num_categories", dimension="continuous_dim"))
 class CategoricalNormal(Spec):
     """Prior of one of K equally likely categories and an independent z ~ N(0, I), as one vector.
 
@@ -56,33 +58,36 @@ class CategoricalNormal(Spec):
     "scale"}; see `AdversarialAutoencoder`.
 
     Args:
-        categories: int. K, at least 2.
-        dimension: int. Length of z, at least 1.
+        num_categories: int. K, at least 2.
+        continuous_dim: int. Length of z, at least 1.
 
     Raises:
         ValueError: If a number is too small.
 
     Example:
-        prior = ki.distributions.CategoricalNormal(categories=10, dimension=8)
+        prior = ki.distributions.CategoricalNormal(num_categories=10, continuous_dim=8)
         prior.distribution().sample(5)  # shape (5, 18)
     """
 
-    def __init__(self, categories: int, dimension: int):
-        if categories < 2 or dimension < 1:
+    categories = old_attribute("categories", "num_categories")
+    dimension = old_attribute("dimension", "continuous_dim")
+
+    def __init__(self, num_categories: int, continuous_dim: int):
+        if num_categories < 2 or continuous_dim < 1:
             raise ValueError(
-                "A CategoricalNormal needs at least 2 categories and 1 dimension, got "
-                f"categories={categories} and dimension={dimension}."
+                "A CategoricalNormal needs at least 2 categories and 1 continuous variable, got "
+                f"num_categories={num_categories} and continuous_dim={continuous_dim}."
             )
-        self.categories = int(categories)
-        self.dimension = int(dimension)
+        self.num_categories = int(num_categories)
+        self.continuous_dim = int(continuous_dim)
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (K + dimension,)."""
-        category = tfd.OneHotCategorical(tf.zeros(self.categories), dtype=tf.float32)
-        return tfd.Blockwise([category, StandardNormal(self.dimension).distribution()])
+        """Returns the TFP distribution, of batch shape () and event shape (K + continuous_dim,)."""
+        category = tfd.OneHotCategorical(tf.zeros(self.num_categories), dtype=tf.float32)
+        return tfd.Blockwise([category, StandardNormal(self.continuous_dim).distribution()])
 
     def get_config(self) -> dict:
-        return {"categories": self.categories, "dimension": self.dimension}
+        return {"num_categories": self.num_categories, "continuous_dim": self.continuous_dim}
 
 
 @built_in

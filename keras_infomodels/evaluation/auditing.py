@@ -18,7 +18,7 @@ from keras_infomodels.evaluation.soundness import model_checks
 from keras_infomodels.evaluation.table_audit import LEAST, as_prior, audit_codes
 from keras_infomodels.information import Estimate
 from keras_infomodels.models.audits import EncoderParts, GeneratorParts
-from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.base import InfoModel
 from keras_infomodels.spec import check_int
 
 tfd = tfp.distributions
@@ -87,7 +87,7 @@ def audit(
     steps = check_int("steps", steps, 0)
     limit = check_int("limit", limit, LEAST)
     batch_size = check_int("batch_size", batch_size, 1)
-    if isinstance(model, LedgerModel):
+    if isinstance(model, InfoModel):
         if not (decoder is None and prior is None):
             raise ValueError(
                 "decoder= and prior= are for functions; this model has its own of both."

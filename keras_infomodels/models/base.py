@@ -1,30 +1,24 @@
-"""What `fit` needs of a model whose loss is a ledger of named terms."""
+"""Base class of the models: `fit`, `evaluate` and `predict` of a loss with named terms."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from keras_infomodels import hooks, seeds
 from keras_infomodels.datasets.batches import is_array, is_repeatable, order_of_epoch_0
-from keras_infomodels.datasets.checks import Pixels, check_images, check_labels
-from keras_infomodels.distributions import Code
+from keras_infomodels.datasets.checks import check_images, check_labels
 from keras_infomodels.divergences.kernels import SMALL_BATCH, batches_of
-from keras_infomodels.models.audits import EncoderParts, GeneratorParts
-from keras_infomodels.models.cards import FOR, GENERATE, CardWords
 from keras_infomodels.models.compiled import Compiled
-from keras_infomodels.models.costs import Ask, Cost
-from keras_infomodels.models.old_arguments import renew, revive
-from keras_infomodels.models.pictures import samples
-from keras_infomodels.models.tables import Short
+from keras_infomodels.models.description import ModelDescription
+from keras_infomodels.models.making import from_images, from_preset, save_to_preset
+from keras_infomodels.models.old_arguments import OLD_METHODS, renew, renew_methods, revive
 from keras_infomodels.networks.portable import portable
-from keras_infomodels.pictures import Grid, Scatter
 from keras_infomodels.preset_files import KERAS_FORMAT
+from keras_infomodels.renames import warn_of
 from keras_infomodels.training.checks import (
     Checked,
     check_batch,
@@ -40,294 +34,174 @@ from keras_infomodels.training.execution import (
 )
 from keras_infomodels.training.extremes import Extremes
 from keras_infomodels.training.gradients import sums_kept
+from keras_infomodels.training.groups import OptimizerGroup, build_optimizers, second_optimizer
+from keras_infomodels.training.information_reader import reader_among
 from keras_infomodels.training.own_callbacks import with_own_callbacks
-from keras_infomodels.training.players import Player, build_optimizers, second_optimizer
 from keras_infomodels.training.rates import FollowLearningRate
-from keras_infomodels.training.read_out import reader_among
-from keras_infomodels.training.step import log_terms, take_turn, unpack
+from keras_infomodels.training.step import log_terms, unpack, update_groups
 from keras_infomodels.training.term_means import TermMeans
 
-tfd = tfp.distributions
-
-__all__ = ["LedgerModel"]
+__all__ = ["InfoModel"]
 
 
-class LedgerModel(keras.Model):
-    """A Keras model with a ledger: named terms that `fit` shows and that its players lower.
+class InfoModel(ModelDescription, keras.Model):
+    """Base class of the models: a Keras model whose loss is a sum of named terms.
 
-    A subclass has an integer `seed` and a `data_shape`, and defines `players`, `ledger_names`,
-    `terms` and `pixels`; one whose `call` takes no data, `call_shape`, `check_inputs` and
-    `predict_step` too.
+    `fit` shows every term as a metric. A subclass sets an integer `seed` and a `data_shape`, and
+    defines `optimizer_groups`, `term_names`, `terms` and `pixels`. A subclass whose `call` takes
+    something else than data also overrides `call_shape`, `check_inputs` and `predict_step`. The
+    methods of `ModelDescription` answer evaluation, plots, export and the zoo.
 
     Attributes:
-        extremes: those of the batches since the last call of `fit`, `evaluate` or `predict`.
-        smallest_batch: examples below which a term of the loss has no value.
-        of_labeled: names of terms that are means over the batch's labeled examples alone.
-        presets: names of the presets that `from_preset` of the class takes, as `list_presets`.
-        picture_kinds: kind -> function of the model and more to a `Grid` or `Scatter`.
-        card_figures: groups of figures that `zoo.figures` adds to the terms of `evaluate`:
-            "latents", "samples", "accuracy", "most_confident_error".
-        loss_unit: unit of the metric "loss".
+        extremes: `Extremes`. Largest and smallest values in the batches since the last call of
+            `fit`, `evaluate` or `predict`.
+        smallest_batch: int. Number of examples below which a term of the loss has no value.
+        of_labeled: tuple of str. Names of the terms that are means over labeled examples only.
+        presets: dict. A description of each preset that `from_preset` of the class takes, by name.
+        picture_kinds: dict. Functions that draw a `Grid` or `Scatter` of the model, by name.
+        card_figures: tuple of str. Groups of figures that `zoo.figures` adds to the terms of
+            `evaluate`: "latents", "samples", "accuracy", "most_confident_error".
+        loss_unit: str. Unit of the metric "loss".
         units: dict. Unit of each term that is not in nats per example, by the term's name.
-        needs_labels: whether `fit` takes nothing but pairs of images and labels.
-        short_settings: short names of settings, such as those of the command's flags.
-        title: what a card calls the class; one without takes the class's name.
-        citation: the paper, for a card; empty for none. A subclass inherits it.
-        training_defaults: the `[training]` table of a recipe, where it is not the usual one.
+        needs_labels: bool. `True` if `fit` requires pairs of images and labels.
+        short_settings: tuple of str. Short names of settings, such as flags of the command.
+        default_augmentations: str. Augmentations of `Consistency` in a recipe that names none.
+        title: str. Name of the class on a card. A class without one uses the class's name.
+        citation: str. The paper, for a card; empty for none. A subclass inherits it.
+        training_defaults: dict. `[training]` table of a recipe, where it differs from the usual.
     """
 
-    of_labeled = ("classification", "accuracy")
-    smallest_batch = 1
     presets = hooks.ClassPresets()
-    picture_kinds: Mapping[str, Callable] = {"samples": samples}
-    card_figures: tuple[str, ...] = ("samples",)
-    loss_unit = "weighted sum"
-    units: Mapping[str, str] = {}
-    needs_labels = False
-    short_settings: tuple[str, ...] = ()
-    training_defaults: Mapping = {}
-    citation = ""
-    usual_moves = "adversarial"
     unpack = staticmethod(unpack)
     log = log_terms
+    from_images = classmethod(from_images)
+    from_preset = classmethod(from_preset)
+    save_to_preset = save_to_preset
 
-    @classmethod
-    def shorten(cls, table: dict, short: Short) -> Short:
-        """Puts values of short names into the `[model]` table of a recipe; returns the others."""
-        return short
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        renew_methods(cls)
 
-    @classmethod
-    def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """The `[model]` table of a recipe with the networks that it leaves out."""
-        return dict(table)
+    def __getattr__(self, name: str):
+        # Python calls this only for names that it does not find.
+        new = OLD_METHODS.get(name)
+        if new is None or not hasattr(type(self), new):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        warn_of(name, type(self).__name__, new)
+        return getattr(self, new)
 
-    @staticmethod
-    def card_words(config: Mapping) -> CardWords:
-        """What a card says of a model with this config, beside its figures."""
-        return CardWords("", GENERATE, FOR)
+    def optimizer_groups(self) -> list[OptimizerGroup]:
+        """Returns the groups of networks that are trained, each by an optimizer of its own.
 
-    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        """What the metrics of `evaluate` are, in words for a card."""
-        return ""
-
-    def players(self) -> list[Player]:
-        """Who moves in a step; the first uses Keras' own `optimizer`."""
+        The first group uses Keras' own `optimizer`.
+        """
         raise NotImplementedError
 
-    def ledger_names(self) -> list[str]:
-        """The terms that become metrics, "loss" first."""
+    def term_names(self) -> list[str]:
+        """Returns the names of the terms that become metrics, "loss" first."""
         raise NotImplementedError
 
     def terms(
         self, x: tf.Tensor, labels: tf.Tensor | None, seed: tf.Tensor, training: bool
     ) -> dict[str, tf.Tensor]:
-        """The scalars of one batch, by name; all randomness comes from `seed`, int32 (2,)."""
+        """Computes the loss terms of one batch.
+
+        Args:
+            x: float32 tensor (batch, *data_shape). Images.
+            labels: int tensor (batch,), -1 for unlabeled examples. `None` if `fit` got no labels.
+            seed: int32 tensor (2,). All randomness of the step is derived from it.
+            training: bool. `True` in training and `False` in evaluation.
+
+        Returns:
+            dict of scalars by name: all of `term_names` and the loss of each optimizer group.
+        """
         raise NotImplementedError
 
     def check_data(self, data) -> tf.Tensor | None:
-        """Raises ValueError for images that the model cannot take.
+        """Checks the images of an array or of the first batch of a dataset.
+
+        Args:
+            data: array, tensor, dataset or generator. A generator is not read.
 
         Returns:
-            Some of the images, see `check_images`; None for a generator, which is not read.
+            Some of the images, see `check_images`; None for a generator.
+
+        Raises:
+            ValueError: The images have another shape, or pixels outside the model's support.
         """
         return check_images(data, self.data_shape, self.pixels)
 
     @property
     def call_shape(self) -> tuple[int, ...]:
-        """Of one example of what the model is called with."""
+        """Shape of one example of the model's input."""
         return self.data_shape
 
     def check_array(self, x):
         """Raises ValueError for an array or tensor of images that the model cannot take.
 
-        Other data pass: of a dataset even one look takes a batch, which `predict` would miss.
-        Their batches are checked within the graph.
+        Datasets are not checked here, because reading a batch would consume it. Their batches are
+        checked within the graph.
         """
         if is_array(x) and len(x):
             check_images(x, self.data_shape, self.pixels)
 
     def check_inputs(self, x):
-        """Raises ValueError for an array or tensor that the model cannot be called with."""
+        """Raises ValueError for an array or tensor that the model cannot take as its input."""
         self.check_array(x)
 
-    # What evaluation, plots, export and zoo ask of every model
-
-    @property
-    def pixels(self) -> Pixels:
-        """What the pixels of the model's data may be."""
-        return Pixels()
-
-    @property
-    def pixel_range(self) -> tuple[int, int] | None:
-        """(0, 1), or None where the model's data may be any number."""
-        return None if self.pixels.support == "real" else (0, 1)
-
-    @property
-    def label_classes(self) -> int | None:
-        """Number of classes of the labels that `fit` takes; None where it uses none."""
-        return None
-
-    @property
-    def codes(self) -> Mapping[str, Code]:
-        """Codes that the model generates from, by name."""
-        return {}
-
-    def ceilings(self, examples: int) -> dict[str, float]:
-        """Largest value of each information metric in nats; `examples` are those evaluated."""
-        return {}
-
-    @property
-    def category(self) -> str | None:
-        """Name of the category that the model infers from images, the first of several."""
-        return None
-
-    def category_logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits of the inferred category, float64 (n, K), of images as `fit` takes them."""
-        if self.category is None:
-            raise ValueError(
-                f"This {type(self).__name__} infers no category; take one with a categorical code "
-                "or prior."
-            )
-        parts = np.split(images, range(500, len(images), 500))
-        found = [self._category_posterior(part).logits.numpy() for part in parts]
-        return np.concatenate(found).astype(np.float64)
-
-    def _category_posterior(self, x: np.ndarray) -> tfd.OneHotCategorical:
-        """Distribution of `category` given images x."""
-        raise NotImplementedError
-
-    def picture(self, kind: str, *args, **kwargs) -> Grid | Scatter:
-        """One picture of the model as arrays, of a kind in `picture_kinds`."""
-        if kind not in self.picture_kinds:
-            kinds = ", ".join(self.picture_kinds)
-            raise ValueError(f"{type(self).__name__} has the pictures {kinds}; got {kind!r}.")
-        return self.picture_kinds[kind](self, *args, **kwargs)
-
-    def pictures(
-        self, images: np.ndarray, labels: np.ndarray | None = None
-    ) -> dict[str, Grid | Scatter]:
-        """All that there is to see of the model as arrays, by name; see `plots.model_pictures`."""
-        return {"samples": self.picture("samples")}
-
-    def audit_parts(
-        self, data, limit: int, batch_size: int, seed: int
-    ) -> EncoderParts | GeneratorParts:
-        """What `evaluation.audit` measures; the arguments are its own.
-
-        Raises:
-            ValueError: the model has no latent variables to audit, or needs data.
-        """
-        raise ValueError(
-            f"This {type(self).__name__} has no latent variables, so there is no information to "
-            "audit; read its metrics by evaluate, or audit an autoencoder or an InfoGAN."
-        )
-
-    def quantization_costs(self, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-        """What an exported file costs in the model's own terms.
-
-        Args:
-            own: function (name, arrays) -> arrays. Signatures of the Keras model.
-            file: function (name, arrays) -> arrays. Signatures of the exported file.
-            images: float32, as `fit` takes them.
-        """
-        return []
-
-    def calibration_images(self, images: np.ndarray) -> np.ndarray:
-        """Images whose activations set the ranges of int8, from images of the training data."""
-        return images
-
     def traced(self, function: Callable, *arguments):
-        """What a function of tensors, such as a method, returns, by way of a traced graph."""
+        """Calls a function of tensors, such as a method, as a traced graph that is kept."""
         functions = vars(self).setdefault("_inference", Compiled())
         return functions(self, function, self.inference_parts(), *arguments)
 
     def inference_parts(self) -> tuple:
-        """What methods that `traced` calls read: they are traced anew where one is exchanged."""
-        return tuple(network for player in self.players() for network in player.networks)
+        """Returns the objects that traced methods read; replacing one traces the methods anew."""
+        return tuple(network for group in self.optimizer_groups() for network in group.networks)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
-        """int32 (2,) of a draw that an integer repeats and None does not."""
+        """Returns an int32 (2,) seed: the same for the same integer, a new one for None."""
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     @classmethod
-    def from_images(cls, images, **settings) -> "LedgerModel":
-        """A new model with default networks for such images.
-
-        Small grey images have the networks of MNIST's presets, others residual or deeper
-        convolutional ones and a likelihood for color: what `infomodels train` takes.
-
-        Args:
-            images: array (n, height, width, channels), or a dataset of images. Only their shape is
-                looked at.
-            **settings: arguments of the constructor other than networks, or short names such as
-                `latent_dim`, `network` ("mlp", "conv", "residual") and `widths`.
-
-        Raises:
-            ValueError: a setting that the model does not have, or images of another rank.
-
-        Example:
-            model = ki.MMDVAE.from_images(x_train, latent_dim=16)
-        """
-        spec = getattr(images, "element_spec", None)
-        shape = np.shape(images) if spec is None else keras.tree.flatten(spec)[0].shape
-        if len(shape) != 4 or None in shape[1:]:
-            raise ValueError(
-                "images are (n, height, width, channels), an array or a dataset of one size; got "
-                f"the shape {tuple(shape)}."
-            )
-        return hooks.zoo().build_for_images(cls, tuple(shape[1:]), settings)
-
-    @classmethod
-    def from_preset(
-        cls,
-        name_or_dir: str | Path,
-        load_weights: bool = True,
-        dtype=None,
-        custom_objects: Mapping[str, type] | None = None,
-    ) -> "LedgerModel":
-        """`presets.from_preset`, refusing a model of another class."""
-        presets = hooks.presets()
-        model = presets.from_preset(name_or_dir, load_weights, dtype, custom_objects)
-        if not isinstance(model, cls):
-            raise ValueError(
-                f"{name_or_dir} is a {type(model).__name__}, not a {cls.__name__}; use "
-                f"{type(model).__name__}.from_preset or keras_infomodels.from_preset."
-            )
-        return model
-
-    def save_to_preset(self, folder: str | Path, **metadata) -> Path:
-        """`presets.save_to_preset`."""
-        return hooks.presets().save_to_preset(self, folder, **metadata)
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "LedgerModel":
+    def from_config(cls, config: dict, custom_objects=None) -> "InfoModel":
         return cls(**cls.renew_config(revive(config, custom_objects)))
 
     def get_build_config(self) -> dict:
-        # Keras writes it beside the config, and reads it for models alone that are not built.
+        # Keras writes it beside the config, and reads it only for models that are not built.
         return {"format": KERAS_FORMAT}
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
-        """A config with the arguments of version 0.1 as those of today."""
-        return renew(config, cls.usual_moves)
+        """Returns a config with the arguments of version 0.1 replaced by today's."""
+        return renew(config, cls.default_augmentations)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
-        """As `keras.Model.compile`, without `loss` and `metrics`: both are the ledger.
+        """Configures training; as `keras.Model.compile`, without `loss` and `metrics`.
+
+        The loss and the metrics are the model's own terms.
 
         Args:
-            optimizer: of the encoder and the decoder, or of the generator.
-            discriminator_optimizer: of the discriminator, where there is one; None is Adam with a
-                learning rate of 1e-3 and beta_1 of 0.5. Callbacks that change the learning rate
-                of `optimizer`, such as `ReduceLROnPlateau`, change this one's by the same factor.
-            **kwargs: those of `keras.Model.compile`.
+            optimizer: str or Keras optimizer. Trains the encoder and the decoder, or the generator.
+            discriminator_optimizer: str or Keras optimizer. Trains the discriminator and, in an
+                InfoGAN, the recognition network. `None` is Adam with a learning rate of 1e-3 and
+                beta_1 of 0.5. Callbacks that change the learning rate of `optimizer`, such as
+                `ReduceLROnPlateau`, change this one's by the same factor.
+            **kwargs: arguments of `keras.Model.compile`.
+
+        Raises:
+            ValueError: `loss` or `metrics` is given; `jit_compile=True` for a model that XLA
+                cannot compile; `discriminator_optimizer` for a model without a discriminator.
+
+        Example:
+            model = ki.from_preset("infogan_mnist")
+            model.compile(keras.optimizers.Adam(1e-4), keras.optimizers.Adam(2e-4))
         """
         check_compile(self, kwargs)
         self._execution = Execution(kwargs.get("steps_per_execution"))
         super().compile(optimizer=optimizer, **kwargs)
         check_optimizer(self.optimizer)
-        if len(self.players()) > 1:
+        if len(self.optimizer_groups()) > 1:
             self.discriminator_optimizer = second_optimizer(self, discriminator_optimizer)
             self._follow_rate = FollowLearningRate(self.optimizer, self.discriminator_optimizer)
         elif discriminator_optimizer is not None:
@@ -337,12 +211,12 @@ class LedgerModel(keras.Model):
             )
         self.checked_data = Checked()
         self.extremes = Extremes(self.pixels, self.label_classes)
-        self._term_means = TermMeans(self.ledger_names())
+        self._term_means = TermMeans(self.term_names())
         build_optimizers(self)
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
-        if config and len(self.players()) > 1:
+        if config and len(self.optimizer_groups()) > 1:
             serialize = keras.saving.serialize_keras_object
             config["discriminator_optimizer"] = serialize(self.discriminator_optimizer)
         if config and self._execution.given is None:
@@ -369,16 +243,43 @@ class LedgerModel(keras.Model):
         information_freq=1,
         **kwargs,
     ):
-        """As `keras.Model.fit`; x is an array or dataset of images, or of images and labels.
+        """Trains the model; as `keras.Model.fit`, on images or on pairs of images and labels.
 
-        A dataset of `keras_infomodels.datasets` has the order of (its seed, the epoch), so that
-        a call of `fit` for every epoch passes `initial_epoch`, or sees one order again and again.
-        One seed gives the same bits again on the same machine; XLA draws other noise of it.
-        Weights of examples or classes are refused.
+        The order of a dataset of `keras_infomodels.datasets` is a function of its seed and the
+        epoch. If you call `fit` once for each epoch, pass `initial_epoch`; otherwise every call
+        sees the order of epoch 0. The same seed gives the same bits on the same machine. XLA
+        draws other random numbers from the same seed.
 
-        `information_freq` is the number of epochs from one reading of the validation's information,
-        such as `val_mutual_information`, to the next; 0 reads none. Before the last epoch an
-        autoencoder's is read from what validation has encoded, at 1,000 of its samples.
+        Args:
+            x: array, dataset or generator of images (batch, height, width, channels), or dataset
+                of pairs of images and labels.
+            y: int array (n,). Labels, -1 for unlabeled. `None` if there are none.
+            batch_size: int. Batch size for arrays. `None` is 32.
+            *args: further positional arguments of `keras.Model.fit`.
+            callbacks: list of Keras callbacks. `None` adds none to the library's own.
+            validation_data: images, or a pair or dataset of images and labels. `None` skips
+                validation.
+            class_weight: not supported.
+            sample_weight: not supported.
+            information_freq: int. Epochs between two measurements of the validation data's
+                information, such as `val_mutual_information`; 0 measures none. Before the last
+                epoch an autoencoder's is measured with 1,000 samples of the encodings that
+                validation made.
+            **kwargs: keyword arguments of `keras.Model.fit`.
+
+        Returns:
+            A Keras `History`.
+
+        Raises:
+            ValueError: Pixels or labels that the model cannot take, or weights of examples.
+            FloatingPointError: A loss term is no longer finite. The model then holds the last good
+                weights.
+
+        Example:
+            model = ki.from_preset("mmd_vae_2d_mnist")
+            model.compile("adam")
+            images = np.random.default_rng(0).uniform(size=(64, 28, 28, 1)).astype("float32")
+            model.fit(images, batch_size=32, verbose=0)
         """
         check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         self._assert_compile_called("fit")
@@ -405,7 +306,7 @@ class LedgerModel(keras.Model):
 
     def make_train_function(self, force=False):
         def make():
-            super(LedgerModel, self).make_train_function(force=True)
+            super(InfoModel, self).make_train_function(force=True)
             return self.train_function
 
         force = force or self.train_function is None
@@ -415,7 +316,8 @@ class LedgerModel(keras.Model):
         x, labels = self.unpack(data)
         seen = self.extremes.see(x, labels)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        terms = take_turn(self, self.players(), self.terms, x, labels, seed, (seen,))
+        groups = self.optimizer_groups()
+        terms = update_groups(self, groups, self.terms, x, labels, seed, (seen,))
         return self.log(terms, x, labels)
 
     def evaluate(
@@ -430,10 +332,19 @@ class LedgerModel(keras.Model):
         return_dict=False,
         **kwargs,
     ):
-        """As `keras.Model.evaluate`, with `read_out` among the results.
+        """Returns the loss terms and the information of data; as `keras.Model.evaluate`.
 
-        It is left out for a Python generator, which can be read only once. A dataset of
-        `keras_infomodels.datasets` is read in the order of its epoch 0, so that results repeat.
+        The results of `evaluate_information` come after the terms. They are left out for a Python
+        generator, which can be read only once. A dataset of `keras_infomodels.datasets` is read in
+        the order of its epoch 0, so that results repeat. The arguments are those of
+        `keras.Model.evaluate`, without `sample_weight`.
+
+        Example:
+            model = ki.from_preset("mmd_vae_2d_mnist")
+            model.compile("adam")
+            images = model.generate(64, seed=0).numpy()
+            results = model.evaluate(images, return_dict=True, verbose=0)
+            results["mutual_information"]  # a lower bound in nats, at most ln 64
         """
         within_fit = isinstance(callbacks, keras.callbacks.CallbackList)
         show = callbacks.params.get("verbose", 1) if within_fit else verbose
@@ -441,9 +352,11 @@ class LedgerModel(keras.Model):
             check_no_weights(sample_weight=sample_weight)
             self.check_labels(y)
             self.check_data(x)
-        read = partial(self.read_out, x, batch_size, steps, bool(show))
+        read = partial(self.evaluate_information, x, batch_size, steps, bool(show))
         reader = reader_among(callbacks, read if is_repeatable(x) else dict)
-        reader.glance = partial(self.read_validation, bool(show)) if is_repeatable(x) else dict
+        reader.glance = (
+            partial(self.validation_information, bool(show)) if is_repeatable(x) else dict
+        )
         self.begin_validation()
         with order_of_epoch_0(x), nullcontext() if within_fit else self._watching():
             logs = super().evaluate(
@@ -453,10 +366,10 @@ class LedgerModel(keras.Model):
         return logs if return_dict else list(logs.values())
 
     def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`: what the model returns when it is called."""
+        """Calls the model batch by batch; as `keras.Model.predict`."""
         self.check_inputs(x)
         with self._watching():
-            # One batch without a bar needs no pipeline, which takes longer than the call.
+            # For one batch without a progress bar the input pipeline costs more than the call.
             quiet = not args and kwargs == {"verbose": 0}
             if quiet and isinstance(x, np.ndarray) and 0 < len(x) <= 32:
                 return super().predict_on_batch(x)
@@ -475,7 +388,7 @@ class LedgerModel(keras.Model):
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
-        """Raises ValueError for an array of labels that the model uses and that are no classes."""
+        """Raises ValueError for an array of labels that the model uses and that are not classes."""
         if self.label_classes is not None and labels is not None and is_array(labels):
             check_labels(labels, self.label_classes)
 
@@ -487,25 +400,34 @@ class LedgerModel(keras.Model):
     def export(
         self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
     ):
-        """As `keras.Model.export`: what the model returns when it is called, and no more.
+        """Writes the model's `call` to a file; as `keras.Model.export`.
 
-        `keras_infomodels.export` writes every signature of the model, its pixels' range and how
-        far the file is from the model.
+        The functions of `keras_infomodels.export` also write the other signatures, the pixels'
+        range and the measured difference between the file and the model.
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
         with portable(self):
             super().export(filepath, format, verbose, input_signature, **kwargs)
 
-    def read_out(self, x, batch_size: int | None, steps: int | None, show: bool) -> dict:
-        """Figures of the data as a whole, by name; `show` allows a printed line."""
+    def evaluate_information(
+        self, x, batch_size: int | None, steps: int | None, show: bool
+    ) -> dict[str, float]:
+        """Measures the information of the data as a whole, in nats, by name.
+
+        Args:
+            x: array, dataset or `PyDataset` of images.
+            batch_size: int. Batch size for arrays. `None` is 32.
+            steps: int. Largest number of batches. `None` reads all.
+            show: bool. `True` allows log messages.
+        """
         return {}
 
     def begin_validation(self):
-        """Forgets what an earlier evaluation has kept for `read_validation`."""
+        """Discards what an earlier evaluation kept for `validation_information`."""
 
-    def read_validation(self, show: bool) -> dict | None:
-        """`read_out` from what the last evaluation has kept, or None where it kept nothing."""
+    def validation_information(self, show: bool) -> dict[str, float] | None:
+        """Measures the information of what the last evaluation kept; None if it kept nothing."""
         return None
 
     def test_step(self, data):
@@ -520,3 +442,10 @@ class LedgerModel(keras.Model):
         x, _ = self.unpack(data)
         self.extremes.see(x, None)
         return self(x, training=False)
+
+
+def __getattr__(name: str):
+    if name != "LedgerModel":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_of(name, __name__, "InfoModel")
+    return InfoModel

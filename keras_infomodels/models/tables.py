@@ -25,10 +25,10 @@ Short = dict[str, object]
 OF_A_CATEGORY = {
     "classification_weight": "classification.weight",
     "consistency_weight": "consistency.weight",
-    "consistency": "consistency.moves",
+    "consistency": "consistency.augmentations",
     "consistency_radius": "consistency.radius",
     "consistency_warmup_epochs": "consistency.warmup.epochs",
-    "evenness_slack": "consistency.evenness_slack",
+    "balance_tolerance": "consistency.balance_tolerance",
 }
 """Places of the short names that models with a category share."""
 
@@ -83,7 +83,7 @@ def add_terms(table: Mapping, moves: str) -> dict:
         table: dict. With `consistency` and `classification`, or without.
         moves: str. How `consistency` moves images by default.
     """
-    usual = {"consistency": {"moves": moves}, "classification": {}}
+    usual = {"consistency": {"augmentations": moves}, "classification": {}}
     return dict(table) | {
         name: filled(table, name, {"class": name.capitalize(), **defaults})
         for name, defaults in usual.items()

@@ -1,7 +1,6 @@
 """Generators, discriminators and the recognition head of the GAN family."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import keras
@@ -10,6 +9,7 @@ from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_wi
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
 from keras_infomodels.registry import built_in
+from keras_infomodels.renames import rename, takes_old_arguments
 
 __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
@@ -98,6 +98,7 @@ class ConvGenerator(Network):
 
 
 @built_in
+@takes_old_arguments(rename(judging="return_logits"))
 class ConvDiscriminator(Network):
     """Discriminator network: images to {"logits" (batch, 1), "features" (batch, width)}.
 
@@ -134,14 +135,6 @@ class ConvDiscriminator(Network):
         dtype=None,
         **kwargs,
     ):
-        if "judging" in kwargs:
-            return_logits = kwargs.pop("judging")
-            warnings.warn(
-                "judging of ConvDiscriminator goes in version 0.3; write return_logits="
-                f"{return_logits!r}.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
         if normalization not in ("batch", "spectral", None):
             raise ValueError(
@@ -196,15 +189,6 @@ class ConvDiscriminator(Network):
             "return_logits": return_logits,
             "dtype": dtype,
         }
-
-    @classmethod
-    def renew_config(cls, config: dict) -> dict:
-        """Rename the arguments of a config that version 0.1 wrote."""
-        return {("return_logits" if k == "judging" else k): v for k, v in config.items()}
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "ConvDiscriminator":
-        return super().from_config(cls.renew_config(config), custom_objects)
 
 
 @built_in

@@ -1,33 +1,64 @@
 """Last layers of networks: parameters of distributions, always in float32."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
-__all__ = ["CHANNELS_LAST", "check_shape", "check_widths", "crop", "image_head", "posterior_head"]
+__all__ = [
+    "CHANNELS_LAST",
+    "check_shape",
+    "check_widths",
+    "count_categories",
+    "crop",
+    "image_head",
+    "posterior_head",
+]
 
 CHANNELS_LAST = "channels_last"
 """Order of all images here, whatever `image_data_format` in keras.json says."""
 
 
+def count_categories(usual: int) -> Callable[[Mapping], dict]:
+    """Returns a function that renews old arguments of an encoder.
+
+    In version 0.1 `latent_dim` counted the continuous latent variables only, beside `categories`.
+
+    Args:
+        usual: int. Default of `latent_dim`.
+    """
+
+    def renew(arguments: Mapping) -> dict:
+        new = dict(arguments)
+        if "categories" in new:
+            new["num_categories"] = new.pop("categories")
+            new["latent_dim"] = new.get("latent_dim", usual) + new["num_categories"]
+        return new
+
+    return renew
+
+
 def posterior_head(
-    x: keras.KerasTensor, latent_dim: int, min_stddev: float | None, categories: int = 0
+    x: keras.KerasTensor, latent_dim: int, min_stddev: float | None, num_categories: int = 0
 ) -> dict:
     """Adds {"loc", "scale"} with scale = softplus(.) + min_stddev; no scale if that is None.
 
     With categories it adds their "logits" too.
     """
-    if latent_dim < 1:
-        raise ValueError(f"latent_dim is at least 1, got {latent_dim}.")
+    continuous_dim = latent_dim - num_categories
+    if continuous_dim < 1:
+        raise ValueError(
+            f"latent_dim is at least {num_categories + 1}, one more than num_categories; got "
+            f"{latent_dim}."
+        )
     outputs = {}
-    if categories:
-        outputs["logits"] = keras.layers.Dense(categories, dtype="float32", name="logits")(x)
-    outputs["loc"] = keras.layers.Dense(latent_dim, dtype="float32", name="loc")(x)
+    if num_categories:
+        outputs["logits"] = keras.layers.Dense(num_categories, dtype="float32", name="logits")(x)
+    outputs["loc"] = keras.layers.Dense(continuous_dim, dtype="float32", name="loc")(x)
     if min_stddev is None:
         return outputs
     if min_stddev < 0:
         raise ValueError(f"min_stddev is 0 or above, or None; got {min_stddev}.")
-    raw_scale = keras.layers.Dense(latent_dim, dtype="float32", name="raw_scale")(x)
+    raw_scale = keras.layers.Dense(continuous_dim, dtype="float32", name="raw_scale")(x)
     return outputs | {"scale": _positive(raw_scale, min_stddev)}
 
 

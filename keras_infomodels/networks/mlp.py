@@ -9,29 +9,33 @@ from keras_infomodels.networks.heads import (
     CHANNELS_LAST,
     check_shape,
     check_widths,
+    count_categories,
     image_head,
     posterior_head,
 )
 from keras_infomodels.networks.network import Network
 from keras_infomodels.registry import built_in
+from keras_infomodels.renames import takes_old_arguments
 
 __all__ = ["MLPDecoder", "MLPDiscriminator", "MLPEncoder"]
 
 
 @built_in
+@takes_old_arguments(count_categories(10))
 class MLPEncoder(Network):
     """Encoder q(z|x) with fully connected layers.
 
-    The output is {"loc", "scale"}, each (batch, latent_dim).
+    The output is {"loc", "scale"}, each (batch, latent_dim - num_categories).
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
-        latent_dim: int. Number of continuous latent variables.
+        latent_dim: int. Number of latent variables, the categories included: the length of the
+            decoder's input.
         widths: sequence of int. Units of the hidden layers.
         activation: str. Keras activation of the hidden layers.
         min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
             deterministic: it returns {"loc"} alone.
-        categories: int. Number of categories of a discrete latent variable, whose "logits" are
+        num_categories: int. Number of categories of a discrete latent variable, whose "logits" are
             returned too. 0 means none.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
@@ -49,7 +53,7 @@ class MLPEncoder(Network):
         widths: Sequence[int] = (256, 256),
         activation: str = "gelu",
         min_stddev: float | None = 0.01,
-        categories: int = 0,
+        num_categories: int = 0,
         dtype=None,
         **kwargs,
     ):
@@ -59,14 +63,16 @@ class MLPEncoder(Network):
         x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(inputs)
         for i, width in enumerate(widths):
             x = keras.layers.Dense(width, activation, dtype=dtype, name=f"hidden_{i}")(x)
-        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev, categories), **kwargs)
+        super().__init__(
+            inputs, posterior_head(x, latent_dim, min_stddev, num_categories), **kwargs
+        )
         self._arguments = {
             "image_shape": list(image_shape),
             "latent_dim": latent_dim,
             "widths": list(widths),
             "activation": activation,
             "min_stddev": min_stddev,
-            "categories": categories,
+            "num_categories": num_categories,
             "dtype": dtype,
         }
 

@@ -44,4 +44,9 @@ class Network(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Network":
-        return cls(**config)
+        return cls(**cls.renew_config(config))
+
+    @classmethod
+    def renew_config(cls, config: dict) -> dict:
+        """Returns a config with the arguments of earlier versions replaced by today's."""
+        return config

@@ -9,11 +9,13 @@ from keras_infomodels.networks.heads import (
     CHANNELS_LAST,
     check_shape,
     check_widths,
+    count_categories,
     image_head,
     posterior_head,
 )
 from keras_infomodels.networks.network import Network
 from keras_infomodels.registry import built_in
+from keras_infomodels.renames import takes_old_arguments
 
 __all__ = ["ResidualDecoder", "ResidualEncoder", "usual_filters"]
 
@@ -31,23 +33,25 @@ def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
 
 
 @built_in
+@takes_old_arguments(count_categories(32))
 class ResidualEncoder(Network):
     """Encoder q(z|x) with stride-2 convolutions and residual blocks between them.
 
-    The output is {"loc", "scale"}, each (batch, latent_dim). A block has two 3x3 convolutions
+    The output is {"loc", "scale"}, each (batch, latent_dim - num_categories). A block has two 3x3 convolutions
     beside the identity. The second one is initialized to zero, so that no normalization is needed.
     Source: He et al., "Identity mappings in deep residual networks", 2016; Zhang et al., "Fixup
     initialization", 2019.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
-        latent_dim: int. Number of continuous latent variables.
+        latent_dim: int. Number of latent variables, the categories included: the length of the
+            decoder's input.
         filters: sequence of int. Filters of the convolutions; each halves height and width. `None`
             chooses them by the size of the image.
         activation: str. Keras activation of the hidden layers.
         min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
             deterministic: it returns {"loc"} alone.
-        categories: int. Number of categories of a discrete latent variable, whose "logits" are
+        num_categories: int. Number of categories of a discrete latent variable, whose "logits" are
             returned too. 0 means none.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
@@ -65,7 +69,7 @@ class ResidualEncoder(Network):
         filters: Sequence[int] | None = None,
         activation: str = "gelu",
         min_stddev: float | None = 0.01,
-        categories: int = 0,
+        num_categories: int = 0,
         dtype=None,
         **kwargs,
     ):
@@ -89,14 +93,16 @@ class ResidualEncoder(Network):
             else:
                 x = keras.layers.Activation(activation, dtype=dtype, name=f"activation_{i}")(x)
         x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
-        super().__init__(inputs, posterior_head(x, latent_dim, min_stddev, categories), **kwargs)
+        super().__init__(
+            inputs, posterior_head(x, latent_dim, min_stddev, num_categories), **kwargs
+        )
         self._arguments = {
             "image_shape": list(image_shape),
             "latent_dim": latent_dim,
             "filters": list(filters),
             "activation": activation,
             "min_stddev": min_stddev,
-            "categories": categories,
+            "num_categories": num_categories,
             "dtype": dtype,
         }
 

@@ -1,4 +1,4 @@
-"""Categories that stay the same when an image is moved a little."""
+"""Consistency of inferred categories under augmentation of the images."""
 
 import math
 from collections.abc import Callable
@@ -7,66 +7,75 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels.registry import built_in
+from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec, check_nonnegative
 from keras_infomodels.training.gradients import gradient
 from keras_infomodels.training.warmup import Warmup, warmup_of
 
 __all__ = ["Consistency", "adversarial_shift", "category_consistency", "random_affine"]
 
-_MOVES = ("adversarial", "affine", "both")
+_AUGMENTATIONS = ("adversarial", "affine", "both")
 
 
 @built_in
+@takes_old_arguments(rename(moves="augmentations", evenness_slack="balance_tolerance"))
 class Consistency(Spec):
-    """A loss term that makes an inferred category withstand small moves of the images.
+    """Loss term that keeps an inferred category the same under small changes of the images.
 
-    The term is `category_consistency` between the category of images and that of moved ones. It
-    assumes kinds of about equal frequency.
+    The term is `category_consistency` between the categories of images and of augmented images. It
+    assumes classes of about equal frequency.
 
     Args:
         weight: float, at least 0. Weight of the term in the loss.
-        moves: "adversarial" (`adversarial_shift`), "affine" (`random_affine`) or "both" (the shift
-            of what was moved affinely). XLA cannot compile the affine ones.
+        augmentations: str. "adversarial" (`adversarial_shift`), "affine" (`random_affine`) or
+            "both" (an affine map, then the shift). XLA cannot compile the affine maps.
         radius: float, above 0. Euclidean length of the adversarial shift.
-        evenness_slack: float, at least 0, in nats. See `category_consistency`; for a number of
-            categories that is no multiple of the number of kinds.
-        warmup: Warmup or int. Steps over which the weight rises from 0. At full weight from the
-            start the category may stay undecided: one that is as likely as any other for every
-            image withstands all moves. None is no warm-up.
+        balance_tolerance: float, at least 0, in nats. Largest amount by which the entropy of the
+            mean category may fall below ln K at no cost. Set it if the number of categories is not
+            a multiple of the number of classes.
+        warmup: Warmup or int. Training steps over which the weight rises from 0. With full weight
+            from the start the category may stay undecided, because a uniform category is trivially
+            consistent. `None` means no warm-up.
 
     Raises:
-        ValueError: a number outside its range, or another kind of moves.
+        ValueError: If a number is out of range, or `augmentations` is unknown.
 
     Example:
         model = ki.AdversarialAutoencoder(
-            encoder, decoder, prior, consistency=Consistency(30.0, "both", warmup=500)
+            ki.networks.MLPEncoder(latent_dim=12, num_categories=10),
+            ki.networks.MLPDecoder(latent_dim=12),
+            prior=ki.distributions.CategoricalNormal(num_categories=10, continuous_dim=2),
+            consistency=ki.Consistency(30.0, "both", warmup=500),
         )
     """
+
+    moves = old_attribute("moves", "augmentations")
+    evenness_slack = old_attribute("evenness_slack", "balance_tolerance")
 
     def __init__(
         self,
         weight: float = 1.0,
-        moves: str = "adversarial",
+        augmentations: str = "adversarial",
         radius: float = 1.0,
-        evenness_slack: float = 0.0,
+        balance_tolerance: float = 0.0,
         warmup: Warmup | int | None = None,
     ):
         check_nonnegative("weight", weight)
-        check_nonnegative("evenness_slack", evenness_slack)
+        check_nonnegative("balance_tolerance", balance_tolerance)
         if not 0 < radius < math.inf:
             raise ValueError(f"radius is above 0, got {radius!r}.")
-        if moves not in _MOVES:
-            raise ValueError(f"moves is one of {_MOVES}, got {moves!r}.")
+        if augmentations not in _AUGMENTATIONS:
+            raise ValueError(f"augmentations is one of {_AUGMENTATIONS}, got {augmentations!r}.")
         self.weight = float(weight)
-        self.moves = moves
+        self.augmentations = augmentations
         self.radius = float(radius)
-        self.evenness_slack = float(evenness_slack)
+        self.balance_tolerance = float(balance_tolerance)
         self.warmup = warmup_of(warmup)
 
     @property
-    def moves_affinely(self) -> bool:
-        """Whether images are moved by affine maps, which XLA cannot compile."""
-        return self.weight > 0 and self.moves != "adversarial"
+    def uses_affine(self) -> bool:
+        """True if images are transformed by affine maps, which XLA cannot compile."""
+        return self.weight > 0 and self.augmentations != "adversarial"
 
     def __call__(
         self,
@@ -75,32 +84,32 @@ class Consistency(Spec):
         classify: Callable[[tf.Tensor], tf.Tensor],
         seed: tf.Tensor,
     ) -> tf.Tensor:
-        """The unweighted term, a scalar in nats.
+        """Computes the unweighted term, a scalar in nats.
 
         Args:
-            images: (batch, height, width, channels); with "adversarial" data of any shape.
-            logits: (batch, K). classify(images).
-            classify: function from images to logits.
-            seed: int32 of shape (2,).
+            images: tensor (batch, height, width, channels). With "adversarial", data of any shape.
+            logits: tensor (batch, K). Result of `classify(images)`.
+            classify: function from images to logits (batch, K).
+            seed: int32 tensor (2,). Seed of the augmentations.
         """
-        moved = classify(self.move(images, logits, classify, seed))
-        return category_consistency(logits, moved, self.evenness_slack)
+        augmented = classify(self.augment(images, logits, classify, seed))
+        return category_consistency(logits, augmented, self.balance_tolerance)
 
-    def move(self, images, logits, classify, seed) -> tf.Tensor:
-        """The moved images; arguments as for a call."""
-        if self.moves == "adversarial":
+    def augment(self, images, logits, classify, seed) -> tf.Tensor:
+        """Returns the augmented images; the arguments are those of a call."""
+        if self.augmentations == "adversarial":
             return adversarial_shift(images, logits, classify, seed, self.radius)
         images = random_affine(images, seed)
-        if self.moves == "affine":
+        if self.augmentations == "affine":
             return images
         return adversarial_shift(images, classify(images), classify, seed, self.radius)
 
     def get_config(self) -> dict:
         return {
             "weight": self.weight,
-            "moves": self.moves,
+            "augmentations": self.augmentations,
             "radius": self.radius,
-            "evenness_slack": self.evenness_slack,
+            "balance_tolerance": self.balance_tolerance,
             "warmup": self.warmup.steps,
         }
 
@@ -113,17 +122,18 @@ def random_affine(
     scale: float = 0.15,
     slant: float = 0.3,
 ) -> tf.Tensor:
-    """Each image rotated, scaled, slanted and shifted at random; what comes in is black.
+    """Rotates, scales, slants and shifts each image at random.
 
-    Never mirrored and never turned far, so that a 6 does not become a 9.
+    Pixels from outside the image are black. Images are never mirrored and rotated by a small angle
+    only, so that a 6 does not become a 9.
 
     Args:
-        images: (batch, height, width, channels).
-        seed: int32 of shape (2,).
-        degrees: the largest rotation about the center, either way.
-        shift: the largest shift along each axis, as a fraction of the image's size.
-        scale: the size changes by a factor from 1 - scale to 1 + scale.
-        slant: the largest horizontal shift of a row per pixel of its distance from the center.
+        images: tensor (batch, height, width, channels).
+        seed: int32 tensor (2,). Seed of the draws.
+        degrees: float. Largest rotation about the center, in either direction.
+        shift: float. Largest shift along each axis, as a fraction of the image's size.
+        scale: float. The size changes by a factor from 1 - scale to 1 + scale.
+        slant: float. Largest horizontal shift of a row per pixel of its distance from the center.
 
     Returns:
         Images of the same shape, interpolated bilinearly.
@@ -132,7 +142,7 @@ def random_affine(
     u = tf.random.stateless_uniform((5, tf.shape(images)[0]), seed, -1.0, 1.0)
     angle, size, lean = u[0] * math.radians(degrees), 1 + scale * u[1], slant * u[2]
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
-    # Where each pixel of the result comes from, relative to the center: R(angle) S(lean) / size.
+    # Inverse map R(angle) S(lean) / size: source of each pixel of the result, about the center.
     xx, xy, yx, yy = cos, lean * cos - sin, sin, lean * sin + cos
     x0, y0 = (width - 1) / 2, (height - 1) / 2
     dx = x0 + shift * width * u[3] - xx * x0 - xy * y0
@@ -151,21 +161,21 @@ def adversarial_shift(
     seed: tf.Tensor,
     radius: float = 1.0,
 ) -> tf.Tensor:
-    """Each image moved by `radius` into the direction that changes its category most.
+    """Shifts each image by `radius` in the direction that changes its category most.
 
-    The direction is one power iteration's, from a random start; no gradient flows through it. An
-    image whose category is certain to the last bit has no such direction and is moved less, or not
-    at all; in float16 that begins earlier.
+    The direction comes from one power iteration with a random start. No gradient flows through it.
+    If an image's category is certain to the last bit, the gradient vanishes and the shift is
+    shorter or zero. In float16 this happens earlier.
     Source: Miyato et al., "Virtual adversarial training", 2018, algorithm 1; used for clustering
     by Hu et al., 2017.
 
     Args:
-        images: (batch, height, width, channels), or data of any shape.
-        logits: classify(images), shape (batch, K).
-        classify: from images to logits.
-        seed: int32 of shape (2,).
-        radius: Euclidean length of the shift, in units of pixel values over the whole image. Two
-            different MNIST digits are about 10 apart, neighbors about 6.
+        images: tensor (batch, height, width, channels), or data of any shape.
+        logits: tensor (batch, K). Result of `classify(images)`.
+        classify: function from images to logits.
+        seed: int32 tensor (2,). Seed of the start.
+        radius: float. Euclidean length of the shift, in units of pixel values over the whole
+            image. Two different MNIST digits are about 10 apart, nearest neighbors about 6.
 
     Returns:
         Images of the same shape; pixels may leave [0, 1].
@@ -179,35 +189,40 @@ def adversarial_shift(
 
 
 def category_consistency(
-    logits: tf.Tensor, moved_logits: tf.Tensor, slack: float = 0.0
+    logits: tf.Tensor, augmented_logits: tf.Tensor, balance_tolerance: float = 0.0
 ) -> tf.Tensor:
-    """KL(q(category|x) || q(category|T x)) + ln K - H(mean q(category|x)), in nats; at best 0.
+    """Computes KL(q(category|x) || q(category|T x)) + ln K - H(mean q(category|x)), at least 0.
 
-    The first term, a mean over the batch in which q(.|x) is a target without gradient, makes the
-    category withstand T; the rest makes the batch use all K evenly, without which one category for
-    everything would be best. It assumes that the kinds sought are about equally frequent.
+    The first term is a mean over the batch and makes the category consistent under T. q(.|x) is a
+    target without gradient. The rest makes the batch use all K categories equally often; otherwise
+    one category for all images would be optimal. It assumes classes of about equal frequency.
     Source: Hu et al., "Learning discrete representations via information maximizing self-augmented
     training", 2017, equations 4 and 8.
 
     Args:
-        logits: of the images, shape (batch, K).
-        moved_logits: of the same images after T, shape (batch, K).
-        slack: nats that the batch may lack in ln K at no cost. Ten kinds in 16 categories cannot
-            be even: with six in two categories each and four in one they lack 0.054 nats.
+        logits: tensor (batch, K). Logits of the images.
+        augmented_logits: tensor (batch, K). Logits of the same images after T.
+        balance_tolerance: float, in nats. Largest amount by which H(mean q) may fall below ln K at
+            no cost. Ten classes cannot fill 16 categories equally: with six of them in two
+            categories each and four in one, H is 0.054 nats below ln 16.
+
+    Returns:
+        A scalar in nats.
     """
     logits = tf.cast(logits, tf.float32)
-    divergence = _divergence(logits, tf.cast(moved_logits, tf.float32))
+    divergence = _divergence(logits, tf.cast(augmented_logits, tf.float32))
     mean = tf.reduce_mean(tf.nn.softmax(logits), axis=0)
-    unevenness = tf.math.log(float(logits.shape[1])) + tf.reduce_sum(tf.math.xlogy(mean, mean))
-    return divergence + tf.maximum(unevenness - slack, 0.0)
+    imbalance = tf.math.log(float(logits.shape[1])) + tf.reduce_sum(tf.math.xlogy(mean, mean))
+    return divergence + tf.maximum(imbalance - balance_tolerance, 0.0)
 
 
-def _divergence(logits: tf.Tensor, moved_logits: tf.Tensor) -> tf.Tensor:
+def _divergence(logits: tf.Tensor, augmented_logits: tf.Tensor) -> tf.Tensor:
     log_p = tf.stop_gradient(tf.nn.log_softmax(logits))
-    log_ratio = log_p - tf.nn.log_softmax(moved_logits)
+    log_ratio = log_p - tf.nn.log_softmax(augmented_logits)
     return tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_ratio, axis=1))
 
 
 def _unit(x: tf.Tensor) -> tf.Tensor:
     norm = tf.norm(tf.reshape(x, (tf.shape(x)[0], -1)), axis=1)
+    # A vanishing gradient has norm 0, which must not divide.
     return x / tf.reshape(norm + 1e-12, [-1] + [1] * (len(x.shape) - 1))

@@ -6,8 +6,8 @@ from keras_infomodels.datasets.batches import epoch_variable
 from keras_infomodels.training.checks import check_callbacks
 from keras_infomodels.training.execution import ProgressBar
 from keras_infomodels.training.guards import StopOnNonFinite
+from keras_infomodels.training.information_reader import InformationReader
 from keras_infomodels.training.order import FollowEpoch
-from keras_infomodels.training.read_out import InformationReader
 
 __all__ = ["with_own_callbacks"]
 
@@ -33,4 +33,4 @@ def with_own_callbacks(
     check_callbacks(callbacks)
     if verbose and not any(isinstance(c, keras.callbacks.ProgbarLogger) for c in given):
         callbacks.append(ProgressBar())
-    return callbacks if len(model.players()) == 1 else model._follow_rate.among(callbacks)
+    return callbacks if len(model.optimizer_groups()) == 1 else model._follow_rate.among(callbacks)

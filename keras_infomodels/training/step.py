@@ -9,59 +9,70 @@ import tensorflow as tf
 
 from keras_infomodels.optimizers import one_pass
 from keras_infomodels.training.gradients import are_finite, gradient
-from keras_infomodels.training.players import Player
+from keras_infomodels.training.groups import OptimizerGroup
 
-__all__ = ["log_terms", "take_turn", "unpack"]
+__all__ = ["log_terms", "unpack", "update_groups"]
 
 
-def take_turn(
+def update_groups(
     model: keras.Model,
-    players: list[Player],
+    groups: list[OptimizerGroup],
     terms: Callable,
     x: tf.Tensor,
     labels: tf.Tensor | None,
     seed: tf.Tensor,
     earlier: tuple[tf.Tensor, ...] = (),
 ) -> dict[str, tf.Tensor]:
-    """Moves the players at once, by gradients of the same terms, and returns these.
+    """Updates all groups at once, with gradients of the same loss terms.
 
-    Where a term, a gradient or one of the `earlier` losses of this step is not finite nobody
-    moves, nor do the statistics of batch normalization, and "loss" becomes NaN.
+    If a term, a gradient or one of the `earlier` losses is not finite, no variable is updated, the
+    statistics of batch normalization included, and "loss" becomes NaN.
+
+    Args:
+        model: keras.Model. Compiled model of this library.
+        groups: list of OptimizerGroup. Groups to update.
+        terms: function (x, labels, seed, training) -> dict of scalars.
+        x: float32 tensor (batch, ...). Images.
+        labels: tensor (batch,), or None.
+        seed: int32 tensor (2,). Seed of the step.
+        earlier: tuple of scalars. Losses of earlier updates in the same step.
+
+    Returns:
+        The terms by name.
     """
-    # What a forward pass assigns.
-    assigned = [*model.non_trainable_weights, *_spectral_kernels(players)]
+    # Variables that a forward pass assigns; they are restored if the step is skipped.
+    assigned = [*model.non_trainable_weights, *_spectral_kernels(groups)]
     kept = [(variable, tf.identity(variable)) for variable in assigned]
-    optimizers = [getattr(model, player.optimizer_name) for player in players]
+    optimizers = [getattr(model, group.optimizer_name) for group in groups]
     with tf.GradientTape(persistent=True) as tape:
         terms = terms(x, labels, seed, training=True)
         losses = [
-            optimizer.scale_loss(terms[player.term])
-            for player, optimizer in zip(players, optimizers, strict=True)
+            optimizer.scale_loss(terms[group.term])
+            for group, optimizer in zip(groups, optimizers, strict=True)
         ]
-    # All gradients before the first update.
+    # Simultaneous updates: all gradients are computed before the first variable changes.
     gradients = [
-        gradient(tape, loss, player.variables())
-        for loss, player in zip(losses, players, strict=True)
+        gradient(tape, loss, group.variables()) for loss, group in zip(losses, groups, strict=True)
     ]
     finite = are_finite([*terms.values(), *earlier], gradients, optimizers)
     terms["loss"] = tf.where(finite, terms.get("loss", 0.0), np.nan)
 
     def update():
-        for player, optimizer, own in zip(players, optimizers, gradients, strict=True):
-            with one_pass(optimizer) if _is_float32(player) else nullcontext():
-                optimizer.apply(own, player.variables())
+        for group, optimizer, own in zip(groups, optimizers, gradients, strict=True):
+            with one_pass(optimizer) if _is_float32(group) else nullcontext():
+                optimizer.apply(own, group.variables())
 
     def restore():
         for variable, value in kept:
             variable.assign(value)
 
-    # The metrics are means over the epoch: what is not finite stays so until it is noticed.
+    # Metrics are means over the epoch, so a NaN stays in them until a callback reads it.
     tf.cond(finite & model._term_means.are_finite(), update, restore)
     return terms
 
 
 def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """(images in float32, labels or None) of what `fit` hands to a step."""
+    """Splits the data of a step into float32 images and labels, or None for no labels."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if sample_weight is not None:
         raise ValueError("sample_weight is not supported; repeat or leave out examples instead.")
@@ -69,7 +80,7 @@ def unpack(data) -> tuple[tf.Tensor, tf.Tensor | None]:
 
 
 def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dict[str, tf.Tensor]:
-    """Adds the terms of a batch to a model's metrics and returns these."""
+    """Adds the terms of a batch to a model's metrics and returns the means so far."""
     means = model._term_means
     counts = dict.fromkeys(means.names, tf.shape(x)[0])
     if labeled := counts.keys() & set(model.of_labeled):
@@ -79,18 +90,18 @@ def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dic
     return means.results()
 
 
-def _is_float32(player: Player) -> bool:
-    """Whether all layers that a player moves compute in float32.
+def _is_float32(group: OptimizerGroup) -> bool:
+    """Returns whether all layers of a group compute in float32.
 
-    In bfloat16 the fused update has tipped an InfoGAN with a shared trunk, for a reason that is not
-    known (docs/notebook.md), so there it is a choice, `optimizers.FusedAdam`, and no default.
+    In bfloat16 the fused update made an InfoGAN with a shared trunk unstable, for an unknown reason
+    (docs/notebook.md). It is not the default there; `optimizers.FusedAdam` turns it on.
     """
-    layers = [layer for network in player.networks for layer in network._flatten_layers()]
+    layers = [layer for network in group.networks for layer in network._flatten_layers()]
     return all(layer.compute_dtype == "float32" for layer in layers)
 
 
-def _spectral_kernels(players: list[Player]) -> list[keras.Variable]:
-    networks = [network for player in players for network in player.networks]
+def _spectral_kernels(groups: list[OptimizerGroup]) -> list[keras.Variable]:
+    networks = [network for group in groups for network in group.networks]
     layers = [layer for network in networks for layer in getattr(network, "layers", [])]
     spectral = keras.layers.SpectralNormalization
     return [layer.kernel for layer in layers if isinstance(layer, spectral)]

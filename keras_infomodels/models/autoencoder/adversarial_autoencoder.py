@@ -24,28 +24,48 @@ __all__ = ["AdversarialAutoencoder"]
 
 @built_in
 class AdversarialAutoencoder(InfoVAE):
-    """The AAE: loss = reconstruction + lambda times the encoder's adversarial loss.
+    """Adversarial autoencoder (AAE): loss = reconstruction + lambda * the encoder's GAN loss.
 
-    `InfoVAE(alpha=1, lambda_, divergence=Adversarial(...))`, to the bit. A discriminator tells z
-    from draws of the prior, which therefore needs no density: any spec of
-    `keras_infomodels.distributions` serves. The encoder is what it returns: {"loc", "scale"} makes
-    it stochastic, {"loc"} alone deterministic (`model.deterministic` says which), and then the
-    rate is absent. `discriminator_loss` is 2 ln 2 - 2 JSD(q(z), p(z)) at the discriminator's
-    optimum: 1.386 nats where they match.
+    Equal to `InfoVAE(alpha=1, lambda_, divergence=Adversarial(...))`, to the bit. A discriminator
+    separates z from draws of the prior. The prior needs no density, so that any prior of
+    `keras_infomodels.distributions` can be used. An encoder that returns {"loc", "scale"} is
+    stochastic. An encoder that returns {"loc"} alone is deterministic, and then the rate is absent;
+    see `model.deterministic`. At the discriminator's optimum `discriminator_loss` is
+    2 ln 2 - 2 JSD(q(z), p(z)), which is 1.386 nats if q(z) is the prior.
     Source: Makhzani et al., "Adversarial autoencoders", 2015.
 
     Args:
-        encoder, decoder, prior, likelihood, seed: see `InfoVAE`.
-        discriminator: Keras model from z to a logit (batch, 1); None is `MLPDiscriminator`. With
-            the prior `CategoricalNormal` a dict of two, {"category", "z"}.
-        loss: the encoder's loss by name, see `divergences.Adversarial`.
-        category_noise: the `noise` of the category's `Adversarial`.
-        lambda_: float or "auto". Weight of that loss beside the reconstruction, which is summed
-            over pixels. "auto" is 1 at 28x28x1, see `weights.scaled_weight`.
-        classification: Classification. The term of the few labels of semi-supervised training;
-            None is without. For a `CategoricalNormal` prior, as the next.
-        consistency: Consistency. The term that makes the category withstand small moves of the
-            images; without it, or labels, a category finds no kinds. None is without.
+        encoder: Keras model from images to {"loc", "scale"} or {"loc"}; see `InfoVAE`.
+        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
+        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
+            standard normal.
+        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        discriminator: Keras model from z to a logit (batch, 1). With the prior `CategoricalNormal`,
+            a dict of two for "category" and "z". `None` is `MLPDiscriminator`.
+        loss: str. Loss of the encoder; see `divergences.Adversarial`.
+        category_noise: float, at least 0. `noise` of the category's `Adversarial`.
+        lambda_: float or "auto". Weight of the adversarial loss. "auto" is 1 at 28x28x1; see
+            `weights.scaled_weight`.
+        classification: `Classification`. Term for the labels of semi-supervised training, with a
+            `CategoricalNormal` prior. `None` means no term.
+        consistency: `Consistency`. Term that keeps the category the same under small changes of the
+            images, with a `CategoricalNormal` prior. Without this term or labels the categories do
+            not become classes. `None` means no term.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
+
+    Raises:
+        ValueError: If settings or shapes do not fit together.
+
+    Example:
+        model = ki.from_preset("aae_clusters_mnist")
+        model.encode(model.generate(8, seed=0))["category"].probs_parameter()  # shape (8, 30)
+
+        # Or a new model to train:
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10, min_stddev=None)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        model = ki.AdversarialAutoencoder(encoder, decoder)
+        model.compile("adam", keras.optimizers.Adam(1e-3, 0.5))
     """
 
     title = "Adversarial autoencoder"
@@ -59,9 +79,9 @@ class AdversarialAutoencoder(InfoVAE):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """The `[model]` table of a recipe with the networks that it leaves out."""
+        """Returns the `[model]` table of a recipe with the networks that it leaves out."""
         table = add_discriminator(super().complete(table, image_shape))
-        return add_terms(scale_weight(table, image_shape), cls.usual_moves)
+        return add_terms(scale_weight(table, image_shape), cls.default_augmentations)
 
     def __init__(
         self,
@@ -85,7 +105,7 @@ class AdversarialAutoencoder(InfoVAE):
         self_supervised = {name: kwargs.pop(name) for name in ("classification", "consistency")}
         for name, term in self_supervised.items():
             if term is not None and not isinstance(prior, CategoricalNormal):
-                raise ValueError(f"{name} is of a category: take a CategoricalNormal as the prior.")
+                raise ValueError(f"{name} needs a category: take a CategoricalNormal as the prior.")
         if discriminator is None:
             discriminator = _default_discriminator(prior, decoder)
         if isinstance(discriminator, Mapping):
@@ -104,20 +124,20 @@ class AdversarialAutoencoder(InfoVAE):
         self.category_noise = float(category_noise)
         self.classification = self_supervised["classification"]
         self.consistency = self_supervised["consistency"]
-        if self.consistency is not None and self.consistency.moves_affinely:
+        if self.consistency is not None and self.consistency.uses_affine:
             if len(self.data_shape) != 3:
                 raise ValueError(
-                    f"{self.consistency!r} moves images, and the data have shape "
-                    f'{self.data_shape}; take moves="adversarial".'
+                    f"{self.consistency!r} transforms images, and the data have shape "
+                    f'{self.data_shape}; take augmentations="adversarial".'
                 )
             self.supports_jit = False  # XLA has no affine transform of images
 
     @property
     def label_classes(self):
-        return self.prior.categories if self.classification else None
+        return self.prior.num_categories if self.classification else None
 
-    def ledger_names(self) -> list[str]:
-        names = super().ledger_names()
+    def term_names(self) -> list[str]:
+        names = super().term_names()
         names += ["consistency"] if self.consistency else []
         return names + (["classification", "accuracy"] if self.classification else [])
 
@@ -159,8 +179,8 @@ class AdversarialAutoencoder(InfoVAE):
 def _default_discriminator(prior, decoder) -> keras.Model | dict[str, keras.Model]:
     if isinstance(prior, CategoricalNormal):
         return {
-            "category": MLPDiscriminator(latent_dim=prior.categories),
-            "z": MLPDiscriminator(latent_dim=prior.dimension),
+            "category": MLPDiscriminator(latent_dim=prior.num_categories),
+            "z": MLPDiscriminator(latent_dim=prior.continuous_dim),
         }
     (latent_dim,) = decoder.input_shape[1:]
     return MLPDiscriminator(latent_dim=latent_dim)

@@ -37,7 +37,7 @@ def encoder_parts(model, data, limit: int, batch_size: int, seed: int) -> Encode
     if not model.categorical:
         after = _by_adversary(model, table[0], seed)
         return EncoderParts(table, model.prior, decoder, model.prior, before, after)
-    k = model.prior.categories
+    k = model.prior.num_categories
     before["I_q(x;category)"] = category_information(table[1][:, :k])
     continuous = tuple(column[:, k:] for column in table)
     return EncoderParts(continuous, None, decoder, model.prior, before)

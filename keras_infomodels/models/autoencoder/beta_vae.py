@@ -1,4 +1,4 @@
-"""The beta-VAE: InfoVAE at alpha = 1 - beta, lambda = beta."""
+"""The beta-VAE: InfoVAE with alpha = 1 - beta and lambda = beta."""
 
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.models.old_arguments import renew_and_warn
@@ -10,18 +10,37 @@ __all__ = ["BetaVAE"]
 
 @built_in
 class BetaVAE(InfoVAE):
-    """The beta-VAE: loss = reconstruction + beta rate, in nats per example.
+    """Beta-VAE: loss = reconstruction + beta * rate, in nats per example.
 
-    `InfoVAE(alpha=1 - beta, lambda_=beta)`, to the bit: both the mutual information and the
-    aggregated posterior's distance from the prior have weight beta, so that beta above 1 *lowers*
-    I_q(x;z). Source: Higgins et al., "beta-VAE", 2017, equation 4.
+    Equal to `InfoVAE(alpha=1 - beta, lambda_=beta)`, to the bit. Both the mutual information and
+    the aggregated posterior's divergence from the prior have weight beta, so that beta above 1
+    *lowers* I_q(x;z). Source: Higgins et al., "beta-VAE", 2017, equation 4.
 
     Args:
-        encoder, decoder, prior, likelihood, seed: see `InfoVAE`; the encoder is stochastic.
-        beta: the rate's weight, above 0.
-        warmup: Warmup or int. Training steps over which that weight rises from 0 to beta in a
-            line, so that no latent variable is given up before the decoder has learned to use it.
-            Evaluation always weighs with beta. None is no warm-up.
+        encoder: Keras model from images to {"loc", "scale"}, each (batch, latent_dim).
+        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
+        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
+            standard normal.
+        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        beta: float, above 0. Weight of the rate.
+        warmup: `Warmup` or int. Training steps over which the weight rises linearly from 0 to beta,
+            so that latent variables do not collapse before the decoder uses them. Evaluation always
+            uses beta. `None` means no warm-up.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
+
+    Raises:
+        ValueError: If `beta` is not positive, or settings or shapes do not fit together.
+
+    Example:
+        model = ki.from_preset("beta_vae_mnist")
+        z = model.encode(model.generate(8, seed=0)).mean()  # shape (8, 10)
+
+        # Or a new model to train:
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        model = ki.BetaVAE(encoder, decoder, beta=4.0, warmup=1000)
+        model.compile("adam")
     """
 
     title = "beta-VAE"
@@ -58,7 +77,7 @@ class BetaVAE(InfoVAE):
 
     @property
     def divergence_weight(self) -> float:
-        """0: 1 - beta + beta - 1, without rounding."""
+        """Weight alpha + lambda - 1 of the divergence: 0, without rounding."""
         return 0.0
 
     def current_rate_weight(self, training: bool):

@@ -9,7 +9,7 @@ __all__ = ["autoencoder_costs"]
 
 
 def autoencoder_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-    """Reconstruction, rate and categories that change; see `LedgerModel.quantization_costs`."""
+    """Reconstruction, rate and categories that change; see `InfoModel.quantization_costs`."""
     (terms, own_encoding), (other, encoding) = (_terms(model, ask, images) for ask in (own, file))
     limit = LIMITS["reconstruction"] / 100 * abs(terms["reconstruction"])
     found = [Cost("reconstruction", terms.pop("reconstruction"), other["reconstruction"], limit)]

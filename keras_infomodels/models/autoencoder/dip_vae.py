@@ -1,4 +1,4 @@
-"""The DIP-VAE: a VAE whose latent variables are held uncorrelated and of variance 1."""
+"""The DIP-VAE: a VAE with a penalty on correlated latent variables."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -17,7 +17,7 @@ _COVARIANCES = ("covariance_off_diagonal", "covariance_diagonal")
 
 @built_in
 class DIPVAE(InfoVAE):
-    """DIP-VAE: a VAE that pays for a covariance of its encodings other than the identity.
+    """DIP-VAE: a VAE with a penalty on the difference of a covariance from the identity.
 
         loss = reconstruction + rate
              + lambda_od covariance_off_diagonal + lambda_d covariance_diagonal
@@ -27,26 +27,31 @@ class DIPVAE(InfoVAE):
         C = Cov[mu(x)]                                        type "i", of the encoder's means
         C = Cov[mu(x)] + E[diag(sigma(x)^2)] = Cov_q(z)[z]    type "ii", of q(z)
 
-    With both weights 0 this is the `VAE`, to the bit. C is that of the batch, with the divisor n,
-    as in the authors' code. Its noise adds to the terms: n draws of N(0, I) in d dimensions still
-    give about d (d + 1) / n in sum, so terms compare at one batch size alone.
+    With both weights 0 this is the `VAE`, to the bit. C is the batch's covariance, with divisor n,
+    as in the authors' code. Sampling noise adds to the terms: n draws of N(0, I) in d dimensions
+    give about d (d + 1) / n in sum. Compare terms at the same batch size only.
     Source: Kumar, Sattigeri and Balakrishnan, "Variational inference of disentangled latent
     concepts from unlabeled observations", 2018, equations 6 and 7.
 
     Args:
-        encoder, decoder, likelihood, seed: see `InfoVAE`. The encoder is stochastic.
-        prior: a `StandardNormal`, or None for the same.
-        dip_type: "i" or "ii". Which covariance C is.
-        lambda_od: float. Weight of the entries off the diagonal, at least 0.
-        lambda_d: float. Weight of the diagonal, at least 0. The paper takes 10 `lambda_od` for type
+        encoder: Keras model from images to {"loc", "scale"}, each (batch, latent_dim).
+        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
+        prior: `StandardNormal`. `None` is the same.
+        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        dip_type: str. "i" or "ii", the covariance C.
+        lambda_od: float, at least 0. Weight of the entries off the diagonal.
+        lambda_d: float, at least 0. Weight of the diagonal. The paper takes 10 `lambda_od` for type
             "i", and `lambda_od` for type "ii".
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: another prior or type, a negative weight, or what `InfoVAE` raises.
+        ValueError: If the prior or the type is another, a weight is negative, or settings or shapes
+            do not fit together.
 
     Example:
-        sizes = {"image_shape": (28, 28, 1), "latent_dim": 10}
-        encoder, decoder = ki.networks.MLPEncoder(**sizes), ki.networks.MLPDecoder(**sizes)
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
         model = ki.DIPVAE(encoder, decoder, lambda_od=5.0, lambda_d=5.0)
         model.compile("adam")
     """
@@ -75,8 +80,8 @@ class DIPVAE(InfoVAE):
             raise ValueError(f'dip_type is "i" or "ii", got {dip_type!r}.')
         if not (prior is None or isinstance(prior, StandardNormal)):
             raise ValueError(
-                "The DIP-VAE holds the covariance to the identity, which is that of the prior "
-                f"StandardNormal; take it, or None, or another model. Got {prior!r}."
+                "The DIP-VAE matches the covariance to the identity, the covariance of the prior "
+                f"StandardNormal; take this prior, or None, or another model. Got {prior!r}."
             )
         check_nonnegative("lambda_od", lambda_od)
         check_nonnegative("lambda_d", lambda_d)
@@ -85,11 +90,13 @@ class DIPVAE(InfoVAE):
         self.lambda_od = float(lambda_od)
         self.lambda_d = float(lambda_d)
 
-    def ledger_names(self) -> list[str]:
-        return [*super().ledger_names(), *_COVARIANCES]
+    def term_names(self) -> list[str]:
+        return [*super().term_names(), *_COVARIANCES]
 
-    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        return f"{super().ledger_protocol(metrics)} Terms of the covariance are means over batches."
+    def describe_metrics(self, metrics: Mapping[str, float]) -> str:
+        return (
+            f"{super().describe_metrics(metrics)} Terms of the covariance are means over batches."
+        )
 
     def encoder_terms(self, parameters, x, labels, seed, training):
         q = posterior(parameters)

@@ -26,12 +26,12 @@ __all__ = [
     "begin_validation",
     "encode_batch",
     "encoding_table",
+    "evaluate_information",
     "keep_encodings",
     "latent_inputs",
     "mutual_information",
-    "read_out",
-    "read_validation",
     "table_information",
+    "validation_information",
 ]
 
 
@@ -73,7 +73,9 @@ def encoding_table(
     return _encodings(model, x, batch_size, limit)
 
 
-def read_out(model, x, batch_size: int | None, steps: int | None, show: bool) -> dict[str, float]:
+def evaluate_information(
+    model, x, batch_size: int | None, steps: int | None, show: bool
+) -> dict[str, float]:
     """`mutual_information`, I_q in nats, by its name; `show` allows a printed line."""
     information = table_information(model, *_encodings(model, x, batch_size, EXAMPLES, steps))
     if show:
@@ -99,7 +101,7 @@ def encode_batch(model, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.T
 def _columns(model, parameters, q: tfd.Distribution, z: tf.Tensor) -> tuple[tf.Tensor, ...]:
     scale = posterior(parameters).stddev()
     if model.categorical:
-        scale = tf.pad(scale, [[0, 0], [model.prior.categories, 0]])
+        scale = tf.pad(scale, [[0, 0], [model.prior.num_categories, 0]])
     return z, q.mean(), scale
 
 
@@ -114,8 +116,8 @@ def begin_validation(model):
     model.validation_table.reset()
 
 
-def read_validation(model, show: bool) -> dict[str, float] | None:
-    """`read_out` of the encodings in that table, at some of its samples; None of an empty one."""
+def validation_information(model, show: bool) -> dict[str, float] | None:
+    """`evaluate_information` of the encodings in that table, at some of its samples; None of an empty one."""
     rows = model.validation_table.rows()
     if not len(rows):
         return None
@@ -139,7 +141,7 @@ def table_information(
             spread over the table. `None` is all.
     """
     if model.categorical:
-        return category_information(loc[:, : model.prior.categories])
+        return category_information(loc[:, : model.prior.num_categories])
     if not model.deterministic:
         samples = len(z) if pairs is None else min(len(z), -(-pairs // len(z)))
         index = np.arange(samples) * len(z) // samples

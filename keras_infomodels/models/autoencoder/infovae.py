@@ -1,4 +1,4 @@
-"""InfoVAE, the family that VAE, beta-VAE and MMD-VAE are points of."""
+"""InfoVAE, the family of which VAE, beta-VAE and MMD-VAE are special cases."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,6 @@ from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import (
     StandardNormal,
     code_distribution,
-    posterior,
     prior_distribution,
 )
 from keras_infomodels.divergences import divergence as divergence_named
@@ -33,21 +32,28 @@ from keras_infomodels.models.autoencoder.encodings import (
     begin_validation,
     encode_batch,
     encoding_table,
-    keep_encodings,
+    evaluate_information,
     latent_inputs,
     mutual_information,
-    read_out,
-    read_validation,
+    validation_information,
+)
+from keras_infomodels.models.autoencoder.inference import (
+    decode,
+    encode,
+    generate,
+    interpolate,
+    reconstruct,
 )
 from keras_infomodels.models.autoencoder.pictures import PICTURES, autoencoder_pictures
 from keras_infomodels.models.autoencoder.shared_scale import SharedScale
 from keras_infomodels.models.autoencoder.signatures import vae_signatures
 from keras_infomodels.models.autoencoder.tables import SHORT, complete, shorten
-from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.autoencoder.terms import terms
+from keras_infomodels.models.base import InfoModel
 from keras_infomodels.models.checks import float_images
 from keras_infomodels.registry import built_in
-from keras_infomodels.training.players import Player
-from keras_infomodels.training.read_out import Table
+from keras_infomodels.training.groups import OptimizerGroup
+from keras_infomodels.training.information_reader import Table
 
 tfd = tfp.distributions
 
@@ -55,8 +61,8 @@ __all__ = ["InfoVAE"]
 
 
 @built_in
-class InfoVAE(LedgerModel):
-    """A variational autoencoder whose use of its latent variables is a choice.
+class InfoVAE(InfoModel):
+    """Variational autoencoder with a weight on the mutual information of images and latents.
 
         loss = reconstruction + (1 - alpha) rate + (alpha + lambda - 1) divergence
 
@@ -65,34 +71,46 @@ class InfoVAE(LedgerModel):
         divergence     = D(q(z), p(z))           its own unit (MMD^2 by default)
         bits_per_dim   = (reconstruction + rate) / (pixels ln 2), for likelihoods of 8-bit values
 
-    The mutual information I_q(x;z) is penalized with weight 1 - alpha: alpha = 0 as in the VAE,
-    1 not at all; above 1 it is rewarded. Source: Zhao, Song and Ermon, "InfoVAE: information
-    maximizing variational autoencoders", 2017, equation 6 with the divergence of equation 7.
+    The mutual information I_q(x;z) is penalized with weight 1 - alpha. alpha = 0 is the VAE,
+    alpha = 1 has no penalty, and alpha above 1 rewards information. Source: Zhao, Song and Ermon,
+    "InfoVAE: information maximizing variational autoencoders", 2017, equation 6 with the divergence
+    of equation 7.
 
-    The terms are metrics that `fit` shows; after each validation pass `val_mutual_information` is
-    I_q(x;z) from a table of up to 10,000 encodings of the validation data, before the last epoch at
-    1,000 of them.
+    `fit` shows the terms as metrics. After each validation, `val_mutual_information` estimates
+    I_q(x;z) from up to 10,000 encodings of the validation data; before the last epoch it uses
+    1,000 samples of them.
 
     Args:
-        encoder: Keras model from images (batch, height, width, channels), or any data shape, to
-            {"loc", "scale"}, each (batch, d); or to {"loc"} alone for a deterministic encoder,
-            whose rate is undefined and absent. Beside the prior `CategoricalNormal` also to
-            "logits" (batch, K), and then the decoder takes (batch, K + d).
-        decoder: Keras model from z (batch, d) to the dict of parameters that the likelihood names.
-        prior: a spec of `keras_infomodels.distributions`, or a TFP distribution (which trains but
-            cannot be saved); None is the standard normal.
-        likelihood: a name of `distributions.LIKELIHOODS` or a spec.
-        alpha: 1 minus the weight of the rate.
-        lambda_: above 0; alpha + lambda_ - 1, the weight of the divergence, is at least 0.
-        divergence: a name of `divergences.DIVERGENCES` or an object; None is `MMD()` where its
-            weight is above 0, and no divergence otherwise. With `CategoricalNormal` a dict
-            {"category", "z"} of an `Adversarial` each.
-        seed: of all the randomness in training and evaluation.
+        encoder: Keras model from images (batch, height, width, channels), or data of any shape, to
+            {"loc", "scale"}, each (batch, d). An encoder that returns {"loc"} alone is
+            deterministic; its rate is undefined and absent. With the prior `CategoricalNormal` the
+            encoder also returns "logits" (batch, K).
+        decoder: Keras model from z (batch, latent_dim) to the dict of parameters that the
+            likelihood names. `latent_dim` is d, or K + d with the prior `CategoricalNormal`.
+        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution, which can be
+            trained with but not saved. `None` is the standard normal.
+        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        alpha: float. 1 minus the weight of the rate.
+        lambda_: float, above 0. The weight of the divergence, alpha + lambda_ - 1, is at least 0.
+        divergence: str or divergence. A name of `divergences.DIVERGENCES`, or an object. `None` is
+            `MMD()` if its weight is above 0, and no divergence otherwise. With `CategoricalNormal`,
+            a dict with an `Adversarial` for "category" and for "z".
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: settings or shapes that make no sense, at construction; pixels outside the
-            likelihood's support, in arrays and tensors or in the first batch of a dataset that
-            `fit` and `evaluate` take.
+        ValueError: If settings or shapes do not fit together; later, if pixels are outside the
+            likelihood's support.
+
+    Example:
+        model = ki.from_preset("infovae_mnist")
+        z = model.encode(model.generate(8, seed=0)).mean()  # shape (8, 10)
+
+        # Or a new model to train:
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        model = ki.InfoVAE(encoder, decoder, alpha=0.5, lambda_=100.0)
+        model.compile("adam")
     """
 
     title = "InfoVAE"
@@ -105,14 +123,16 @@ class InfoVAE(LedgerModel):
     pictures = autoencoder_pictures
     audit_parts = encoder_parts
     quantization_costs = autoencoder_costs
+    encode, decode, reconstruct = encode, decode, reconstruct
+    generate, interpolate, terms = generate, interpolate, terms
     latent_inputs = latent_inputs
     mutual_information = mutual_information
     encoding_table = encoding_table
-    read_out = read_out
+    evaluate_information = evaluate_information
     begin_validation = begin_validation
-    read_validation = read_validation
+    validation_information = validation_information
     pixels = property(autoencoder_pixels)
-    ledger_protocol = autoencoder_protocol
+    describe_metrics = autoencoder_protocol
     card_words = staticmethod(autoencoder_words)
     units: Mapping[str, str] = {"bits_per_dim": "bits"}
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
@@ -133,7 +153,7 @@ class InfoVAE(LedgerModel):
         likelihood = distributions.likelihood(likelihood)
         data_shape, latent_dim, posterior_parameters = check_networks(encoder, decoder, likelihood)
         prior = StandardNormal(latent_dim) if prior is None else prior
-        # Keras would round images to bfloat16 before a threshold is applied to them.
+        # With autocast, Keras would round images to bfloat16 before the likelihood binarizes them.
         super().__init__(**{"autocast": False} | kwargs)
         self.encoder = encoder
         self.decoder = decoder
@@ -169,11 +189,11 @@ class InfoVAE(LedgerModel):
 
     @property
     def rate_weight(self) -> float:
-        """1 - alpha."""
+        """Weight of the rate, 1 - alpha."""
         return 1 - self.alpha
 
     def current_rate_weight(self, training: bool):
-        """The rate's weight in this step; a schedule may override it."""
+        """Returns the rate's weight in this step; a subclass with a schedule overrides it."""
         return self.rate_weight
 
     @property
@@ -183,16 +203,16 @@ class InfoVAE(LedgerModel):
 
     @property
     def has_density(self) -> bool:
-        """Whether q(z|x) has a density, and the model a rate.
+        """True if q(z|x) has a density, so that the rate is defined.
 
-        A deterministic encoder has none; nor has one with a category, whose decoder is given its
-        probabilities and not a draw.
+        A deterministic encoder has none. An encoder with a category has none either, because the
+        decoder gets the category's probabilities and not a sample.
         """
         return not (self.deterministic or self.categorical)
 
     @property
     def counts_bits(self) -> bool:
-        """Whether reconstruction + rate bounds the bits of a lossless code of 8-bit images."""
+        """True if reconstruction + rate bounds the bits of lossless compression of 8-bit images."""
         return self.has_density and getattr(self.likelihood, "support", None) == "bytes"
 
     @property
@@ -202,70 +222,23 @@ class InfoVAE(LedgerModel):
 
     @property
     def information_name(self) -> str:
-        """The key of `mutual_information` among the results of `evaluate`."""
+        """Name of the mutual information in the results of `evaluate`."""
         return "information_category" if self.categorical else "mutual_information"
 
     # What the model computes
 
-    def encode(self, x: tf.Tensor) -> tfd.Distribution | dict[str, tfd.Distribution]:
-        """q(z|x), of batch shape (batch,) and event shape (d,), for x (batch, *data_shape).
-
-        With the prior `CategoricalNormal` {"category": q(category|x), one-hot, "z": q(z|x)}.
-        """
-        parameters = self.traced(self._parameters, float_images(self, x))
-        if not self.categorical:
-            return posterior(parameters)
-        category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
-        return {"category": category, "z": posterior(parameters)}
-
-    def decode(self, z: tf.Tensor) -> tfd.Distribution:
-        """p(x|z), of batch shape (batch,) and event shape data_shape, for z (batch, d)."""
-        return self.pixel_distribution(self.traced(self._decoded, tf.convert_to_tensor(z)))
-
-    def reconstruct(self, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
-        """E[x|z] at the mean of q(z|x), or at a sample of it; shape (batch, *data_shape).
-
-        Args:
-            x: (batch, *data_shape).
-            sample: whether z is drawn from q(z|x) instead of being its mean.
-            seed: of the draw; None draws anew, an integer repeats.
-        """
-        if not sample:
-            return self.traced(self._reconstruction, float_images(self, x))
-        return self.traced(self._drawn, float_images(self, x), self.drawing_seed(seed))
-
-    def generate(self, n: int, seed: int | None = None) -> tf.Tensor:
-        """E[x|z] for n draws of the prior, shape (n, *data_shape); see `reconstruct` for `seed`."""
-        return self.traced(self._generated, tf.constant(n), self.drawing_seed(seed))
-
-    def interpolate(self, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
-        """Images on the straight line between the posterior means of two images.
-
-        Args:
-            a: tensor of shape data_shape. First image.
-            b: tensor of shape data_shape. Last image.
-            steps: number of images, the reconstructions of a and b included; at least 2.
-
-        Returns:
-            (steps, *data_shape).
-        """
-        if steps < 2:
-            raise ValueError(f"steps counts both ends, so it is at least 2; got {steps}.")
-        start, end = self._code(float_images(self, tf.stack([a, b]))).mean()
-        return self.mean_image(tf.linspace(start, end, steps))
-
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The mean of the reconstruction at the mean of q(z|x)."""
-        q = self._code(float_images(self, x), training)
+        """Returns E[x|z] at the mean of q(z|x), shape (batch, *data_shape)."""
+        q = self._posterior(float_images(self, x), training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
     def export_signatures(self) -> dict:
-        """What an exported file offers; see `models.autoencoder.signatures.vae_signatures`."""
+        """Returns the functions of an exported file; see `autoencoder.signatures.vae_signatures`."""
         return vae_signatures(self)
 
     def ceilings(self, examples):
         if self.categorical:
-            return {self.information_name: math.log(self.prior.categories)}
+            return {self.information_name: math.log(self.prior.num_categories)}
         return {self.information_name: math.log(min(examples, EXAMPLES))}
 
     @property
@@ -281,13 +254,15 @@ class InfoVAE(LedgerModel):
 
     # What Keras calls
 
-    def players(self) -> list[Player]:
-        players = [Player("optimizer", "loss", (self.encoder, self.decoder))]
+    def optimizer_groups(self) -> list[OptimizerGroup]:
+        groups = [OptimizerGroup("optimizer", "loss", (self.encoder, self.decoder))]
         if adversaries := tuple(self._discriminators().values()):
-            players.append(Player("discriminator_optimizer", "discriminator_loss", adversaries))
-        return players
+            groups.append(
+                OptimizerGroup("discriminator_optimizer", "discriminator_loss", adversaries)
+            )
+        return groups
 
-    def ledger_names(self) -> list[str]:
+    def term_names(self) -> list[str]:
         names = ["loss", "reconstruction"]
         names += ["rate"] if self.has_density else []
         names += ["bits_per_dim"] if self.counts_bits else []
@@ -317,47 +292,16 @@ class InfoVAE(LedgerModel):
             "dtype": self.dtype_policy.name,
         }
 
-    # Helpers
-
-    def terms(
-        self, x: tf.Tensor, labels: tf.Tensor | None, seed: tf.Tensor, training: bool
-    ) -> dict[str, tf.Tensor]:
-        split = tf.random.experimental.stateless_split(seed, num=3)
-        data_seed, posterior_seed, prior_seed = tf.unstack(split)
-        x = self.likelihood.observe(x, data_seed)
-        prior = prior_distribution(self.prior)
-
-        # q(z|x), z ~ q(z|x), p(x|z)
-        parameters = self.encoder(x, training=training)
-        q = code_distribution(parameters)
-        z = q.sample(seed=posterior_seed)
-        observation = self.observation(z, x, training)
-        if self._keeping:
-            keep_encodings(self, parameters, q, z)
-
-        terms = {"reconstruction": -tf.reduce_mean(observation.log_prob(x))}
-        loss = tf.add_n([terms["reconstruction"], *self.encoder.losses, *self.decoder.losses])
-        if self.has_density:
-            terms["rate"] = tf.reduce_mean(distributions.rate(q, prior, z))
-            if self.counts_bits:
-                bound = terms["reconstruction"] + terms["rate"]
-                terms["bits_per_dim"] = bound / (math.prod(self.data_shape) * math.log(2))
-            if self.rate_weight:
-                loss += self.current_rate_weight(training) * terms["rate"]
-        if self.divergence is not None:
-            terms |= self.divergence.terms(z, q, prior, prior_seed, training)
-            loss += self.divergence_weight * terms["divergence"]
-        if adversaries := self._discriminators().values():
-            own = self.divergence.discriminator_loss(z, prior, prior_seed, training)
-            penalties = [penalty for network in adversaries for penalty in network.losses]
-            terms["discriminator_loss"] = tf.add_n([own, *penalties])
-        more, more_terms = self.encoder_terms(parameters, x, labels, seed, training)
-        return {"loss": loss + more, **terms, **more_terms}
-
     def observation(self, z: tf.Tensor, x: tf.Tensor, training: bool) -> tfd.Distribution:
-        """p(x|z) as training and `evaluation.log_likelihood` take it at the data x.
+        """Returns p(x|z) for training and `evaluation.log_likelihood`.
 
-        A decoder whose pixels depend on each other overrides it to look at x.
+        A subclass whose pixels depend on each other, such as an autoregressive decoder, overrides
+        this method and uses x.
+
+        Args:
+            z: tensor (batch, latent_dim). Latent variables.
+            x: tensor (batch, *data_shape). Data at which the density is evaluated.
+            training: bool. Training mode of the decoder.
         """
         parameters = self.decoder(z, training=training)
         if training and self.shared_scale is not None:
@@ -367,11 +311,13 @@ class InfoVAE(LedgerModel):
     def pixel_distribution(
         self, parameters: Mapping[str, tf.Tensor], scale: tf.Tensor | None = None
     ) -> tfd.Distribution:
-        """p(x|z) of the decoder's outputs.
+        """Returns p(x|z) for the decoder's outputs.
 
         Args:
-            parameters: dict. What the decoder returns, or a client of its exported file.
-            scale: scalar. In place of the one that all pixels share.
+            parameters: dict of tensors (batch, *data_shape). Outputs of the decoder or of an
+                exported file.
+            scale: scalar. Standard deviation of all pixels, for a likelihood that shares one. `None`
+                is the model's moving average.
         """
         if self.shared_scale is not None:
             parameters = {
@@ -388,7 +334,18 @@ class InfoVAE(LedgerModel):
         seed: tf.Tensor,
         training: bool,
     ) -> tuple[tf.Tensor | float, dict[str, tf.Tensor]]:
-        """What a subclass adds to the loss, from the encoder's outputs, and its terms."""
+        """Computes further terms from the encoder's outputs; a subclass overrides it.
+
+        Args:
+            parameters: dict. The encoder's outputs.
+            x: tensor (batch, *data_shape). Images after `likelihood.observe`.
+            labels: int tensor (batch,), or None.
+            seed: int32 tensor (2,). Seed of the step.
+            training: bool. `True` in training and `False` in evaluation.
+
+        Returns:
+            The weighted sum to add to the loss, and a dict of the terms.
+        """
         return 0.0, {}
 
     def check_data(self, data):
@@ -411,17 +368,17 @@ class InfoVAE(LedgerModel):
         return self.decoder(z, training=False)
 
     def _reconstruction(self, x: tf.Tensor) -> tf.Tensor:
-        return self.mean_image(self._code(x).mean())
+        return self.mean_image(self._posterior(x).mean())
 
     def _drawn(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return self.mean_image(self._code(x).sample(seed=seed))
+        return self.mean_image(self._posterior(x).sample(seed=seed))
 
     def _generated(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return self.mean_image(prior_distribution(self.prior).sample(n, seed=seed))
 
-    def _code(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
+    def _posterior(self, x: tf.Tensor, training: bool = False) -> tfd.Distribution:
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))
 
     def mean_image(self, z: tf.Tensor) -> tf.Tensor:
-        """E[x|z], made of operations that TFLite has."""
+        """Returns E[x|z] for z (batch, latent_dim), computed by operations that TFLite has."""
         return self.likelihood.mean(self.decoder(z, training=False))

@@ -1,4 +1,4 @@
-"""The MMD-VAE: InfoVAE at alpha = 1, where the penalty on mutual information is gone."""
+"""The MMD-VAE: InfoVAE with alpha = 1, without a penalty on mutual information."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -12,32 +12,53 @@ from keras_infomodels.registry import built_in
 __all__ = ["DEFAULT_LAMBDA", "MMDVAE"]
 
 DEFAULT_LAMBDA = 1000.0
-"""Measured on MNIST by benchmarks/mmd_vae_lambda.py: at 1 the MMD does nothing, from 300 on q(z)
-has the prior's moments, and 1000 is the first at which posteriors are wider than their floor."""
+"""Measured on MNIST by benchmarks/mmd_vae_lambda.py. At 1 the MMD has no effect, from 300 on q(z)
+has the prior's moments, and from 1000 on posteriors are wider than `min_stddev`."""
 
 
 @built_in
 class MMDVAE(InfoVAE):
-    """The MMD-VAE: loss = reconstruction + lambda MMD^2(q(z), p(z)).
+    """MMD-VAE: loss = reconstruction + lambda * MMD^2(q(z), p(z)).
 
-    `InfoVAE(alpha=1)`, to the bit: the rate has weight 0, so nothing penalizes I_q(x;z), and the
-    aggregated posterior alone is held to the prior. The posterior's width has no pressure to stay
-    wide but the MMD's, so the encoder's `min_stddev` bounds I_q.
-    Source: Zhao, Song and Ermon, "InfoVAE", 2017, section 3; the same objective is the WAE-MMD of
-    Tolstikhin et al., 2018.
+    Equal to `InfoVAE(alpha=1)`, to the bit. The rate has weight 0, so that I_q(x;z) is not
+    penalized and only the aggregated posterior is matched to the prior. Apart from the MMD nothing
+    keeps posteriors wide, so that the encoder's `min_stddev` limits I_q(x;z).
+    Source: Zhao, Song and Ermon, "InfoVAE", 2017, section 3. The WAE-MMD of Tolstikhin et al.,
+    2018, has the same objective.
 
     Args:
-        encoder, decoder, prior, likelihood, divergence, seed: see `InfoVAE`; `divergence` defaults
-            to `MMD()`.
+        encoder: Keras model from images to {"loc", "scale"} or {"loc"}; see `InfoVAE`.
+        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
+        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
+            standard normal.
+        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
         lambda_: float or "auto". Weight of the divergence. "auto" is 1000 at 28x28x1 and grows with
-            the number of pixels and what a likelihood makes of one: see `weights.scaled_weight`.
+            the number of pixels; see `weights.scaled_weight`.
+        divergence: str or divergence. A name of `divergences.DIVERGENCES`, or an object. `None` is
+            `MMD()`.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
+
+    Raises:
+        ValueError: If settings or shapes do not fit together.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        images = model.generate(8, seed=0)  # shape (8, 28, 28, 1)
+        z = model.encode(images).mean()  # shape (8, 2)
+
+        # Or a new model to train:
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        model = ki.MMDVAE(encoder, decoder)
+        model.compile("adam")
     """
 
     title = "MMD-VAE"
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """The `[model]` table of a recipe with what it leaves out."""
+        """Returns the `[model]` table of a recipe with the settings that it leaves out."""
         return scale_weight(super().complete(table, image_shape), image_shape)
 
     def __init__(

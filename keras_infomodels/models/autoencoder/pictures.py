@@ -32,7 +32,7 @@ def traversals(model, image: np.ndarray, steps: int = 11) -> Grid:
 
 def categories(model, columns: int = 10, seed: int = 0) -> Grid:
     """One row for each category of a `CategoricalNormal`, with the same draws of z in each."""
-    count = model.prior.categories
+    count = model.prior.num_categories
     z = prior_distribution(model.prior).sample(columns, seed=[seed, 0]).numpy()[:, count:]
     codes = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
     images = model.decode(codes.astype(np.float32)).mean().numpy()
@@ -44,7 +44,7 @@ def latent_map(model, images: np.ndarray, labels: np.ndarray | None) -> Scatter:
     q = model.encode(np.asarray(images, np.float32))
     if model.categorical:
         found = q["category"].logits.numpy().argmax(axis=1)
-        panels = {f"category {k}": found == k for k in range(model.prior.categories)}
+        panels = {f"category {k}": found == k for k in range(model.prior.num_categories)}
         q = q["z"]
     else:
         panels = {"Posterior means of test images": np.full(len(images), True)}
@@ -81,7 +81,7 @@ def autoencoder_pictures(
     pictures = {"samples": samples(model), "reconstructions": reconstructions(model, images)}
     if model.categorical:
         pictures["categories"] = categories(model)
-        if model.prior.dimension == 2:
+        if model.prior.continuous_dim == 2:
             pictures["latent_map"] = latent_map(model, images, labels)
     elif model.latent_dim == 2:
         pictures["latent_map"] = latent_map(model, images, labels)

@@ -120,7 +120,7 @@ def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signatur
 
     signatures, inputs = {}, (image,)
     if not model.deterministic:
-        categories = model.prior.categories if model.categorical else 0
+        categories = model.prior.num_categories if model.categorical else 0
         inputs = (image, Input("noise", (model.latent_dim - categories,), "normal"))
         signatures["encode_sample"] = Signature(encode_sample, inputs)
     reason = _NOT_IN_TFLITE.get(type(model.likelihood), "")
@@ -137,8 +137,8 @@ def _prior_inputs(model) -> tuple[tuple[Input, ...], Callable] | None:
         return (Input("noise", (prior.dimension,), "normal"),), lambda noise: noise
     if isinstance(prior, CategoricalNormal):
         inputs = (
-            Input("category", (prior.categories,), "category"),
-            Input("noise", (prior.dimension,), "normal"),
+            Input("category", (prior.num_categories,), "category"),
+            Input("noise", (prior.continuous_dim,), "normal"),
         )
         return inputs, lambda category, noise: tf.concat([category, noise], axis=1)
     if isinstance(prior, GaussianMixture | SwissRoll):

@@ -12,7 +12,8 @@ _PLACES = {
     "activation": "encoder.activation",
     "latent_dim": "encoder.latent_dim",
     "min_stddev": "encoder.min_stddev",
-    "categories": "prior.categories",
+    "num_categories": "prior.num_categories",
+    "continuous_dim": "prior.continuous_dim",
     "alpha": "alpha",
     "lambda_": "lambda_",
     "beta": "beta",
@@ -84,21 +85,26 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     prior = filled(table, "prior", {"class": "StandardNormal"})
     usual = 10 if small else 32 if max(image_shape[:2]) < 128 else 64
     usual = 2 if prior["class"] in _PLANE else usual
-    latent_dim = encoder.get("latent_dim", prior.get("dimension", usual))
     if prior["class"] == "CategoricalNormal":
-        prior = {"categories": 10, "dimension": latent_dim, **prior}
+        prior = {"num_categories": 10, **prior}
+        categories = prior["num_categories"]
+        usual = prior.get("continuous_dim", usual) + categories
+        latent_dim = encoder.get("latent_dim", usual)
+        prior = {"continuous_dim": latent_dim - categories, **prior}
+    else:
+        categories = 0
+        latent_dim = encoder.get("latent_dim", prior.get("dimension", usual))
     if prior["class"] == "StandardNormal":
         prior = {"dimension": latent_dim, **prior}
     if prior["class"] == "GaussianMixture" and "means" not in prior:
         prior |= distributions.GaussianMixture.ring().get_config()
-    categories = prior.get("categories", 0)
     likelihood = table.get("likelihood", "bernoulli_stochastic" if small else "shared_gaussian")
     shape = {"image_shape": list(image_shape)}
     if encoder["class"] in _DECODERS:
-        encoder = {**shape, "latent_dim": latent_dim, "categories": categories, **encoder}
+        encoder = {**shape, "latent_dim": latent_dim, "num_categories": categories, **encoder}
     if decoder["class"] in _DECODERS.values():
         mirrored = _mirrored(encoder) if _DECODERS.get(encoder["class"]) == decoder["class"] else {}
-        own = {"latent_dim": categories + latent_dim, "parameters": _parameters(likelihood)}
+        own = {"latent_dim": latent_dim, "parameters": _parameters(likelihood)}
         decoder = {**shape, **own, **mirrored, **decoder}
     own = {"encoder": encoder, "decoder": decoder, "prior": prior, "likelihood": likelihood}
     return {**table, **own}
@@ -120,7 +126,7 @@ def add_discriminator(table: Mapping) -> dict:
     prior, given = table["prior"], filled(table, "discriminator", {})
     parts = {"z": prior.get("dimension", 2)}
     if prior["class"] == "CategoricalNormal":
-        parts = {"category": prior["categories"], **parts}
+        parts = {"category": prior["num_categories"], "z": prior["continuous_dim"]}
     shared = {} if parts.keys() & given.keys() else given
     made = {}
     for name, size in parts.items():

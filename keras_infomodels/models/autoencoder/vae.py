@@ -1,4 +1,4 @@
-"""The variational autoencoder: InfoVAE at alpha = 0, lambda = 1."""
+"""The variational autoencoder: InfoVAE with alpha = 0 and lambda = 1."""
 
 from keras_infomodels.models.autoencoder.infovae import InfoVAE
 from keras_infomodels.registry import built_in
@@ -8,10 +8,33 @@ __all__ = ["VAE"]
 
 @built_in
 class VAE(InfoVAE):
-    """The VAE: loss = reconstruction + rate, the negative ELBO in nats per example.
+    """Variational autoencoder: loss = reconstruction + rate, the negative ELBO in nats per example.
 
-    `InfoVAE(alpha=0, lambda_=1)`, to the bit. Source: Kingma and Welling, "Auto-encoding
-    variational Bayes", 2013, equation 10. The arguments are those of `InfoVAE`.
+    Equal to `InfoVAE(alpha=0, lambda_=1)`, to the bit. Source: Kingma and Welling, "Auto-encoding
+    variational Bayes", 2013, equation 10.
+
+    Args:
+        encoder: Keras model from images to {"loc", "scale"}, each (batch, latent_dim).
+        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
+        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
+            standard normal.
+        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
+
+    Raises:
+        ValueError: If settings or shapes do not fit together.
+
+    Example:
+        model = ki.from_preset("vae_mnist")
+        images = model.generate(8, seed=0)  # shape (8, 28, 28, 1)
+        reconstructions = model.reconstruct(images)
+
+        # Or a new model to train:
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        model = ki.VAE(encoder, decoder)
+        model.compile("adam")
     """
 
     title = "VAE"

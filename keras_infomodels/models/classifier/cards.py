@@ -1,4 +1,4 @@
-"""What a card says of a classifier."""
+"""Text of a classifier's card."""
 
 from collections.abc import Mapping
 
@@ -19,5 +19,5 @@ _LIMITS = (
 
 
 def classifier_words(config: Mapping) -> CardWords:
-    """What a card says of a classifier with this config."""
+    """Returns the card's text on a classifier with this config."""
     return CardWords(f"{config['network']['config']['classes']} classes", _USE, _LIMITS)

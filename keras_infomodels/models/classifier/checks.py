@@ -1,4 +1,4 @@
-"""Checks that a network is a classifier's."""
+"""Checks of a classifier's network."""
 
 import keras
 
@@ -8,7 +8,14 @@ __all__ = ["check_classifier"]
 
 
 def check_classifier(network: keras.Model) -> tuple[tuple[int, ...], int]:
-    """That a network is a classifier's; the shape of one example and the number of classes."""
+    """Checks the outputs of a classifier's network.
+
+    Returns:
+        The shape of one example and the number of classes.
+
+    Raises:
+        ValueError: If the outputs are others than "logits" and "features".
+    """
     data_shape = input_shape(network, "network")
     outputs = output_shapes(network, (1, *data_shape))
     fits = isinstance(outputs, dict) and {"logits", "features"} <= set(outputs)

@@ -1,4 +1,4 @@
-"""A classifier of images: labels and features, to measure the other models with."""
+"""Image classifier, whose labels and features measure the other models."""
 
 import warnings
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import Pixels
-from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.base import InfoModel
 from keras_infomodels.models.classifier.cards import classifier_words
 from keras_infomodels.models.classifier.checks import check_classifier
 from keras_infomodels.models.classifier.costs import classifier_costs
@@ -18,28 +18,38 @@ from keras_infomodels.networks import Network
 from keras_infomodels.registry import built_in
 from keras_infomodels.training.classification import classification_terms
 from keras_infomodels.training.consistency import random_affine
-from keras_infomodels.training.players import Player
+from keras_infomodels.training.groups import OptimizerGroup
 
 __all__ = ["Classifier"]
 
 
 @built_in
-class Classifier(LedgerModel):
-    """A network that is told the label of each image.
+class Classifier(InfoModel):
+    """Image classifier.
 
-        loss = -E log p(label|x)    nats per example, a mean over the labeled ones
+        loss = -E log p(label|x)    nats per example, mean over the labeled examples
 
-    Metrics: `loss`, with what the network's regularizers add, and `accuracy`. `fit` takes pairs
-    (images, integer labels), with -1 for unlabeled; `predict` gives the probabilities.
+    The metrics are `loss`, with the terms of the network's regularizers, and `accuracy`. `fit`
+    takes pairs of images and integer labels, -1 for unlabeled. `predict` returns probabilities.
 
     Args:
         network: Keras model from images to {"logits" (batch, K), "features" (batch, width)}.
-        augment: whether each image that is trained on is moved by `consistency.random_affine`.
-        seed: of all the randomness in training.
+        augment: bool. `True` transforms training images by `consistency.random_affine`.
+        seed: int. Seed of all randomness in training.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: a network with other outputs, at construction; pixels outside [0, 1] for a
-            network of this library, in an array or in a dataset's first batch.
+        ValueError: If the network has other outputs; later, if pixels are outside [0, 1] for a
+            network of this library.
+
+    Example:
+        model = ki.from_preset("mnist_classifier")
+        images = ki.from_preset("infogan_mnist").generate(8, seed=0)
+        model.predict(images, verbose=0)  # probabilities, shape (8, 10)
+
+        # Or a new model to train:
+        model = ki.models.Classifier(ki.networks.ConvClassifier((28, 28, 1), classes=10))
+        model.compile("adam")
     """
 
     title = "Classifier"
@@ -54,9 +64,9 @@ class Classifier(LedgerModel):
     needs_labels = True
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
-    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        """What the metrics of `evaluate` are, in words for a card."""
-        return "`loss` is -E log p(label|x); `accuracy` is of the likeliest class."
+    def describe_metrics(self, metrics: Mapping[str, float]) -> str:
+        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
+        return "`loss` is -E log p(label|x); `accuracy` counts the most likely class."
 
     def __init__(self, network: keras.Model, augment: bool = False, seed: int = 0, **kwargs):
         # Keras would round images to bfloat16 before the first layer.
@@ -66,7 +76,7 @@ class Classifier(LedgerModel):
         self.seed = int(seed)
         self.data_shape, self.classes = check_classifier(network)
         if self.augment and len(self.data_shape) != 3:
-            raise ValueError(f"augment moves images, and the data have shape {self.data_shape}.")
+            raise ValueError(f"augment needs images, and the data have shape {self.data_shape}.")
         if self.augment:
             self.supports_jit = False  # XLA has no affine transform of images
         self.built = True
@@ -74,11 +84,11 @@ class Classifier(LedgerModel):
     # What the model computes
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Probabilities of the classes, (batch, K)."""
+        """Returns the probabilities of the classes, (batch, K)."""
         return tf.nn.softmax(self.network(self._images(x), training=training)["logits"])
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
-        """As a call of the model, under its name in version 0.1."""
+        """Calls the model; deprecated, to be removed in version 0.3."""
         warnings.warn(
             "Classifier.classify goes in version 0.3; call the model.",
             DeprecationWarning,
@@ -87,11 +97,14 @@ class Classifier(LedgerModel):
         return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
-        """What the last layer sees of images (batch, *data_shape), (batch, width)."""
+        """Returns the input of the last layer for images (batch, *data_shape), (batch, width)."""
         return self.network(self._images(x), training=False)["features"]
 
     def export_signatures(self) -> dict:
-        """`classify`: "logits" and "probabilities" of an image; `features`: its "features"."""
+        """Returns the functions of an exported file.
+
+        `classify` returns "logits" and "probabilities" of an image, `features` its "features".
+        """
 
         def classify(image):
             logits = self.network(image, training=False)["logits"]
@@ -114,16 +127,16 @@ class Classifier(LedgerModel):
 
     # What Keras calls
 
-    def players(self) -> list[Player]:
-        return [Player("optimizer", "loss", (self.network,))]
+    def optimizer_groups(self) -> list[OptimizerGroup]:
+        return [OptimizerGroup("optimizer", "loss", (self.network,))]
 
-    def ledger_names(self) -> list[str]:
+    def term_names(self) -> list[str]:
         return ["loss", "accuracy"]
 
     def terms(self, x, labels, seed, training):
         if labels is None:
             raise ValueError(
-                "A Classifier learns from pairs: fit(images, labels), or a dataset of "
+                "A Classifier is trained on pairs: fit(images, labels), or a dataset of "
                 "(images, labels), such as datasets.load(name, labels=True)."
             )
         if training and self.augment:

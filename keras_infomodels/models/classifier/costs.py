@@ -1,4 +1,4 @@
-"""What quantization costs a classifier."""
+"""Costs of quantization for a classifier."""
 
 import numpy as np
 
@@ -8,6 +8,6 @@ __all__ = ["classifier_costs"]
 
 
 def classifier_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-    """Images whose class changes; see `LedgerModel.quantization_costs`."""
+    """Counts images whose class changes; see `ModelDescription.quantization_costs`."""
     answers = (ask("classify", {"image": images}) for ask in (own, file))
     return [changed("class", *answers, "logits", LIMITS["category_error"])]

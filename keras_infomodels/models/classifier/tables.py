@@ -1,4 +1,4 @@
-"""The `[model]` table of a recipe for a classifier: short names, and what may be left out."""
+"""The `[model]` table of a recipe for a classifier: short names and defaults."""
 
 from collections.abc import Mapping
 
@@ -7,16 +7,20 @@ from keras_infomodels.models.tables import Short, filled
 
 __all__ = ["SHORT", "complete", "shorten"]
 
-_PLACES = {"categories": "network.classes", "augment": "augment"}
+_PLACES = {"num_categories": "network.classes", "augment": "augment"}
 SHORT = (*_PLACES, "network", "widths")
-"""The short names of settings."""
+"""Short names of settings."""
 
 
 def shorten(table: dict, short: Short) -> Short:
     """Puts values of short names into a table, and returns the others.
 
+    Args:
+        table: dict. Changed in place.
+        short: dict. Values by short names.
+
     Raises:
-        ValueError: a network of another kind.
+        ValueError: If the network is of another kind.
     """
     if short.get("network") not in (None, "conv"):
         raise ValueError(f'A classifier has network = "conv", got {short["network"]!r}.')
@@ -28,7 +32,7 @@ def shorten(table: dict, short: Short) -> Short:
 
 
 def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
-    """The table with a network that fits the images."""
+    """Returns the table with a network that fits the images."""
     network = filled(table, "network", {"class": "ConvClassifier"})
     if network["class"] == "ConvClassifier":
         network = {"image_shape": list(image_shape), "classes": 10, **network}

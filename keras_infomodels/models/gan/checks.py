@@ -13,7 +13,7 @@ __all__ = ["check_gan", "check_infogan", "check_recognition"]
 
 
 def check_gan(model):
-    """That the networks of a GAN fit together and its settings make sense."""
+    """Raises ValueError unless a GAN's networks fit together and its settings are allowed."""
     if model.objective not in OBJECTIVES:
         raise ValueError(f"objective is one of {', '.join(OBJECTIVES)}; got {model.objective!r}.")
     if model.update not in ("simultaneous", "alternating"):
@@ -28,7 +28,7 @@ def check_gan(model):
     smoothing = model.label_smoothing
     if not 0 <= smoothing < 0.5 or (smoothing and model.objective != "non_saturating"):
         raise ValueError(
-            f'label_smoothing is in [0, 0.5) and of "non_saturating" alone; got {smoothing!r} '
+            f'label_smoothing is in [0, 0.5), and 0 unless "non_saturating"; got {smoothing!r} '
             f"with {model.objective!r}."
         )
     latents = input_shape(model.generator, "generator")
@@ -56,36 +56,44 @@ def check_gan(model):
 
 
 def check_infogan(model):
-    """That an InfoGAN's settings make sense and have the codes that they need."""
+    """Raises ValueError unless an InfoGAN's settings are allowed and have the codes they need."""
     if model.posterior not in ("shared", "stop_gradient", "separate"):
         raise ValueError(
             f'posterior is "shared", "stop_gradient" or "separate", got {model.posterior!r}.'
         )
-    shifts = model.consistency is not None and model.consistency.moves != "affine"
-    if shifts and model.posterior == "stop_gradient":
-        raise ValueError('With posterior="stop_gradient" the moves of consistency are "affine".')
+    adversarial = model.consistency is not None and model.consistency.augmentations != "affine"
+    if adversarial and model.posterior == "stop_gradient":
+        raise ValueError(
+            'With posterior="stop_gradient" the augmentations of consistency are "affine".'
+        )
     for name in ("information_weight", "fake_consistency_weight"):
         check_nonnegative(name, getattr(model, name))
     of_a_category = ("fake_consistency_weight", "consistency", "classification")
-    if model.moves_affinely and len(model.data_shape) != 3:
+    if model.uses_affine and len(model.data_shape) != 3:
         raise ValueError(
-            f"Data of shape {model.data_shape} are no images, which affine moves need: leave "
-            'fake_consistency_weight out and take Consistency(moves="adversarial").'
+            f"Affine augmentations need images, and the data have shape {model.data_shape}: leave "
+            'fake_consistency_weight out and take Consistency(augmentations="adversarial").'
         )
     wanted = [name for name in of_a_category if getattr(model, name)]
-    if wanted and not model.categories:
+    if wanted and not model.categorical_codes:
         raise ValueError(f"{', '.join(wanted)} needs a categorical code; there is none.")
 
 
 def check_recognition(network: keras.Model, shape: tuple[int, ...], codes: Sequence[Code]):
-    """That Q's network, of inputs (batch, *shape), gives each code as many numbers as it needs."""
+    """Raises ValueError unless Q's network has an output of the right length for each code.
+
+    Args:
+        network: Keras model of inputs (batch, *shape).
+        shape: tuple of int. Shape of one input.
+        codes: sequence of Code.
+    """
     outputs = network.compute_output_spec(keras.KerasTensor((2, *shape)))
     outputs = outputs if isinstance(outputs, Mapping) else {}
     for code in codes:
         found = tuple(outputs[code.name].shape) if code.name in outputs else None
         if found != (2, code.parameters):
-            got = "none" if found is None else f"{found[1:]} an example"
+            got = "none" if found is None else f"an output of shape (batch, {found[-1]})"
             raise ValueError(
-                f"Q's network returns a dict with {code.parameters} numbers {code.name!r} an "
-                f"example (Code.parameters); got {got}."
+                f"Q's network returns a dict whose {code.name!r} has the shape "
+                f"(batch, {code.parameters}), see Code.parameters; got {got}."
             )

@@ -1,4 +1,4 @@
-"""What quantization costs a GAN or InfoGAN."""
+"""Costs of quantization for a GAN or InfoGAN."""
 
 import numpy as np
 from scipy import stats
@@ -8,17 +8,20 @@ from keras_infomodels.models.costs import LIMITS, Ask, Cost, changed
 __all__ = ["gan_costs", "infogan_costs"]
 
 _LEAST = 1 / 512
-"""Probability that a 0 of int8 stands for: half of its smallest step."""
+"""Probability that an int8 value of 0 represents: half of the smallest step."""
 
 
 def gan_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-    """The change of generated images; see `LedgerModel.quantization_costs`."""
+    """Measures the change of generated images; see `ModelDescription.quantization_costs`."""
     parts = _latents(model, len(images))
     return [_image_change(*(ask("generate", parts)["image"] for ask in (own, file)))]
 
 
 def infogan_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-    """That of the `GAN`; of each code its information, and of a category its errors and changes."""
+    """Measures the costs of a `GAN`, each code's information and a category's errors and changes.
+
+    See `ModelDescription.quantization_costs` for the arguments.
+    """
     parts, asks = _latents(model, len(images)), (own, file)
     generated = [ask("generate", parts)["image"] for ask in asks]
     found = [_image_change(*generated)]
@@ -52,7 +55,7 @@ def _image_change(own: np.ndarray, other: np.ndarray) -> Cost:
 
 
 def _information(code, outputs: dict, c: np.ndarray) -> float:
-    """H(c) + E log Q(c|x), in nats, from outputs; a probability below `_LEAST` counts as that."""
+    """H(c) + E log Q(c|x) in nats, from a file's outputs; probabilities are at least `_LEAST`."""
     if code.posterior == "softmax":
         chosen = (outputs[f"{code.name}_probabilities"] * c).sum(axis=1)
         return code.entropy + float(np.log(np.maximum(chosen, _LEAST)).mean())
@@ -60,7 +63,7 @@ def _information(code, outputs: dict, c: np.ndarray) -> float:
     stddev = np.maximum(outputs[f"{code.name}_stddev"].astype(float), 1e-3)
     if code.posterior != "beta":
         return code.entropy + float(stats.norm.logpdf(c, mean, stddev).mean())
-    # The Beta on (-1, 1) of that mean and deviation; both its parameters are at least 1.
+    # Parameters of the Beta on (-1, 1) with this mean and deviation; both are at least 1.
     total = (1 - mean**2) / stddev**2 - 1
     a, b = (np.maximum(total * (1 + sign * mean) / 2, 1) for sign in (1, -1))
     inside = np.clip((c.astype(float) + 1) / 2, 1e-6, 1 - 1e-6)

@@ -11,7 +11,7 @@ from keras_infomodels import seeds
 from keras_infomodels.datasets.batches import is_array
 from keras_infomodels.datasets.checks import Pixels
 from keras_infomodels.distributions import Code, Latents
-from keras_infomodels.models.base import LedgerModel
+from keras_infomodels.models.base import InfoModel
 from keras_infomodels.models.gan.cards import gan_words
 from keras_infomodels.models.gan.checks import check_gan
 from keras_infomodels.models.gan.costs import gan_costs
@@ -23,9 +23,9 @@ from keras_infomodels.registry import built_in
 from keras_infomodels.spec import check_int
 from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.gradients import gradient
+from keras_infomodels.training.groups import OptimizerGroup
 from keras_infomodels.training.guards import StopOnSaturation
-from keras_infomodels.training.players import Player
-from keras_infomodels.training.step import take_turn
+from keras_infomodels.training.step import update_groups
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -33,39 +33,54 @@ __all__ = ["GAN"]
 
 
 @built_in
-class GAN(LedgerModel):
-    """A generator and a discriminator, each with an optimizer of its own.
+class GAN(InfoModel):
+    """Generative adversarial network: a generator and a discriminator with an optimizer each.
 
         discriminator's loss = E_p real(T(x)) + E_z fake(T(G(z))) + penalties
         generator's loss     = E_z generator(T(G(z)))
 
-    with T the discriminator's logit and the three functions of `models.gan.objectives.OBJECTIVES`.
-    Metrics: `loss` (the generator's, with all that it has), `generator_loss`,
-    `discriminator_loss` (without penalties), and `gradient_penalty`, `gradient_norm` where there
-    is a penalty. With "non_saturating" the discriminator's loss is 2 ln 2 = 1.386 nats where it
-    cannot tell the images apart, and 0 where it always can.
+    T is the discriminator's logit. The three functions are those of
+    `models.gan.objectives.OBJECTIVES`. The metrics are `loss` (the generator's loss with all its
+    terms), `generator_loss`, `discriminator_loss` (without penalties), and `gradient_penalty` and
+    `gradient_norm` if there is a penalty. With "non_saturating", the discriminator's loss is
+    2 ln 2 = 1.386 nats if it cannot tell real from generated images, and 0 if it always can.
     Source: Goodfellow et al., "Generative adversarial nets", 2014.
 
     Args:
-        generator: Keras model from latents (batch, d) to images, or to data of any shape.
+        generator: Keras model from latents (batch, latent_dim) to images or data of any shape.
+            `latent_dim` is `noise_dim` and the lengths of the codes together.
         discriminator: Keras model from images to {"logits" (batch, 1), ...} or to logits alone.
-        noise_dim: number of noise variables.
-        codes: named latents beside the noise; `InfoGAN` makes them be used.
-        objective: a key of `OBJECTIVES`.
-        gradient_penalty: weight of E (|grad T| - 1)^2 on lines between real and generated images;
-            None is 10 for "wasserstein" and 0 otherwise. Source: Gulrajani et al., 2017.
-        r1: weight of E |grad T|^2 / 2 on real images. Source: Mescheder et al., 2018.
-        label_smoothing: in [0, 0.5): the discriminator's target for real images is 1 minus it;
-            "non_saturating" alone has targets. Source: Salimans et al., 2016.
-        update: "simultaneous" (both players move by the gradients of one forward pass of the
-            generated images) or "alternating" (the discriminator first, the generator against the
-            new one).
-        discriminator_steps: moves of the discriminator for each of the generator, all on the same
-            real batch with new noise; above 1 only with "alternating".
-        seed: of all the randomness in training and evaluation.
+        noise_dim: int. Number of noise variables.
+        codes: sequence of `distributions.Code`. Named latents beside the noise. Only an `InfoGAN`
+            trains the generator to use them.
+        objective: str. A key of `OBJECTIVES`.
+        gradient_penalty: float. Weight of E (|grad T| - 1)^2 on lines between real and generated
+            images. `None` is 10 for "wasserstein" and 0 otherwise. Source: Gulrajani et al., 2017.
+        r1: float. Weight of E |grad T|^2 / 2 on real images. Source: Mescheder et al., 2018.
+        label_smoothing: float in [0, 0.5). The discriminator's target for real images is 1 minus
+            this value. Only "non_saturating" has targets. Source: Salimans et al., 2016.
+        update: str. "simultaneous" computes the gradients of both losses from one forward pass of
+            the generated images. "alternating" updates the discriminator first, and the generator
+            against the new discriminator.
+        discriminator_steps: int. Updates of the discriminator for each update of the generator,
+            all on the same real batch with new noise. Above 1 only with "alternating".
+        augmentation: `Augmentation`. Random changes of all images that the discriminator sees in
+            training. `None` means no augmentation.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: settings or shapes that make no sense, at construction.
+        ValueError: If settings or shapes do not fit together.
+
+    Example:
+        model = ki.from_preset("gan_mnist")
+        images = model.generate(8, seed=0)  # shape (8, 28, 28, 1), in [0, 1]
+
+        # Or a new model to train:
+        generator = ki.networks.ConvGenerator((28, 28, 1), latent_dim=64)
+        discriminator = ki.networks.ConvDiscriminator((28, 28, 1))
+        model = ki.GAN(generator, discriminator, noise_dim=64)
+        model.compile(keras.optimizers.Adam(2e-4, 0.5), keras.optimizers.Adam(2e-4, 0.5))
     """
 
     title = "GAN"
@@ -120,7 +135,7 @@ class GAN(LedgerModel):
     # What the model computes
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Images of latents (batch, d)."""
+        """Returns the images of latents (batch, latent_dim)."""
         return self.generator(latents, training=training)
 
     def generate(
@@ -129,13 +144,18 @@ class GAN(LedgerModel):
         """Draws n images.
 
         Args:
-            n: how many.
-            codes: values of some codes by name, one for all images or n of them: a category's
-                number, or a number in the range of its prior. The others are drawn.
-            seed: of the draws; None draws anew, an integer repeats.
+            n: int. Number of images.
+            codes: dict from code name to value, one for all images or n of them. A value is the
+                index of a category, or a number in the range of the code's prior. Codes that are
+                left out are drawn.
+            seed: int. Seed of the draws. `None` draws a new one.
 
         Returns:
-            Shape (n, *data_shape).
+            float32 tensor (n, *data_shape).
+
+        Example:
+            model = ki.from_preset("infogan_mnist")
+            images = model.generate(8, codes={"digit": 0, "c1": 0.9}, seed=0)
         """
         n = check_int("n", n, 1)
         fixed = {
@@ -148,7 +168,7 @@ class GAN(LedgerModel):
         return self(self.latents.join(self.latents.sample(n, seed) | fixed))
 
     def export_signatures(self) -> dict:
-        """What an exported file offers; see `models.gan.signatures.gan_signatures`."""
+        """Returns the functions of an exported file; see `models.gan.signatures.gan_signatures`."""
         return gan_signatures(self)
 
     @property
@@ -176,42 +196,48 @@ class GAN(LedgerModel):
         )
 
     def calibration_images(self, images):
-        """Real and generated images: the discriminator sees both."""
+        """Returns real and generated images, because the discriminator sees both."""
         return np.concatenate([images, self.generate(len(images), seed=0)])
 
     # What Keras calls
 
-    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        """What the metrics of `evaluate` are, in words for a card."""
-        return "Losses are those of this discriminator and no measure of the samples."
+    def describe_metrics(self, metrics: Mapping[str, float]) -> str:
+        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
+        return "The losses depend on this discriminator and do not measure the samples."
 
-    def players(self) -> list[Player]:
+    def optimizer_groups(self) -> list[OptimizerGroup]:
         return [
-            Player("optimizer", "loss", (self.generator,)),
-            Player("discriminator_optimizer", "discriminator_objective", self.judges()),
+            OptimizerGroup("optimizer", "loss", (self.generator,)),
+            OptimizerGroup(
+                "discriminator_optimizer", "discriminator_objective", self.discriminator_networks()
+            ),
         ]
 
-    def judges(self) -> tuple[keras.Model, ...]:
-        """The networks that `discriminator_optimizer` moves."""
+    def discriminator_networks(self) -> tuple[keras.Model, ...]:
+        """Returns the networks that `discriminator_optimizer` trains."""
         return (self.discriminator,)
 
     @property
     def saturated_loss(self) -> float | None:
-        """The loss of a discriminator that is always right; None where no loss is the least."""
+        """Loss of a discriminator that is always right; None if the loss has no minimum."""
         s = self.label_smoothing
-        if s:  # a perfect discriminator's loss is then the entropy of Bernoulli(s)
+        if s:  # With smoothing s, a perfect discriminator's loss is the entropy of Bernoulli(s).
             return -s * math.log(s) - (1 - s) * math.log1p(-s)
         return OBJECTIVES[self.objective].saturation
 
-    def ledger_names(self) -> list[str]:
+    def term_names(self) -> list[str]:
         names = ["loss", "generator_loss", "discriminator_loss"]
         return names + (["gradient_penalty", "gradient_norm"] if self.gradient_penalty else [])
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
-        """As `LedgerModel.fit`; stops too where the discriminator leaves nothing to learn from.
+        """Trains the model as `InfoModel.fit`, and stops if the discriminator's loss saturates.
 
-        That is seen by its loss over an epoch, for the objectives whose loss has a least value: not
-        for "wasserstein", "kl", "reverse_kl" and "pearson", whose loss then falls without end.
+        A saturated discriminator separates all images, so that the generator no longer learns. The
+        check uses the mean loss of an epoch. It is not made for "wasserstein", "kl", "reverse_kl"
+        and "pearson", whose loss has no minimum. The arguments are those of `InfoModel.fit`.
+
+        Raises:
+            FloatingPointError: The discriminator's loss is saturated, or a term is not finite.
         """
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [StopOnSaturation(), *keras.tree.flatten(callbacks or [])]
@@ -222,13 +248,15 @@ class GAN(LedgerModel):
             return super().train_step(data)
         x, labels = self.unpack(data)
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
-        generating, judging = self.players()
+        generator, discriminator = self.optimizer_groups()
         earlier = (self.extremes.see(x, labels),)
         for step in range(self.discriminator_steps):
-            own = fold_in(seed, seeds.TURN + step)
-            first = take_turn(self, [judging], self._judges_terms, x, labels, own, earlier)
+            own = fold_in(seed, seeds.DISCRIMINATOR_STEP + step)
+            first = update_groups(
+                self, [discriminator], self._discriminator_terms, x, labels, own, earlier
+            )
             earlier += (first["loss"],)
-        second = take_turn(self, [generating], self._generators_terms, x, labels, seed, earlier)
+        second = update_groups(self, [generator], self._generator_terms, x, labels, seed, earlier)
         terms = first | second | {"loss": first["loss"] + second["loss"]}
         return self.log(terms, x, labels)
 
@@ -237,59 +265,93 @@ class GAN(LedgerModel):
         return self(latents, training=False)
 
     def terms(self, x, labels, seed, training):
-        fake = self.draw(tf.shape(x)[0], seed, training)
-        judged = self.judges_terms(self.look(x, seed, training), fake, labels, seed, training)
-        return judged | self.generators_terms(fake, training)
+        fake = self.generate_batch(tf.shape(x)[0], seed, training)
+        real = self.discriminate_real(x, seed, training)
+        terms = self.discriminator_terms(real, fake, labels, seed, training)
+        return terms | self.generator_terms(fake, training)
 
-    def _judges_terms(self, x, labels, seed, training):
-        fake = self.draw(tf.shape(x)[0], seed, training)
-        return self.judges_terms(self.look(x, seed, training), fake, labels, seed, training)
+    def _discriminator_terms(self, x, labels, seed, training):
+        fake = self.generate_batch(tf.shape(x)[0], seed, training)
+        real = self.discriminate_real(x, seed, training)
+        return self.discriminator_terms(real, fake, labels, seed, training)
 
-    def _generators_terms(self, x, labels, seed, training):
-        return self.generators_terms(self.draw(tf.shape(x)[0], seed, training), training)
+    def _generator_terms(self, x, labels, seed, training):
+        return self.generator_terms(self.generate_batch(tf.shape(x)[0], seed, training), training)
 
-    def draw(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
-        """Generated images and what the discriminator says.
+    def generate_batch(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
+        """Generates a batch of images and runs the discriminator on it.
+
+        Args:
+            n: int32 scalar. Number of images.
+            seed: int32 tensor (2,). Seed of the step.
+            training: bool. Training mode of the networks.
 
         Returns:
-            {"parts": the latents by name, "images", "outputs": the discriminator's}.
+            dict with "parts" (the latents by name), "images" (n, *data_shape) and "outputs" (the
+            discriminator's).
         """
         parts = self.sample_latents(n, fold_in(seed, seeds.LATENTS), training)
         images = tf.cast(self(self.latents.join(parts), training=training), tf.float32)
         images = self._augmented(images, seed, seeds.AUGMENT_FAKE, training)
-        return {"parts": parts, "images": images, "outputs": self.judge(images, training)}
+        return {"parts": parts, "images": images, "outputs": self.discriminate(images, training)}
 
-    def look(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
-        """Real images and what the discriminator says: {"images", "outputs"}, "slope" for R1."""
+    def discriminate_real(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
+        """Runs the discriminator on a batch of real images.
+
+        Args:
+            x: tensor (batch, *data_shape). Real images.
+            seed: int32 tensor (2,). Seed of the step.
+            training: bool. Training mode of the networks.
+
+        Returns:
+            dict with "images", "outputs" (the discriminator's) and, for R1, "gradient_norm"
+            (batch,).
+        """
         x = self._augmented(x, seed, seeds.AUGMENT_REAL, training)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             if self.r1:
                 tape.watch(x)
-            outputs = self.judge(x, training)
-        slope = {"slope": _norm(gradient(tape, outputs["logits"], x))} if self.r1 else {}
-        return {"images": x, "outputs": outputs, **slope}
+            outputs = self.discriminate(x, training)
+        norm = {"gradient_norm": _norm(gradient(tape, outputs["logits"], x))} if self.r1 else {}
+        return {"images": x, "outputs": outputs, **norm}
 
     def sample_latents(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
-        """The latents of a step, by name."""
+        """Draws the latents of a step, by name; see `Latents.sample`."""
         return self.latents.sample(n, seed)
 
-    def judge(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """The discriminator's outputs as a dict, "logits" in float32."""
+    def discriminate(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """Returns the discriminator's outputs as a dict, with "logits" (batch, 1) in float32."""
         outputs = self.discriminator(images, training=training)
         outputs = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
         return {**outputs, "logits": tf.cast(outputs["logits"], tf.float32)}
 
-    def generators_terms(self, fake: dict, training: bool) -> dict[str, tf.Tensor]:
-        """`generator_loss` and `loss`, which the generator lowers."""
+    def generator_terms(self, fake: dict, training: bool) -> dict[str, tf.Tensor]:
+        """Computes the terms of the generator, given the result of `generate_batch`.
+
+        Returns:
+            dict with "generator_loss" and "loss", which the generator minimizes.
+        """
         logits = fake["outputs"]["logits"]
         own = tf.reduce_mean(OBJECTIVES[self.objective].generator(logits))
         penalties = _penalties(self.generator)
         return {"loss": tf.add_n([own, *penalties]), "generator_loss": own}
 
-    def judges_terms(
+    def discriminator_terms(
         self, real: dict, fake: dict, labels, seed: tf.Tensor, training: bool
     ) -> dict[str, tf.Tensor]:
-        """`discriminator_loss`, and `discriminator_objective` with its penalties."""
+        """Computes the terms of the discriminator.
+
+        Args:
+            real: dict. Result of `discriminate_real`.
+            fake: dict. Result of `generate_batch`.
+            labels: tensor (batch,), or None.
+            seed: int32 tensor (2,). Seed of the step.
+            training: bool. Training mode of the networks.
+
+        Returns:
+            dict with "discriminator_loss" and, with penalties, "discriminator_objective", which the
+            discriminator minimizes.
+        """
         objective, smoothing = OBJECTIVES[self.objective], self.label_smoothing
         logits = real["outputs"]["logits"]
         losses = objective.real(logits)
@@ -297,13 +359,13 @@ class GAN(LedgerModel):
             losses = (1 - smoothing) * losses + smoothing * objective.fake(logits)
         own = tf.reduce_mean(losses) + tf.reduce_mean(objective.fake(fake["outputs"]["logits"]))
         terms = {"discriminator_loss": own}
-        penalties = _penalties(*self.judges())
+        penalties = _penalties(*self.discriminator_networks())
         if self.r1:
-            penalties.append(self.r1 / 2 * tf.reduce_mean(real["slope"] ** 2))
+            penalties.append(self.r1 / 2 * tf.reduce_mean(real["gradient_norm"] ** 2))
         if self.gradient_penalty:
-            slope = self._slope_between(real["images"], fake["images"], seed, training)
-            terms["gradient_norm"] = tf.reduce_mean(slope)
-            terms["gradient_penalty"] = tf.reduce_mean((slope - 1) ** 2)
+            norm = self._gradient_norm_between(real["images"], fake["images"], seed, training)
+            terms["gradient_norm"] = tf.reduce_mean(norm)
+            terms["gradient_penalty"] = tf.reduce_mean((norm - 1) ** 2)
             penalties.append(self.gradient_penalty * terms["gradient_penalty"])
         return terms | {"discriminator_objective": tf.add_n([own, *penalties])}
 
@@ -335,11 +397,11 @@ class GAN(LedgerModel):
 
     @property
     def call_shape(self) -> tuple[int, ...]:
-        """Of the latents of one image."""
+        """Shape of the latents of one image."""
         return (self.latents.dimension,)
 
     def check_inputs(self, x):
-        """Raises ValueError for latents of another shape, or of no finite numbers."""
+        """Raises ValueError for latents of another shape, or with values that are not finite."""
         if not is_array(x):
             return
         if tuple(x.shape[1:]) != self.call_shape:
@@ -350,15 +412,15 @@ class GAN(LedgerModel):
         if not np.isfinite(x).all():
             raise ValueError("The latents hold NaN or infinite values; draw them anew.")
 
-    def _slope_between(self, real, fake, seed, training) -> tf.Tensor:
+    def _gradient_norm_between(self, real, fake, seed, training) -> tf.Tensor:
         """|grad T| at one random point between each real and generated image, (batch,)."""
-        shape = [tf.shape(real)[0]] + [1] * len(self.data_shape)
+        shape = [tf.shape(real)[0]] + [1] * len(self.data_shape)  # one draw for each pair
         where = tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
         points = real + where * (fake - real)
         points = tf.stop_gradient(points)
         with tf.GradientTape() as tape:
             tape.watch(points)
-            logits = self.judge(points, training)["logits"]
+            logits = self.discriminate(points, training)["logits"]
         return _norm(gradient(tape, logits, points))
 
 
@@ -366,7 +428,8 @@ def _penalties(*networks: keras.Model) -> list[tf.Tensor]:
     return [tf.cast(loss, tf.float32) for network in networks for loss in network.losses]
 
 
-def _norm(slope: tf.Tensor) -> tf.Tensor:
-    """Euclidean norm of each example, (batch,); its own gradient is finite at 0."""
-    squares = tf.reduce_sum(tf.cast(slope, tf.float32) ** 2, range(1, len(slope.shape)))
+def _norm(gradients: tf.Tensor) -> tf.Tensor:
+    """Euclidean norm of each example, (batch,)."""
+    squares = tf.reduce_sum(tf.cast(gradients, tf.float32) ** 2, range(1, len(gradients.shape)))
+    # The gradient of sqrt is infinite at 0; the small constant keeps it finite.
     return tf.sqrt(squares + 1e-12)

@@ -1,4 +1,4 @@
-"""InfoGAN: a GAN whose codes can be read off its images."""
+"""InfoGAN: a GAN whose codes can be inferred from its images."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +17,12 @@ from keras_infomodels.models.gan.checks import check_infogan, check_recognition
 from keras_infomodels.models.gan.costs import infogan_costs
 from keras_infomodels.models.gan.gan import GAN
 from keras_infomodels.models.gan.pictures import PICTURES, infogan_pictures
-from keras_infomodels.models.gan.recognition import count_features, head_like, read_out, trunk_like
+from keras_infomodels.models.gan.recognition import (
+    count_features,
+    evaluate_information,
+    head_like,
+    trunk_like,
+)
 from keras_infomodels.models.gan.signatures import infogan_signatures
 from keras_infomodels.models.gan.tables import CODES
 from keras_infomodels.models.gan.traversals import traverse
@@ -36,62 +41,85 @@ __all__ = ["InfoGAN"]
 
 @built_in
 class InfoGAN(GAN):
-    """The GAN with a lower bound on the mutual information of its codes and images.
+    """GAN that also maximizes a lower bound on the mutual information of its codes and images.
 
         L_I = H(c) + E log Q(c|x)  <=  I(c; x),        c ~ p(c), x = G(noise, c)
-        generator      lowers  its GAN loss - information_weight * sum_k weight_k E log Q(c_k|x)
-        discriminator  lowers  its GAN loss; Q lowers the second term
+        generator      minimizes  GAN loss - information_weight * sum_k weight_k E log Q(c_k|x)
+        discriminator  minimizes  GAN loss; Q minimizes the second term
 
-    with H(c) of the code's own prior and the *same* c that the generator was given. Metrics: those
-    of the `GAN`, `information_<code>` (nats, each at most its `Code.ceiling`) and their sum
-    `information`, and `fake_consistency`, `real_consistency`, `classification`, `accuracy` where
-    their weights are above 0. Without codes it is the `GAN`, to the bit. After each validation pass
-    `val_information_real_<code>` is H(mean Q) - mean H(Q) of a category over real images: the
-    information that Q's category carries about them, at most ln K, known without labels.
+    H(c) is the entropy of the code's own prior, and c is the *same* code that the generator was
+    given. Without codes the model is the `GAN`, to the bit. Metrics beside those of the `GAN`:
+
+    - `information_<code>`, in nats, each at most its `Code.ceiling`, and their sum `information`;
+    - `fake_consistency`, `real_consistency`, `classification` and `accuracy`, if their weights are
+      above 0;
+    - `val_information_real_<code>`, after each validation: H(mean Q) - mean H(Q) of a category
+      over real images. It is the information that Q's category carries about the images, at most
+      ln K, and needs no labels.
+
     Source: Chen et al., "InfoGAN", 2016, equations 5 and 6; the bound is Barber and Agakov's, 2003.
 
-    Who moves what: `optimizer` the generator, `discriminator_optimizer` everything else.
+    `optimizer` trains the generator, `discriminator_optimizer` everything else:
 
-    | posterior       | Q reads                      | moved by L_I, beside the generator        |
-    |-----------------|------------------------------|-------------------------------------------|
-    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk    |
-    | "stop_gradient" | the discriminator's features | Q's head; the trunk by the GAN loss alone |
-    | "separate"      | features of its own trunk    | Q's head and its own trunk                |
+    | posterior       | input of Q                   | trained by L_I, beside the generator           |
+    |-----------------|------------------------------|------------------------------------------------|
+    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk         |
+    | "stop_gradient" | the discriminator's features | Q's head; the GAN loss alone trains the trunk  |
+    | "separate"      | features of its own trunk    | Q's head and its own trunk                     |
 
-    With "stop_gradient" the terms of real images too reach Q's head alone. The discriminator's
-    last layer is moved by the GAN loss alone in all three. A trunk of Q's own
-    is a second network of the discriminator's kind. "shared" is the paper's. With strong continuous
-    codes and without the additions below its game can tip: the discriminator wins and images decay,
-    which `discriminator_loss` shows; in bfloat16 with `FusedAdam` it did in each run that was made
-    (docs/notebook.md, "Speed of InfoGAN's step"). "stop_gradient" did not.
+    With "stop_gradient" the terms of real images train Q's head only, too. In all three the GAN
+    loss alone trains the discriminator's last layer. "shared" is the paper's choice. With strong
+    continuous codes and without the options below, training with "shared" can become unstable: the
+    discriminator wins and the images get worse, which `discriminator_loss` shows. In bfloat16 with
+    `FusedAdam` this happened in each run that was made (docs/notebook.md, "Speed of InfoGAN's
+    step"). With "stop_gradient" it did not.
 
-    The options from `stratified` on are not in the paper and off by default; the recipe
-    `infogan_mnist` turns some on, and docs/notebook.md says what each is worth.
+    The options from `stratified` on are not in the paper and are off by default. The recipe
+    `infogan_mnist` uses some of them; docs/notebook.md measures what each is worth.
 
     Args:
-        generator, discriminator: see `GAN`; with codes the discriminator returns "features"
-            (batch, f) too.
-        noise_dim: number of noise variables; 0 where the codes are everything.
-        codes: one `distributions.Code` each.
-        posterior: who owns the trunk of Q, see above.
-        information_weight: lambda, of L_I in the objective.
-        recognition: Q's head; None is a `RecognitionHead` of width 128.
-        recognition_trunk: for "separate": from images to {"features"}; None is made with the
-            config of a `ConvDiscriminator`.
-        stratified: each training batch holds every category equally often. Its codes then depend
-            on each other, which a generator with batch normalization can use: the bound on I(c; x)
-            is the ledger's `val_information_<code>`, of free draws.
-        fake_consistency_weight: of -E log Q(c|T(x)) for the categories, T being
-            `consistency.random_affine`, in the objectives of both: L_I of images that were moved a
-            little, which bounds I(c; T(x)) <= I(c; x), so that a category is nothing that a small
-            move changes. The trunk of Q takes part also with "stop_gradient".
-        consistency: Consistency. The term between Q of real images and of moved ones, for each
-            category; with "stop_gradient" they move affinely. None is without.
-        continuous_warmup: Warmup or int. Steps over which the weights of continuous codes rise
-            from 0. None is no warm-up.
-        classification: Classification. The cross-entropy between the labels of real images and
-            the first categorical code, for semi-supervised training. None is without.
-        seed, **kwargs: see `GAN`.
+        generator: Keras model from latents (batch, latent_dim) to images; see `GAN`.
+        discriminator: Keras model from images to {"logits" (batch, 1), "features" (batch, f)}.
+        noise_dim: int. Number of noise variables. 0 if the codes are the only input.
+        codes: sequence of `distributions.Code`.
+        posterior: str. "shared", "stop_gradient" or "separate"; see the table.
+        information_weight: float, at least 0. Weight lambda of L_I in the objective.
+        recognition: Keras model from features (batch, f) to a dict with the outputs of each code.
+            `None` is a `RecognitionHead` of width 128.
+        recognition_trunk: Keras model from images to {"features"}, for "separate". `None` makes one
+            with the config of the discriminator, a `ConvDiscriminator`.
+        stratified: bool. `True` draws every category equally often in a training batch. The codes
+            of a batch are then dependent, and a generator with batch normalization can use this.
+            The bound on I(c; x) is the metric `val_information_<code>`, of independent draws.
+        fake_consistency_weight: float, at least 0. Weight of -E log Q(c|T(x)) for the categories,
+            in the objectives of both networks. T is `consistency.random_affine`. It is L_I of
+            augmented generated images, with I(c; T(x)) <= I(c; x), so that a category does not
+            depend on small shifts. It trains the trunk of Q with "stop_gradient", too.
+        consistency: `Consistency`. Term between Q of real and of augmented real images, for each
+            category. With "stop_gradient" the augmentations are "affine". `None` means no term.
+        continuous_warmup: `Warmup` or int. Training steps over which the weights of continuous
+            codes rise from 0. `None` means no warm-up.
+        classification: `Classification`. Cross-entropy between the labels of real images and the
+            first categorical code, for semi-supervised training. `None` means no term.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: further arguments of `GAN`.
+
+    Raises:
+        ValueError: If settings or shapes do not fit together.
+
+    Example:
+        model = ki.from_preset("infogan_mnist")
+        images = model.generate(8, codes={"digit": 0, "c1": 0.9}, seed=0)
+        model.infer_codes(images)["digit"].probs_parameter()  # q(digit|x), shape (8, 10)
+
+        # Or a new model to train:
+        from keras_infomodels.distributions import Categorical, Code, Uniform
+
+        codes = [Code("digit", Categorical(10)), Code("slant", Uniform(), weight=0.1)]
+        generator = ki.networks.ConvGenerator((28, 28, 1), latent_dim=62 + 10 + 1)
+        discriminator = ki.networks.ConvDiscriminator((28, 28, 1))
+        model = ki.InfoGAN(generator, discriminator, noise_dim=62, codes=codes)
+        model.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(2e-4, 0.5))
     """
 
     title = "InfoGAN"
@@ -106,20 +134,21 @@ class InfoGAN(GAN):
     quantization_costs = infogan_costs
     card_words = staticmethod(infogan_words)
     traverse = traverse
-    read_out = read_out
+    evaluate_information = evaluate_information
     passes_arguments_to = (GAN,)
-    usual_moves = "affine"
-    short_settings = (*GAN.short_settings, "codes", "categories")
+    default_augmentations = "affine"
+    short_settings = (*GAN.short_settings, "codes", "num_categories")
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """The `[model]` table of a recipe with the networks and codes that it leaves out."""
-        return add_terms(super().complete({"codes": CODES, **table}, image_shape), cls.usual_moves)
+        """Returns the `[model]` table of a recipe with the networks and codes that it leaves out."""
+        table = super().complete({"codes": CODES, **table}, image_shape)
+        return add_terms(table, cls.default_augmentations)
 
-    def ledger_protocol(self, metrics: Mapping[str, float]) -> str:
-        """What the metrics of `evaluate` are, in words for a card."""
+    def describe_metrics(self, metrics: Mapping[str, float]) -> str:
+        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
         return (
-            "`information` of a code is a lower bound in nats, read with the model's own Q on "
+            "`information` of a code is a lower bound in nats, computed with the model's own Q on "
             "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
         )
 
@@ -153,7 +182,7 @@ class InfoGAN(GAN):
         self.consistency, self.classification = own["consistency"], own["classification"]
         self.continuous_warmup = warmup_of(own["continuous_warmup"])
         check_infogan(self)
-        if self.moves_affinely:
+        if self.uses_affine:
             self.supports_jit = False  # XLA has no affine transform of images
         self.recognition = self.recognition_trunk = None
         if self.latents.codes:
@@ -165,42 +194,54 @@ class InfoGAN(GAN):
         self._ceilings_shown = False
 
     @property
-    def categories(self) -> list[Code]:
-        """The categorical codes."""
+    def categorical_codes(self) -> list[Code]:
+        """Codes with a `Categorical` prior."""
         codes = self.latents.codes.values()
         return [code for code in codes if isinstance(code.prior, Categorical)]
 
     @property
-    def moves_affinely(self) -> bool:
-        """Whether a step moves images by affine maps, which XLA cannot compile."""
-        affine = self.consistency is not None and self.consistency.moves_affinely
+    def uses_affine(self) -> bool:
+        """True if a step transforms images by affine maps, which XLA cannot compile."""
+        affine = self.consistency is not None and self.consistency.uses_affine
         return bool(affine or self.fake_consistency_weight)
 
     # What the model computes
 
     def infer_codes(self, x: tf.Tensor) -> dict[str, tfd.Distribution]:
-        """Q(c|x) of each code by name, of batch shape (batch,), for images x.
+        """Returns the posterior Q(c|x) of each code, by name.
 
-        A category's distribution is one-hot; its `.probs_parameter()` has shape (batch, K).
+        Args:
+            x: tensor (batch, *data_shape). Images.
+
+        Returns:
+            dict of TFP distributions of batch shape (batch,). A category's is one-hot; its
+            `.probs_parameter()` has shape (batch, K).
+
+        Raises:
+            ValueError: The model has no codes, or the images do not fit.
+
+        Example:
+            model = ki.from_preset("infogan_mnist")
+            model.infer_codes(model.generate(8, seed=0))["digit"].probs_parameter()
         """
         if not self.latents.codes:
             raise ValueError("There is no code to infer: the model has noise alone.")
         if tf.executing_eagerly():
             self.check_data(np.asarray(x))
-        numbers = self.traced(self._inferred, tf.cast(x, tf.float32))
-        return {name: code.infer(numbers[name]) for name, code in self.latents.codes.items()}
+        params = self.traced(self._inferred, tf.cast(x, tf.float32))
+        return {name: code.infer(params[name]) for name, code in self.latents.codes.items()}
 
     def export_signatures(self) -> dict:
-        """What an exported file offers; see `models.gan.signatures.infogan_signatures`."""
+        """Returns the functions of an exported file; see `gan.signatures.infogan_signatures`."""
         return infogan_signatures(self)
 
     @property
     def label_classes(self):
-        return self.categories[0].prior.categories if self.classification else None
+        return self.categorical_codes[0].prior.num_categories if self.classification else None
 
     @property
     def category(self):
-        return self.categories[0].name if self.categories else None
+        return self.categorical_codes[0].name if self.categorical_codes else None
 
     def _category_posterior(self, x):
         return self.infer_codes(x)[self.category]
@@ -213,12 +254,12 @@ class InfoGAN(GAN):
 
     # What Keras calls
 
-    def judges(self):
+    def discriminator_networks(self):
         networks = (self.discriminator, self.recognition, self.recognition_trunk)
         return tuple(network for network in networks if network is not None)
 
-    def ledger_names(self) -> list[str]:
-        names = super().ledger_names()
+    def term_names(self) -> list[str]:
+        names = super().term_names()
         if self.latents.codes:
             names += ["information", *(f"information_{name}" for name in self.latents.codes)]
         if self.fake_consistency_weight:
@@ -228,7 +269,7 @@ class InfoGAN(GAN):
         return names + (["classification", "accuracy"] if self.classification else [])
 
     def fit(self, x=None, *args, verbose="auto", **kwargs):
-        """As `GAN.fit`; says once what each code's information is at most."""
+        """Trains the model as `GAN.fit`; logs each code's largest possible information once."""
         if verbose and self.latents.codes and not self._ceilings_shown:
             self._ceilings_shown = True
             ceilings = (
@@ -238,40 +279,43 @@ class InfoGAN(GAN):
             LOGGER.info("In nats, %s.", ", ".join(ceilings))
         return super().fit(x, *args, verbose=verbose, **kwargs)
 
-    def numbers(self, images, outputs, training: bool, stop: bool = False) -> dict:
-        """What Q's head gives, by code.
+    def posterior_params(self, images, outputs, training: bool, stop: bool = False) -> dict:
+        """Computes the parameters of Q(c|x), the outputs of Q's head, by code.
 
         Args:
-            images: (batch, *data_shape).
-            outputs: the discriminator's for these images.
-            training: of its layers.
-            stop: whether no gradient passes the head's input.
+            images: tensor (batch, *data_shape).
+            outputs: dict. The discriminator's outputs for these images.
+            training: bool. Training mode of the layers.
+            stop: bool. `True` stops the gradient at the head's input.
+
+        Returns:
+            dict of float32 tensors (batch, Code.parameters).
         """
         if self.recognition_trunk is not None:
             features = self.recognition_trunk(images, training=training)["features"]
         else:
             features = outputs["features"]
         features = tf.stop_gradient(features) if stop else features
-        numbers = self.recognition(features, training=training)
-        return {name: tf.cast(value, tf.float32) for name, value in numbers.items()}
+        params = self.recognition(features, training=training)
+        return {name: tf.cast(value, tf.float32) for name, value in params.items()}
 
     def sample_latents(self, n, seed, training):
         return self.latents.sample(n, seed, self.stratified and training)
 
-    def draw(self, n, seed, training):
-        fake = super().draw(n, seed, training)
+    def generate_batch(self, n, seed, training):
+        fake = super().generate_batch(n, seed, training)
         if self.latents.codes:
-            numbers = self.numbers(fake["images"], fake["outputs"], training)
-            fake["log_q"] = self._log_q(numbers, fake["parts"])
+            params = self.posterior_params(fake["images"], fake["outputs"], training)
+            fake["log_q"] = self._log_q(params, fake["parts"])
         if self.fake_consistency_weight:
-            moves = random_affine(fake["images"], fold_in(seed, seeds.MOVES_FAKE))
-            numbers = self._numbers_of(moves, training)
-            log_q = self._log_q(numbers, fake["parts"], self.categories)
+            augmented = random_affine(fake["images"], fold_in(seed, seeds.CONSISTENCY_FAKE))
+            params = self.recognize(augmented, training)
+            log_q = self._log_q(params, fake["parts"], self.categorical_codes)
             fake["consistency"] = -tf.add_n(list(log_q.values()))
         return fake
 
-    def generators_terms(self, fake, training):
-        terms = super().generators_terms(fake, training)
+    def generator_terms(self, fake, training):
+        terms = super().generator_terms(fake, training)
         if not self.latents.codes:
             return terms
         information = {
@@ -285,31 +329,31 @@ class InfoGAN(GAN):
         total = tf.add_n(list(information.values()))
         return terms | {"loss": loss, "information": total} | information
 
-    def judges_terms(self, real, fake, labels, seed, training):
-        terms = super().judges_terms(real, fake, labels, seed, training)
+    def discriminator_terms(self, real, fake, labels, seed, training):
+        terms = super().discriminator_terms(real, fake, labels, seed, training)
         if not self.latents.codes:
             return terms
         log_q, stop = fake["log_q"], self.posterior == "stop_gradient"
         if stop:
-            numbers = self.numbers(fake["images"], fake["outputs"], training, stop)
-            log_q = self._log_q(numbers, fake["parts"])
+            params = self.posterior_params(fake["images"], fake["outputs"], training, stop)
+            log_q = self._log_q(params, fake["parts"])
         objective = terms["discriminator_objective"] - self._weighted(log_q, training)
         if self.fake_consistency_weight:
             objective += self.fake_consistency_weight * fake["consistency"]
         if self.consistency or self.classification:
-            numbers = self.numbers(real["images"], real["outputs"], training, stop)
+            params = self.posterior_params(real["images"], real["outputs"], training, stop)
         if self.consistency:
-            own = fold_in(seed, seeds.MOVES_REAL)
+            own = fold_in(seed, seeds.CONSISTENCY_REAL)
             terms["real_consistency"] = tf.add_n(
                 [
-                    self._consistency(code.name, real["images"], numbers, own, training, stop)
-                    for code in self.categories
+                    self._consistency(code.name, real["images"], params, own, training, stop)
+                    for code in self.categorical_codes
                 ]
             )
             weight = self.consistency.weight * self.consistency.warmup(self, training)
             objective += weight * terms["real_consistency"]
         if self.classification:
-            terms |= classification_terms(numbers[self.categories[0].name], labels)
+            terms |= classification_terms(params[self.categorical_codes[0].name], labels)
             objective += self.classification.weight * terms["classification"]
         return terms | {"discriminator_objective": objective}
 
@@ -334,34 +378,35 @@ class InfoGAN(GAN):
 
     # Helpers
 
-    def _log_q(self, numbers: dict, parts: dict, codes=None) -> dict[str, tf.Tensor]:
+    def _log_q(self, params: dict, parts: dict, codes=None) -> dict[str, tf.Tensor]:
         """E log Q(c|x) of each code (all if None), a mean over the batch, in nats."""
         codes = self.latents.codes.values() if codes is None else codes
         return {
-            code.name: tf.reduce_mean(code.log_prob(numbers[code.name], parts[code.name]))
+            code.name: tf.reduce_mean(code.log_prob(params[code.name], parts[code.name]))
             for code in codes
         }
 
     def _weighted(self, log_q: dict, training: bool) -> tf.Tensor:
-        """What of the objective is L_I, but for the constant entropies."""
+        """Part of the objective that is L_I, without the constant entropies."""
         ramp = self.continuous_warmup(self, training)
         weights = {
-            name: code.weight if code in self.categories else ramp * code.weight
+            name: code.weight if code in self.categorical_codes else ramp * code.weight
             for name, code in self.latents.codes.items()
         }
         total = tf.add_n([weights[name] * value for name, value in log_q.items()])
         return self.information_weight * total
 
-    def _consistency(self, name, images, numbers, seed, training, stop) -> tf.Tensor:
+    def _consistency(self, name, images, params, seed, training, stop) -> tf.Tensor:
         def classify(images):
-            return self._numbers_of(images, training, stop)[name]
+            return self.recognize(images, training, stop)[name]
 
-        return self.consistency(images, numbers[name], classify, seed)
+        return self.consistency(images, params[name], classify, seed)
 
-    def _numbers_of(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
+    def recognize(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
+        """Computes `posterior_params` of images, with the discriminator's pass if Q shares it."""
         separate = self.recognition_trunk is not None
-        outputs = None if separate else self.judge(images, training)
-        return self.numbers(images, outputs, training, stop)
+        outputs = None if separate else self.discriminate(images, training)
+        return self.posterior_params(images, outputs, training, stop)
 
     def _inferred(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._numbers_of(x, training=False)
+        return self.recognize(x, training=False)

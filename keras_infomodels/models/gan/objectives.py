@@ -1,4 +1,4 @@
-"""What a discriminator and a generator lower: the GAN objectives, on logits T.
+"""GAN objectives: the losses of a discriminator and a generator, on logits T.
 
 The f-GAN family is the variational bound F = E_p g(T) - E_q f*(g(T)) <= D_f(p || q), p being the
 data and q the generator: the discriminator raises F, the generator lowers it.
@@ -14,14 +14,14 @@ __all__ = ["OBJECTIVES", "Objective"]
 
 @dataclass(frozen=True)
 class Objective:
-    """The losses of the two players, as functions of logits to one value an image.
+    """Losses of the discriminator and the generator, as functions from logits to a loss per image.
 
     Attributes:
-        real: the discriminator's loss on an image of the data.
-        fake: the discriminator's loss on a generated image.
-        generator: the generator's loss on a generated image.
-        saturation: the value of the discriminator's loss at which it is always right and the
-            generator has nothing to learn from; None where the loss has no such end.
+        real: function. The discriminator's loss on an image of the data.
+        fake: function. The discriminator's loss on a generated image.
+        generator: function. The generator's loss on a generated image.
+        saturation: float. The discriminator's loss if it is always right, so that the generator
+            does not learn. `None` if the loss has no minimum.
     """
 
     real: Callable[[tf.Tensor], tf.Tensor]
@@ -31,7 +31,7 @@ class Objective:
 
 
 def _f_gan(activated, conjugate, saturation: float | None = None) -> Objective:
-    """From g(T) and f*(g(T))."""
+    """Creates an objective of the f-GAN family from g(T) and f*(g(T))."""
     return Objective(lambda t: -activated(t), conjugate, lambda t: -conjugate(t), saturation)
 
 
@@ -56,7 +56,7 @@ OBJECTIVES = {
 
     non_saturating     T = ln r         2 ln 2 - 2 JSD(p, q)
     hinge              T = sign(ln r)   2 - 2 TV(p, q)
-    wasserstein                         -(slope of T) times W1(p, q)
+    wasserstein                         -(Lipschitz constant of T) W1(p, q)
     kl                 T = 1 + ln r     -KL(p || q)
     reverse_kl         T = ln r         -KL(q || p)
     js                 T = ln r         -2 JSD(p, q)
@@ -71,8 +71,8 @@ and the f-GAN's f(u), output activation g(T) and conjugate f*(t):
     pearson            (u - 1)^2                           T                    t^2 / 4 + t
     squared_hellinger  (sqrt u - 1)^2                      1 - exp(-T)          t / (1 - t)
 
-Pearson's conjugate is -1 below t = -2, which no ratio u >= 0 asks for; the square of the paper's
-table would push the generator away there.
+Pearson's conjugate is -1 below t = -2, which no ratio u >= 0 reaches. The paper's table has the
+square there, too, whose gradient would push the generator away from the data.
 
 Source: Nowozin et al., "f-GAN", 2016, tables 1, 2 and 6; Goodfellow et al., 2014; Arjovsky et al.,
 "Wasserstein GAN", 2017; Lim and Ye, "Geometric GAN", 2017 (hinge).

@@ -9,16 +9,16 @@ __all__ = ["PICTURES", "infogan_pictures"]
 
 
 def traverse(model, name: str, rows: int = 10, columns: int = 10) -> Grid:
-    """Images along one code, a row for each draw of everything else."""
+    """Draws images along one code, a row for each draw of the other latents."""
     images = model.traverse(name, rows, columns).numpy()
     title = f"{name}, all else fixed by the row"
     return Grid(images.reshape(-1, *images.shape[2:]), images.shape[1], title)
 
 
 def inferred_categories(model, name: str, images: np.ndarray, columns: int = 12) -> Grid:
-    """Real images by the category that Q infers; images generated with it on the right."""
+    """Draws real images by the category that Q infers; generated images are on the right."""
     found = model.infer_codes(images)[name].mode().numpy().argmax(axis=1)
-    count = model.latents.codes[name].prior.categories
+    count = model.latents.codes[name].prior.num_categories
     grid = np.ones((count, 2 * columns + 1, *images.shape[1:]), np.float32)
     for category in range(count):
         members = images[found == category][:columns]
@@ -33,15 +33,15 @@ PICTURES = {
     "traverse": traverse,
     "inferred_categories": inferred_categories,
 }
-"""Kind -> function of the model and the kind's own arguments."""
+"""Functions of the model and of arguments of their own, by kind of picture."""
 
 
 def infogan_pictures(
     model, images: np.ndarray, labels: np.ndarray | None = None
 ) -> dict[str, Grid]:
-    """All that there is to see of an InfoGAN, by name; labels are not shown."""
+    """Draws all pictures of an InfoGAN, by name; labels are not shown."""
     pictures = {"samples": samples(model)}
     pictures |= {f"code_{name}": traverse(model, name) for name in model.latents.codes}
-    for code in model.categories:
+    for code in model.categorical_codes:
         pictures[f"inferred_{code.name}"] = inferred_categories(model, code.name, images)
     return pictures

@@ -1,4 +1,4 @@
-"""What an exported GAN or InfoGAN offers."""
+"""Functions of an exported GAN or InfoGAN."""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,16 @@ __all__ = ["gan_signatures", "infogan_signatures"]
 def gan_signatures(
     model, recognition: Mapping[str, Signature] | None = None
 ) -> dict[str, Signature]:
-    """The signatures of a `GAN`, by name.
+    """Returns the signatures of a `GAN`, by name.
 
-    `generate` takes "noise" and each code by its name (a category as one of K);
-    `generate_seeded` draws them from a count and a seed; `discriminate` gives the logit of an
-    image, before any sigmoid.
+        generate         images of "noise" and of each code by its name (a category is one-hot)
+        discriminate     the logit of an image, before any sigmoid
+        generate_seeded  images of prior draws, from a count and a seed
 
     Args:
-        model: a `GAN`.
-        recognition: signatures of a recognition head, which come after `generate`.
+        model: `GAN`.
+        recognition: dict of Signature. Signatures of a recognition head, inserted after `generate`.
+            `None` means none.
     """
     latents = model.latents
     kinds = {Categorical: "category", Uniform: "uniform"}
@@ -38,7 +39,7 @@ def gan_signatures(
         return generate(**latents.sample(count, seed))
 
     def discriminate(image):
-        return {"logits": model.judge(image, False)["logits"]}
+        return {"logits": model.discriminate(image, False)["logits"]}
 
     return {
         "generate": Signature(generate, tuple(inputs)),
@@ -49,24 +50,25 @@ def gan_signatures(
 
 
 def infogan_signatures(model) -> dict[str, Signature]:
-    """Those of the `GAN`, and with codes `infer_codes`.
+    """Returns the signatures of a `GAN` and, if there are codes, `infer_codes`.
 
-    It gives NAME_probabilities of a category, NAME_mean and NAME_stddev of a continuous code.
+    `infer_codes` returns NAME_probabilities of a category, and NAME_mean and NAME_stddev of a
+    continuous code.
 
     Args:
-        model: an `InfoGAN`.
+        model: `InfoGAN`.
     """
     if not model.latents.codes:
         return gan_signatures(model)
 
     def infer_codes(image):
-        numbers = model.numbers(image, model.judge(image, False), training=False)
+        params = model.posterior_params(image, model.discriminate(image, False), training=False)
         outputs = {}
         for name, code in model.latents.codes.items():
             if isinstance(code.prior, Categorical):
-                outputs[f"{name}_probabilities"] = tf.nn.softmax(code.infer(numbers[name]).logits)
+                outputs[f"{name}_probabilities"] = tf.nn.softmax(code.infer(params[name]).logits)
             else:
-                mean, stddev = code.mean_and_stddev(numbers[name])
+                mean, stddev = code.mean_and_stddev(params[name])
                 outputs |= {f"{name}_mean": mean, f"{name}_stddev": stddev}
         return outputs
 

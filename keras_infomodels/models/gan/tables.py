@@ -32,12 +32,12 @@ _PLACES = {
         "fake_consistency_weight",
     )
 }
-_MORE = ("network", "widths", "codes", "categories")
+_MORE = ("network", "widths", "codes", "num_categories")
 SHORT = (*_PLACES, "network", "widths")
-"""The short names of settings; an InfoGAN has "codes" and "categories" too."""
+"""The short names of settings; an InfoGAN has "codes" and "num_categories" too."""
 
 CODES = (
-    {"name": "category", "prior": {"class": "Categorical", "categories": 10}},
+    {"name": "category", "prior": {"class": "Categorical", "num_categories": 10}},
     {"name": "c1", "prior": {"class": "Uniform"}},
     {"name": "c2", "prior": {"class": "Uniform"}},
 )
@@ -63,8 +63,8 @@ def shorten(table: dict, short: Short) -> Short:
         table.pop("generator", None)
     if (codes := short.get("codes")) is not None:
         table["codes"] = [_code(code) for code in codes]
-    elif (categories := short.get("categories")) is not None:
-        table["codes"] = _with_categories(table.get("codes", CODES), categories)
+    elif (count := short.get("num_categories")) is not None:
+        table["codes"] = _with_categories(table.get("codes", CODES), count)
     rest = tables.shorten(table, short, _PLACES)
     return {name: value for name, value in rest.items() if name not in _MORE}
 
@@ -110,31 +110,33 @@ def _usual_filters(image_shape: tuple[int, ...]) -> list[int]:
 
 
 def _code(code: Mapping) -> dict:
-    """A code by the short name of its prior, with categories beside a categorical one."""
+    """A code by the short name of its prior, with num_categories beside a categorical one."""
     own = dict(code) if isinstance(code, Mapping) else {}
     prior = own.pop("prior", None)
     if isinstance(prior, Mapping):
         return {**own, "prior": dict(prior)}
     if prior not in _PRIORS:
         raise ValueError(
-            f"A code is a table of name, prior ({', '.join(_PRIORS)}), categories of a categorical "
-            f"one, posterior, weight and min_stddev; {code!r} is none."
+            f"A code is a table of name, prior ({', '.join(_PRIORS)}), num_categories of a "
+            f"categorical one, posterior, weight and min_stddev; got {code!r}."
         )
-    size = {"categories": own.pop("categories")} if "categories" in own else {}
+    # "categories" is the name of version 0.1.
+    count = own.pop("num_categories", own.pop("categories", None))
+    size = {} if count is None else {"num_categories": count}
     return {**own, "prior": {"class": _PRIORS[prior], **size}}
 
 
-def _with_categories(codes, categories: int) -> list[dict]:
+def _with_categories(codes, count: int) -> list[dict]:
     """The codes, the first categorical one with so many categories."""
     codes = [dict(code) for code in codes]
     for code in codes:
         if code.get("prior", {}).get("class") == "Categorical":
-            code["prior"] = {"class": "Categorical", "categories": categories}
+            code["prior"] = {"class": "Categorical", "num_categories": count}
             return codes
-    raise ValueError("categories is of a categorical code, and this recipe has none.")
+    raise ValueError("num_categories needs a categorical code, and this recipe has none.")
 
 
 def _size(code: Mapping) -> int:
     """How many latent variables a code takes."""
     prior = code.get("prior")
-    return prior.get("categories", 1) if isinstance(prior, Mapping) else 1
+    return prior.get("num_categories", 1) if isinstance(prior, Mapping) else 1

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_infomodels import models
 from keras_infomodels.models.autoencoder import encodings
-from keras_infomodels.training.read_out import Table
+from keras_infomodels.training.information_reader import Table
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -53,9 +53,9 @@ def test_information_freq_reads_every_so_many_epochs_and_the_last(
 
     read = []
     monkeypatch.setattr(encodings, "_encodings", counted)
-    glance = models.InfoVAE.read_validation
+    glance = models.InfoVAE.validation_information
     monkeypatch.setattr(
-        models.InfoVAE, "read_validation", lambda *a: read.append(glance(*a)) or read[-1]
+        models.InfoVAE, "validation_information", lambda *a: read.append(glance(*a)) or read[-1]
     )
     data = {"validation_data": images, "batch_size": 8, "epochs": 4, "verbose": 0}
     history = model.fit(images, **data, information_freq=freq).history

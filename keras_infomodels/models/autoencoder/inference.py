@@ -1,0 +1,114 @@
+"""Inference of an autoencoder: encoding, decoding and drawing images.
+
+The functions are methods of `InfoVAE`.
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_infomodels.distributions import posterior
+from keras_infomodels.models.checks import float_images
+
+tfd = tfp.distributions
+
+__all__ = ["decode", "encode", "generate", "interpolate", "reconstruct"]
+
+
+def encode(model, x: tf.Tensor) -> tfd.Distribution | dict[str, tfd.Distribution]:
+    """Computes the posterior q(z|x).
+
+    Args:
+        model: `InfoVAE`.
+        x: tensor (batch, *data_shape). Images.
+
+    Returns:
+        TFP distribution of batch shape (batch,) and event shape (latent_dim,). With the prior
+        `CategoricalNormal`, a dict with "category", a one-hot distribution q(category|x), and "z",
+        q(z|x).
+
+    Raises:
+        ValueError: If the images have another shape or pixels that the likelihood does not allow.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        images = model.generate(8, seed=0)
+        model.encode(images).mean()  # shape (8, 2)
+    """
+    parameters = model.traced(model._parameters, float_images(model, x))
+    if not model.categorical:
+        return posterior(parameters)
+    category = tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
+    return {"category": category, "z": posterior(parameters)}
+
+
+def decode(model, z: tf.Tensor) -> tfd.Distribution:
+    """Computes the observation model p(x|z).
+
+    Args:
+        model: `InfoVAE`.
+        z: tensor (batch, latent_dim). Latent variables; a category comes first, as one-hot.
+
+    Returns:
+        TFP distribution of batch shape (batch,) and event shape data_shape.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        model.decode([[0.0, 0.0]]).mean()  # an image, shape (1, 28, 28, 1)
+    """
+    return model.pixel_distribution(model.traced(model._decoded, tf.convert_to_tensor(z)))
+
+
+def reconstruct(model, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
+    """Computes E[x|z] at the mean of q(z|x), or at a sample of it.
+
+    Args:
+        model: `InfoVAE`.
+        x: tensor (batch, *data_shape). Images.
+        sample: bool. `True` draws z from q(z|x). `False` takes the mean.
+        seed: int. Seed of the draw. `None` draws a new one.
+
+    Returns:
+        float32 tensor (batch, *data_shape).
+    """
+    if not sample:
+        return model.traced(model._reconstruction, float_images(model, x))
+    return model.traced(model._drawn, float_images(model, x), model.drawing_seed(seed))
+
+
+def generate(model, n: int, seed: int | None = None) -> tf.Tensor:
+    """Computes E[x|z] for n draws of the prior.
+
+    Args:
+        model: `InfoVAE`.
+        n: int. Number of images.
+        seed: int. Seed of the draws. `None` draws a new one.
+
+    Returns:
+        float32 tensor (n, *data_shape).
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        images = model.generate(8, seed=0)  # shape (8, 28, 28, 1), in [0, 1]
+    """
+    return model.traced(model._generated, tf.constant(n), model.drawing_seed(seed))
+
+
+def interpolate(model, a: tf.Tensor, b: tf.Tensor, steps: int) -> tf.Tensor:
+    """Decodes points on the straight line between the posterior means of two images.
+
+    Args:
+        model: `InfoVAE`.
+        a: tensor of shape data_shape. First image.
+        b: tensor of shape data_shape. Last image.
+        steps: int, at least 2. Number of images, the reconstructions of a and b included.
+
+    Returns:
+        float32 tensor (steps, *data_shape).
+
+    Raises:
+        ValueError: If `steps` is below 2.
+    """
+    if steps < 2:
+        raise ValueError(f"steps counts both ends, so it is at least 2; got {steps}.")
+    start, end = model._posterior(float_images(model, tf.stack([a, b]))).mean()
+    return model.mean_image(tf.linspace(start, end, steps))

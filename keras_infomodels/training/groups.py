@@ -1,0 +1,54 @@
+"""Groups of networks that share an optimizer."""
+
+from dataclasses import dataclass
+
+import keras
+
+__all__ = ["OptimizerGroup", "build_optimizers", "second_optimizer"]
+
+
+@dataclass(frozen=True)
+class OptimizerGroup:
+    """Optimizer, the loss term that it minimizes, and the networks that it trains.
+
+    Attributes:
+        optimizer_name: str. Attribute of the model that holds the optimizer.
+        term: str. Name of the loss term that is minimized.
+        networks: tuple of Keras models. Their trainable variables belong to the optimizer.
+    """
+
+    optimizer_name: str
+    term: str
+    networks: tuple[keras.Model, ...]
+
+    def variables(self) -> list[keras.Variable]:
+        return [v for network in self.networks for v in network.trainable_variables]
+
+
+def second_optimizer(model: keras.Model, chosen) -> keras.Optimizer:
+    """Returns the discriminator's optimizer, with a loss scale under the policy "mixed_float16".
+
+    Args:
+        model: keras.Model. Compiled with its own `optimizer`.
+        chosen: str or Keras optimizer. `None` is Adam with a learning rate of 1e-3 and beta_1 of
+            0.5.
+
+    Raises:
+        ValueError: `chosen` is the model's own optimizer.
+    """
+    optimizer = keras.optimizers.get(chosen or keras.optimizers.Adam(1e-3, beta_1=0.5))
+    wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    # Keras wraps only its own `optimizer` in a loss scale.
+    if model.dtype_policy.name == "mixed_float16" and not wrapped:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    if optimizer is model.optimizer:
+        raise ValueError("The two optimizers are one instance; give each of the two its own.")
+    return optimizer
+
+
+def build_optimizers(model: keras.Model):
+    """Builds the optimizers of a model's groups, because loading weights skips unbuilt ones."""
+    for group in model.optimizer_groups():
+        optimizer = getattr(model, group.optimizer_name)
+        if not optimizer.built:
+            optimizer.build(group.variables())
