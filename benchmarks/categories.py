@@ -90,7 +90,7 @@ def main():
     if arguments.task == "clusters":
         # Ten digits in 16 heads cannot be even, which that recipe allows for.
         name = "aae_16_clusters_mnist" if arguments.heads == 16 else "aae_clusters_mnist"
-        changes = {"categories": arguments.heads}
+        changes = {"num_categories": arguments.heads}
     else:
         name, changes = "aae_semisupervised_mnist", {"labeled": arguments.labeled}
     if arguments.consistency == "none":
@@ -104,7 +104,9 @@ def main():
     table = arguments.out / "categories.csv"
     rows = list(csv.DictReader(table.open())) if table.exists() else []
     kind = Recipe.load(path, **changes).model.get("consistency", "none")
-    row = f"{arguments.task}_{arguments.heads if 'categories' in changes else arguments.labeled}"
+    row = (
+        f"{arguments.task}_{arguments.heads if 'num_categories' in changes else arguments.labeled}"
+    )
     row = f"{row}_{kind}"
     for seed in arguments.seeds:
         if (row, str(seed)) in {(r["row"], str(r["seed"])) for r in rows}:

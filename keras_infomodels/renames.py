@@ -59,6 +59,8 @@ def takes_old_arguments(renew: Callable[[Mapping], dict]) -> Callable[[type], ty
                 args, kwargs = (), new
             construct(self, *args, **kwargs)
 
+        # Keras compares `inspect.signature` with `getfullargspec`, which ignores `__wrapped__`.
+        __init__.__signature__ = inspect.signature(construct)
         cls.__init__ = __init__
         cls.renew_config = staticmethod(renew)
         return cls

@@ -23,7 +23,7 @@ TRAIN, TEST, TABLE = 0, 1, 2
 """Streams: training steps, test steps, the table of encodings behind an information estimate."""
 
 LATENTS, PENALTY, CONSISTENCY_FAKE, CONSISTENCY_REAL, DISCRIMINATOR_STEP = range(5)
-"""Streams within a step of a GAN; from DISCRIMINATOR_STEP on those of further turns within the step."""
+"""Streams within a step of a GAN; those from DISCRIMINATOR_STEP on are for alternating updates."""
 
 AUGMENT_FAKE, AUGMENT_REAL = -2, -1
 """Further streams within a step of a GAN."""
@@ -36,8 +36,8 @@ def fold_seed(seed: int, *data) -> tf.Tensor:
     folded from the optimizer's iterations resumes with the optimizer.
 
     Args:
-        seed: the model's seed.
-        *data: integers or scalar tensors, such as a stream and a counter.
+        seed: int. The model's seed.
+        *data: int or scalar tensor. Numbers to fold in, such as a stream and a counter.
 
     Returns:
         An int32 tensor of shape (2,), as TensorFlow's stateless functions and TFP take it.

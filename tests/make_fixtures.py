@@ -73,7 +73,7 @@ def build(name: str, **settings) -> keras.Model:
         return models.Classifier(network, name=name, **settings)
     categories = 3 if name.endswith("_with_category") else 0
     encoder = networks.ConvEncoder(
-        SHAPE, 2, filters=(2, 3), width=4, categories=categories, name="encoder"
+        SHAPE, 2 + categories, filters=(2, 3), width=4, num_categories=categories, name="encoder"
     )
     decoder = networks.MLPDecoder(SHAPE, 2 + categories, widths=(4,), name="decoder")
     return models.MODELS[name.removesuffix("_with_category")](

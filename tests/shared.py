@@ -67,7 +67,7 @@ def make_categorical(pool):
         def build():
             shared = {"image_shape": IMAGE_SHAPE, "widths": (16,)}
             encoder = networks.MLPEncoder(
-                latent_dim=3, categories=4, min_stddev=min_stddev, **shared
+                latent_dim=7, num_categories=4, min_stddev=min_stddev, **shared
             )
             decoder = networks.MLPDecoder(latent_dim=7, **shared)
             model = models.AdversarialAutoencoder(

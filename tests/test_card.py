@@ -27,7 +27,7 @@ KINDS = {
         dataset="mnist",
         widths=(3, 4, 8),
         noise_dim=2,
-        categories=3,
+        num_categories=3,
         meanings={"c2": "brightness"},
     ),
     "classifier": Recipe.of("classifier", dataset="mnist", widths=(3, 4)),

@@ -112,7 +112,7 @@ def test_train_leaves_a_classifier_preset_with_its_mistakes(tmp_path):
 
 
 def test_train_refuses_more_labels_than_classes(tmp_path):
-    recipe = Recipe.of("classifier", dataset="fashion_mnist_mini", categories=9)
+    recipe = Recipe.of("classifier", dataset="fashion_mnist_mini", num_categories=9)
     with pytest.raises(
         ValueError, match="labels from 0 to 8, and fashion_mnist_mini has labels up"
     ):

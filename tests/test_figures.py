@@ -44,7 +44,9 @@ def folder(tmp_path_factory):
 def brightness_classifier(categories=2, **settings):
     """An AAE whose category is 0 for images darker than one half, and 1 for the others."""
     shared = {"image_shape": SHAPE, "widths": (1,), "activation": "relu"}
-    encoder = networks.MLPEncoder(latent_dim=1, categories=categories, min_stddev=None, **shared)
+    encoder = networks.MLPEncoder(
+        latent_dim=1 + categories, num_categories=categories, min_stddev=None, **shared
+    )
     decoder = networks.MLPDecoder(latent_dim=1 + categories, **shared)
     encoder.get_layer("hidden_0").set_weights(
         [np.full((49, 1), 1 / 49), np.zeros(1)]
@@ -122,7 +124,7 @@ def test_measure_frechet_distance_and_class_mismatch_of_samples(monkeypatch):
 
 
 def test_measure_finds_known_errors_of_a_category(folder):
-    settings = {"prior": "categorical_normal", "categories": 2, "latent_dim": 1}
+    settings = {"prior": "categorical_normal", "num_categories": 2, "continuous_dim": 1}
     recipe = Recipe.of("aae", dataset=str(folder), **settings)
     figures = measure(brightness_classifier(), recipe)
     # 2 of 20 test images have the label of the other kind.
@@ -141,8 +143,8 @@ def test_measure_compares_a_named_category_with_its_own_label(folder):
         "aae",
         dataset=str(folder),
         prior="categorical_normal",
-        categories=2,
-        latent_dim=1,
+        num_categories=2,
+        continuous_dim=1,
         labeled=4,
         classification_weight=1.0,
     )

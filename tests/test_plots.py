@@ -40,7 +40,7 @@ def test_traversals_change_one_variable_a_row(make_model, images):
 def test_categories_has_a_row_for_each_category():
     shared = {"image_shape": (8, 8, 1), "widths": (4,)}
     model = models.AdversarialAutoencoder(
-        networks.MLPEncoder(latent_dim=2, categories=3, **shared),
+        networks.MLPEncoder(latent_dim=5, num_categories=3, **shared),
         networks.MLPDecoder(latent_dim=5, **shared),
         CategoricalNormal(3, 2),
     )
@@ -67,7 +67,7 @@ def test_latent_map_colors_posterior_means_by_label(make_model, images, kinds):
 def test_latent_map_of_a_categorical_prior_has_a_panel_a_category(images):
     shared = {"image_shape": (8, 8, 1), "widths": (16,)}
     model = models.AdversarialAutoencoder(
-        networks.MLPEncoder(latent_dim=2, categories=6, **shared),
+        networks.MLPEncoder(latent_dim=8, num_categories=6, **shared),
         networks.MLPDecoder(latent_dim=8, **shared),
         CategoricalNormal(6, 2),
         likelihood="bernoulli_threshold",

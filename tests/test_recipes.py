@@ -91,7 +91,9 @@ def test_recipe_load_reads_a_flat_file_of_version_0_1_with_a_warning(tmp_path):
     path.write_text(FLAT + 'consistency_warmup_epochs = 0\nstarts = 2\nprior = "swiss_roll"\n')
     with pytest.warns(DeprecationWarning, match="recipe of version 0.1"):
         recipe = Recipe.load(path)
-    assert recipe == Recipe.of("infogan", dataset="mnist", widths=[3, 4, 8], categories=6, starts=2)
+    assert recipe == Recipe.of(
+        "infogan", dataset="mnist", widths=[3, 4, 8], num_categories=6, starts=2
+    )
     path.write_text(FLAT + "stratfied = true\n")
     with (
         pytest.warns(DeprecationWarning, match="recipe of version 0.1"),
@@ -182,8 +184,8 @@ def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
         "aae",
         dataset="any",
         prior="categorical_normal",
-        categories=7,
-        latent_dim=2,
+        num_categories=7,
+        latent_dim=9,
         deterministic=True,
         discriminator_widths=(3, 4),
         discriminator_learning_rate=0.25,
@@ -197,7 +199,7 @@ def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
         labeled=20,
     )
     model = build_model(recipe, SHAPE, steps=100)
-    assert (model.prior.num_categories, model.prior.dimension, model.latent_dim) == (7, 2, 9)
+    assert (model.prior.num_categories, model.prior.continuous_dim, model.latent_dim) == (7, 2, 9)
     assert model.deterministic
     assert [layer.units for layer in model.category_discriminator.layers[1:]] == [3, 4, 1]
     assert model.divergence.parts["z"].loss == "log_ratio"
@@ -232,7 +234,7 @@ def test_build_model_makes_an_infogan_as_its_recipe_says(tmp_path):
 
         [[model.codes]]
         name = "digit"
-        prior = { class = "Categorical", categories = 7 }
+        prior = { class = "Categorical", num_categories = 7 }
 
         [[model.codes]]
         name = "slant"
@@ -291,7 +293,7 @@ def test_build_model_sets_every_weight_of_an_aae():
         "aae",
         dataset="any",
         prior="categorical_normal",
-        categories=5,
+        num_categories=5,
         labeled=100,
         adversarial_loss="log_ratio",
         consistency_warmup_epochs=2,
@@ -354,7 +356,7 @@ def test_build_model_seed_sets_the_initial_weights():
         ({"model": "infovae", "beta": 2.0}, "has no setting 'beta'"),
         ({"model": "infovae", "kernel": "paper", "divergence": "stein"}, "kernel is .* of MMD"),
         ({"model": "vae", "likelihood": "poisson"}, "likelihood is one of"),
-        ({"model": "vae", "sigma": 0.1}, "sigma is a setting of Gaussian alone"),
+        ({"model": "vae", "sigma": 0.1}, "sigma is a setting of Gaussian only"),
         ({"model": "vae", "weight_average": 0.9, "patience": 3}, "take one"),
         ({"model": "vae", "prior": "cauchy"}, "prior is one of standard_normal"),
         ({"model": "vae", "prior": "swiss_roll", "latent_dim": 3}, "event shape"),

@@ -13,7 +13,7 @@ from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.release import _choose, release
 
-TINY = {"widths": (3, 4, 8), "noise_dim": 2, "categories": 2, "batch_size": 6, "epochs": 1}
+TINY = {"widths": (3, 4, 8), "noise_dim": 2, "num_categories": 2, "batch_size": 6, "epochs": 1}
 
 
 @pytest.fixture

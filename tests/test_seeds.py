@@ -34,7 +34,13 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recipe(folder, tmp_path_factory):
     """Path of a tiny InfoGAN's recipe."""
-    settings = {"widths": (3, 4, 8), "noise_dim": 2, "categories": 2, "batch_size": 6, "epochs": 2}
+    settings = {
+        "widths": (3, 4, 8),
+        "noise_dim": 2,
+        "num_categories": 2,
+        "batch_size": 6,
+        "epochs": 2,
+    }
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
     path.write_text(Recipe.of("infogan", dataset=str(folder), **settings).to_toml())
     return path

@@ -156,7 +156,7 @@ def test_train_resume_ends_on_the_same_bits(folder, finished, tmp_path, monkeypa
 def test_train_makes_a_semi_supervised_run_with_pictures(folder, tmp_path):
     changes = {
         "prior": "categorical_normal",
-        "categories": 3,
+        "num_categories": 3,
         "classification_weight": 1.0,
         "labeled": 4,
         "labeled_per_batch": 2,

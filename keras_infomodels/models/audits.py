@@ -1,4 +1,4 @@
-"""What a model hands to `evaluation.audit`: a table of encodings or a generator."""
+"""Parts of a model that `evaluation.audit` measures: encodings or a generator."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,15 @@ __all__ = ["EncoderParts", "GeneratorParts"]
 
 @dataclass(frozen=True)
 class EncoderParts:
-    """An encoder's table, whose I_q(x;z) is bounded, and a decoder for I_p(x;z).
+    """Encodings, whose I_q(x;z) is bounded, and a decoder for I_p(x;z).
 
     Attributes:
-        table: a sample, the mean and the standard deviation of q(z|x), each (N, d).
-        table_prior: prior of the table's z, a spec or TFP distribution; None is N(0, I).
-        decoder: from z to generated data, drawn from p(x|z); None leaves I_p(x;z) out.
-        prior: prior of the decoder's z; I_p(x;z) needs a normal one.
-        before, after: the model's own estimates by name, shown before and after the table's.
+        table: three arrays (N, d). A sample, the mean and the standard deviation of each q(z|x).
+        table_prior: prior of the encodings' z. `None` is N(0, I).
+        decoder: function from z to data that are drawn from p(x|z). `None` leaves I_p(x;z) out.
+        prior: prior of the decoder's z. I_p(x;z) needs a normal prior.
+        before: dict of Estimate. The model's own estimates, shown before those of the encodings.
+        after: dict of Estimate. The model's own estimates, shown after those of the encodings.
     """
 
     table: tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -34,11 +35,11 @@ class EncoderParts:
 
 @dataclass(frozen=True)
 class GeneratorParts:
-    """A generator, whose I_p(x;c) is bounded code by code.
+    """Generator, whose I_p(x;c) is bounded for each code.
 
     Attributes:
-        generator: from latents (batch, d) to images.
-        latents: prior of the latents, with the codes.
+        generator: function from latents (batch, latent_dim) to images.
+        latents: `Latents`. Prior of the latents, with the codes.
     """
 
     generator: Callable[[tf.Tensor], tf.Tensor]

@@ -1,4 +1,4 @@
-"""Shapes of networks, which every model checks at construction, and of images."""
+"""Checks of the shapes of networks and images."""
 
 import keras
 import tensorflow as tf
@@ -7,36 +7,40 @@ __all__ = ["float_images", "input_shape", "output_names", "output_shapes", "shap
 
 
 def input_shape(network: keras.Model, role: str) -> tuple[int, ...]:
-    """Shape of one example that a network takes; `role` names the network in the error."""
+    """Returns the shape of one input example; `role` names the network in the error."""
     try:
         return tuple(network.input_shape[1:])
     except (AttributeError, ValueError):
         raise ValueError(
-            f"The {role} does not say its input's shape: make it a functional or Sequential model "
-            "that begins with keras.Input(shape)."
+            f"The {role} has no known input shape: make it a functional or Sequential model that "
+            "begins with keras.Input(shape)."
         ) from None
 
 
 def output_shapes(network: keras.Model, shape: tuple[int, ...]) -> dict[str, tuple] | tuple:
-    """Shapes of a network's outputs for inputs of a shape, batch included."""
+    """Returns the shapes of a network's outputs for an input shape, batch included."""
     return shapes_of(network.compute_output_spec(keras.KerasTensor(shape)))
 
 
 def shapes_of(outputs) -> dict[str, tuple] | tuple:
-    """Shapes of Keras' output specifications, in the same structure."""
+    """Returns the shapes of Keras' output specifications, in the same structure."""
     return keras.tree.map_structure(lambda spec: tuple(spec.shape), outputs)
 
 
 def output_names(outputs) -> str:
-    """Names of a network's outputs, for an error."""
+    """Returns the names of a network's outputs, for an error."""
     return str(sorted(outputs)) if isinstance(outputs, dict) else "no dict"
 
 
 def float_images(model, x) -> tf.Tensor:
-    """Images (batch, *data_shape) of a model as float32.
+    """Returns images (batch, *data_shape) of a model as float32.
+
+    Args:
+        model: a model of this library.
+        x: array or tensor of images.
 
     Raises:
-        ValueError: another shape; outside a graph also pixels that the model does not take.
+        ValueError: If the shape differs or, outside of a graph, pixels are not allowed.
     """
     x = tf.convert_to_tensor(x)
     if not x.shape[1:].is_compatible_with(model.data_shape):

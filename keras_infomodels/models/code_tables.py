@@ -1,4 +1,4 @@
-"""Tables of the codes that a model infers from images."""
+"""Point estimates of the latents or codes that a model infers from images."""
 
 from collections.abc import Mapping
 
@@ -13,17 +13,17 @@ _BATCH = 256
 
 
 def code_table(model, images: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Point estimates of the codes of images: posterior means, and a category's likeliest value.
+    """Returns posterior means of images, and the most likely value of a category.
 
     Args:
-        model: an autoencoder or an InfoGAN: what has `encode` or `infer_codes`.
-        images: float32 (n, ...), as `fit` takes them.
+        model: an autoencoder or an InfoGAN.
+        images: float32 array (n, ...). Images as `fit` takes them.
 
     Returns:
-        float64 (n, d), and the names of the d codes. A category is one code, its number.
+        float64 array (n, d), and the names of its d columns. A category is one column, its index.
 
     Raises:
-        ValueError: a model that infers no codes.
+        ValueError: If the model infers neither latents nor codes.
     """
     infer = getattr(model, "encode", None) or getattr(model, "infer_codes", None)
     if infer is None:
@@ -45,7 +45,7 @@ def code_table(model, images: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def _point(q: tfd.Distribution) -> np.ndarray:
-    """A distribution's mean, (n, d), or a category's number, (n, 1)."""
+    """Mean of a distribution, (n, d), or index of the most likely category, (n, 1)."""
     if isinstance(q, tfd.OneHotCategorical):
         return q.logits_parameter().numpy().argmax(axis=1)[:, None]
     mean = q.mean().numpy()

@@ -1,4 +1,4 @@
-"""Inference as traced functions, which a model keeps and its files and copies do not."""
+"""Traced functions for inference, which a model keeps but does not save."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ __all__ = ["Compiled"]
 
 
 class Compiled:
-    """Functions of one model that are traced once, whatever the batch size, and then called.
+    """Functions of one model that are traced once for all batch sizes.
 
-    They read the weights that the model has when they are called. Where a network or another part
-    was exchanged they are traced anew. Within a graph, such as a user's own `tf.function`, and
-    under `run_eagerly` the plain function is called.
+    A traced function reads the model's current weights. It is traced anew if a network or another
+    part was replaced. Within a graph, such as a user's own `tf.function`, and with `run_eagerly`
+    the plain function is called.
     """
 
     def __init__(self):
@@ -21,18 +21,22 @@ class Compiled:
         self._traced: dict[tuple, Callable] = {}
 
     def __call__(self, model: keras.Model, function: Callable, parts: tuple, *arguments):
-        """What a function of tensors returns.
+        """Calls a function of tensors as a traced graph.
 
         Args:
-            model: keras.Model. Whose `run_eagerly` counts.
-            function: function of tensors and dicts of them, known by its name.
-            parts: tuple of objects that the function reads beside its arguments.
-            *arguments: its arguments.
+            model: keras.Model. With its `run_eagerly` the function is not traced.
+            function: function of tensors or dicts of tensors. Its name identifies it.
+            parts: tuple of objects. Everything that the function reads beside its arguments.
+            *arguments: tensors or dicts of tensors.
+
+        Returns:
+            The result of the function.
         """
         if not tf.executing_eagerly() or model.run_eagerly:
             return function(*arguments)
         if list(map(id, parts)) != list(map(id, self._parts)):
-            self._parts, self._traced = parts, {}  # which keeps the parts, and so their ids
+            # Keeping the parts alive keeps their ids from being reused.
+            self._parts, self._traced = parts, {}
         signature = tf.nest.map_structure(_any_batch, arguments)
         key = function.__name__, repr(signature)
         if key not in self._traced:
@@ -41,6 +45,6 @@ class Compiled:
 
 
 def _any_batch(tensor: tf.Tensor) -> tf.TensorSpec:
-    """What a tensor is but for its batch; scalars and seeds have none."""
+    """Specification of a tensor with a free batch size; scalars and seeds have no batch."""
     shape = tensor.shape
     return tf.TensorSpec((None, *shape[1:]) if shape.rank > 1 else shape, tensor.dtype)

@@ -1,4 +1,4 @@
-"""What quantization costs a model, in its own terms."""
+"""Costs of quantization, in the model's own terms."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,26 +8,25 @@ import numpy as np
 __all__ = ["LIMITS", "Ask", "Cost", "changed"]
 
 LIMITS = {"reconstruction": 2.0, "category_error": 1.0, "image_change": 2.0}
-"""What a quantized file may cost: percent of the reconstruction, points of error of a category,
-mean change of generated pixels in percent of their range."""
+"""Largest costs of a quantized file: percent of the reconstruction, percentage points of a
+category's error, and mean change of generated pixels in percent of their range."""
 
 Ask = Callable[[str, dict], dict]
-"""(signature, arrays) -> arrays."""
+"""Function from the name of a signature and its input arrays to the output arrays."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A figure of the Keras model and of the file.
+    """One figure of the Keras model and of the exported file.
 
     Attributes:
-        name: "reconstruction", "rate", "information_<code>" (nats per example);
-            "category_error_<code>" (percent of generated images whose category is inferred
-            wrongly);
-            "changed_<code>" (percent of real images whose category, or class, is another than
-            Keras');
-            "image_change" (percent).
-        keras, file: the figure of each.
-        limit: what the difference may be at most, in the figure's unit; None where there is none.
+        name: str. "reconstruction", "rate" or "information_<code>", in nats per example;
+            "category_error_<code>", the percentage of generated images with a wrongly inferred
+            category; "changed_<code>", the percentage of real images whose category or class
+            differs from the Keras model's; "image_change", in percent.
+        keras: float. Figure of the Keras model.
+        file: float. Figure of the file.
+        limit: float. Largest allowed difference, in the figure's unit. `None` means no limit.
     """
 
     name: str
@@ -37,12 +36,12 @@ class Cost:
 
     @property
     def failure(self) -> str:
-        """A sentence if the cost is beyond its limit, else empty."""
+        """Error message if the difference exceeds its limit, else an empty text."""
         if self.limit is None or self.file - self.keras <= self.limit:
             return ""
         return (
-            f"The {self.name} goes from {self.keras:.4g} to {self.file:.4g}, and {self.limit:.3g} "
-            "more is allowed."
+            f"The {self.name} changes from {self.keras:.4g} to {self.file:.4g}; an increase by "
+            f"{self.limit:.3g} is allowed."
         )
 
     def __str__(self) -> str:
@@ -57,6 +56,14 @@ def changed(
     key: str,
     limit: float | None = None,
 ) -> Cost:
-    """Percent of images whose likeliest category differs between two outputs of logits `key`."""
+    """Counts the images whose most likely category differs between two outputs, in percent.
+
+    Args:
+        name: str. Name of the category.
+        own: dict of arrays. Outputs of the Keras model.
+        other: dict of arrays. Outputs of the file.
+        key: str. Name of the logits or probabilities (n, K) in both.
+        limit: float. Largest allowed percentage. `None` means no limit.
+    """
     differs = own[key].argmax(axis=1) != other[key].argmax(axis=1)
     return Cost(f"changed_{name}", 0.0, 100 * float(differs.mean()), limit)

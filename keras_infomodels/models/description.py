@@ -20,7 +20,10 @@ __all__ = ["ModelDescription"]
 
 
 class ModelDescription:
-    """Default answers; a model class overrides those that differ. See `InfoModel` for attributes."""
+    """Default answers; a model class overrides those that differ.
+
+    The attributes are described at `InfoModel`.
+    """
 
     of_labeled: tuple[str, ...] = ("classification", "accuracy")
     smallest_batch = 1

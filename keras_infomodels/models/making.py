@@ -18,6 +18,7 @@ def from_images(cls, images, **settings) -> keras.Model:
     convolutional networks and a likelihood for color. `infomodels train` uses the same defaults.
 
     Args:
+        cls: class of the model.
         images: array (n, height, width, channels), or dataset of images. Only the shape is used.
         **settings: arguments of the constructor other than networks, or short names such as
             `latent_dim`, `network` ("mlp", "conv", "residual") and `widths`.
@@ -49,6 +50,7 @@ def from_preset(
     """Loads a preset of this class; see `keras_infomodels.from_preset`.
 
     Args:
+        cls: class of the model.
         name_or_dir: str or path. Name of a preset, or a preset folder.
         load_weights: bool. `False` keeps the initial weights.
         dtype: str or Keras dtype policy. `None` keeps the preset's own.

@@ -1,4 +1,4 @@
-"""What an exported model offers: named functions of named tensors."""
+"""Signatures of an exported model: named functions of named tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ import tensorflow as tf
 
 __all__ = ["Input", "Signature", "seeded"]
 
-RANDOM = "it draws random numbers, for which TFLite has no operator that takes a seed"
+RANDOM = "it draws random numbers, and TFLite has no random operator that takes a seed"
 
 
 @dataclass(frozen=True)
 class Input:
-    """A named tensor that a signature takes.
+    """Named input tensor of a signature.
 
     Attributes:
-        name: of the tensor.
-        shape: of one example, without the batch.
-        kind: what belongs there: "image"; "latent" (what the decoder takes); draws of "normal",
-            "uniform" (-1 to 1) or "category" (one of K, all equally likely); "count" (one int32);
-            "seed" (int32 of shape (2,)).
+        name: str. Name of the tensor.
+        shape: tuple of int. Shape of one example, without the batch.
+        kind: str. Meaning of the values: "image"; "latent" (input of the decoder); draws of
+            "normal", "uniform" (-1 to 1) or "category" (one-hot, all K equally likely); "count"
+            (one int32); "seed" (int32 of shape (2,)).
     """
 
     name: str
@@ -27,7 +27,7 @@ class Input:
     kind: str
 
     def spec(self, batch_size: int | None = None) -> tf.TensorSpec:
-        """The tensor's specification; None is a free batch size."""
+        """Returns the tensor's specification; a batch size of None is free."""
         if self.kind in ("count", "seed"):
             return tf.TensorSpec(self.shape, tf.int32, name=self.name)
         return tf.TensorSpec((batch_size, *self.shape), tf.float32, name=self.name)
@@ -35,12 +35,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function that an export offers.
+    """Function of an exported file.
 
     Attributes:
-        function: of tensors by keyword, to a dict of tensors.
-        inputs: what it takes.
-        saved_model_only: why a `.tflite` cannot hold it; empty if it can.
+        function: function of tensors by keyword. It returns a dict of tensors.
+        inputs: tuple of Input. The function's arguments.
+        saved_model_only: str. Reason why a `.tflite` file cannot contain it; empty if it can.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
@@ -49,5 +49,5 @@ class Signature:
 
 
 def seeded(function: Callable) -> Signature:
-    """The signature of a function of a count and a seed, which draws random numbers."""
+    """Returns the signature of a function that draws random numbers from a count and a seed."""
     return Signature(function, (Input("count", (), "count"), Input("seed", (2,), "seed")), RANDOM)

@@ -1,7 +1,8 @@
-"""The `[model]` table of a recipe: what all models share.
+"""The `[model]` table of a recipe: functions that all models share.
 
-A table holds arguments of a class, and for an object among them a table with its `class`. It leaves
-out what follows from the rest or has a default. Short names are those of the command's flags.
+A table holds arguments of a class, and a table with a `class` for each object among them. Arguments
+that have a default, or follow from the others, may be left out. Short names are those of the
+command's flags.
 """
 
 import difflib
@@ -37,9 +38,9 @@ def shorten(table: dict, short: Short, places: Mapping[str, str]) -> Short:
     """Puts values of short names into their places in a table.
 
     Args:
-        table: dict. Changed in place; a value of None takes its setting away.
+        table: dict. Changed in place. A value of None removes its setting.
         short: dict. Values by short names.
-        places: dict. Short name -> place, such as "encoder.latent_dim".
+        places: dict. Place of each short name, such as "encoder.latent_dim".
 
     Returns:
         The values whose names have no place.
@@ -51,7 +52,7 @@ def shorten(table: dict, short: Short, places: Mapping[str, str]) -> Short:
 
 
 def put(table: dict, place: str, value):
-    """Sets a value at a place such as "encoder.latent_dim"; None takes it away."""
+    """Sets a value at a place such as "encoder.latent_dim"; None removes it."""
     first, dot, rest = place.partition(".")
     if dot:
         inner = table.get(first)
@@ -65,10 +66,15 @@ def put(table: dict, place: str, value):
 
 
 def filled(table: Mapping, name: str, defaults: Mapping) -> dict:
-    """A copy of the table at a name, with defaults for what it lacks.
+    """Returns a copy of the inner table at a name, with defaults for missing settings.
+
+    Args:
+        table: dict. Outer table.
+        name: str. Key of the inner table; it may be missing.
+        defaults: dict. Settings by name.
 
     Raises:
-        ValueError: something else is there.
+        ValueError: If the value is not a table.
     """
     given = table.get(name, {})
     if not isinstance(given, Mapping):
@@ -76,14 +82,14 @@ def filled(table: Mapping, name: str, defaults: Mapping) -> dict:
     return {**defaults, **given}
 
 
-def add_terms(table: Mapping, moves: str) -> dict:
-    """A completed table whose terms of a category have their classes.
+def add_terms(table: Mapping, augmentations: str) -> dict:
+    """Returns a completed table in which `consistency` and `classification` have their classes.
 
     Args:
-        table: dict. With `consistency` and `classification`, or without.
-        moves: str. How `consistency` moves images by default.
+        table: dict. Table with or without these two.
+        augmentations: str. Default augmentations of `consistency`.
     """
-    usual = {"consistency": {"augmentations": moves}, "classification": {}}
+    usual = {"consistency": {"augmentations": augmentations}, "classification": {}}
     return dict(table) | {
         name: filled(table, name, {"class": name.capitalize(), **defaults})
         for name, defaults in usual.items()
@@ -92,10 +98,16 @@ def add_terms(table: Mapping, moves: str) -> dict:
 
 
 def set_widths(network: dict, widths: Iterable[int], convolutional: bool):
-    """Widths of hidden layers: of a convolutional network the filters and, last, a dense layer.
+    """Sets the widths of hidden layers in the table of a network.
+
+    Args:
+        network: dict. Changed in place.
+        widths: sequence of int. Units of each layer. In a convolutional network the filters, and
+            last the units of the dense layer.
+        convolutional: bool. Kind of the network.
 
     Raises:
-        ValueError: a convolutional network without filters.
+        ValueError: If a convolutional network gets no filters.
     """
     for name in ("widths", "filters", "width"):
         network.pop(name, None)
@@ -112,7 +124,7 @@ def set_widths(network: dict, widths: Iterable[int], convolutional: bool):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error: the known name that is meant, or all of them."""
+    """Returns the end of an error message: the most similar known name, or all names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, 1, 0.7)
     return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}."

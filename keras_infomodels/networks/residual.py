@@ -37,8 +37,9 @@ def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
 class ResidualEncoder(Network):
     """Encoder q(z|x) with stride-2 convolutions and residual blocks between them.
 
-    The output is {"loc", "scale"}, each (batch, latent_dim - num_categories). A block has two 3x3 convolutions
-    beside the identity. The second one is initialized to zero, so that no normalization is needed.
+    The output is {"loc", "scale"}, each (batch, latent_dim - num_categories). A block has two 3x3
+    convolutions beside the identity. The second one is initialized to zero, so that no
+    normalization is needed.
     Source: He et al., "Identity mappings in deep residual networks", 2016; Zhang et al., "Fixup
     initialization", 2019.
 

@@ -1,4 +1,4 @@
-"""Training: gradients of a step, guards, backup, averages, data order. Knows no model class."""
+"""Settings of training that several models share, as objects."""
 
 from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.classification import Classification

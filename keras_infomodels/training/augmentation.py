@@ -1,4 +1,4 @@
-"""Differentiable augmentation of what a discriminator sees."""
+"""Differentiable augmentation of a discriminator's images."""
 
 import tensorflow as tf
 
@@ -10,21 +10,28 @@ __all__ = ["Augmentation"]
 
 @built_in
 class Augmentation(Spec):
-    """Random changes of real and generated images, through which gradients pass.
+    """Differentiable random augmentation of real and generated images.
 
-    A discriminator with few images learns them by heart; it cannot where it never sees the same
-    twice, and the generator does not learn the changes, as its own images are changed as well.
+    With few images a discriminator memorizes them; augmentation prevents this. Generated images are
+    augmented too, so that the generator does not learn the augmentations.
     Source: Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
 
     Args:
-        color: float, at least 0. Largest change of brightness; saturation and contrast are
-            multiplied by numbers from 1 - 2 color to 1 + 2 color.
-        translation: float, at least 0. Largest shift as a share of height and width; what comes in
-            is black.
-        cutout: float from 0 to 1. Side of a grey square as a share of height and width.
+        color: float, at least 0. Largest change of brightness. Saturation is multiplied by a factor
+            from 1 - 2 color to 1 + 2 color, and contrast by one from 1 - color to 1 + color.
+        translation: float, at least 0. Largest shift as a fraction of height and width. Pixels from
+            outside the image are black.
+        cutout: float from 0 to 1. Side of a gray square as a fraction of height and width.
+
+    Raises:
+        ValueError: If a number is negative.
 
     Example:
-        model = ki.GAN(generator, discriminator, noise_dim=64, augmentation=Augmentation())
+        generator = ki.networks.ConvGenerator((28, 28, 1), latent_dim=64)
+        discriminator = ki.networks.ConvDiscriminator((28, 28, 1))
+        model = ki.GAN(
+            generator, discriminator, noise_dim=64, augmentation=ki.Augmentation(cutout=0.25)
+        )
     """
 
     def __init__(self, color: float = 0.5, translation: float = 0.125, cutout: float = 0.5):
@@ -33,11 +40,14 @@ class Augmentation(Spec):
         self.color, self.translation, self.cutout = float(color), float(translation), float(cutout)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Changed images, float32 of the same shape.
+        """Augments images.
 
         Args:
-            images: (batch, height, width, channels) in [0, 1].
-            seed: int32 (2,).
+            images: float32 tensor (batch, height, width, channels) in [0, 1].
+            seed: int32 tensor (2,). Seed of the draws.
+
+        Returns:
+            Tensor of the same shape.
         """
         color, shift, cut = tf.unstack(tf.random.experimental.stateless_split(seed, num=3))
         if self.color:
@@ -63,7 +73,7 @@ class Augmentation(Spec):
         drawn = tf.random.stateless_uniform((2, tf.shape(images)[0], 1), seed)
         rows = tf.range(height) + tf.cast(drawn[0] * (2 * down + 1), tf.int32)
         columns = tf.range(width) + tf.cast(drawn[1] * (2 * right + 1), tf.int32)
-        # Rows and columns of each image by itself.
+        # Each image has rows and columns of its own, (batch, height) and (batch, width).
         padded = tf.gather(padded, rows, axis=1, batch_dims=1)
         return tf.gather(padded, columns, axis=2, batch_dims=1)
 

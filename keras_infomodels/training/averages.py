@@ -7,21 +7,32 @@ __all__ = ["WeightAverage"]
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """A moving average of all weights, which validation uses and the trained model keeps.
+    """Callback that keeps a moving average of all weights, for validation and the final model.
 
-    Of both players and of the statistics of batch normalization, which Keras' own average leaves
-    out. It begins as a plain mean, so that the first weights do not linger. Source of its use with
-    GANs: Yazici et al., "The unusual effectiveness of averaging in GAN training", 2019.
+    The average includes both networks of a GAN and the statistics of batch normalization, which
+    Keras' own average leaves out. It starts as a plain mean, so that the initial weights have no
+    lasting influence. Source of its use with GANs: Yazici et al., "The unusual effectiveness of
+    averaging in GAN training", 2019.
 
-    Not beside `EarlyStopping(restore_best_weights=True)`: it chooses an epoch by the average's
-    figures and then puts that epoch's own weights back, without the average; `fit` of the models
-    here refuses the pair.
+    Do not combine it with `EarlyStopping(restore_best_weights=True)`, which selects an epoch by the
+    average's metrics and then restores the weights before averaging. `fit` of the models of this
+    library refuses the pair.
 
     Args:
-        momentum: of a training step; 0.999 averages over about the last 1,000.
+        momentum: float between 0 and 1. Momentum for one training step; 0.999 averages over about
+            the last 1,000 steps.
 
     Attributes:
-        averages: one array for each of the model's weights, or None before training.
+        averages: list of arrays. Average of each of the model's weights; None before training.
+
+    Raises:
+        ValueError: If `momentum` is out of range.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        model.compile("adam")
+        images = model.generate(32, seed=0).numpy()
+        model.fit(images, callbacks=[ki.callbacks.WeightAverage(0.99)], verbose=0)
     """
 
     def __init__(self, momentum: float = 0.999):
@@ -36,12 +47,12 @@ class WeightAverage(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         done = int(self.model.optimizer.iterations)
-        if done == self._seen:  # a loss scale that overflowed took no step
+        if done == self._seen:  # the loss scale overflowed, and the update was skipped
             return
         weights = self.model.get_weights()
         if self.averages is None:
             self.averages = weights
-        # A call may follow several steps.
+        # With `steps_per_execution` several steps lie between two calls.
         new = max(1 - self.momentum ** (done - self._seen), (done - self._seen) / done)
         for average, weight in zip(self.averages, weights, strict=True):
             average += np.asarray(new, average.dtype) * (weight - average)

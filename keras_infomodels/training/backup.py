@@ -1,4 +1,4 @@
-"""Backup of a training that survives a kill, a full disk and a damaged file."""
+"""Backup of a training run that survives a kill, a full disk and a damaged file."""
 
 import hashlib
 import io
@@ -19,31 +19,39 @@ from keras_infomodels.weights import weights_bytes
 __all__ = ["AtomicBackup"]
 
 _KEPT = 2
-"""Backups that are kept: the last one, and the one before it in case the last is damaged."""
+"""Number of backups that are kept, in case the last one is damaged."""
 
 _CHECKSUMS = "checksums.json"
 
 
 class AtomicBackup(keras.callbacks.Callback):
-    """Keeps the last two epochs: weights, optimizers, random layers, state of other callbacks.
+    """Callback that backs up weights, optimizers, random states and other callbacks' state.
 
-    Each is a folder whose name carries the number of epochs done and which appears by one rename,
-    so that at any instant of a kill the newest folder is whole. (Keras' `BackupAndRestore` writes
-    weights and epoch as two files, neither atomically, and forgets how long `EarlyStopping` has
-    waited and what `Dropout` draws next.) It holds the SHA-256 of its files. The callback comes
-    last among the callbacks, to see what they decided.
+    The last two epochs are kept. A backup is a folder named by the number of epochs done. It
+    appears by one rename, so that the newest folder is complete even after a kill, and contains
+    the SHA-256 of its files. Keras' `BackupAndRestore` writes weights and epoch as two files,
+    neither atomically, and does not save the patience of `EarlyStopping` or the state of `Dropout`.
+    Pass this callback last, so that it sees the decisions of the others.
 
     Args:
-        directory: path. The folder of the backups, which are named `after_epoch_N`.
-        callbacks: list of Keras callbacks whose state goes along: `EarlyStopping`,
-            `ReduceLROnPlateau`, `SwapEMAWeights`, `WeightAverage`, `History` and what else keeps
-            its state in the attributes of `STATE` and lists of arrays in those of `ARRAYS`.
-        data: dict of JSON values. A fingerprint of the data, such as {"train":
-            dataset.fingerprint()}, which has to be the same when training goes on; `None` checks
+        directory: str or path. Folder of the backups, which are named `after_epoch_N`.
+        callbacks: list of Keras callbacks. Their state is saved: `EarlyStopping`,
+            `ReduceLROnPlateau`, `SwapEMAWeights`, `WeightAverage`, `History` and others that keep
+            their state in the attributes of `STATE`, or lists of arrays in those of `ARRAYS`.
+        data: dict of JSON values. Fingerprint of the data, such as {"train":
+            dataset.fingerprint()}, which has to be the same when the run is resumed. `None` checks
             nothing.
 
     Raises:
-        ValueError: a callback that has none of these attributes.
+        ValueError: If a callback has none of these attributes.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        model.compile("adam")
+        images = model.generate(32, seed=0).numpy()
+        backup = ki.callbacks.AtomicBackup("backup")
+        done, stopped = backup.restore(model)  # (0, False) in a new run
+        model.fit(images, initial_epoch=done, epochs=2, callbacks=[backup], verbose=0)
     """
 
     STATE = (
@@ -70,22 +78,26 @@ class AtomicBackup(keras.callbacks.Callback):
         for callback in self.callbacks:
             if not vars(callback).keys() & {*self.STATE, *self.ARRAYS}:
                 raise ValueError(
-                    f"A backup knows of no state that {type(callback).__name__} has; give it to "
-                    "fit alone."
+                    f"A backup cannot save the state of {type(callback).__name__}; pass it to fit "
+                    "only."
                 )
         self._restored: Path | None = None
 
     def restore(self, model: keras.Model) -> tuple[int, bool]:
-        """Loads the newest backup that is whole into a compiled model.
+        """Loads the newest complete backup into a compiled model.
 
-        The callbacks get their state when `fit` begins, which would reset them. A damaged backup
-        is named in a warning, and so are versions of Keras and TensorFlow that have changed.
+        The callbacks get their state when `fit` begins, because `fit` resets them. A warning names
+        damaged backups and changed versions of Keras and TensorFlow.
+
+        Args:
+            model: keras.Model. Compiled model to restore.
 
         Returns:
-            The epochs done, 0 for no backup, and whether a callback had stopped the training.
+            The number of epochs done, 0 without a backup, and True if a callback had stopped the
+            training.
 
         Raises:
-            ValueError: no backup is whole, or it is of other callbacks or other data.
+            ValueError: If no backup is complete, or it belongs to other callbacks or other data.
         """
         found = self._newest()
         if found is None:
@@ -96,8 +108,9 @@ class AtomicBackup(keras.callbacks.Callback):
         compiled = bool(model.jit_compile)
         if document.get("jit_compile", compiled) != compiled:
             warnings.warn(
-                f"{folder} is of a run with jit_compile={not compiled}, and this is one with "
-                f"{compiled}: XLA draws other noise, so it does not end on the same bits.",
+                f"{folder} comes from a run with jit_compile={not compiled}, and this run has "
+                f"{compiled}. XLA draws other random numbers, so the resumed run ends on other "
+                "bits.",
                 stacklevel=2,
             )
         model.load_weights(folder / "model.weights.h5")
@@ -130,7 +143,7 @@ class AtomicBackup(keras.callbacks.Callback):
             unfinished.mkdir(parents=True)
             self._write(unfinished)
             for done, path in self._backups().items():
-                if done > epoch:  # of another run: `restore` would take it for this one's
+                if done > epoch:  # of another run; `restore` would load it
                     path.rename(f"{unfinished}-{done}")
             os.replace(unfinished, target)
         except OSError as error:
@@ -138,7 +151,7 @@ class AtomicBackup(keras.callbacks.Callback):
             raise OSError(
                 error.errno,
                 f"The backup after epoch {epoch + 1} could not be written to {self.directory} "
-                f"({error.strerror or error}). Earlier ones are as they were: make room and go on "
+                f"({error.strerror or error}). Earlier ones are complete: free some space and resume "
                 "from them",
             ) from error
         for path in [*self._backups().values()][:-_KEPT]:
@@ -147,7 +160,8 @@ class AtomicBackup(keras.callbacks.Callback):
             remove(path)
 
     def _write(self, folder: Path):
-        # All in memory first: HDF5 may end the process where it closes a file on a full disk.
+        # Files are built in memory first: HDF5 may abort the process when it closes a file on a
+        # full disk.
         files = {"model.weights.h5": weights_bytes(self.model)}
         files["random_layers.npz"] = _archive(_random_states(self.model))
         for index, callback in enumerate(self.callbacks):
@@ -173,16 +187,16 @@ class AtomicBackup(keras.callbacks.Callback):
             write_atomically(folder / name, content)
 
     def _newest(self) -> tuple[int, Path] | None:
-        """Returns the epochs and the folder of the newest backup that is whole."""
+        """Returns the epochs and the folder of the newest complete backup."""
         damaged = []
         for done, folder in reversed(self._backups().items()):
             problem = _damage(folder)
             if problem is None:
                 return done, folder
             damaged.append(f"{folder} is damaged ({problem})")
-            warnings.warn(f"{damaged[-1]}; the backup before it is taken.", stacklevel=3)
+            warnings.warn(f"{damaged[-1]}; the backup before it is used.", stacklevel=3)
         if damaged:
-            raise ValueError(f"There is no whole backup: {'; '.join(damaged)}. Begin a new run.")
+            raise ValueError(f"There is no complete backup: {'; '.join(damaged)}. Start a new run.")
         return None
 
     def _check(self, document: Mapping, folder: Path):
@@ -191,8 +205,8 @@ class AtomicBackup(keras.callbacks.Callback):
             classes = [name for name in classes if name != "History"]
         if document["classes"] != classes:
             raise ValueError(
-                f"The backup in {self.directory} is of a training with the callbacks "
-                f"{document['classes']}, not {classes}; go on with the same."
+                f"The backup in {self.directory} was made with the callbacks "
+                f"{document['classes']}, not {classes}; resume with the same."
             )
         data = document.get("data")
         if None not in (data, self.data) and data != self.data:
@@ -202,14 +216,14 @@ class AtomicBackup(keras.callbacks.Callback):
                 if data.get(name) != self.data.get(name)
             ]
             raise ValueError(
-                f"The data are not those that the run in {self.directory} began with: "
-                f"{'; '.join(differing)}. Put them back, or begin a new run."
+                f"The data differ from those that the run in {self.directory} started with: "
+                f"{'; '.join(differing)}. Restore them, or start a new run."
             )
         versions = document.get("versions", _versions())
         if versions != _versions():
             warnings.warn(
-                f"{folder} was written with {versions}, and this is {_versions()}: the run goes "
-                "on, but not to the bits of an uninterrupted one.",
+                f"{folder} was written with {versions}, and this is {_versions()}: the resumed run "
+                "may differ in its bits from an uninterrupted one.",
                 stacklevel=3,
             )
 
@@ -252,6 +266,6 @@ def _versions() -> dict[str, str]:
 
 
 def _random_states(model: keras.Model) -> list[keras.Variable]:
-    """Of the generators of layers such as `Dropout`, which a weights file leaves out."""
+    """Random states of layers such as `Dropout`, which a weights file leaves out."""
     weights = {id(weight) for weight in model.weights}
     return [state for state in model.non_trainable_variables if id(state) not in weights]

@@ -1,4 +1,4 @@
-"""Checks of what a model is compiled and trained with."""
+"""Checks of the arguments of `compile` and `fit`."""
 
 import warnings
 import weakref
@@ -20,17 +20,17 @@ __all__ = [
 
 
 class Checked:
-    """Data that a compiled model has looked at, so that the next `fit` begins at once.
+    """Data that a compiled model has checked, so that the next `fit` starts at once.
 
-    Known by identity and not kept alive. Pixels that are changed in place later are still checked
-    in each step.
+    Data are recognized by identity and not kept alive. Pixels that are changed in place later are
+    still checked in each step.
     """
 
     def __init__(self):
         self._known: dict[int, tuple[weakref.ref, int]] = {}
 
     def examples(self, model: keras.Model, data) -> int | None:
-        """How many examples `model.check_data` looked at, now or before; `None` for a generator."""
+        """Returns the number of examples that `model.check_data` checked; None for a generator."""
         reference, count = self._known.get(id(data), (lambda: None, 0))
         if data is not None and reference() is data:
             return count
@@ -44,7 +44,7 @@ class Checked:
 
 
 def check_compile(model: keras.Model, kwargs: dict):
-    """Refuses a loss, metrics, several replicas, and XLA where it cannot compile the step."""
+    """Raises an error for a loss, metrics, several replicas, or XLA if it cannot be used."""
     name = type(model).__name__
     if kwargs.get("loss") is not None:
         raise ValueError(f"{name} has its own loss; call compile(optimizer) without loss.")
@@ -55,7 +55,7 @@ def check_compile(model: keras.Model, kwargs: dict):
         )
     if kwargs.get("jit_compile") is True and not model.supports_jit:
         raise ValueError(
-            "XLA cannot compile the affine moves that this model makes; leave jit_compile out, or "
+            "XLA cannot compile the affine augmentations of this model; leave jit_compile out, or "
             "turn them off."
         )
     strategy = model.distribute_strategy
@@ -67,37 +67,40 @@ def check_compile(model: keras.Model, kwargs: dict):
 
 
 def check_optimizer(optimizer: keras.Optimizer):
-    """Refuses gradient accumulation, which would draw the same noise in several steps."""
+    """Raises ValueError for gradient accumulation, which would repeat the noise of a step."""
     if getattr(optimizer, "gradient_accumulation_steps", None):
         raise ValueError(
-            "Gradient accumulation would repeat the noise of a step, which is drawn by the "
+            "Gradient accumulation would repeat the noise of a step, whose seed is folded from the "
             "optimizer's iterations; take larger batches instead."
         )
 
 
 def check_callbacks(callbacks: list[keras.callbacks.Callback]):
-    """That the weights a training ends with are those that its figures chose."""
+    """Raises ValueError for callbacks that would restore weights other than the evaluated ones."""
     averages = any(isinstance(each, WeightAverage) for each in callbacks)
     if averages and any(getattr(each, "restore_best_weights", False) for each in callbacks):
         raise ValueError(
-            "EarlyStopping(restore_best_weights=True) would put back an epoch's own weights, which "
-            "WeightAverage has not averaged; leave one of the two out."
+            "EarlyStopping(restore_best_weights=True) would restore an epoch's weights before "
+            "averaging, while WeightAverage evaluates the average; leave one of the two out."
         )
 
 
 def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data) -> int | None:
-    """Raises ValueError for data that a model cannot be fitted to; warns of batches too small.
+    """Checks the data of `fit`, and warns if batches are too small.
 
     Args:
-        model: keras.Model. Its `check_labels` looks at the labels, and its `check_data` at the
-            rest, once for all calls of `fit`.
-        x: as `fit` takes it.
-        y: as `fit` takes it.
-        batch_size: as `fit` takes it.
-        validation_data: as `fit` takes it.
+        model: keras.Model. Its `check_labels` checks the labels. Its `check_data` checks the
+            images, once for all calls of `fit`.
+        x: images as `fit` takes them.
+        y: labels as `fit` takes them, or None.
+        batch_size: int. Batch size for arrays. `None` is 32.
+        validation_data: data as `fit` takes them, or None.
 
     Returns:
-        The number of examples of the largest batch, as far as it is known; `None` for unknown.
+        The size of the largest batch; None if it is unknown.
+
+    Raises:
+        ValueError: If the model cannot be trained on the data.
     """
     own_x, own_y, own_weights = keras.utils.unpack_x_y_sample_weight(validation_data)
     check_no_weights(validation_data=own_weights)
@@ -111,13 +114,13 @@ def check_data(model: keras.Model, x, y, batch_size: int | None, validation_data
 
 
 def _batch_size(model: keras.Model, data, batch_size: int | None) -> int | None:
-    """Examples in a full batch of data, which are checked; `None` for a generator."""
+    """Checks data and returns the size of a full batch; None for a generator."""
     examples = model.checked_data.examples(model, data)
     return min(batch_size or 32, len(data)) if is_array(data) else examples
 
 
 def check_batch(model: keras.Model, x, y, **weights):
-    """Raises ValueError for one batch that a model cannot take, or for weights of its examples."""
+    """Raises ValueError for a batch that a model cannot take, or for weights of its examples."""
     check_no_weights(**weights)
     model.check_array(x)
     model.check_labels(y)
@@ -137,8 +140,8 @@ def check_no_weights(**given):
 def _warn_of_small_batch(model: keras.Model, size: int):
     if size < model.smallest_batch:
         warnings.warn(
-            f"The batch size is {size}, and the divergence compares at least "
-            f"{model.smallest_batch} examples: it is 0 in such batches, so the model trains as an "
-            "autoencoder without a prior. Take larger batches.",
+            f"The batch size is {size}, and the divergence needs at least "
+            f"{model.smallest_batch} examples. In smaller batches it is 0, so that the model is "
+            "trained without a prior. Take larger batches.",
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""Labels of a few examples, -1 for the others."""
+"""Loss term for the labels of some examples."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,20 +11,24 @@ __all__ = ["Classification", "classification_terms"]
 
 @built_in
 class Classification(Spec):
-    """A loss term for the few labels of semi-supervised training.
+    """Loss term for the labels of semi-supervised training.
 
-    `fit` then takes pairs (x, y) with y = -1 for unlabeled examples, and the metrics have
-    `classification` (the cross-entropy of the category, nats) and `accuracy`.
+    `fit` then takes pairs (x, y), with y = -1 for unlabeled examples. The metrics include
+    `classification`, the cross-entropy of the category in nats, and `accuracy`.
 
     Args:
         weight: float, at least 0. Weight of the cross-entropy in the loss.
 
     Raises:
-        ValueError: a negative weight.
+        ValueError: If `weight` is negative.
 
     Example:
-        few_labels = Classification(50.0)
-        model = ki.AdversarialAutoencoder(encoder, decoder, prior, classification=few_labels)
+        model = ki.AdversarialAutoencoder(
+            ki.networks.MLPEncoder(latent_dim=12, num_categories=10),
+            ki.networks.MLPDecoder(latent_dim=12),
+            prior=ki.distributions.CategoricalNormal(num_categories=10, continuous_dim=2),
+            classification=ki.Classification(50.0),
+        )
     """
 
     def __init__(self, weight: float = 1.0):
@@ -36,14 +40,20 @@ class Classification(Spec):
 
 
 def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
-    """`classification` (the cross-entropy, nats) and `accuracy`, means over the labeled examples.
+    """Computes the cross-entropy and the accuracy of the labeled examples of a batch.
 
-    Both are 0 where a batch has none. A label that is no class makes `classification` NaN, which
-    ends the training.
+    Both are 0 if the batch has no labels. A label outside the classes makes `classification` NaN,
+    which stops the training.
 
     Args:
-        logits: of the category, shape (batch, K).
-        labels: integers from 0 to K - 1 of shape (batch,) or (batch, 1), -1 for unlabeled.
+        logits: tensor (batch, K). Logits of the category.
+        labels: tensor (batch,) or (batch, 1). Integers from 0 to K - 1, or -1 for unlabeled.
+
+    Returns:
+        dict of scalars: "classification" in nats, and "accuracy".
+
+    Raises:
+        ValueError: If there are no labels, or they have another shape.
     """
     if labels is None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How `fit` calls its steps: several by one call of TensorFlow, few reads of their results."""
+"""Execution of the steps of `fit`: several steps in one call, with few reads of the metrics."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,15 +10,15 @@ from keras_infomodels.datasets.batches import is_array
 __all__ = ["Execution", "ProgressBar", "looks_at_batches", "steps_together"]
 
 _READ_EVERY = 10
-"""Steps between two reads of the metrics; a read waits until a GPU has made the step."""
+"""Steps between two reads of the metrics; a read waits until a GPU has finished the step."""
 
 _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):
-    """Keras' progress bar, which does not count past the last step of an epoch.
+    """Keras' progress bar that does not count past the last step of an epoch.
 
-    Keras' own counts whole calls: 50 of 43 steps by ten steps a call.
+    Keras' own counts whole calls: 50 of 43 steps with ten steps per call.
     """
 
     def on_train_batch_end(self, batch, logs=None):
@@ -27,10 +27,10 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 
 
 class Execution:
-    """The functions by which one model trains, for each number of steps a call.
+    """Training functions of one model, one for each number of steps per call.
 
     Args:
-        given: int. The `steps_per_execution` that the model was compiled with; `None` lets `fit`
+        given: int. `steps_per_execution` that the model was compiled with. `None` lets `fit`
             choose.
     """
 
@@ -40,26 +40,26 @@ class Execution:
         self.begin()
 
     def begin(self, watched: bool = True, large: bool = True):
-        """Begins a call of `fit`, and without arguments ends it.
+        """Starts a call of `fit`; a call without arguments ends it.
 
         Args:
-            watched: bool. Whether the metrics of every step are wanted at once, as callbacks that
-                look at batches do. `False` reads them every 10 steps and repeats them between.
-            large: bool. Whether batches may be large: their steps have a graph of their own.
+            watched: bool. `True` reads the metrics after every step, for callbacks that look at
+                batches. `False` reads them every 10 steps and repeats them in between.
+            large: bool. `True` if batches may be large; their steps have a graph of their own.
         """
         self._watched, self._large = watched, large
         self._calls, self._latest = 0, {}
 
     def function(self, model: keras.Model, make: Callable[[], Callable], force: bool) -> Callable:
-        """The function of an iterator that makes `model.steps_per_execution` steps.
+        """Returns the function of an iterator that runs `model.steps_per_execution` steps.
 
-        That attribute has its compiled value again afterwards: validation and `predict` have other
-        numbers of batches.
+        Afterwards the attribute has its compiled value again, because validation and `predict` have
+        other numbers of batches.
 
         Args:
-            model: keras.Model.
-            make: makes a function that reads the attribute when it is traced.
-            force: bool. Whether to make a new one where there is one.
+            model: keras.Model. Model to train.
+            make: function that returns a training function. Its trace reads the attribute.
+            force: bool. `True` replaces an existing function.
         """
         together = model.steps_per_execution
         key = together, self._large
@@ -90,19 +90,19 @@ class Execution:
 def steps_together(
     x, batch_size: int | None, callbacks: Sequence[keras.callbacks.Callback], **arguments
 ) -> int:
-    """How many steps of `fit` one call makes: a twentieth of an epoch, and at most 10.
+    """Returns the number of steps per call: a twentieth of an epoch, at most 10.
 
-    One where the number of steps is not known before the data are read, and where a callback looks
-    at every batch. The bits of training do not depend on it.
+    It is 1 if the number of steps is unknown before the data are read, or if a callback looks at
+    every batch. The bits of training do not depend on it.
 
     Args:
-        x: what `fit` takes.
-        batch_size: what `fit` takes.
-        callbacks: those of `fit`.
-        **arguments: others of `fit`, of which `steps_per_epoch` and `validation_split` count.
+        x: data as `fit` takes them.
+        batch_size: int. Batch size for arrays. `None` is 32.
+        callbacks: sequence of Keras callbacks.
+        **arguments: further arguments of `fit`. `steps_per_epoch` and `validation_split` are used.
     """
     steps, cap = arguments.get("steps_per_epoch"), keras.config.max_steps_per_epoch()
-    # Keras makes whole calls where an epoch ends before the data do.
+    # If an epoch ends before the data do, Keras still runs whole calls.
     exactly = steps is not None or cap is not None
     steps = steps or _batches(x, batch_size, arguments.get("validation_split", 0.0))
     if steps is None or any(map(looks_at_batches, callbacks)):
@@ -115,10 +115,11 @@ def steps_together(
 
 
 def looks_at_batches(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback does something at each batch of training."""
+    """Returns True if a callback does something at each batch of training."""
     if getattr(callback, "takes_several_batches", False):
         return False
-    # ModelCheckpoint, BackupAndRestore and TensorBoard have these.
+    # ModelCheckpoint, BackupAndRestore and TensorBoard define batch hooks, and use them only if
+    # these attributes ask for it.
     if "epoch" in (getattr(callback, name, None) for name in ("save_freq", "update_freq")):
         return False
     hooks = [getattr(callback, name, None) for name in _HOOKS]
@@ -126,7 +127,7 @@ def looks_at_batches(callback: keras.callbacks.Callback) -> bool:
 
 
 def _batches(x, batch_size: int | None, validation_split: float) -> int | None:
-    """Batches of an epoch; `None` where only reading the data would tell."""
+    """Batches of an epoch; None if the number is unknown before the data are read."""
     if is_array(x):
         return -(-int(len(x) * (1 - (validation_split or 0.0))) // (batch_size or 32))
     if isinstance(x, tf.data.Dataset):

@@ -1,4 +1,4 @@
-"""Extremes of what training steps have seen, so that an error can say what is wrong with it."""
+"""Largest and smallest pixels and labels of the batches, for error messages."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ _START = np.full(5, -np.inf, np.float32)
 
 
 class Extremes:
-    """Extremes of the pixels and labels of batches, in one variable that a step updates.
+    """Largest and smallest pixels and labels of batches, in one variable that a step updates.
 
-    The variable belongs to no model, so that files of weights do not hold it.
+    The variable is not part of a model, so that weights files do not contain it.
 
     Args:
-        pixels: `Pixels`. What the pixels may be.
-        classes: int. Number of classes of the labels; `None` where labels are not used.
+        pixels: `Pixels`. Allowed pixel values.
+        classes: int. Number of classes of the labels. `None` if labels are not used.
     """
 
     def __init__(self, pixels: Pixels, classes: int | None):
@@ -31,23 +31,27 @@ class Extremes:
             self._values = tf.Variable(_START, trainable=False)
 
     def reset(self):
-        """Forgets the batches so far."""
+        """Discards the batches so far."""
         self._values.assign(_START)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Raises ValueError at its end if a batch that was read within it was wrong."""
+        """Context manager that raises ValueError at its end if a batch in it was not allowed."""
         self.reset()
         yield
         if problem := self.problem():
             raise ValueError(problem)
 
     def see(self, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        """Adds a batch, within a graph or outside.
+        """Adds a batch, within a graph or eagerly.
+
+        Args:
+            x: tensor (batch, ...). Images.
+            labels: tensor (batch,), or None.
 
         Returns:
-            0.0, or NaN if a pixel is outside the support. A loss to which it is added then stops
-            the training: XLA, which drops assertions, keeps it.
+            0.0, or NaN if a pixel is outside the support. Added to a loss, the NaN stops the
+            training; assertions would not, because XLA drops them.
         """
         of_pixels = self.pixels.extremes(x)
         of_labels = tf.constant(_START[3:])
@@ -59,7 +63,7 @@ class Extremes:
         return tf.where(self.pixels.allow(of_pixels), 0.0, np.nan)
 
     def problem(self) -> str | None:
-        """Returns a sentence on what was wrong with a batch since `reset`; None for nothing."""
+        """Returns an error message on the batches since `reset`; None if all are allowed."""
         low, high, grey, label_low, label_high = self._values.numpy() * [-1, 1, 1, -1, 1]
         if high == -np.inf:  # nothing was seen
             return None

@@ -1,4 +1,4 @@
-"""Gradients that round in one order."""
+"""Gradients with a fixed order of summation."""
 
 from contextlib import contextmanager
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 @contextmanager
 def sums_kept():
-    """Keeps the graph optimizer from merging the pairs of `gradient` into one sum again."""
+    """Context manager that keeps the graph optimizer from merging the sums of `gradient`."""
     options, name = tf.config.optimizer, "arithmetic_optimization"
     earlier = options.get_experimental_options().get(name, True)
     options.set_experimental_options({name: False})
@@ -19,20 +19,20 @@ def sums_kept():
 
 
 def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
-    """As `tape.gradient`, with the same bits each time that a traced step runs.
+    """Computes gradients as `tape.gradient`, with the same bits in every run of a traced step.
 
-    Where three or more gradients meet, a tape sums them by one operation that begins with whichever
-    buffer is free, which depends on what ran first: the rounding of a step would then change with
-    measured times, within a run and after a resume. Here they are summed in pairs, which
-    `sums_kept` around the call of the step keeps.
+    If three or more gradients meet, a tape sums them by one operation. Its order depends on which
+    buffer is free first, so that the rounding would change with measured times, within a run and
+    after a resume. Here they are summed in pairs. `sums_kept` around the call of the step keeps the
+    pairs.
 
     Args:
-        tape: tape that recorded `target`.
-        target: what to differentiate, a tensor of any shape (its sum).
-        sources: a tensor or Keras variable, or a list of them, as the tape's.
+        tape: `tf.GradientTape`. Tape that recorded `target`.
+        target: tensor of any shape. Its sum is differentiated.
+        sources: tensor or Keras variable, or a list of these.
 
     Returns:
-        As `tape.gradient`: the gradient of each source, None where there is none.
+        The gradient of each source, in the structure of `sources`; None for no dependence.
     """
     if tf.executing_eagerly():
         return tape.gradient(target, sources)
@@ -49,19 +49,22 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
 
 
 def are_finite(terms, gradients, optimizers) -> tf.Tensor:
-    """A boolean scalar: terms and gradients are finite, or an optimizer handles overflow itself.
+    """Checks that terms and gradients are finite; a loss scale may handle overflow itself.
 
     Args:
-        terms: a list of scalars.
-        gradients: a list for each optimizer, of tensors and None.
-        optimizers: one for each list.
+        terms: list of scalars.
+        gradients: list of lists of tensors or None, one list for each optimizer.
+        optimizers: list of Keras optimizers.
+
+    Returns:
+        A boolean scalar.
     """
     checked, scaled = list(terms), []
     for own, optimizer in zip(gradients, optimizers, strict=True):
-        # A sum is finite where all of it is, and takes one pass.
+        # A sum is finite only if all its terms are, and needs one pass over the gradient.
         sums = [tf.cast(tf.reduce_sum(g), tf.float32) for g in own if g is not None]
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            # Scaled gradients overflow now and then, and this optimizer then lowers its scale.
+            # Scaled gradients may overflow; this optimizer then lowers its scale.
             scaled.append(_all_finite(sums) | (optimizer.dynamic_scale > 1.0))
         else:
             checked += sums

@@ -1,4 +1,4 @@
-"""Stops of a training that cannot go on."""
+"""Callbacks that stop a training run that has failed."""
 
 import math
 
@@ -8,12 +8,21 @@ __all__ = ["StopOnNonFinite", "StopOnSaturation"]
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Ends training with the step and the term that broke; `fit` of the models here adds it.
+    """Callback that stops training if a term is not finite, naming the step and the term.
 
-    Their steps leave the weights as they were once a term is not finite, so what the model holds
-    are the last good ones, however many steps later a NaN is noticed: `fit` reads metrics every ten
-    steps, so that a GPU does not wait, and at the end of an epoch. Validation ends it too:
-    `EarlyStopping` and its like would wait for a NaN to improve.
+    `fit` of the models of this library adds it. Their steps skip the update if a term is not
+    finite, so that the model holds the last good weights, even if the NaN is noticed some steps
+    later: `fit` reads the metrics every ten steps, and at the end of an epoch. A NaN in validation
+    stops the training too, because `EarlyStopping` would wait for it to improve.
+
+    Raises:
+        FloatingPointError: In `fit`, if a term is not finite.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        model.compile("adam")
+        images = model.generate(32, seed=0).numpy()
+        model.fit(images, callbacks=[ki.callbacks.StopOnNonFinite()], verbose=0)
     """
 
     takes_several_batches = True
@@ -40,13 +49,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
         names = " and ".join(name for name in broken if name != "loss")
         if broken == ["loss"]:
             names = "a gradient, a penalty or the weighted sum"
-        labels = "labels that are no class, for " * ("classification" in broken)
+        labels = "labels outside the classes, for " * ("classification" in broken)
         advice = problem or (
             f"Look for {labels}NaN in the data, lower the learning rate, or raise min_stddev."
         )
         raise FloatingPointError(
             f"Training stopped at step {int(self.model.optimizer.iterations) + 1}: {names} is not "
-            f"finite. The model holds the weights from before it. {advice}"
+            f"finite. The model holds the weights before this step. {advice}"
         )
 
     def on_test_begin(self, logs=None):
@@ -60,13 +69,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
             problem = self._extremes and self._extremes.problem()
             raise FloatingPointError(
                 f"Training stopped in the validation after step {step}: "
-                f"{' and '.join(broken)} is not finite, though training was until then. The model "
+                f"{' and '.join(broken)} is not finite, while the training terms were. The model "
                 f"holds the weights of that step. {problem or 'Look for NaN in the data.'}"
             )
         self._forget()
 
     def _end_epoch(self):
-        """Looks at the last steps of an epoch, before validation resets the metrics."""
+        """Checks the last steps of an epoch, before validation resets the metrics."""
         within, self._within_epoch = self._within_epoch, False
         if within:
             logs = self.model.get_metrics_result()
@@ -78,13 +87,24 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class StopOnSaturation(keras.callbacks.Callback):
-    """Ends the training of a GAN whose discriminator is always right; `fit` of a GAN adds it.
+    """Callback that stops the training of a GAN whose discriminator is always right.
 
-    Its loss, a mean over an epoch, is then within `margin` of the objective's smallest value, and
-    what it tells the generator has vanished or says nothing about the data.
+    `fit` of a GAN adds it. The training stops if the discriminator's mean loss over an epoch is
+    within `margin` of the objective's minimum. The generator's gradient has then vanished, or does
+    not depend on the data.
 
     Args:
-        margin: in the unit of the discriminator's loss.
+        margin: float. Distance from the minimum, in the unit of the discriminator's loss.
+
+    Raises:
+        ValueError: In `fit`, if the model is not a GAN.
+        FloatingPointError: In `fit`, if the loss is saturated.
+
+    Example:
+        model = ki.from_preset("gan_mnist")
+        model.compile("adam", "adam")
+        images = model.generate(32, seed=0).numpy()
+        model.fit(images, callbacks=[ki.callbacks.StopOnSaturation(margin=0.001)], verbose=0)
     """
 
     def __init__(self, margin: float = 0.01):
@@ -93,7 +113,9 @@ class StopOnSaturation(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if not hasattr(self.model, "saturated_loss"):
-            raise ValueError(f"A {type(self.model).__name__} has no GAN's objective to saturate.")
+            raise ValueError(
+                f"A {type(self.model).__name__} is not a GAN; leave StopOnSaturation out."
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         smallest = self.model.saturated_loss
@@ -101,7 +123,7 @@ class StopOnSaturation(keras.callbacks.Callback):
         if smallest is None or loss > smallest + self.margin:
             return
         raise FloatingPointError(
-            f"Training stopped after epoch {epoch + 1}: the discriminator tells every generated "
-            f"image from the real ones (its loss is {loss:.2g}), so the generator learns nothing. "
+            f"Training stopped after epoch {epoch + 1}: the discriminator separates all generated "
+            f"images from the real ones (its loss is {loss:.2g}), so the generator does not learn. "
             "Lower the discriminator's learning rate, smooth its labels, or add r1=1.0."
         )

@@ -12,18 +12,24 @@ __all__ = ["History"]
 
 
 class History(keras.callbacks.Callback):
-    """Writes the logs of every epoch to a CSV file, one line an epoch, also across resumed runs.
+    """Callback that writes the logs of every epoch to a CSV file, also across resumed runs.
 
     Args:
-        path: path of the file. Lines of epochs from `first_epoch` on are dropped from an earlier
-            one.
-        first_epoch: int. The epoch that training begins with.
+        path: str or path. The CSV file, with a line for each epoch. Lines of an existing file from
+            `first_epoch` on are removed.
+        first_epoch: int. First epoch of this run, from 0.
 
     Attributes:
-        rows: one dict an epoch, of floats.
+        rows: list of dict. The logs of each epoch.
 
     Raises:
-        ValueError: the file lacks an epoch before the one that training begins with.
+        ValueError: If an existing file lacks an epoch before `first_epoch`.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        model.compile("adam")
+        images = model.generate(32, seed=0).numpy()
+        model.fit(images, callbacks=[ki.callbacks.History("history.csv")], verbose=0)
     """
 
     def __init__(self, path: str | Path, first_epoch: int = 0):

@@ -12,19 +12,20 @@ __all__ = ["InformationReader", "Table", "reader_among"]
 
 
 class InformationReader(keras.callbacks.Callback):
-    """Measures at the end of an evaluation, with the weights that were evaluated.
+    """Callback that measures information at the end of an evaluation.
 
-    It stands before the other callbacks of `fit`: `SwapEMAWeights` and `WeightAverage` put other
-    weights back at the end of an evaluation.
+    It runs before the other callbacks of `fit`, so that the information is measured with the
+    evaluated weights (`SwapEMAWeights` and `WeightAverage` swap the weights back at the end of an
+    evaluation).
 
     Args:
-        every: int. Epochs of `fit` from one measurement to the next; the last epoch is measured
-            too. 0 measures none.
+        every: int. Epochs of `fit` between two measurements. The last epoch is always measured. 0
+            measures none.
 
     Attributes:
         read: function that measures. `evaluate` sets it.
-        glance: function that measures from what the evaluation has kept, for the epochs before the
-            last; it returns `None` where nothing was kept. `evaluate` sets it.
+        glance: function that measures from what the evaluation kept, for the epochs before the
+            last. It returns None if nothing was kept. `evaluate` sets it.
     """
 
     def __init__(self, every: int = 1):
@@ -42,12 +43,12 @@ class InformationReader(keras.callbacks.Callback):
         self._found = None
 
     def on_test_end(self, logs=None):
-        # Of an evaluation that failed there is nothing to measure.
+        # After an evaluation that failed there is nothing to measure.
         finite = np.isfinite([*(logs or {}).values()]).all()
         self._found = self._measured() if finite else {}
 
     def _measured(self) -> dict:
-        if self._epoch is None:  # no part of `fit`
+        if self._epoch is None:  # `evaluate` was called outside of `fit`
             return self.read()
         last = self._epoch + 1 == self.params.get("epochs")
         if not self.every or ((self._epoch + 1) % self.every and not last):
@@ -56,17 +57,17 @@ class InformationReader(keras.callbacks.Callback):
         return self.read() if found is None else found
 
     def result(self) -> dict:
-        """What was measured; measured now where no evaluation called this callback."""
+        """Returns the measurement; measures now if no evaluation called this callback."""
         return self.read() if self._found is None else self._found
 
 
 class Table:
-    """Rows that the steps of an evaluation write, in their order, in one variable.
+    """Rows that the steps of an evaluation write in order, in one variable.
 
-    The variable belongs to no model, so that files of weights do not hold it.
+    The variable is not part of a model, so that weights files do not contain it.
 
     Args:
-        rows: int. Rows that are kept; later ones are dropped.
+        rows: int. Number of rows that are kept. Later rows are dropped.
     """
 
     def __init__(self, rows: int):
@@ -74,15 +75,15 @@ class Table:
         self._rows = self._count = None
 
     def reset(self):
-        """Forgets the rows."""
+        """Discards the rows."""
         if self._rows is not None:
             self._count.assign(0)
 
     def add(self, rows: tf.Tensor):
-        """Adds the rows of a batch, (batch, columns), within a graph or outside."""
+        """Adds the rows of a batch, (batch, columns), within a graph or eagerly."""
         if self._rows is None:
             with tf.init_scope():
-                # One row more takes what is dropped: XLA needs writes of one size.
+                # Dropped rows are written to one extra row, because XLA needs a fixed size.
                 zeros = tf.zeros((self._limit + 1, rows.shape[1]))
                 self._rows = tf.Variable(zeros, trainable=False)
                 self._count = tf.Variable(0, trainable=False)
@@ -92,14 +93,14 @@ class Table:
         self._count.assign(tf.minimum(start + size, self._limit))
 
     def rows(self) -> np.ndarray:
-        """The rows since `reset`, float32 (n, columns)."""
+        """Returns the rows since `reset`, float32 (n, columns)."""
         if self._rows is None:
             return np.empty((0, 0), np.float32)
         return self._rows.numpy()[: int(self._count)]
 
 
 def reader_among(callbacks, read: Callable[[], dict]) -> InformationReader:
-    """The reader of a list of callbacks that `fit` made, or one that nobody calls; it reads so."""
+    """Returns the reader in the callbacks of `fit`, or a new one, and sets its function `read`."""
     reader = (
         next(
             (

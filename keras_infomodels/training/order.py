@@ -6,13 +6,20 @@ __all__ = ["FollowEpoch"]
 
 
 class FollowEpoch(keras.callbacks.Callback):
-    """Tells a dataset of `datasets` the epoch, which its order is a function of.
+    """Callback that sets the epoch of a dataset, so that its order depends on seed and epoch only.
 
-    `fit` of the models here adds it by itself; other Keras models need it only where a resumed run
-    shall see the order of an uninterrupted one.
+    `fit` of the models of this library adds it. Other Keras models need it if a resumed run has to
+    see the order of an uninterrupted run.
 
     Args:
-        dataset: what `datasets.load` or `datasets.from_arrays` returned.
+        dataset: `tf.data.Dataset` from `datasets.load` or `datasets.from_arrays`.
+
+    Example:
+        train = ki.datasets.load("fashion_mnist_mini", "train", batch_size=512)
+        network = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+        network.compile("sgd", "mse")
+        pairs = train.map(lambda x: (x, x[:, 0, 0]))
+        network.fit(pairs, callbacks=[ki.callbacks.FollowEpoch(train)], verbose=0)
     """
 
     def __init__(self, dataset):

@@ -1,4 +1,4 @@
-"""Callbacks that `fit` adds to those that it is given."""
+"""Callbacks that `fit` adds to those of the user."""
 
 import keras
 
@@ -15,17 +15,18 @@ __all__ = ["with_own_callbacks"]
 def with_own_callbacks(
     model: keras.Model, x, callbacks, verbose, information_freq: int
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks with those in front that every training has.
+    """Returns the callbacks, preceded by those that every training has.
 
     Args:
-        model: keras.Model. Compiled; of two optimizers the second's rate follows the first's.
-        x: what `fit` takes. A dataset of `datasets` is given the order of each epoch.
-        callbacks: a callback, a nested structure of them, or None.
-        verbose: as `fit` takes it; 0 shows no progress bar.
-        information_freq: int. The `every` of `InformationReader`.
+        model: keras.Model. Compiled model. With two optimizers, the second's learning rate follows
+            the first's.
+        x: data as `fit` takes them. A dataset of `datasets` gets the order of each epoch.
+        callbacks: a callback, a nested structure of callbacks, or None.
+        verbose: int or str, as `fit` takes it. 0 shows no progress bar.
+        information_freq: int. `every` of `InformationReader`.
 
     Raises:
-        ValueError: callbacks that exclude each other.
+        ValueError: If callbacks exclude each other.
     """
     own = [] if epoch_variable(x) is None else [FollowEpoch(x)]
     given = keras.tree.flatten(callbacks or [])

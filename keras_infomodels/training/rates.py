@@ -13,14 +13,16 @@ _SAVING = (AtomicBackup, keras.callbacks.BackupAndRestore, keras.callbacks.Model
 
 
 class FollowLearningRate(keras.callbacks.Callback):
-    """Multiplies a second optimizer's learning rate by what callbacks multiply the first's by.
+    """Callback that keeps the ratio of two optimizers' learning rates.
 
-    Keras' callbacks, such as `ReduceLROnPlateau` and `LearningRateScheduler`, know the first
-    optimizer alone. The rates keep the ratio that they were compiled with; a callback that sets
-    both rates sets the ratio too. `compile` of the models here makes it and `fit` adds it.
+    Keras' callbacks, such as `ReduceLROnPlateau` and `LearningRateScheduler`, change the first
+    optimizer only. The second one's rate is then changed by the same factor. A callback that sets
+    both rates sets a new ratio. `compile` of the models of this library creates this callback, and
+    `fit` adds it.
 
     Args:
-        first, second: Keras optimizers.
+        first: Keras optimizer. Optimizer that other callbacks change.
+        second: Keras optimizer. Optimizer that follows.
     """
 
     takes_several_batches = True
@@ -34,7 +36,7 @@ class FollowLearningRate(keras.callbacks.Callback):
         self._last = None
 
     def among(self, callbacks: list[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
-        """The callbacks with this one behind them all, and before each that saves the rates."""
+        """Returns the callbacks with this one at the end and before each that saves the rates."""
         pairs = [[self, each] if isinstance(each, _SAVING) else [each] for each in callbacks]
         return [each for pair in pairs for each in pair] + [self]
 
@@ -43,7 +45,7 @@ class FollowLearningRate(keras.callbacks.Callback):
             return
         self._last = _rate(self.first), _rate(self.second)
         now = _quotient(self._last[1], self._last[0])
-        # The ratio of a resumed run is the compiled one to the bit.
+        # A resumed run keeps the compiled ratio to the bit, so tiny differences are ignored.
         if now is not None and not math.isclose(now, self.ratio, rel_tol=1e-5):
             self.ratio = now
 
@@ -84,6 +86,6 @@ def _quotient(a: float, b: float) -> float | None:
 
 
 def _is_number(optimizer: keras.Optimizer) -> bool:
-    """Whether the rate is a number, which callbacks can set, and no schedule."""
+    """Returns True if the learning rate is a number, which callbacks can set; no schedule."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
     return not isinstance(inner.get_config().get("learning_rate"), dict)

@@ -1,4 +1,4 @@
-"""Means of named terms over an epoch, all in one variable."""
+"""Means of named terms over an epoch, in one variable."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,13 +9,13 @@ __all__ = ["TermMeans"]
 
 
 class TermMeans:
-    """Weighted means of scalars by name, which one operation updates.
+    """Weighted means of scalars by name, updated by one operation.
 
     Args:
-        names: list of str. What the terms are called.
+        names: list of str. Names of the terms.
 
     Attributes:
-        metrics: list of Keras metrics, one a term in that order. Each is a column of the table.
+        metrics: list of Keras metrics. One metric for each term, in the order of the names.
     """
 
     def __init__(self, names: Sequence[str]):
@@ -28,33 +28,38 @@ class TermMeans:
             metric.attach(table, column)
 
     def add(self, terms: Mapping[str, tf.Tensor], counts: Mapping[str, tf.Tensor]):
-        """Adds a batch: the mean of each term over it, and how many examples that is of."""
+        """Adds a batch.
+
+        Args:
+            terms: dict of scalars. Mean of each term over the batch.
+            counts: dict of scalars. Number of examples in each mean.
+        """
         counts = tf.stack([tf.cast(counts[name], tf.float32) for name in self.names])
         values = tf.stack([tf.cast(terms[name], tf.float32) for name in self.names])
         self._table.value.assign_add(tf.stack([values * counts, counts]))
 
     def results(self) -> dict[str, tf.Tensor]:
-        """The means so far, 0 where there was no example."""
+        """Returns the means so far; 0 for a term without examples."""
         totals, counts = tf.unstack(self._table.value)
         return dict(zip(self.names, tf.unstack(tf.math.divide_no_nan(totals, counts)), strict=True))
 
     def count(self, name: str) -> tf.Tensor:
-        """How many examples the mean of a term is of, a float32 scalar."""
+        """Returns the number of examples in the mean of a term, a float32 scalar."""
         return self._table.value[1, self.names.index(name)]
 
     def are_finite(self) -> tf.Tensor:
-        """Whether all terms have been finite so far, a boolean scalar."""
+        """Returns a boolean scalar: True if all terms have been finite so far."""
         return tf.reduce_all(tf.math.is_finite(self._table.value))
 
 
 class _TermMean(keras.metrics.Metric):
-    """One column of the table. The first metric owns the variable."""
+    """One column of the table; the first metric owns the variable."""
 
     def __init__(self, name: str):
         super().__init__("float32", name)
 
     def attach(self, table: keras.Variable, column: int):
-        # Keras would track what is set otherwise, and list the variable once for each metric.
+        # Plain attribute assignment would make Keras list the variable once for each metric.
         vars(self).update(table=table, column=column)
 
     def update_state(self, value, sample_weight=1.0):

@@ -1,4 +1,4 @@
-"""A weight that rises from 0 at the beginning of training."""
+"""Linear warm-up of a weight."""
 
 import keras
 import tensorflow as tf
@@ -11,20 +11,30 @@ __all__ = ["Warmup", "warmup_of"]
 
 @built_in
 class Warmup(Spec):
-    """A factor that rises from 0 to 1 in a line, and is 1 in evaluation.
+    """Factor that rises linearly from 0 to 1 in training, and is 1 in evaluation.
 
     Args:
         steps: int, at least 0. Training steps until the factor is 1.
 
+    Raises:
+        ValueError: If `steps` is negative.
+
     Example:
-        model = ki.BetaVAE(encoder, decoder, beta=4.0, warmup=Warmup(1000))
+        encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)
+        decoder = ki.networks.MLPDecoder((28, 28, 1), latent_dim=10)
+        model = ki.BetaVAE(encoder, decoder, beta=4.0, warmup=ki.Warmup(1000))
     """
 
     def __init__(self, steps: int):
         self.steps = check_int("steps", steps, 0)
 
     def __call__(self, model: keras.Model, training: bool) -> tf.Tensor | float:
-        """The factor after as many steps as the model's optimizer has made."""
+        """Returns the factor at the model's current step.
+
+        Args:
+            model: keras.Model. Its `optimizer` counts the steps.
+            training: bool. `False` returns 1.
+        """
         if not (training and self.steps):
             return 1.0
         return tf.minimum(tf.cast(model.optimizer.iterations, tf.float32) / self.steps, 1.0)
@@ -34,5 +44,5 @@ class Warmup(Spec):
 
 
 def warmup_of(value: Warmup | int | None) -> Warmup:
-    """A warm-up, of its steps if it is an integer; None is none."""
+    """Returns a `Warmup`; an integer is the number of steps, None is 0 steps."""
     return value if isinstance(value, Warmup) else Warmup(value or 0)

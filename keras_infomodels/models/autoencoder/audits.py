@@ -1,4 +1,4 @@
-"""What an autoencoder hands to `evaluation.audit`."""
+"""Parts of an autoencoder that `evaluation.audit` measures."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,16 +13,20 @@ __all__ = ["encoder_parts"]
 
 
 def encoder_parts(model, data, limit: int, batch_size: int, seed: int) -> EncoderParts:
-    """The table, the decoder and the estimates that an autoencoder has of itself.
+    """Returns the encodings, the decoder and the model's own estimates.
 
-    Of a category the table holds the continuous z alone, and I_q(x;category) stands before it.
+    With a category the encodings contain the continuous z only, and I_q(x;category) is among the
+    own estimates.
 
     Args:
-        model: an `InfoVAE`.
-        data: see `evaluation.audit`.
-        limit: see `evaluation.audit`.
-        batch_size: see `evaluation.audit`.
-        seed: see `evaluation.audit`.
+        model: `InfoVAE`.
+        data: images as `evaluation.audit` takes them.
+        limit: int. Largest number of images.
+        batch_size: int. Batch size for arrays.
+        seed: int. Seed of the samples.
+
+    Raises:
+        ValueError: `data` is missing.
     """
     if data is None:
         raise ValueError("An encoder is audited on data; give an array or a dataset.")
@@ -30,7 +34,8 @@ def encoder_parts(model, data, limit: int, batch_size: int, seed: int) -> Encode
     before = {"reconstruction": _reconstruction(model, data, limit, batch_size, seed)}
 
     def decoder(z):
-        noise = tf.bitcast(tf.reduce_sum(z), tf.int32)  # new for every batch, and repeatable
+        # The batch's own bits are the seed: different for every batch, and repeatable.
+        noise = tf.bitcast(tf.reduce_sum(z), tf.int32)
         p = model.pixel_distribution(model.decoder(z, training=False))
         return p.sample(seed=tf.stack([noise, seed]))
 
@@ -62,7 +67,7 @@ def _reconstruction(model, data, limit: int, batch_size: int, seed: int) -> Esti
 
 
 def _by_adversary(model, z: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """What the discriminator that the model was trained with says of q(z) and the prior."""
+    """Estimates of the divergence of q(z) from the prior by the model's own discriminator."""
     adversary = model.divergence
     if not isinstance(adversary, Adversarial) or isinstance(adversary, TotalCorrelation):
         return {}

@@ -29,11 +29,18 @@ __all__ = [
 
 
 def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, set[str]]:
-    """That encoder, decoder and likelihood fit together.
+    """Checks that encoder, decoder and likelihood fit together.
+
+    Args:
+        encoder: Keras model from images to a dict of parameters.
+        decoder: Keras model from z to a dict of parameters.
+        likelihood: a likelihood of `keras_infomodels.distributions`.
 
     Returns:
-        The shape of one example, the number of latent variables (a category counts K), the
-        encoder's parameters.
+        The shape of one example, `latent_dim` and the names of the encoder's outputs.
+
+    Raises:
+        ValueError: If outputs are missing or shapes differ.
     """
     data_shape = input_shape(encoder, "encoder")
     specs = encoder.compute_output_spec(keras.KerasTensor((1, *data_shape)))
@@ -45,19 +52,19 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
         )
     used = {"loc", "scale", "logits"} & set(specs)
     if any(specs[name].dtype == "float64" for name in used):
-        raise ValueError("The encoder ends in float64; make it end in float32, as the prior.")
+        raise ValueError("The encoder's outputs are float64; make them float32, as the prior.")
     shapes = {posterior[name] for name in ("loc", "scale") if name in posterior}
     categories = posterior["logits"][-1] if "logits" in posterior else 0
     if len(shapes) != 1 or len(posterior["loc"]) != 2:
         raise ValueError(
-            f'The encoder\'s "loc" and "scale" have one shape (batch, latent_dim), got {shapes}.'
+            f'The encoder\'s "loc" and "scale" have one shape (batch, d), got {shapes}.'
         )
     latent_dim = posterior["loc"][-1] + categories
     z_shape = input_shape(decoder, "decoder")
     if z_shape != (latent_dim,):
         raise ValueError(
-            f"The decoder takes z of shape {z_shape}, but the encoder makes ({latent_dim},); give "
-            "both the same latent_dim."
+            f"The decoder takes z of shape {z_shape}, but the encoder returns ({latent_dim},); "
+            "give both the same latent_dim."
         )
     outputs = output_shapes(decoder, (1, latent_dim))
     name = type(likelihood).__name__
@@ -76,7 +83,7 @@ def check_networks(encoder, decoder, likelihood) -> tuple[tuple[int, ...], int, 
 
 
 def check_scale(parameters: Mapping[str, tf.Tensor]):
-    """Refuses a negative standard deviation among the encoder's outputs."""
+    """Raises ValueError for a negative standard deviation among the encoder's outputs."""
     scale = parameters.get("scale")
     if scale is not None and float(tf.reduce_min(scale)) < 0:
         raise ValueError(
@@ -86,17 +93,17 @@ def check_scale(parameters: Mapping[str, tf.Tensor]):
 
 
 def check_saves(prior):
-    """Refuses a prior that has no config."""
+    """Raises ValueError for a prior that has no config."""
     if isinstance(prior, tfd.Distribution):
         raise ValueError(
-            f"A model with the raw TFP prior {prior.name!r} cannot be saved: use a prior spec of "
+            f"A model with the TFP prior {prior.name!r} cannot be saved: use a prior of "
             "keras_infomodels.distributions to save it."
         )
 
 
 def autoencoder_pixels(model) -> Pixels:
-    """What the pixels of an autoencoder's data may be, by its likelihood and its decoder."""
-    # A likelihood of one's own may not say which pixels it explains.
+    """Returns the allowed pixel values of an autoencoder, from its likelihood and its decoder."""
+    # A user's own likelihood may lack the attribute `support`.
     support = getattr(model.likelihood, "support", "real")
     if support == "real" and isinstance(model.decoder, Network):
         return Pixels("unit", "a network of this library")
@@ -104,10 +111,10 @@ def autoencoder_pixels(model) -> Pixels:
 
 
 def check_objective(model):
-    """That prior, posterior and divergence fit together."""
+    """Raises ValueError unless prior, posterior and divergence fit together."""
     if not (isinstance(model.prior, tfd.Distribution) or hasattr(model.prior, "distribution")):
         raise ValueError(
-            "prior is a spec of keras_infomodels.distributions, such as StandardNormal"
+            "prior is a prior of keras_infomodels.distributions, such as StandardNormal"
             f"({model.latent_dim}), a TFP distribution, or None; got {model.prior!r}."
         )
     prior = prior_distribution(model.prior)
@@ -152,13 +159,13 @@ def check_objective(model):
 
 
 def check_weights(alpha: float, lambda_: float):
-    """Raise ValueError unless lambda > 0 and alpha + lambda >= 1; warn of an unbounded loss."""
+    """Raises ValueError unless lambda > 0 and alpha + lambda >= 1; warns of an unbounded loss."""
     if not (math.isfinite(alpha) and math.isfinite(lambda_)):
         raise ValueError(f"alpha and lambda_ are finite, got {alpha!r} and {lambda_!r}.")
     if lambda_ <= 0:
         raise ValueError(
-            f"lambda_, the weight of KL(q(z) || p(z)), is above 0; got {lambda_!r}. For an "
-            "autoencoder that is almost free of its prior use a small one, such as 1e-3."
+            f"lambda_, the weight of KL(q(z) || p(z)), is above 0; got {lambda_!r}. For almost no "
+            "influence of the prior use a small value, such as 1e-3."
         )
     weight = divergence_weight(alpha, lambda_)
     if weight < 0:
@@ -169,13 +176,13 @@ def check_weights(alpha: float, lambda_: float):
     if alpha > 1:
         warnings.warn(
             f"alpha={alpha:g} rewards mutual information, which has no upper limit for continuous "
-            "z: the encoder's min_stddev is then what bounds the loss.",
+            "z: only the encoder's min_stddev bounds the loss.",
             stacklevel=3,
         )
 
 
 def divergence_weight(alpha: float, lambda_: float) -> float:
-    """Weight alpha + lambda - 1; 0 where that differs from 0 by rounding alone."""
+    """Returns alpha + lambda - 1; 0 if it differs from 0 only by rounding."""
     weight = alpha + lambda_ - 1
     rounding = 4 * sys.float_info.epsilon * max(1, abs(alpha), lambda_)
     return 0.0 if abs(weight) <= rounding else weight

@@ -1,4 +1,4 @@
-"""What quantization costs an autoencoder."""
+"""Costs of quantization for an autoencoder."""
 
 import numpy as np
 
@@ -9,7 +9,10 @@ __all__ = ["autoencoder_costs"]
 
 
 def autoencoder_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-    """Reconstruction, rate and categories that change; see `InfoModel.quantization_costs`."""
+    """Measures the reconstruction, the rate and changed categories.
+
+    See `ModelDescription.quantization_costs` for the arguments.
+    """
     (terms, own_encoding), (other, encoding) = (_terms(model, ask, images) for ask in (own, file))
     limit = LIMITS["reconstruction"] / 100 * abs(terms["reconstruction"])
     found = [Cost("reconstruction", terms.pop("reconstruction"), other["reconstruction"], limit)]
@@ -21,13 +24,13 @@ def autoencoder_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Co
 
 
 def _terms(model, ask: Ask, images: np.ndarray) -> tuple[dict[str, float], dict]:
-    """Reconstruction and rate by way of `encode` and `decode`, and what `encode` gave."""
+    """Reconstruction and rate from the signatures `encode` and `decode`; the result of `encode`."""
     x = model.likelihood.observe(images, None)
     encoding = ask("encode", {"image": images})
     parameters = {key: encoding[key] for key in ("loc", "scale") if key in encoding}
     z = parameters["loc"]
     if "scale" in parameters:
-        # An int8 deviation may round to 0, where the rate is infinite.
+        # An int8 standard deviation may round to 0, which would make the rate infinite.
         parameters["scale"] = np.maximum(parameters["scale"], 1e-3)
         noise = np.random.default_rng(0).standard_normal(z.shape).astype(np.float32)
         z = z + parameters["scale"] * noise

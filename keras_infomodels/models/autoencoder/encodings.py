@@ -1,4 +1,4 @@
-"""Tables of an autoencoder's encodings: their information, and inputs of the decoder."""
+"""Encodings of a data set: their mutual information, and inputs of the decoder."""
 
 from dataclasses import replace
 
@@ -36,27 +36,31 @@ __all__ = [
 
 
 PAIRS = 10_000_000
-"""Pairs of a sample and a posterior in an estimate during training: 1,000 samples of 10,000."""
+"""Pairs of a sample and a posterior in an estimate during training: 1,000 of 10,000 samples."""
 
 
 def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
-    """I_q(x;z) from a table of encodings, q(z) being their mixture.
+    """Estimates I_q(x;z) from the encodings of a data set, whose mixture is q(z).
 
     Args:
         model: `InfoVAE`.
         x: array, `tf.data.Dataset` or Keras `PyDataset` of images.
-        batch_size: int. Batch size for arrays; `None` is 32.
-        limit: int. Largest number N of encodings; the cost grows with its square.
+        batch_size: int. Batch size for arrays. `None` is 32.
+        limit: int. Largest number N of encodings. The cost grows with its square.
 
     Returns:
-        A lower bound in nats, with its ceiling ln N. A deterministic encoder has infinite
-        information for a continuous x, as the `note` says; what is returned is that of the N
-        examples, exactly: ln N if their codes differ. Under `Bernoulli("stochastic")` x is one
-        binarized draw of each example, so that copies of an image differ too, and the kind is
-        a lower bound. With a category it is I_q(x;category) = H(mean q) - mean H(q) of the N
-        examples, exactly, and at most ln K.
+        `Estimate`, a lower bound in nats with the ceiling ln N. There are three exceptions. The
+        information of a deterministic encoder is infinite for a continuous x, as the `note` says;
+        the result is the exact information about the N examples, ln N if their latents differ.
+        Under `Bernoulli("stochastic")` x is one binarized draw of each example, so that copies of
+        an image differ, and the result is a lower bound. With a category the result is the exact
+        I_q(x;category) = H(mean q) - mean H(q) of the N examples, at most ln K.
 
     Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
+
+    Example:
+        model = ki.from_preset("mmd_vae_2d_mnist")
+        model.mutual_information(model.generate(64, seed=0).numpy())
     """
     return table_information(model, *encoding_table(model, x, batch_size, limit))
 
@@ -76,7 +80,15 @@ def encoding_table(
 def evaluate_information(
     model, x, batch_size: int | None, steps: int | None, show: bool
 ) -> dict[str, float]:
-    """`mutual_information`, I_q in nats, by its name; `show` allows a printed line."""
+    """Measures I_q(x;z) of data in nats, by its name.
+
+    Args:
+        model: `InfoVAE`.
+        x: array, dataset or `PyDataset` of images.
+        batch_size: int. Batch size for arrays. `None` is 32.
+        steps: int. Largest number of batches. `None` reads all.
+        show: bool. `True` allows a log message on the ceiling.
+    """
     information = table_information(model, *_encodings(model, x, batch_size, EXAMPLES, steps))
     if show:
         _show_ceiling(model, information)
@@ -84,12 +96,12 @@ def evaluate_information(
 
 
 def encode_batch(model, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """A sample, the mean and the standard deviation of q(z|x) of a batch, each (batch, d).
+    """Encodes a batch: a sample, the mean and the standard deviation of q(z|x), each (batch, d).
 
     Args:
-        model: an autoencoder.
-        x: tensor (batch, *data_shape).
-        index: int32 scalar. The batch's number, which the sample's seed is folded with.
+        model: `InfoVAE`.
+        x: tensor (batch, *data_shape). Images.
+        index: int32 scalar. Number of the batch. It is folded into the sample's seed.
     """
     seed = seeds.fold_seed(model.seed, seeds.TABLE, index)
     data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
@@ -106,18 +118,26 @@ def _columns(model, parameters, q: tfd.Distribution, z: tf.Tensor) -> tuple[tf.T
 
 
 def keep_encodings(model, parameters, q: tfd.Distribution, z: tf.Tensor):
-    """Writes what a step of an evaluation has encoded into the model's table."""
+    """Writes the encodings of an evaluation step to the model's table."""
     columns = [tf.cast(c, tf.float32) for c in _columns(model, parameters, q, z)]
     model.validation_table.add(tf.concat(columns, axis=1))
 
 
 def begin_validation(model):
-    """Empties that table."""
+    """Empties the model's table of encodings."""
     model.validation_table.reset()
 
 
 def validation_information(model, show: bool) -> dict[str, float] | None:
-    """`evaluate_information` of the encodings in that table, at some of its samples; None of an empty one."""
+    """Measures I_q(x;z) of the encodings in the model's table, with a part of their samples.
+
+    Args:
+        model: `InfoVAE`.
+        show: bool. `True` allows a log message on the ceiling.
+
+    Returns:
+        The information in nats by its name; None if the table is empty.
+    """
     rows = model.validation_table.rows()
     if not len(rows):
         return None
@@ -130,15 +150,15 @@ def validation_information(model, show: bool) -> dict[str, float] | None:
 def table_information(
     model, z: np.ndarray, loc: np.ndarray, scale: np.ndarray, pairs: int | None = None
 ) -> Estimate:
-    """I_q of a table of encodings, see `InfoVAE.mutual_information`; each array is (N, d).
+    """Estimates I_q(x;z) from arrays of encodings; see `InfoVAE.mutual_information`.
 
     Args:
-        model: InfoVAE.
+        model: `InfoVAE`.
         z: array (n, d). Sample of q(z|x) of each x.
-        loc: array (n, d). Its mean.
-        scale: array (n, d). Its standard deviation.
-        pairs: int. Pairs of a sample and a posterior that are looked at: fewer samples, evenly
-            spread over the table. `None` is all.
+        loc: array (n, d). Mean of q(z|x).
+        scale: array (n, d). Standard deviation of q(z|x).
+        pairs: int. Largest number of pairs of a sample and a posterior. Samples are then left out
+            evenly. `None` uses all.
     """
     if model.categorical:
         return category_information(loc[:, : model.prior.num_categories])
@@ -154,7 +174,7 @@ def table_information(
 
 
 def latent_inputs(model, images: np.ndarray, seed: int) -> np.ndarray:
-    """Latents for the decoder, (n, d), draws of the prior and of q(z|x) of n images in turn."""
+    """Returns latents for the decoder (n, d), alternately drawn from the prior and from q(z|x)."""
     z = prior_distribution(model.prior).sample(len(images), seed=[seed, 2]).numpy()
     x = model.likelihood.observe(np.asarray(images, np.float32), None)
     q = code_distribution(model.encoder(x, training=False))
@@ -179,7 +199,7 @@ def _show_ceiling(model, information: Estimate):
         truth = "is infinite for a continuous x" if model.deterministic else "may lie above"
         LOGGER.warning(
             f"{name} = {information.nats:.3f} nats is at its ceiling ln N = {ceiling}: the "
-            f"encodings tell every example apart, and the truth {truth}."
+            f"encodings distinguish all examples, and the true value {truth}."
         )
     elif not model._ceiling_shown:
         symbol = "ln K" if model.categorical else "ln N"
@@ -188,13 +208,13 @@ def _show_ceiling(model, information: Estimate):
 
 
 def _distinct(points: np.ndarray) -> np.ndarray:
-    """Number of the point that each row is, (n,): rows that differ by rounding alone are one.
+    """Labels the rows by distinct point, (n,); rows that differ only by rounding are one point.
 
-    A network computes the same image to other last bits in batches of other sizes.
+    A network gives the same image slightly different bits in batches of different sizes.
     """
     rows, index = np.unique(points, axis=0, return_inverse=True)
     tolerance = 1e-6 * (1 + np.abs(rows).max())
-    # Such rows are neighbors, or nearly so, in the order of a projection.
+    # Equal rows are next to each other, or nearly so, after sorting by a random projection.
     direction = np.random.default_rng(0).normal(size=rows.shape[1])
     order, pairs = np.argsort(rows @ direction), []
     for step in range(1, min(4, len(rows))):

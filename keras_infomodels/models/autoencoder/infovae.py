@@ -233,7 +233,7 @@ class InfoVAE(InfoModel):
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file; see `autoencoder.signatures.vae_signatures`."""
+        """Returns the functions of an exported file; see `signatures.vae_signatures`."""
         return vae_signatures(self)
 
     def ceilings(self, examples):
@@ -316,8 +316,8 @@ class InfoVAE(InfoModel):
         Args:
             parameters: dict of tensors (batch, *data_shape). Outputs of the decoder or of an
                 exported file.
-            scale: scalar. Standard deviation of all pixels, for a likelihood that shares one. `None`
-                is the model's moving average.
+            scale: scalar. Standard deviation of all pixels, for a likelihood that shares one.
+                `None` is the model's moving average.
         """
         if self.shared_scale is not None:
             parameters = {

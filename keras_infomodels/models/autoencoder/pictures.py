@@ -10,7 +10,7 @@ __all__ = ["PICTURES", "autoencoder_pictures"]
 
 
 def reconstructions(model, images: np.ndarray) -> Grid:
-    """Up to 32 images, each with its reconstruction below it."""
+    """Draws up to 32 images, each with its reconstruction below it."""
     images = np.asarray(images[:32], np.float32)
     columns = min(16, len(images))
     images = images[: len(images) // columns * columns]
@@ -21,7 +21,7 @@ def reconstructions(model, images: np.ndarray) -> Grid:
 
 
 def traversals(model, image: np.ndarray, steps: int = 11) -> Grid:
-    """One row for each latent variable, from -2.5 to 2.5, near the posterior mean of an image."""
+    """Draws a row for each latent variable, from -2.5 to 2.5; the others are an image's mean."""
     mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
     z = np.tile(mean, (len(mean), steps, 1))
     z[np.arange(len(mean)), :, np.arange(len(mean))] = np.linspace(-2.5, 2.5, steps)
@@ -31,16 +31,16 @@ def traversals(model, image: np.ndarray, steps: int = 11) -> Grid:
 
 
 def categories(model, columns: int = 10, seed: int = 0) -> Grid:
-    """One row for each category of a `CategoricalNormal`, with the same draws of z in each."""
+    """Draws a row for each category of a `CategoricalNormal`, with the same draws of z in each."""
     count = model.prior.num_categories
     z = prior_distribution(model.prior).sample(columns, seed=[seed, 0]).numpy()[:, count:]
-    codes = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
-    images = model.decode(codes.astype(np.float32)).mean().numpy()
+    latents = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
+    images = model.decode(latents.astype(np.float32)).mean().numpy()
     return Grid(images, columns, f"One row for each of the {count} categories")
 
 
 def latent_map(model, images: np.ndarray, labels: np.ndarray | None) -> Scatter:
-    """Posterior means in the plane of the first two latent variables, a panel for each category."""
+    """Draws posterior means in the plane of two latent variables, a panel for each category."""
     q = model.encode(np.asarray(images, np.float32))
     if model.categorical:
         found = q["category"].logits.numpy().argmax(axis=1)
@@ -52,7 +52,7 @@ def latent_map(model, images: np.ndarray, labels: np.ndarray | None) -> Scatter:
 
 
 def latent_plane(model, steps: int = 15) -> Grid:
-    """Images that a z of two decodes to over the plane of `latent_map`: z_1 right, z_2 up."""
+    """Draws decoded images over the plane of two latent variables: z_1 right, z_2 up."""
     draws = prior_distribution(model.prior).sample(100_000, seed=[0, 0]).numpy()
     low, high = np.percentile(draws, (1, 99), axis=0)
     right, up = np.linspace(low, high, steps).T
@@ -71,13 +71,13 @@ PICTURES = {
     "latent_map": latent_map,
     "latent_plane": latent_plane,
 }
-"""Kind -> function of the model and the kind's own arguments."""
+"""Functions of the model and of arguments of their own, by kind of picture."""
 
 
 def autoencoder_pictures(
     model, images: np.ndarray, labels: np.ndarray | None = None
 ) -> dict[str, Grid | Scatter]:
-    """All that there is to see of an autoencoder, by name."""
+    """Draws all pictures of an autoencoder, by name."""
     pictures = {"samples": samples(model), "reconstructions": reconstructions(model, images)}
     if model.categorical:
         pictures["categories"] = categories(model)

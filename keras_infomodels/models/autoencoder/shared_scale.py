@@ -1,4 +1,4 @@
-"""The standard deviation that all pixels of a Gaussian likelihood share."""
+"""Standard deviation that all pixels of a Gaussian likelihood share."""
 
 import math
 
@@ -14,10 +14,10 @@ _LEAST_RATE = 0.01
 
 
 class SharedScale(keras.layers.Layer):
-    """One standard deviation: the error of each batch in training, its moving average afterwards.
+    """Standard deviation: a batch's error in training, and the moving average in evaluation.
 
-    At the root mean square error of a batch its log-likelihood is largest, so no gradient goes
-    through it. Source: Rybkin, Daniilidis and Levine, 2020, section 3.
+    The root mean square error of a batch maximizes its log-likelihood, so that no gradient is
+    needed. Source: Rybkin, Daniilidis and Levine, 2020, section 3.
     """
 
     def __init__(self, **kwargs):
@@ -28,11 +28,11 @@ class SharedScale(keras.layers.Layer):
 
     @property
     def value(self) -> tf.Tensor:
-        """The moving average, of about the last hundred batches of training."""
+        """Moving average over about the last hundred batches of training, a scalar."""
         return tf.sqrt(tf.convert_to_tensor(self.variance))
 
     def fit(self, loc: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """The value for one batch, which the average takes in.
+        """Returns the value for one batch, and adds it to the moving average.
 
         Args:
             loc: tensor (batch, ...). Predicted pixels.
@@ -44,7 +44,7 @@ class SharedScale(keras.layers.Layer):
         old = tf.convert_to_tensor(self.variance)
         rate = tf.maximum(1 / steps, _LEAST_RATE)
         new = (1 - rate) * old + rate * variance
-        # Another guard takes back the step of a batch that is not finite.
+        # The update of such a batch is skipped; the average must not take it in either.
         finite = tf.math.is_finite(new)
         self.variance.assign(tf.where(finite, new, old))
         self.steps.assign(tf.where(finite, steps, steps - 1))

@@ -1,4 +1,4 @@
-"""What an exported autoencoder offers."""
+"""Functions of an exported autoencoder."""
 
 from collections.abc import Callable
 
@@ -24,26 +24,26 @@ _NOT_IN_TFLITE = {
     ContinuousBernoulli: "the continuous Bernoulli's normalizer needs atanh, which TFLite lacks",
     DiscretizedGaussian: "the normal distribution function needs erfc, which TFLite lacks",
 }
-"""Likelihoods that it cannot compute, and why."""
+"""Likelihoods that TFLite cannot compute, with the reason."""
 
 
 def vae_signatures(model) -> dict[str, Signature]:
-    """The signatures of an `InfoVAE`, by name.
+    """Returns the signatures of an `InfoVAE`, by name.
 
         encode           loc and scale of q(z|x), probabilities of a category
-        decode           E[x|z], and what else p(x|z) is made of: logits, or the scale of each pixel
+        decode           E[x|z] and other parameters of p(x|z): logits, or the scale of each pixel
         reconstruct      E[x|z] at the mean of q(z|x)
-        generate         E[x|z] of noise; of a category, or of one component of a mixture, and noise
+        generate         E[x|z] of noise, with a one-hot category or component of a mixture
         encode_sample    z = loc + scale * noise
         score            -log p(x|z) and KL(q(z|x) || p(z)) of each example, in nats, at that z
         generate_seeded  E[x|z] of prior draws, from a count and a seed
 
-    `encode_sample` and the rate are left out where q(z|x) has no density, `generate` where the
-    prior is a raw TFP distribution. `score` takes grey images of a Bernoulli likelihood as they
-    are, and gives the mean over all their binarizations: the log-likelihood is linear in x.
+    `encode_sample` and the rate are absent if q(z|x) has no density, and `generate` if the prior is
+    a TFP distribution. `score` takes gray images of a Bernoulli likelihood as they are. Because the
+    log-likelihood is linear in x, the result is the mean over all binarizations.
 
     Args:
-        model: an `InfoVAE`.
+        model: `InfoVAE`.
     """
     image, z = Input("image", model.data_shape, "image"), Input("z", (model.latent_dim,), "latent")
 
@@ -81,7 +81,7 @@ def vae_signatures(model) -> dict[str, Signature]:
 
 
 def _latents(model, parameters, noise) -> tf.Tensor:
-    """What the decoder takes: a sample of q(z|x), or its mean where noise is None."""
+    """Input of the decoder: a sample of q(z|x), or its mean if noise is None."""
     z = parameters["loc"]
     z = z if noise is None else z + parameters["scale"] * noise
     if model.categorical:
@@ -92,7 +92,8 @@ def _latents(model, parameters, noise) -> tf.Tensor:
 def _rate(model, parameters, z) -> tf.Tensor:
     """KL(q(z|x) || p(z)) of each example, in nats.
 
-    For a standard normal prior it is written out: TFP's takes `BroadcastArgs`, which ONNX lacks.
+    For a standard normal prior it is written out, because TFP's uses `BroadcastArgs`, which ONNX
+    lacks.
     """
     if isinstance(model.prior, StandardNormal):
         loc, scale = parameters["loc"], parameters["scale"]
@@ -101,7 +102,7 @@ def _rate(model, parameters, z) -> tf.Tensor:
 
 
 def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signature]:
-    """The signatures that take a sample of q(z|x) or draw from the prior."""
+    """Signatures that take a sample of q(z|x) or draw from the prior."""
 
     def encode_sample(image, noise):
         return {"z": _latents(model, parameters_of(image), noise)}
@@ -131,7 +132,7 @@ def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signatur
 
 
 def _prior_inputs(model) -> tuple[tuple[Input, ...], Callable] | None:
-    """What is drawn to draw from the prior, and how z is made of it."""
+    """Inputs from which a draw of the prior is made, and the function that makes it."""
     prior = model.prior
     if isinstance(prior, StandardNormal):
         return (Input("noise", (prior.dimension,), "normal"),), lambda noise: noise

@@ -1,4 +1,4 @@
-"""The `[model]` table of a recipe for the autoencoders: short names, and what may be left out."""
+"""The `[model]` table of a recipe for the autoencoders: short names and defaults."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ _PLACES = {
 }
 _MORE = ("network", "widths", "prior", "deterministic", "sigma", "kernel", "estimator")
 SHORT = (*(name for name in _PLACES if name != "discriminator_widths"), *_MORE)
-"""The short names of settings; an adversarial autoencoder has "discriminator_widths" too."""
+"""Short names of settings; an adversarial autoencoder has "discriminator_widths" too."""
 
 _PRIORS = {
     "standard_normal": "StandardNormal",
@@ -42,15 +42,20 @@ _DECODERS = {
     "ResidualEncoder": "ResidualDecoder",
 }
 _SMALL = 32
-"""Height and width up to which grey images are taken to be as MNIST's."""
+"""Largest height and width of gray images that get the settings of MNIST."""
 _PLANE = ("GaussianMixture", "SwissRoll")
 
 
 def shorten(table: dict, short: Short) -> Short:
     """Puts values of short names into a table, and returns the others.
 
+    Args:
+        table: dict. Changed in place.
+        short: dict. Values by short names.
+
     Raises:
-        ValueError: a name of no network or prior, or a part of what the table does not have.
+        ValueError: If a network or prior is unknown, or a setting belongs to an object that the
+            table does not have.
     """
     _set_networks(table, short)
     if (prior := short.get("prior")) is not None:
@@ -72,10 +77,15 @@ def shorten(table: dict, short: Short) -> Short:
 
 
 def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
-    """The table with networks, a prior and a likelihood that fit the images and each other.
+    """Returns the table with networks, a prior and a likelihood that fit the images.
 
-    Small grey images have an `MLPEncoder` of 10 latent variables and binarized pixels, as MNIST;
-    others a `ResidualEncoder` of 32, from 128x128 on 64, and `Gaussian("shared")`.
+    Small gray images get an `MLPEncoder` with 10 latent variables and binarized pixels, as MNIST.
+    Others get a `ResidualEncoder` with 32 latent variables, 64 from 128x128 on, and
+    `Gaussian("shared")`.
+
+    Args:
+        table: dict. Table of a recipe.
+        image_shape: (height, width, channels). Shape of an image.
     """
     small = is_small_and_grey(image_shape)
     given = filled(table, "encoder", {})
@@ -111,18 +121,18 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
 
 
 def is_small_and_grey(image_shape: tuple[int, ...]) -> bool:
-    """Whether images are as MNIST's, for which the constructors' defaults were measured."""
+    """Returns whether images are like MNIST's, for which the default weights were measured."""
     return max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
 
 
 def scale_weight(table: Mapping, image_shape: tuple[int, ...]) -> dict:
-    """The table with the weight of prior matching for images that are not as MNIST's."""
+    """Returns the table with a scaled weight of prior matching for images unlike MNIST's."""
     scaled = {} if is_small_and_grey(image_shape) else {"lambda_": "auto"}
     return scaled | dict(table)
 
 
 def add_discriminator(table: Mapping) -> dict:
-    """A completed table with the discriminators of an adversarial autoencoder."""
+    """Returns a completed table with the discriminators of an adversarial autoencoder."""
     prior, given = table["prior"], filled(table, "discriminator", {})
     parts = {"z": prior.get("dimension", 2)}
     if prior["class"] == "CategoricalNormal":
@@ -133,14 +143,14 @@ def add_discriminator(table: Mapping) -> dict:
         network = {"class": "MLPDiscriminator", **shared, **filled(given, name, {})}
         ours = network["class"] == "MLPDiscriminator"
         made[name] = {"latent_dim": size, **network} if ours else network
-    # First, as the weights of a seed depend on the order in which networks are made.
+    # First, because the initial weights of a seed depend on the order of construction.
     return {"discriminator": made if len(made) > 1 else made["z"]} | {
         name: value for name, value in table.items() if name != "discriminator"
     }
 
 
 def _set_networks(table: dict, short: Short):
-    """`network` and `widths`; the decoder then mirrors the encoder again."""
+    """Sets `network` and `widths`; the decoder then mirrors the encoder again."""
     network, widths = short.get("network"), short.get("widths")
     if network is None and widths is None:
         return
@@ -168,18 +178,18 @@ def _one_of(setting: str, name: str, classes: Mapping[str, str]) -> str:
 def _check_part(setting: str, name: str, cls: str, given):
     found = given.get("class") if isinstance(given, Mapping) else given
     if found not in (name, cls):
-        raise ValueError(f"{setting} is a setting of {cls} alone, and this recipe has {found!r}.")
+        raise ValueError(f"{setting} is a setting of {cls} only, and this recipe has {found!r}.")
 
 
 def _mirrored(encoder: Mapping) -> dict:
-    """What a decoder has of its encoder."""
+    """Settings that a decoder takes over from its encoder, with layers in reverse."""
     lists = {n: encoder[n] for n in ("widths", "filters") if isinstance(encoder.get(n), list)}
     reverse = {name: sizes[::-1] for name, sizes in lists.items()}
     return reverse | {n: encoder[n] for n in ("width", "activation", "dtype") if n in encoder}
 
 
 def _parameters(likelihood) -> list[str]:
-    """What a decoder gives for a likelihood, a name or a table."""
+    """Names of the decoder's outputs for a likelihood, a name or a table."""
     if not isinstance(likelihood, Mapping):
         return list(distributions.likelihood(likelihood).parameters)
     if likelihood.get("class") == "Gaussian":

@@ -1,4 +1,4 @@
-"""Weights of prior-matching terms beside a reconstruction that is summed over pixels."""
+"""Weights of prior-matching terms, scaled to the number of pixels."""
 
 import math
 
@@ -11,27 +11,26 @@ __all__ = ["scaled_weight"]
 
 _PIXELS = 28 * 28
 _OF_A_PIXEL = {Bernoulli: 1.0, ContinuousBernoulli: 1.0}
-"""How many nats a pixel of other likelihoods has for one of MNIST under these."""
+"""Factor of each likelihood; other likelihoods have larger gradients per pixel."""
 
 _OTHERS = 4.0
 
 
 def scaled_weight(weight, usual: float, encoder: keras.Model, likelihood: Likelihood) -> float:
-    """A weight in place of "auto"; others as they are.
+    """Returns a weight; "auto" is replaced by a weight for the number of pixels.
 
-    The reconstruction of an image with more pixels, or with a density that can become narrow, has
-    larger gradients, beside which the same weight does less. "auto" is
+    The reconstruction is summed over pixels. Its gradients grow with the number of pixels and if
+    the density of a pixel can become narrow, so that a constant weight has less effect. "auto" is
 
-        usual * (pixels / 784) * c,   c = 1 for a Bernoulli or continuous Bernoulli, 4 for others,
+        usual * (pixels / 784) * c,   c = 1 for a Bernoulli or continuous Bernoulli, 4 for others.
 
-    a constant of shape and likelihood: the usual weight at 28x28x1.
     docs/notebook.md has sweeps at two sizes (benchmarks/mmd_vae_lambda.py).
 
     Args:
         weight: float or "auto".
         usual: float. Weight at 28x28x1 with a Bernoulli.
-        encoder: keras.Model. Its images count.
-        likelihood: a spec of `keras_infomodels.distributions`.
+        encoder: keras.Model. Its input has the shape of an image.
+        likelihood: a likelihood of `keras_infomodels.distributions`.
     """
     if weight != "auto":
         return weight

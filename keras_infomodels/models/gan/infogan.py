@@ -61,11 +61,11 @@ class InfoGAN(GAN):
 
     `optimizer` trains the generator, `discriminator_optimizer` everything else:
 
-    | posterior       | input of Q                   | trained by L_I, beside the generator           |
-    |-----------------|------------------------------|------------------------------------------------|
-    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk         |
-    | "stop_gradient" | the discriminator's features | Q's head; the GAN loss alone trains the trunk  |
-    | "separate"      | features of its own trunk    | Q's head and its own trunk                     |
+    | posterior       | input of Q                   | trained by L_I, beside the generator        |
+    |-----------------|------------------------------|---------------------------------------------|
+    | "shared"        | the discriminator's features | Q's head and the discriminator's trunk      |
+    | "stop_gradient" | the discriminator's features | Q's head (only the GAN loss trains a trunk) |
+    | "separate"      | features of its own trunk    | Q's head and its own trunk                  |
 
     With "stop_gradient" the terms of real images train Q's head only, too. In all three the GAN
     loss alone trains the discriminator's last layer. "shared" is the paper's choice. With strong
@@ -141,7 +141,7 @@ class InfoGAN(GAN):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe with the networks and codes that it leaves out."""
+        """Returns the `[model]` table of a recipe with the networks and codes it leaves out."""
         table = super().complete({"codes": CODES, **table}, image_shape)
         return add_terms(table, cls.default_augmentations)
 

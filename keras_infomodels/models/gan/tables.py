@@ -1,4 +1,4 @@
-"""The `[model]` table of a recipe for the GANs: short names, and what may be left out."""
+"""The `[model]` table of a recipe for the GANs: short names and defaults."""
 
 import math
 from collections.abc import Mapping
@@ -34,17 +34,17 @@ _PLACES = {
 }
 _MORE = ("network", "widths", "codes", "num_categories")
 SHORT = (*_PLACES, "network", "widths")
-"""The short names of settings; an InfoGAN has "codes" and "num_categories" too."""
+"""Short names of settings; an InfoGAN has "codes" and "num_categories" too."""
 
 CODES = (
     {"name": "category", "prior": {"class": "Categorical", "num_categories": 10}},
     {"name": "c1", "prior": {"class": "Uniform"}},
     {"name": "c2", "prior": {"class": "Uniform"}},
 )
-"""Those of an InfoGAN by default."""
+"""Default codes of an InfoGAN."""
 
 _SMALL = 32
-"""Height and width up to which grey images are taken to be as MNIST's."""
+"""Largest height and width of gray images that get the settings of MNIST."""
 
 _PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal"}
 
@@ -52,8 +52,12 @@ _PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal
 def shorten(table: dict, short: Short) -> Short:
     """Puts values of short names into a table, and returns the others.
 
+    Args:
+        table: dict. Changed in place.
+        short: dict. Values by short names.
+
     Raises:
-        ValueError: a network of another kind, or a code that is none.
+        ValueError: If the network is of another kind, or a code is malformed.
     """
     if short.get("network") not in (None, "conv"):
         raise ValueError(f'A GAN has network = "conv", got {short["network"]!r}.')
@@ -70,7 +74,12 @@ def shorten(table: dict, short: Short) -> Short:
 
 
 def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
-    """The table with networks that fit the images and each other."""
+    """Returns the table with networks that fit the images and each other.
+
+    Args:
+        table: dict. Table of a recipe.
+        image_shape: (height, width, channels). Shape of an image.
+    """
     codes = table.get("codes", ())
     if not isinstance(codes, list | tuple) or not all(isinstance(c, Mapping) for c in codes):
         raise ValueError(f"codes is a list of tables, each with a name and a prior; got {codes!r}.")
@@ -97,14 +106,14 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         own = {**shape, "latent_dim": noise_dim + sum(map(_size, codes)), **usual}
         own["filters"] = list(usual["filters"])[::-1]
         generator = {**own, **generator}
-    # In this order, as the weights of a seed depend on it.
+    # In this order, because the initial weights of a seed depend on the order of construction.
     own = {"generator": generator, "discriminator": discriminator, "noise_dim": noise_dim}
     own |= {"codes": codes} if codes else {}
     return own | {name: value for name, value in table.items() if name not in own}
 
 
 def _usual_filters(image_shape: tuple[int, ...]) -> list[int]:
-    """Filters of a discriminator's convolutions of stride 2, down to a grid of 3x3 or 4x4."""
+    """Filters of a discriminator whose stride-2 convolutions end in a grid of 3x3 or 4x4."""
     count = max(2, math.ceil(math.log2(max(image_shape[:2]) / 4)))
     return ([16] * (count - 4) + [16, 32, 64, 128])[-count:]
 
@@ -127,7 +136,7 @@ def _code(code: Mapping) -> dict:
 
 
 def _with_categories(codes, count: int) -> list[dict]:
-    """The codes, the first categorical one with so many categories."""
+    """Codes in which the first categorical one has `count` categories."""
     codes = [dict(code) for code in codes]
     for code in codes:
         if code.get("prior", {}).get("class") == "Categorical":
@@ -137,6 +146,6 @@ def _with_categories(codes, count: int) -> list[dict]:
 
 
 def _size(code: Mapping) -> int:
-    """How many latent variables a code takes."""
+    """Number of latent variables of a code."""
     prior = code.get("prior")
     return prior.get("num_categories", 1) if isinstance(prior, Mapping) else 1
