@@ -1,4 +1,4 @@
-"""The command `infomodels`. Nothing here loads TensorFlow before a command needs it."""
+"""The command `infomodels`, which loads TensorFlow only if a command needs it."""
 
 import argparse
 import os
@@ -17,43 +17,44 @@ __all__ = ["main"]
 
 
 def _sizes(text: str) -> list[int]:
-    """Text such as 32,64,128 or 64x48 as integers."""
+    """Parses a text such as 32,64,128 or 64x48 as integers."""
     return [int(part) for part in text.replace("x", ",").split(",")]
 
 
 def _image_size(text: str) -> list[int]:
-    """Text such as 64 or 64x48 as [height, width]."""
+    """Parses a text such as 64 or 64x48 as [height, width]."""
     return (_sizes(text) * 2)[:2] if "x" not in text else _sizes(text)
 
 
 _TRAINING_FLAGS = {
-    "--epochs": ("epochs", int, "passes over the training data"),
+    "--epochs": ("epochs", int, "number of passes over the training data"),
     "--latent-dim": ("latent_dim", int, "number of latent variables, categories included"),
-    "--batch-size": ("batch_size", int, "examples in a step"),
-    "--learning-rate": ("learning_rate", float, "of Adam"),
+    "--batch-size": ("batch_size", int, "number of examples in a training step"),
+    "--learning-rate": ("learning_rate", float, "learning rate of Adam"),
     "--image-size": (
         "image_size",
         _image_size,
-        "to resize to: 64, or height and width: 64x48",
+        "size to resize images to: 64, or height and width: 64x48",
     ),
-    "--network": ("network", str, "mlp, conv or residual"),
+    "--network": ("network", str, "kind of network: mlp, conv or residual"),
     "--widths": (
         "widths",
         _sizes,
-        "of hidden layers: 256,256; of conv filters and, last, the dense layer; of residual "
-        "filters",
+        "widths of hidden layers, such as 256,256; for conv the filters and, last, the dense "
+        "layer; for residual the filters",
     ),
     "--likelihood": (
         "likelihood",
         str,
-        "bernoulli_stochastic, bernoulli_threshold, bernoulli, continuous_bernoulli, "
+        "distribution of pixels: bernoulli_stochastic, bernoulli_threshold, bernoulli, "
+        "continuous_bernoulli, "
         "shared_gaussian, discretized_logistic, discretized_gaussian or gaussian",
     ),
-    "--sigma": ("sigma", float, "of a gaussian likelihood; learned if left out"),
+    "--sigma": ("sigma", float, "standard deviation of a gaussian likelihood (default: learned)"),
     "--prior": (
         "prior",
         str,
-        "standard_normal, gaussian_mixture, swiss_roll or categorical_normal (aae)",
+        "prior of z: standard_normal, gaussian_mixture, swiss_roll or categorical_normal (aae)",
     ),
     "--num-categories": (
         "num_categories",
@@ -70,24 +71,32 @@ _TRAINING_FLAGS = {
         int,
         "old name of --num-categories; --latent-dim beside it is --continuous-dim",
     ),
-    "--min-stddev": ("min_stddev", float, "floor of the posterior's standard deviation"),
+    "--min-stddev": ("min_stddev", float, "smallest standard deviation of the posterior"),
     "--alpha": ("alpha", float, "infovae: 1 minus the weight of the rate"),
     "--lambda": ("lambda_", float, "infovae, mmd_vae, aae: weight of the prior-matching term"),
     "--beta": ("beta", float, "beta_vae: weight of the rate"),
-    "--divergence": ("divergence", str, "infovae, mmd_vae: mmd, sliced_wasserstein, stein, ..."),
-    "--kernel": ("kernel", str, "of the MMD: inverse_multiquadric, gaussian or paper"),
+    "--divergence": (
+        "divergence",
+        str,
+        "infovae, mmd_vae: divergence from the prior: mmd, sliced_wasserstein, stein, ...",
+    ),
+    "--kernel": ("kernel", str, "kernel of the MMD: inverse_multiquadric, gaussian or paper"),
     "--information-weight": (
         "information_weight",
         float,
-        "infogan: weight of the information; 0 leaves the codes to chance",
+        "infogan: weight of the information term; 0 does not train the codes",
     ),
     "--schedule": (
         "schedule",
         str,
-        "of the learning rate: cosine, late_cosine, constant or plateau",
+        "schedule of the learning rate: cosine, late_cosine, constant or plateau",
     ),
-    "--patience": ("patience", int, "epochs without a better val_loss before training stops"),
-    "--seed": ("seed", int, "of weights, order and noise"),
+    "--patience": (
+        "patience",
+        int,
+        "number of epochs without a better val_loss after which training stops",
+    ),
+    "--seed": ("seed", int, "seed of weights, order of data and noise"),
 }
 
 _EXPECTED = (ValueError, OSError, ImportError, NotImplementedError, FloatingPointError)
@@ -101,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
         with printing():
             arguments.run(arguments)
     except KeyboardInterrupt:
-        hint = " Go on with --resume." if arguments.run is _train else ""
+        hint = " Continue with --resume." if arguments.run is _train else ""
         print(f"\nInterrupted.{hint}", file=sys.stderr)
         return 130
     except Exception as error:
@@ -109,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         lines = str(error).splitlines()
         if _is_of_tensorflow(error):
-            del lines[1:]  # a trace of the graph
+            del lines[1:]  # the rest is a trace of the graph
         for number, line in enumerate(lines or [type(error).__name__]):
             print("infomodels:" if number == 0 else " ", printable(line), file=sys.stderr)
         return 1
@@ -117,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _is_of_tensorflow(error: Exception) -> bool:
-    """Whether TensorFlow ran into it, as into a full disk; TensorFlow is loaded then."""
+    """Returns True for an error of TensorFlow, such as a full disk."""
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
 
@@ -130,25 +139,30 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser(
-        "demo", help="a pretrained model, then one to train, measure, export and run"
+        "demo", help="show a pretrained model, then train, measure, export and run another"
     )
-    demo.add_argument("--out", default="demo", help="folder for what it makes (default: demo)")
+    demo.add_argument("--out", default="demo", help="folder of the results (default: demo)")
     demo.set_defaults(run=_demo)
 
     train = commands.add_parser(
         "train",
         help="train a model into a preset folder",
-        description="Train a model into a preset folder. Settings come from the flags, else from "
-        "--recipe, else from the recipe's defaults.",
+        description="Train a model into a preset folder. Flags override the settings of --recipe, "
+        "which override the defaults.",
     )
-    train.add_argument("model", nargs="?", help=f"one of {', '.join(names.MODELS)}")
+    train.add_argument("model", nargs="?", help=f"name of the model: {', '.join(names.MODELS)}")
     train.add_argument(
         "--dataset",
-        help="a TFDS name, fashion_mnist_mini, scenes, sprites, nouns, a folder of images, or "
+        help="data set: a TFDS name, fashion_mnist_mini, scenes, sprites, nouns, a folder of "
+        "images, or "
         "a .npz file",
     )
-    train.add_argument("--data-dir", help="prepared TFDS data, or canonical files in NAME/")
-    train.add_argument("--recipe", metavar="FILE.toml", help="settings to begin with")
+    train.add_argument(
+        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+    )
+    train.add_argument(
+        "--recipe", metavar="FILE.toml", help="recipe whose settings the flags change"
+    )
     for flag, (name, kind, text) in _TRAINING_FLAGS.items():
         train.add_argument(flag, dest=name, type=kind, help=text)
     train.add_argument(
@@ -156,32 +170,32 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PLACE=VALUE",
-        help="any setting of a recipe, such as model.stratified=true or training.epochs=14",
+        help="set any setting of a recipe, such as model.stratified=true or training.epochs=14",
     )
     train.add_argument(
         "--jit-compile",
         action="store_true",
         default=None,
-        help="compile the step by XLA: faster for fully connected autoencoders, with other noise",
+        help="compile steps by XLA: faster for fully connected autoencoders; random numbers differ",
     )
     train.add_argument(
         "--seeds",
         metavar="0-4",
-        help="one run for each seed, in OUT/seed_N, with a summary table and picture in OUT",
+        help="train one run for each seed, in OUT/seed_N, with a summary table and picture in OUT",
     )
     train.add_argument(
         "--resume",
         action="store_true",
-        help="go on with an interrupted run; give its --data-dir again",
+        help="continue an interrupted run; repeat its --data-dir",
     )
     train.add_argument(
         "--pictures",
         type=int,
         metavar="N",
-        help="draw pictures every N epochs too, into OUT/run/pictures; 0 draws none (default: ten "
-        "times in a run of ten epochs or more)",
+        help="draw pictures every N epochs into OUT/run/pictures; 0 draws none (default: a tenth "
+        "of the epochs)",
     )
-    train.add_argument("--out", help="the preset folder to make (default: runs/MODEL-DATASET)")
+    train.add_argument("--out", help="preset folder to create (default: runs/MODEL-DATASET)")
     train.set_defaults(run=_train)
 
     _add_measuring(commands)
@@ -189,9 +203,9 @@ def _parser() -> argparse.ArgumentParser:
     add_export_parsers(commands)
     add_explore_parser(commands)
 
-    prepare = commands.add_parser("prepare", help="download and prepare a data set, once")
-    prepare.add_argument("dataset", help="its name in TensorFlow Datasets, or nouns")
-    prepare.add_argument("--data-dir", help="where it goes (default: TFDS's own directory)")
+    prepare = commands.add_parser("prepare", help="download and prepare a data set")
+    prepare.add_argument("dataset", help="name in TensorFlow Datasets, or nouns")
+    prepare.add_argument("--data-dir", help="folder of the data (default: TFDS's own directory)")
     prepare.set_defaults(run=_prepare)
 
     add_zoo_parsers(commands)
@@ -204,41 +218,56 @@ def _add_measuring(commands):
         help="mutual information between columns of a CSV file",
         description="Mutual information between columns of a CSV file, as a table and a diagram.",
     )
-    mi.add_argument("file", metavar="FILE.csv", help="with a header")
+    mi.add_argument("file", metavar="FILE.csv", help="CSV file with a header")
     mi.add_argument(
-        "--x", required=True, help="columns, such as age,height; quote a name with a comma"
+        "--x", required=True, help="names of columns, such as age,height; quote a name with a comma"
     )
-    mi.add_argument("--y", required=True, help="other columns")
-    mi.add_argument("--discrete", help="columns of x and y that hold categories, such as shop,item")
-    mi.add_argument("--estimator", default="auto", help="auto, ksg, mixed, copula, info_nce, ...")
-    mi.add_argument("--bits", action="store_true", help="bits in place of nats")
-    mi.add_argument("--seed", type=int, default=0, help="of an estimator that is trained")
-    mi.add_argument("--out", metavar="FILE.png", help="diagram (default: beside the file)")
+    mi.add_argument("--y", required=True, help="names of other columns")
+    mi.add_argument("--discrete", help="columns of x and y with categories, such as shop,item")
+    mi.add_argument(
+        "--estimator",
+        default="auto",
+        help="estimator: auto, ksg, mixed, copula, info_nce, ... (default: auto)",
+    )
+    mi.add_argument("--bits", action="store_true", help="print bits in place of nats")
+    mi.add_argument("--seed", type=int, default=0, help="seed of a trained estimator (default: 0)")
+    mi.add_argument(
+        "--out", metavar="FILE.png", help="file of the diagram (default: beside the CSV file)"
+    )
     mi.set_defaults(run=_mi)
 
     audit = commands.add_parser(
         "audit",
-        help="measure what a model's latent variables carry",
+        help="measure the information in a model's latent variables",
         description="Bounds on the information in a model's latent variables, each with its kind, "
-        "ceiling and a calibration: a table, JSON and a picture.",
+        "ceiling and a calibration, as a table, JSON and a picture.",
     )
     audit.add_argument("model", metavar="MODEL", help="preset, folder, .keras file or SavedModel")
     plane = commands.add_parser(
         "plane",
-        help="several models in the information plane",
-        description="KL(q(z) || p(z)) against I_q(x;z) of several models; rates are diagonals.",
+        help="draw several models in the information plane",
+        description="Draw KL(q(z) || p(z)) against I_q(x;z) of models; rates are diagonals.",
     )
-    plane.add_argument("models", metavar="MODEL", nargs="+", help="as for audit")
+    plane.add_argument("models", metavar="MODEL", nargs="+", help="models, as for audit")
     for parser, run in ((audit, _audit), (plane, _plane)):
-        parser.add_argument("--dataset", help="what to encode; an infogan needs none")
-        parser.add_argument("--split", default="test")
-        parser.add_argument("--data-dir", help="as for train")
-        parser.add_argument("--limit", type=int, default=EXAMPLES, help="examples to encode")
-        parser.add_argument("--seed", type=int, default=0, help="of all draws")
-        parser.add_argument("--trust", action="store_true", help="SavedModels may touch files")
-        parser.add_argument("--out", help="folder for JSON and picture (default: audit or plane)")
+        parser.add_argument("--dataset", help="data set to encode; an infogan needs none")
+        parser.add_argument("--split", default="test", help="split of it (default: test)")
+        parser.add_argument("--data-dir", help="folder of the data, as for train")
+        parser.add_argument(
+            "--limit", type=int, default=EXAMPLES, help="largest number of examples"
+        )
+        parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
+        parser.add_argument(
+            "--trust", action="store_true", help="run a SavedModel that may access files"
+        )
+        parser.add_argument("--out", help="folder of JSON and picture (default: audit or plane)")
         parser.set_defaults(run=run)
-    audit.add_argument("--steps", type=int, default=2000, help="of training a fresh Q; 0 for none")
+    audit.add_argument(
+        "--steps",
+        type=int,
+        default=2000,
+        help="training steps of a new Q; 0 trains none (default: 2000)",
+    )
 
 
 def _mi(arguments: argparse.Namespace):
@@ -254,8 +283,8 @@ def _mi(arguments: argparse.Namespace):
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
         print(
-            "No diagram: numbers beside labels, numbers that repeat, constants, or infinite "
-            "information."
+            "There is no diagram for numbers beside labels, repeated numbers, constants or "
+            "infinite information."
         )
         return
     out = arguments.out or f"{os.path.splitext(arguments.file)[0]}_information.png"
@@ -324,7 +353,7 @@ def _demo(arguments: argparse.Namespace):
 
 
 def _recipe(arguments: argparse.Namespace):
-    """The recipe that the flags of `train` ask for."""
+    """Returns the recipe for the flags of `train`."""
     from keras_infomodels.zoo.recipes import Recipe, parse_seeds
 
     names = ["model", "dataset", "jit_compile", *(name for name, _, _ in _TRAINING_FLAGS.values())]
@@ -338,13 +367,13 @@ def _recipe(arguments: argparse.Namespace):
         first = [] if arguments.seeds is None else [f"seed_{parse_seeds(arguments.seeds)[0]}"]
         source = os.path.join(arguments.out, *first, "recipe.toml")
         if not os.path.exists(source):
-            raise FileNotFoundError(f"{arguments.out} holds no run to resume.")
+            raise FileNotFoundError(f"{arguments.out} contains no run to resume.")
     if source is not None:
         recipe = Recipe.load(source, **given)
     elif missing := {"model", "dataset"} - set(given):
         raise ValueError(
-            f"Say which {' and '.join(sorted(missing))}: infomodels train MODEL --dataset NAME "
-            "--out DIR, or give a --recipe."
+            f"The {' and '.join(sorted(missing))} is missing: infomodels train MODEL --dataset "
+            "NAME --out DIR, or pass a --recipe."
         )
     else:
         recipe = Recipe.of(**given)
@@ -352,7 +381,7 @@ def _recipe(arguments: argparse.Namespace):
 
 
 def _chosen(recipe, arguments: argparse.Namespace):
-    """The recipe with what its flags leave to the data."""
+    """Returns the recipe with settings for the data that no flag sets."""
     from keras_infomodels.zoo.choices import choose
 
     given = {name for name, _, _ in _TRAINING_FLAGS.values()}
@@ -362,9 +391,9 @@ def _chosen(recipe, arguments: argparse.Namespace):
 
 
 def _default_out(arguments: argparse.Namespace) -> str:
-    """The folder of a run that nobody named."""
+    """Returns the default folder of a run."""
     if arguments.recipe is not None or arguments.resume:
-        raise ValueError("Say where with --out DIR: the folder of the run.")
+        raise ValueError("--out DIR, the folder of the run, is missing.")
     name = os.path.basename(os.path.normpath(arguments.dataset or "")).partition(".")[0]
     return os.path.join("runs", f"{arguments.model}-{name}")
 
@@ -389,11 +418,11 @@ def _train(arguments: argparse.Namespace):
     from keras_infomodels.zoo.training import train
 
     train(recipe, arguments.out, arguments.data_dir, arguments.resume, arguments.pictures)
-    print(f"The model is in {arguments.out}: see README.md there, and the pictures in run/.")
+    print(f"The model is in {arguments.out}; see README.md and the pictures in run/ there.")
 
 
 def _assigned(text: str) -> tuple[str, object]:
-    """Place and value of a text such as training.epochs=14; what is no TOML is a text itself."""
+    """Parses a text such as training.epochs=14; a value that is not TOML is a text."""
     import tomllib
 
     place, equals, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""`infomodels demo`: the whole road on the models and images inside the package."""
+"""`infomodels demo`: all steps on the models and images inside the package."""
 
 import shutil
 import time
@@ -18,25 +18,28 @@ __all__ = ["demo"]
 
 
 def demo(out: str | Path):
-    """Looks at a pretrained InfoGAN, then trains an MMD-VAE, exports it and runs the exports.
+    """Shows a pretrained InfoGAN, trains an MMD-VAE, exports it and runs the exports.
 
     Args:
-        out: the folder for pictures, the preset and the exports; an earlier demo is replaced.
+        out: str or path. Folder for pictures, the preset and the exports. An earlier demo is
+            replaced.
 
     Raises:
-        FileExistsError: the folder is something else.
+        FileExistsError: If the folder exists and is not from an earlier demo.
     """
     out, start = Path(out), time.monotonic()
     if out.exists():
         if not (out / ".infomodels-demo").exists():
-            raise FileExistsError(f"{out} exists and is no earlier demo; choose another --out.")
+            raise FileExistsError(
+                f"{out} exists and is not from an earlier demo; choose another --out."
+            )
         shutil.rmtree(out)
     out.mkdir(parents=True)
     (out / ".infomodels-demo").touch()
 
     preset, name = out / "preset", "infogan_mnist"
-    print(f"1. Take {name} from the zoo, whose codes were found without labels, and read")
-    print("   the codes of real digits:")
+    print(f"1. Load {name}, whose codes were found without labels, and infer the codes of")
+    print("   real digits:")
     _take(name, out / "zoo")
 
     recipe = Recipe.load(zoo.PRESETS / "mmd_vae_fashion_mnist_mini" / "recipe.toml")

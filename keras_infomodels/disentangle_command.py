@@ -1,4 +1,4 @@
-"""The command `infomodels disentangle`. Nothing here loads TensorFlow at once."""
+"""The command `infomodels disentangle`, which loads TensorFlow only if it needs a model."""
 
 import argparse
 import io
@@ -16,38 +16,44 @@ __all__ = ["add_parser"]
 
 
 def add_parser(commands):
-    """Adds it to the subparsers of `infomodels`."""
+    """Adds the command to the subparsers of `infomodels`."""
     command = commands.add_parser(
         "disentangle",
-        help="measure whether codes carry known factors, one by one",
-        description="Metrics of disentanglement of a model on a set whose factors are known, or of "
-        "any framework's codes: a table, JSON and a heat map.",
+        help="measure the disentanglement of known factors",
+        description="Measure the disentanglement of a model's latents on a data set with known "
+        "factors, or of another framework's codes, as a table, JSON and a heat map.",
     )
     command.add_argument(
-        "model", metavar="MODEL", nargs="?", help="preset, folder or .keras file; or give --codes"
+        "model", metavar="MODEL", nargs="?", help="preset, folder or .keras file; or pass --codes"
     )
-    command.add_argument("--dataset", help="a set with factors: sprites, scenes, dsprites, ...")
-    command.add_argument("--split", default="test", help="(default: test)")
-    command.add_argument("--data-dir", help="as for train")
+    command.add_argument("--dataset", help="data set with factors: sprites, scenes, dsprites, ...")
+    command.add_argument("--split", default="test", help="split of it (default: test)")
+    command.add_argument("--data-dir", help="folder of the data, as for train")
     command.add_argument(
         "--codes",
         metavar="FILE.npz",
-        help="arrays codes (n, d) and factors (n, k), one example a row; factor_names if you like",
+        help="file with the arrays codes (n, d) and factors (n, k), and optional factor_names",
     )
-    command.add_argument("--discrete", action="store_true", help="codes are categories (InfoMEC)")
-    command.add_argument("--metrics", help="such as infomec,mig,dci (default: all)")
     command.add_argument(
-        "--limit", type=int, default=15_000, help="examples to encode (default: 15000)"
+        "--discrete", action="store_true", help="treat codes as categories (InfoMEC)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of all draws")
-    command.add_argument("--out", default="disentangle", help="folder (default: disentangle)")
+    command.add_argument(
+        "--metrics", help="names of metrics, such as infomec,mig,dci (default: all)"
+    )
+    command.add_argument(
+        "--limit", type=int, default=15_000, help="largest number of examples (default: 15000)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
+    command.add_argument(
+        "--out", default="disentangle", help="folder of the results (default: disentangle)"
+    )
     command.set_defaults(run=_disentangle)
 
 
 def _disentangle(arguments: argparse.Namespace):
     if (arguments.codes is None) == (arguments.model is None):
         raise ValueError(
-            "Give either a MODEL with --dataset NAME, or --codes FILE.npz with the arrays codes "
+            "Pass either a MODEL with --dataset NAME, or --codes FILE.npz with the arrays codes "
             "and factors."
         )
     if arguments.limit < 2:
@@ -79,7 +85,7 @@ def _disentangle(arguments: argparse.Namespace):
 
 
 def _read(path: str) -> tuple:
-    """Codes, factors and their names of a file; None for names that it does not have."""
+    """Reads codes, factors and their names from a file; None for missing names."""
     import numpy as np
 
     try:
@@ -87,7 +93,7 @@ def _read(path: str) -> tuple:
             arrays = {name: file[name] for name in file.files}
     except (AttributeError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is no .npz file of plain arrays; write it with "
+            f"{path} is not a .npz file of plain arrays; write it with "
             "np.savez(path, codes=codes, factors=factors)."
         ) from error
     if missing := {"codes", "factors"} - set(arrays):
@@ -100,9 +106,9 @@ def _read(path: str) -> tuple:
 
 
 def _encode(arguments: argparse.Namespace) -> tuple:
-    """Codes of a model on a set with factors, without factors that are constant there."""
+    """Encodes a data set with factors by a model, without constant factors."""
     if arguments.dataset is None:
-        raise ValueError("Say on which data with --dataset NAME, such as sprites or scenes.")
+        raise ValueError("--dataset NAME is missing, such as sprites or scenes.")
     import numpy as np
 
     from keras_infomodels import datasets, load_model
@@ -128,7 +134,7 @@ def _encode(arguments: argparse.Namespace) -> tuple:
 def _choose(
     images: "np.ndarray", factors: "np.ndarray", limit: int, seed: int
 ) -> "tuple[np.ndarray, np.ndarray]":
-    """At most `limit` random rows, since sets may be in the order of their factors."""
+    """Chooses at most `limit` random rows, because sets may be ordered by their factors."""
     import numpy as np
 
     if len(images) <= limit:

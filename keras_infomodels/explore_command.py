@@ -1,4 +1,4 @@
-"""The command `infomodels explore`. Nothing here loads TensorFlow at once."""
+"""The command `infomodels explore`, which loads TensorFlow only if it runs."""
 
 import argparse
 import tempfile
@@ -13,10 +13,10 @@ _DEFAULT = ("infogan_mnist", "mmd_vae_2d_mnist")
 
 
 def add_parser(commands):
-    """Adds it to the subparsers of `infomodels`."""
+    """Adds the command to the subparsers of `infomodels`."""
     explore = commands.add_parser(
         "explore",
-        help="play with models on a page in the browser",
+        help="show models on an interactive page in the browser",
         description="Open a local page with sliders for codes and latents, on which models run in "
         "the browser. Its runtime, LiteRT.js, is downloaded from npm at first use.",
     )
@@ -25,14 +25,20 @@ def add_parser(commands):
         nargs="*",
         metavar="MODEL",
         default=list(_DEFAULT),
-        help="a preset's name or folder, a .keras or a .tflite file (default: "
+        help="names or folders of presets, .keras or .tflite files (default: "
         f"{' and '.join(_DEFAULT)})",
     )
-    explore.add_argument("--port", type=int, default=0, help="(default: any free one)")
-    explore.add_argument("--no-browser", action="store_true", help="say the address and no more")
-    explore.add_argument("--out", metavar="DIR", help="write static files that any host serves")
     explore.add_argument(
-        "--wasm", metavar="DIR", help="node_modules with @litertjs/core, where there is no network"
+        "--port", type=int, default=0, help="port of the server (default: any free port)"
+    )
+    explore.add_argument(
+        "--no-browser", action="store_true", help="print the address without opening a browser"
+    )
+    explore.add_argument(
+        "--out", metavar="DIR", help="write static files for any web server, and exit"
+    )
+    explore.add_argument(
+        "--wasm", metavar="DIR", help="node_modules with @litertjs/core, for use without a network"
     )
     explore.set_defaults(run=_explore)
 
@@ -45,13 +51,13 @@ def _explore(arguments: argparse.Namespace):
     runtime = Path(arguments.wasm) if arguments.wasm else web_runtime.cached_runtime(home())
     if arguments.out:
         folder = explorer.write_explorer(arguments.models, arguments.out, runtime)
-        print(f"{folder}: serve it by any web server, such as python -m http.server -d {folder}")
+        print(f"The page is in {folder}; serve it by python -m http.server -d {folder}")
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = explorer.write_explorer(arguments.models, Path(temporary) / "page", runtime)
         with explorer.server(folder, arguments.port) as server:
             address = f"http://127.0.0.1:{server.server_port}/"
-            print(f"The explorer is at {address}; Ctrl-C ends it.", flush=True)
+            print(f"The explorer is at {address}; Ctrl-C stops it.", flush=True)
             if not arguments.no_browser:
                 webbrowser.open(address)
             try:

@@ -1,4 +1,4 @@
-"""The commands `infomodels export` and `infomodels run`. Nothing here loads TensorFlow at once."""
+"""The commands `infomodels export` and `infomodels run`."""
 
 import argparse
 import os
@@ -101,9 +101,9 @@ def _export(arguments: argparse.Namespace):
 
     lite, onnx = arguments.to == "tflite", arguments.to == "onnx"
     if onnx and arguments.uint8:
-        raise ValueError("--uint8 is of --to tflite and savedmodel.")
+        raise ValueError("--uint8 needs --to tflite or savedmodel.")
     if not lite and (arguments.quantize or arguments.int8_io):
-        raise ValueError("--quantize and --int8-io are of --to tflite.")
+        raise ValueError("--quantize and --int8-io need --to tflite.")
     check_int("--version", arguments.version, 0)
     source = Path(arguments.model)
     model = presets.load_model(source)
@@ -170,7 +170,7 @@ def recipe_images(
 
 
 def _data(arguments, source: Path, model) -> "tuple[np.ndarray | None, np.ndarray | None]":
-    """The images of `recipe_images`; none where the data are not at hand and not needed."""
+    """Returns the images of `recipe_images`; None if data are missing and not needed."""
     int8 = arguments.quantize == "int8"
     try:
         images, calibration = recipe_images(source, arguments.dataset, arguments.data_dir, int8)
@@ -201,8 +201,8 @@ def _run(arguments: argparse.Namespace):
         given = ("signature", "code", "n", "seed", "input")
         if ignored := [f"--{each}" for each in given if getattr(arguments, each) not in (None, [])]:
             raise ValueError(
-                f"{' and '.join(ignored)} makes something to write: say where with --out FILE.png "
-                "or FILE.npz. Without --out the file says what it holds."
+                f"{' and '.join(ignored)} needs an output file: --out FILE.png or FILE.npz. "
+                "Without --out the command lists the signatures."
             )
         print(_summary(open_runtime()))
         return
@@ -228,7 +228,7 @@ def _run(arguments: argparse.Namespace):
 
 
 def _write(out: Path, outputs: "dict[str, np.ndarray]"):
-    """Writes the file beside its place, then moves it there."""
+    """Writes the file atomically."""
     import numpy as np
 
     from keras_infomodels.export.png import grid, png
@@ -240,7 +240,7 @@ def _write(out: Path, outputs: "dict[str, np.ndarray]"):
         elif "image" in outputs:
             new.write_bytes(png(grid(outputs["image"])))
         else:
-            raise ValueError(f"Only images make a .png, not {', '.join(outputs)}; write a .npz.")
+            raise ValueError(f"A .png needs images, got {', '.join(outputs)}; write a .npz.")
         os.replace(new, out)
 
 

@@ -24,8 +24,6 @@ SLOW = {
     "evaluation.information_plane",
 }
 """Examples that take more than two seconds."""
-LATER = ("keras_infomodels.models", "keras_infomodels.training")
-"""Modules whose examples are not written to be run yet."""
 
 
 def public():
@@ -56,11 +54,7 @@ def example(value) -> str:
     return textwrap.dedent("\n".join(lines)).strip()
 
 
-EXAMPLES = {
-    name: code
-    for name, value in public().items()
-    if (code := example(value)) and not value.__module__.startswith(LATER)
-}
+EXAMPLES = {name: code for name, value in public().items() if (code := example(value))}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +76,7 @@ def test_every_public_class_has_an_example():
     classes = {
         name
         for name, value in public().items()
-        if inspect.isclass(value)
-        and not value.__module__.startswith(LATER)
-        and not issubclass(value, Exception)
+        if inspect.isclass(value) and not issubclass(value, Exception)
     }
     assert classes - set(EXAMPLES) == set()
     assert set(EXAMPLES) >= SLOW

@@ -1,4 +1,4 @@
-"""Looking into what a person gives to `fit`: arrays, tensors, datasets, generators."""
+"""Access to the data that `fit` takes: arrays, tensors, datasets and generators."""
 
 import contextlib
 import itertools
@@ -18,7 +18,7 @@ __all__ = [
 
 
 def is_repeatable(data) -> bool:
-    """Whether the data can be read again: all but Python generators."""
+    """Returns True if the data can be read again; False for Python generators."""
     return isinstance(data, tf.data.Dataset | keras.utils.PyDataset) or is_array(data)
 
 
@@ -29,14 +29,18 @@ def iterate_images(
     check: Callable[[np.ndarray], None] | None = None,
     limit: int | None = None,
 ) -> Iterator[tf.Tensor]:
-    """Batches of images in float32, without their labels.
+    """Yields batches of float32 images, without labels.
 
     Args:
-        data: an array, a tensor, a `tf.data.Dataset` or a `PyDataset`.
-        batch_size: for arrays; datasets have their own.
-        steps: the largest number of batches.
-        check: function of a batch that raises an error; `None` where the data have been checked.
-        limit: int. Ends after the whole batch with which so many images have come; None does not.
+        data: array, tensor, `tf.data.Dataset` or `PyDataset`.
+        batch_size: int. Batch size for arrays; datasets have their own.
+        steps: int. Largest number of batches. `None` yields all.
+        check: function of a batch that raises an error for wrong images. `None` checks nothing.
+        limit: int. Number of images after which the iteration ends, at the end of a batch. `None`
+            yields all.
+
+    Raises:
+        ValueError: If the data are a generator, or a dataset of dicts.
     """
     if not is_repeatable(data):
         raise ValueError(
@@ -66,7 +70,7 @@ def iterate_images(
 
 @contextlib.contextmanager
 def order_of_epoch_0(data):
-    """Within it a dataset of `datasets` has the order of epoch 0; then its counter goes on."""
+    """Context manager in which a dataset of `datasets` has the order of epoch 0."""
     epoch = epoch_variable(data)
     before = None if epoch is None else int(epoch)
     if epoch is not None:
@@ -79,11 +83,11 @@ def order_of_epoch_0(data):
 
 
 def epoch_variable(data) -> tf.Variable | None:
-    """The counter of a dataset of `datasets`, None for other data."""
+    """Returns the epoch counter of a dataset of `datasets`; None for other data."""
     epoch = getattr(data, "epoch", None)
     return epoch if isinstance(data, tf.data.Dataset) and isinstance(epoch, tf.Variable) else None
 
 
 def is_array(data) -> bool:
-    """Whether the data are one NumPy array or tensor."""
+    """Returns True if the data are one NumPy array or tensor."""
     return isinstance(data, np.ndarray | tf.Tensor)

@@ -18,14 +18,15 @@ _ARCHIVE = "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz"
 
 
 class Cars3dSource:
-    """The files `car_*_mesh.mat` in a folder, one a car, with views of 4 elevations x 24 azimuths.
+    """Source of Cars3D: files `car_*_mesh.mat`, one per car, with 4 elevations x 24 azimuths.
 
-    There is one split, "train", in which the views of a car come one after another. So
-    "train[90%:]" shows other cars than "train[:90%]", but for the one at the border.
+    There is one split, "train", in which the views of a car follow each other. "train[90%:]"
+    therefore shows other cars than "train[:90%]", except for the one at the border.
 
     Args:
-        folder: Path. Where the files are, or the folders of the archive that they are from.
-        options: Options. `image_size` is used; None is (64, 64), as in disentanglement_lib.
+        folder: Path. Folder with the files, or with the folders of their archive.
+        options: `Options`. Only `image_size` is used. `None` is (64, 64), as in
+            disentanglement_lib.
     """
 
     def __init__(self, folder: Path, options: Options):
@@ -80,9 +81,11 @@ def _read(path: Path, views: tuple[int, int]) -> np.ndarray:
     """Images of one car, uint8 (azimuths * elevations, height, width, 3)."""
     try:
         array = scipy.io.loadmat(path, variable_names=["im"])["im"]
-    # A file of another kind is a ValueError or NotImplementedError, a damaged one anything else.
+    # SciPy raises ValueError or NotImplementedError for other files, and anything for damaged ones.
     except Exception as error:
-        raise ValueError(f"{path} is no file of Cars3D, or is damaged; unpack it again.") from error
+        raise ValueError(
+            f"{path} is not a file of Cars3D, or is damaged; unpack it again."
+        ) from error
     if array.dtype != np.uint8 or array.ndim != 5 or array.shape[2:] != (3, *views):
         raise ValueError(
             f"The images of {path} are bytes (height, width, 3, {views[0]}, {views[1]}), got "

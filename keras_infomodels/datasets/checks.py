@@ -1,7 +1,7 @@
-"""Checks of images and labels, for every model and data source: the one place that looks at them.
+"""Checks of images and labels, for all models and data sources.
 
-Arrays are checked as a whole. A dataset is checked by its first batch and then, within the graph
-of each step, by the extremes of every later one.
+Arrays are checked as a whole. A dataset's first batch is checked when `fit` begins, and the largest
+and smallest pixel of every later batch within the graph of its step.
 """
 
 import warnings
@@ -20,23 +20,23 @@ from keras_infomodels.datasets.batches import (
 __all__ = ["Pixels", "as_labels", "as_pixels", "check_images", "check_labels", "label_problem"]
 
 _ROUNDING = 1e-5
-"""How far outside [0, 1] a pixel may be; `keras.layers.Resizing` returns up to 1.0000003."""
+"""Tolerance of pixels outside [0, 1]; `keras.layers.Resizing` returns up to 1.0000003."""
 
 _OF_A_BYTE = 0.01
-"""How far 255 times a pixel may be from an integer; rounding of float32 reaches 3e-5."""
+"""Tolerance of 255 times a pixel from an integer; float32 rounding reaches 3e-5."""
 
 _DARK = 16
-"""Bytes below this in all images are suspicious: they are black to the eye."""
+"""Images whose bytes are all below this look black, which is probably a mistake."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """The values that pixels may have, and what asks for them.
+    """Allowed pixel values.
 
     Attributes:
-        support: "real" (any finite number), "unit" ([0, 1]), "bytes" (0, 1/255, ..., 1) or
+        support: str. "real" (any finite number), "unit" ([0, 1]), "bytes" (0, 1/255, ..., 1) or
             "binary" (0 and 1).
-        asked_by: words for an error, such as "a Bernoulli likelihood".
+        asked_by: str. Reason for error messages, such as "a Bernoulli likelihood".
     """
 
     support: str = "real"
@@ -57,13 +57,13 @@ class Pixels:
         """Returns a sentence on pixels outside the support; None if there are none.
 
         Args:
-            low: float. Smallest pixel, NaN if one is.
+            low: float. Smallest pixel; NaN if a pixel is NaN.
             high: float. Largest pixel.
-            off: float. How far pixels x are from those allowed between 0 and 1: the largest
-                x (1 - x) for binary ones, the largest distance of 255 x from an integer for bytes.
+            off: float. Distance of pixels x from allowed values between 0 and 1: the largest
+                x (1 - x) for "binary", the largest distance of 255 x from an integer for "bytes".
         """
         if not np.isfinite([low, high]).all():
-            return "The images hold NaN or infinite pixels; remove those images first."
+            return "The images contain NaN or infinite pixels; remove those images first."
         if self.support == "real":
             return None
         if low < -_ROUNDING or high > 1 + _ROUNDING:
@@ -71,28 +71,28 @@ class Pixels:
                 "Scale the images first, for example x / 255 for bytes or (x + 1) / 2 for [-1, 1]."
             )
             if low > -0.5 and high < 1.5:
-                remedy = "Clip what resizing overshot, np.clip(x, 0, 1), or scale the images."
+                remedy = "Clip the overshoot of resizing, np.clip(x, 0, 1), or scale the images."
             return (
                 f"Pixels are in [0, 1] for {self.asked_by}, got values from {low:.8g} to "
                 f"{high:.8g}. {remedy}"
             )
         if self.support == "bytes" and off > _OF_A_BYTE:
             return (
-                f"Pixels are bytes divided by 255 for {self.asked_by}, whose probabilities are of "
-                "8-bit values; got values between these. Round them with np.round(255 * x) / 255, "
+                f"Pixels are bytes divided by 255 for {self.asked_by}, a distribution of 8-bit "
+                "values; got values between these. Round them with np.round(255 * x) / 255, "
                 'or take a density, such as likelihood="shared_gaussian".'
             )
         if self.support == "binary" and off > _ROUNDING:
             return (
-                f"Pixels are binary, 0 or 1, for {self.asked_by}; got grey ones. Choose how to "
-                'make them binary with likelihood="bernoulli_stochastic" or "bernoulli_threshold", '
+                f"Pixels are binary, 0 or 1, for {self.asked_by}; got gray pixels. Binarize "
+                'them with likelihood="bernoulli_stochastic" or "bernoulli_threshold", '
                 'or a density on [0, 1] with likelihood="continuous_bernoulli".'
             )
         return None
 
     def extremes(self, images: tf.Tensor) -> tf.Tensor:
         """Returns (-low, high, off) of `problem` within a graph, float32 (3,)."""
-        # Two passes without a copy; a third only where it is needed.
+        # Two passes without a copy, and a third only if the support needs it.
         off = 0.0
         if self.support == "binary":
             off = tf.reduce_max(images * (1 - images))
@@ -110,16 +110,19 @@ class Pixels:
 
 
 def check_images(data, shape: tuple[int, ...], pixels: Pixels) -> tf.Tensor | None:
-    """Raises ValueError for images of another shape, or with pixels outside the support.
+    """Checks the shape and the pixels of images.
 
     Args:
-        data: what `fit` takes. An array is checked as a whole, a dataset by its first batch, a
-            generator not at all, because reading it would consume it.
-        shape: tuple of int. The shape of one example.
-        pixels: `Pixels`. What the pixels may be.
+        data: data as `fit` takes them. An array is checked as a whole, a dataset by its first
+            batch. A generator is not checked, because reading would consume it.
+        shape: tuple of int. Shape of one example.
+        pixels: `Pixels`. Allowed pixel values.
 
     Returns:
-        Images in float32: up to 32 of an array, the first batch of a dataset. None for generators.
+        float32 images: up to 32 of an array, or the first batch of a dataset. None for a generator.
+
+    Raises:
+        ValueError: If there are no images, the shape differs, or pixels are not allowed.
     """
     if isinstance(data, dict | list | tuple):
         raise ValueError(
@@ -146,14 +149,15 @@ def check_images(data, shape: tuple[int, ...], pixels: Pixels) -> tf.Tensor | No
 
 
 def as_labels(labels, count: int | None = None) -> np.ndarray:
-    """Labels as int64 of shape (n,).
+    """Returns labels as int64 (n,).
 
     Args:
-        labels: array of integers from 0, or -1 for unlabeled, of shape (n,) or (n, 1).
-        count: int. The number n of images; `None` takes any.
+        labels: array (n,) or (n, 1). Integers from 0, or -1 for unlabeled.
+        count: int. Number n of images. `None` accepts any.
 
     Raises:
-        ValueError: another shape, such as one-hot labels, or what is no integer of at least -1.
+        ValueError: If the shape differs, as for one-hot labels, or a value is not an integer of at
+            least -1.
     """
     labels = np.asarray(labels)
     wanted = "n" if count is None else count
@@ -162,7 +166,7 @@ def as_labels(labels, count: int | None = None) -> np.ndarray:
     if labels.ndim != 1 or count not in (None, len(labels)):
         hint = " Turn one-hot labels into integers with labels.argmax(axis=1)." * (labels.ndim == 2)
         raise ValueError(
-            f"Labels are integers of shape ({wanted},), one an image and -1 for unlabeled, got "
+            f"Labels are integers of shape ({wanted},), one per image and -1 for unlabeled, got "
             f"labels of shape {labels.shape}.{hint}"
         )
     if labels.dtype.kind not in "buif" or not (labels == np.round(labels)).all():
@@ -175,10 +179,10 @@ def as_labels(labels, count: int | None = None) -> np.ndarray:
 
 
 def check_labels(labels, classes: int):
-    """Raises ValueError for an array of labels that are no classes.
+    """Raises ValueError for labels outside the classes.
 
     Args:
-        labels: array, as `as_labels` takes it.
+        labels: array as `as_labels` takes it.
         classes: int. Number of classes.
     """
     labels = as_labels(labels)
@@ -200,16 +204,16 @@ def label_problem(low: float, high: float, classes: int) -> str | None:
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Images as bytes from 0 to 255 or float32 in [0, 1].
+    """Returns images as bytes from 0 to 255, or as float32 in [0, 1].
 
-    Bytes of 0 and 1 alone, and booleans, are masks (dSprites, segmentations): 1 becomes 255.
-    Unsigned 16-bit numbers are divided by 65535.
+    Booleans, and images whose bytes are all 0 or 1, are masks (dSprites, segmentations): 1 becomes
+    255. Unsigned 16-bit integers are divided by 65535.
 
     Args:
         images: array (n, height, width, channels), or (n, height, width) for one channel.
 
     Raises:
-        ValueError: another shape or type, no images, or floats outside [0, 1].
+        ValueError: If the shape or type differs, there are no images, or floats are outside [0, 1].
     """
     if images.ndim == 3:
         images = images[..., None]

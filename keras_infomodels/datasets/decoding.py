@@ -1,4 +1,4 @@
-"""One picture file as an array of pixels, whatever a camera, phone or program wrote into it."""
+"""Decoding of image files, with orientation, transparency, 16-bit and other modes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from PIL import Image, ImageColor, ImageOps
 __all__ = ["FITS", "Header", "Look", "check_look", "decode", "read_header"]
 
 FITS = ("crop", "pad", "stretch")
-"""How a picture of another aspect comes to a size."""
+"""Ways to fit an image of another aspect ratio to a size."""
 
 _LARGEST = 2**27
-"""Pixels of one picture, 134 million; a small file can claim any number of them."""
+"""Largest number of pixels of an image, 134 million; a small file can claim any number."""
 
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -26,15 +26,15 @@ _ORIENTATION_SWAPS = (5, 6, 7, 8)
 
 @dataclass(frozen=True)
 class Look:
-    """What pictures become.
+    """Format of decoded images.
 
     Attributes:
-        image_size: (height, width), or None for their own.
-        fit: str. For pictures of another aspect: "crop" cuts what is too long, equally at both
-            ends, "pad" adds bars of the background, "stretch" distorts.
-        channels: 1 for grey, 3 for color.
-        background: (red, green, blue) from 0 to 255, behind what is transparent.
-        deep: bool. Whether pixels are uint16 in place of uint8.
+        image_size: (height, width). `None` keeps the size of the file.
+        fit: str. For another aspect ratio, "crop" cuts the longer side equally at both ends, "pad"
+            adds bars of the background, and "stretch" distorts.
+        channels: int. 1 for gray, 3 for color.
+        background: (red, green, blue) from 0 to 255. Color behind transparent pixels.
+        deep: bool. `True` returns uint16 pixels, `False` uint8.
     """
 
     image_size: tuple[int, int] | None
@@ -46,12 +46,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its picture before it is decoded.
+    """Header of an image file.
 
     Attributes:
-        size: (height, width), upright.
-        grey: bool. Whether it has no color.
-        deep: bool. Whether it has 16 bits a channel.
+        size: (height, width) of the upright image.
+        grey: bool. `True` for an image without color.
+        deep: bool. `True` for 16 bits per channel.
     """
 
     size: tuple[int, int]
@@ -60,15 +60,20 @@ class Header:
 
 
 def check_look(fit: str, channels: int | None, background: str | tuple) -> tuple[int, int, int]:
-    """The background as (red, green, blue).
+    """Checks the settings of decoded images, and returns the background as (red, green, blue).
+
+    Args:
+        fit: str. One of `FITS`.
+        channels: int. 1, 3 or None.
+        background: str or tuple. Name of a color, or (red, green, blue).
 
     Raises:
-        ValueError: a setting that does not exist.
+        ValueError: If a setting does not exist.
     """
     if fit not in FITS:
         raise ValueError(f"fit is one of {', '.join(FITS)}; got {fit!r}.")
     if channels not in (None, 1, 3):
-        raise ValueError(f"channels is 1 for grey, 3 for color or None, got {channels!r}.")
+        raise ValueError(f"channels is 1 for gray, 3 for color or None, got {channels!r}.")
     try:
         color = ImageColor.getrgb(background) if isinstance(background, str) else background
         red, green, blue = (int(np.uint8(value)) for value in color[:3])
@@ -81,35 +86,42 @@ def check_look(fit: str, channels: int | None, background: str | tuple) -> tuple
 
 
 def read_header(path: Path) -> Header:
-    """Size and kind of the picture in a file.
+    """Reads size and mode of an image file.
+
+    Args:
+        path: Path. The file.
 
     Raises:
-        ValueError: a kind of pixels that no picture of bytes has, or too many of them.
-        OSError: a file that is no picture.
+        ValueError: If the mode is not supported, or there are too many pixels.
+        OSError: If the file is not an image.
     """
     with Image.open(path) as image:
         width, height = image.size
         if width * height > _LARGEST:
-            raise ValueError(f"it has {width} x {height} pixels, and {_LARGEST:,} are the most")
+            raise ValueError(f"it has {width} x {height} pixels, and {_LARGEST:,} are the limit")
         if image.mode not in _GREY + _COLOR:
-            raise ValueError(f"it has pixels of the kind {image.mode}, which are no bytes")
+            raise ValueError(f"it has the mode {image.mode}, which is not supported")
         if image.getexif().get(_ORIENTATION) in _ORIENTATION_SWAPS:
             width, height = height, width
         return Header((height, width), image.mode in _GREY, _is_deep(path, image))
 
 
 def decode(path: Path, look: Look) -> np.ndarray:
-    """The picture of a file, uint8 or uint16 of shape (height, width, channels).
+    """Decodes an image file as uint8 or uint16 (height, width, channels).
 
-    The first frame of several; turned upright as its EXIF orientation says; transparent parts on
+    An animation gives its first frame. The EXIF orientation is applied, and transparent pixels show
     the background. Errors are those of `read_header`, also for a damaged file.
+
+    Args:
+        path: Path. The file.
+        look: `Look`. Format of the result.
     """
     with Image.open(path) as image:
         if _is_deep(path, image):
             pixels = _upright(_read_deep(path, image), image.getexif().get(_ORIENTATION, 1))
             return _decode_deep(pixels, look)
         if look.image_size is not None:
-            # A JPEG is decoded at a half, a quarter or an eighth where that is large enough.
+            # A JPEG is decoded at half, quarter or eighth size if that is large enough.
             image.draft(None, (2 * max(look.image_size),) * 2)
         image = _on_background(ImageOps.exif_transpose(image), look)
     array = _fitted(image, look, _background(look))
@@ -153,7 +165,7 @@ def _read_deep(path: Path, image: Image.Image) -> np.ndarray:
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels turned as an EXIF orientation says."""
+    """Applies an EXIF orientation to pixels."""
     if orientation in _ORIENTATION_SWAPS:
         array = array.swapaxes(0, 1)
     flips = {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}
@@ -161,20 +173,20 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _with_channels(pixels: np.ndarray, look: Look) -> np.ndarray:
-    """float32 pixels of one or three channels, with as many as are wanted."""
+    """Converts float32 pixels with one or three channels to the wanted number of channels."""
     if look.channels == 1 and pixels.shape[-1] == 3:
         pixels = pixels @ _LUMA[:, None]
     return np.broadcast_to(pixels, (*pixels.shape[:2], look.channels)).astype(np.float32)
 
 
 def _background(look: Look) -> np.ndarray:
-    """Its channels, from 0 to 255."""
+    """Channels of the background, from 0 to 255."""
     color = np.float32(look.background)
     return color if look.channels == 3 else color @ _LUMA[:, None]
 
 
 def _on_background(image: Image.Image, look: Look) -> Image.Image:
-    """An image of the mode "L" or "RGB"."""
+    """Puts an image on the background, as mode "L" or "RGB"."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         behind = Image.new("RGBA", image.size, (*look.background, 255))
@@ -185,7 +197,7 @@ def _on_background(image: Image.Image, look: Look) -> Image.Image:
 
 
 def _fitted(image: Image.Image, look: Look, behind: np.ndarray) -> np.ndarray:
-    """Pixels of the wanted size."""
+    """Resizes an image, and returns its pixels."""
     if look.image_size is None or look.image_size == image.size[::-1]:
         return np.asarray(image)
     size, method = look.image_size[::-1], Image.Resampling.BICUBIC

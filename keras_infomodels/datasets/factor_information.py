@@ -1,4 +1,4 @@
-"""What images tell of the factors that they are drawn from, counted over all combinations."""
+"""Mutual information of images and their factors, counted over all combinations."""
 
 import hashlib
 import itertools
@@ -21,19 +21,20 @@ class _Drawn(Protocol):
 
 
 def image_information(drawn: _Drawn, **fixed: int) -> dict[str, float]:
-    """I(image; factor) = H(factor) - H(factor | image) under uniform factors, exactly.
+    """Computes the exact I(image; factor) = H(factor) - H(factor | image) under uniform factors.
 
-    Every combination is drawn, and equal images are found by their digests of 128 bits.
+    Every combination is drawn. Equal images are found by digests of 128 bits.
 
     Args:
         drawn: set with `factors` and `images(factors)`.
-        **fixed: int. Values of factors that are the same in all images, by name.
+        **fixed: int. Values of factors that are constant, by name.
 
     Returns:
-        Nats by the name of each factor that is not fixed.
+        dict of nats, by the name of each factor that is not fixed.
 
     Raises:
-        ValueError: an unknown factor or value, or more than two million combinations.
+        ValueError: If a factor or value is unknown, or there are more than two million
+            combinations.
     """
     factors = drawn.factors
     factors.sample(1, **fixed)  # raises ValueError for unknown names and values

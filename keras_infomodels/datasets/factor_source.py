@@ -1,4 +1,4 @@
-"""Sets that are drawn from their factors: any image by its factors, no file of images."""
+"""Data sets whose images are drawn from factors."""
 
 import os
 from pathlib import Path
@@ -17,37 +17,37 @@ from keras_infomodels.datasets.sprites import Sprites
 __all__ = ["DRAWN", "FactorSource", "draw_split"]
 
 _PARTS = {"train": range(8), "validation": (8,), "test": (9,)}
-"""The splits, and the last digits that the sum of a combination's factors may have."""
+"""Last digits of the sum of a combination's factors, by split."""
 
 
 class DrawnSet(Protocol):
-    """A set whose images are functions of their factors."""
+    """Data set whose images are functions of their factors."""
 
     factors: Factors
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Images uint8 (n, height, width, channels) of integers (n, k)."""
+        """Draws images, uint8 (n, height, width, channels), for factors, integers (n, k)."""
 
 
 def draw_split(factors: Factors, part: str, count: int) -> np.ndarray:
     """Draws the combinations of a split, without repetition and always the same.
 
-    A combination belongs to one split: by the last digit of the sum of its factors, from 0 to 7 to
-    "train", 8 to "validation" and 9 to "test". So no combination of one split is in another one,
-    and each value of each factor is in all of them.
+    The last digit of the sum of a combination's factors selects its split: 0 to 7 is "train", 8 is
+    "validation" and 9 is "test". No combination is in two splits, and each value of each factor is
+    in all of them.
 
     Args:
-        factors: Factors.
+        factors: `Factors`. Names and sizes of the factors.
         part: str. "train", "validation" or "test".
         count: int. Number n of combinations.
 
     Returns:
-        int64 (n, k), in random order, of which the first are the same for every n.
+        int64 array (n, k) in random order. A smaller n gives the first rows of a larger one.
 
     Raises:
-        ValueError: more combinations than there are.
+        ValueError: If the split has fewer combinations.
     """
-    # Raw numbers, because those of NumPy's distributions may change between its versions.
+    # Raw integers, because NumPy's distributions may change between versions.
     random = np.random.PCG64([list(_PARTS).index(part), factors.count])
     drawn = np.zeros(0, np.int64)
     for _ in range(64):
@@ -70,17 +70,17 @@ DRAWN = {
     "scenes": _sizes(20_000, 2_000),
     "sprites": _sizes(50_000, 15_000),
 }
-"""Numbers of images in the splits of each set."""
+"""Number of images in each split of each set."""
 
 
 class FactorSource:
-    """A set that is drawn from its factors, with the splits of `draw_split`.
+    """Source of a set that is drawn from its factors, with the splits of `draw_split`.
 
     Args:
-        name: str. One of `DRAWN`.
-        options: Options. `image_size` is used, and `data_dir` and `download` for nouns.
-        drawn: DrawnSet. None takes the one of the name when it is needed.
-        sizes: dict. Number of images in each split. None takes those of the name.
+        name: str. A key of `DRAWN`.
+        options: `Options`. `image_size` is used, and `data_dir` and `download` for nouns.
+        drawn: `DrawnSet`. `None` creates the set of this name when it is needed.
+        sizes: dict of int. Number of images in each split. `None` takes those of `DRAWN`.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class FactorSource:
         return cls(os.fspath(name), options) if name in DRAWN else None
 
     def sizes(self) -> dict[str, int]:
-        self._set()  # says what to do where its file is not there
+        self._set()  # raises an error with instructions if its file is missing
         return dict(self._sizes)
 
     def class_names(self) -> list[str] | None:
@@ -122,15 +122,15 @@ class FactorSource:
         return images, factors
 
     def draw(self, factors: np.ndarray) -> np.ndarray:
-        """Images uint8 of any factors, integers (n, k)."""
+        """Draws images, uint8, for any factors, integers (n, k)."""
         return self._set().images(factors)
 
     def information(self, **fixed: int) -> dict[str, float]:
-        """I(image; factor) of each factor: see `image_information`."""
+        """Computes I(image; factor) of each factor; see `image_information`."""
         return image_information(self._set(), **fixed)
 
     def prepare(self) -> Path | None:
-        """The folder of the set's file, which is fetched if it is not there; None without any."""
+        """Downloads the set's file if it is missing; returns its folder, or None without a file."""
         if self.name != "nouns":
             return None
         self._set()

@@ -1,4 +1,4 @@
-"""The factors of variation of a set: names, sizes and the numbers of their combinations."""
+"""Factors of variation of a data set: names, sizes and numbered combinations."""
 
 import hashlib
 import math
@@ -50,10 +50,10 @@ class Factors:
         """Returns the number of each combination, int64 (...).
 
         Args:
-            combinations: integers (..., k).
+            combinations: int array (..., k).
 
         Raises:
-            ValueError: another length than k, or values that a factor does not have.
+            ValueError: If the last axis has another length, or a value is out of range.
         """
         return np.ravel_multi_index(
             tuple(np.moveaxis(self.check(combinations), -1, 0)), self.sizes
@@ -69,13 +69,13 @@ class Factors:
         Args:
             count: int. Number n of combinations.
             seed: int. Seed of the draws.
-            **fixed: int. Values of factors that are the same in all of them, by name.
+            **fixed: int. Values of factors that are constant, by name.
 
         Returns:
-            int64 (n, k).
+            int64 array (n, k).
 
         Raises:
-            ValueError: an unknown factor, or a value that it does not have.
+            ValueError: If a factor is unknown, or a value is out of range.
         """
         if unknown := set(fixed) - set(self.names):
             raise ValueError(f"The factors are {', '.join(self.names)}; got {sorted(unknown)}.")
@@ -85,7 +85,7 @@ class Factors:
         return self.check(drawn)
 
     def check(self, combinations: np.ndarray) -> np.ndarray:
-        """Returns the combinations as int64 (..., k); raises ValueError for what are none."""
+        """Returns the combinations as int64 (..., k); raises ValueError if they are not allowed."""
         array = np.asarray(combinations)
         if array.dtype.kind not in "iu" or array.ndim < 1 or array.shape[-1] != len(self.sizes):
             raise ValueError(
@@ -104,14 +104,14 @@ class Factors:
 
 
 def pair_with_factors(rows: tf.data.Dataset, factors: np.ndarray) -> tf.data.Dataset:
-    """Replaces the row numbers in pairs (images, row numbers) by the factors of those rows.
+    """Replaces the row numbers in pairs (images, row numbers) by the factors of these rows.
 
     Args:
-        rows: dataset of `pipeline.from_arrays`, whose labels are np.arange(n).
-        factors: integers (n, k).
+        rows: dataset of `pipeline.from_arrays` with the labels np.arange(n).
+        factors: int array (n, k).
 
     Returns:
-        A dataset of pairs with int32 factors (batch, k), in the same order.
+        Dataset of pairs with int32 factors (batch, k), in the same order.
     """
     table = tf.constant(factors, tf.int32)
     pairs = untuned(rows.map(lambda images, row: (images, tf.gather(table, row))))

@@ -1,4 +1,4 @@
-"""A folder of images."""
+"""Folders of images as a data source."""
 
 import concurrent.futures
 import hashlib
@@ -22,33 +22,33 @@ from keras_infomodels.io import fill_folder
 __all__ = ["FolderSource"]
 
 IN_MEMORY = 2**31
-"""Bytes of decoded pictures up to which they are held in memory."""
+"""Largest number of bytes of decoded images that are kept in memory."""
 
 _PARTS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
-"""Splits, and the names that their folders may have."""
+"""Names of the folders of each split."""
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _NO_PICTURES = (".txt", ".md", ".json", ".csv", ".xml", ".yaml", ".yml", ".npz", ".npy", ".html")
-"""Files beside pictures that nobody takes for one."""
+"""Endings of other files, about which no warning is given."""
 
 _DIFFERENT_SIZES = 3
 _WITHOUT_A_BAR = 2000
-"""Number of files up to which no progress bar is shown."""
+"""Largest number of files without a progress bar."""
 
 
 class FolderSource:
-    """A folder of images: a subfolder a class or none, below "train" and "test" or not.
+    """Source of a folder of images, with optional subfolders for splits and classes.
 
-    A slice such as "train[:80%]" takes this share of every class, by the order of file names, so
-    that pictures that were taken one after the other stay together.
+    A slice such as "train[:80%]" takes this share of every class, in the order of file names, so
+    that images that were taken in sequence stay together.
 
     Args:
-        folder: Path.
-        options: Options. All but `data_dir` and `download` are used.
+        folder: Path. The folder.
+        options: `Options`. All but `data_dir` and `download` are used.
     """
 
     def __init__(self, folder: Path, options: Options):
@@ -62,7 +62,7 @@ class FolderSource:
         folder = Path(text).expanduser()
         if folder.is_dir() and (is_path or not tfds_source.is_known(text)):
             return cls(folder, options)
-        # "emnist/letters" is a set of TFDS.
+        # A name with a slash may be a set of TFDS, such as "emnist/letters".
         if is_path and (isinstance(name, Path) or not tfds_source.is_known(text.split("/")[0])):
             raise FileNotFoundError(f"There is no folder {folder}.")
         return None
@@ -71,15 +71,15 @@ class FolderSource:
         return {part: sum(1 for _ in _images(root)) for part, root in self._parts().items()}
 
     def class_names(self) -> list[str] | None:
-        """Names of the subfolders with images, of all splits together, in order.
+        """Returns the sorted names of the subfolders with images, over all splits.
 
-        A class has the same number in every split, also where a split lacks another class.
+        A class has the same number in every split, even if a split lacks other classes.
         """
         folders = [path for root in self._parts().values() for path in _subfolders(root)]
         return sorted({path.name for path in folders if _has_image(path)}) or None
 
     def image_shape(self) -> tuple[int | None, int | None, int]:
-        """(height, width, channels) of all pictures, None where they differ in size."""
+        """Returns (height, width, channels) of all images; None for a size that differs."""
         paths = [path for root in self._parts().values() for path in _images(root)]
         _, headers = self._headers(sorted(paths))
         sizes = {header.size for header in headers}
@@ -93,7 +93,7 @@ class FolderSource:
         return images, None if labels is None else labels[kept]
 
     def _parts(self) -> dict[str, Path]:
-        """The folders of the splits, or all of it as "train"."""
+        """Returns the folders of the splits, or the whole folder as "train"."""
         found = {}
         for part, names in _PARTS.items():
             folders = [self.folder / name for name in names if (self.folder / name).is_dir()]
@@ -104,7 +104,7 @@ class FolderSource:
         return found or {"train": self.folder}
 
     def _select(self, split: str) -> tuple[list[Path], np.ndarray | None]:
-        """The files of a split and their labels."""
+        """Returns the files of a split and their labels."""
         roots = self._parts()
         part, bracket, _ = split.partition("[")
         root = roots.get(part)
@@ -144,17 +144,17 @@ class FolderSource:
         if others:
             warnings.warn(
                 f"{self.folder} has the splits {', '.join(roots)}, so the images in its other "
-                f"folders are left out: {', '.join(others[:5])}. Splits are named "
+                f"folders are skipped: {', '.join(others[:5])}. Splits are named "
                 f"{', '.join(_PARTS)}.",
                 stacklevel=5,
             )
 
     def _headers(self, paths: list[Path]) -> tuple[list[int], list[Header]]:
-        """Rows of the files that are pictures, and what they are."""
+        """Reads the headers of files; returns the rows of readable ones and their headers."""
         return self._each(paths, read_header, "Looking at")
 
     def _decoded(self, paths: list[Path]) -> tuple[np.ndarray, list[int]]:
-        """The pictures of files as one array, and the rows of those that could be read."""
+        """Returns the images of files as one array, and the rows of the readable ones."""
         rows, headers = self._headers(paths)
         look, paths = self._look(headers), [paths[row] for row in rows]
         shape = (len(paths), *(look.image_size or headers[0].size), look.channels)
@@ -179,10 +179,10 @@ class FolderSource:
         return self._each(paths, store, "Reading", items=list(enumerate(paths)))[0]
 
     def _cached(self, paths: list[Path], look: Look, shape, dtype) -> tuple[np.ndarray, list[int]]:
-        """As `_decoded`, from decoded files on disk, which are written once."""
+        """Returns what `_decoded` returns, from a cache on disk that is written once."""
         facts = [(str(path), *stamp(path)) for path in paths]
         digest = hashlib.sha256(repr((facts, look)).encode()).hexdigest()[:32]
-        # A folder of its own, as others' unfinished ones are removed beside it.
+        # A subfolder, because `fill_folder` removes unfinished folders beside the target.
         folder = Path(self.options.cache).expanduser() / "keras_infomodels_pictures" / digest
 
         def fill(new: Path):
@@ -206,8 +206,8 @@ class FolderSource:
                 f"{h}x{w} ({n})" for (h, w), n in sizes.most_common(_DIFFERENT_SIZES)
             )
             raise ValueError(
-                f"The images of {self.folder} differ in size: {common}, ... Say which size they "
-                "shall have with image_size=(height, width), on the command line --image-size."
+                f"The images of {self.folder} differ in size: {common}, ... Resize them with "
+                "image_size=(height, width), on the command line --image-size."
             )
         channels = 1 if all(header.grey for header in headers) else 3
         return Look(
@@ -221,23 +221,23 @@ class FolderSource:
     def _each(
         self, paths: list[Path], function: Callable, deed: str, items: list | None = None
     ) -> tuple[list[int], list]:
-        """What a function returns for each file, several at once, and the rows of these files.
+        """Calls a function for each file in parallel; returns the rows without errors and results.
 
         Args:
-            paths: list of Path. Named in errors.
+            paths: list of Path. Files, for error messages.
             function: function of an item.
-            deed: str. What the progress bar says.
-            items: list. What the function is given; None gives it the paths.
+            deed: str. Text of the progress bar.
+            items: list. Arguments of the function. `None` passes the paths.
 
         Raises:
-            ValueError: a file for which it raises an error, unless `skip_broken`.
+            ValueError: If the function raises an error, unless `skip_broken`.
         """
         rows, results, broken = [], [], []
 
         def attempt(item):
             try:
                 return function(item), None
-            # Pillow raises OSError for a damaged file, and others for some damaged TIFFs and PNGs.
+            # Pillow raises OSError for most damaged files, and others for some TIFFs and PNGs.
             except Exception as error:
                 return None, error
 
@@ -260,16 +260,16 @@ class FolderSource:
         if broken:
             names = ", ".join(str(path) for path in broken[:3])
             more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-            warnings.warn(f"Images that cannot be read are left out: {names}{more}.", stacklevel=7)
+            warnings.warn(f"Images that cannot be read are skipped: {names}{more}.", stacklevel=7)
         return rows, results
 
 
 def _images(root: Path, others: Counter | None = None) -> Iterator[Path]:
-    """Yields the images below a folder, without those of hidden files and folders.
+    """Yields the images below a folder, without hidden files and folders.
 
     Args:
-        root: Path.
-        others: Counter. Gains the endings of the files that are no images.
+        root: Path. The folder.
+        others: Counter. Counts the endings of other files. `None` counts nothing.
     """
     for parent, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
@@ -300,14 +300,14 @@ def _warn_of_files(root: Path, others: Counter):
     if others:
         kinds = ", ".join(f"{suffix} ({count})" for suffix, count in others.most_common(5))
         warnings.warn(
-            f"{others.total()} files in {root} are left out, whose endings are of no image: "
-            f"{kinds}. Images end in {', '.join(_SUFFIXES)}.",
+            f"{others.total()} files in {root} are skipped, because their endings are not of "
+            f"images: {kinds}. Images end in {', '.join(_SUFFIXES)}.",
             stacklevel=5,
         )
 
 
 def _spread(labels: np.ndarray) -> np.ndarray:
-    """Rows in an order of which every beginning has the same share of each class."""
+    """Orders rows so that every prefix has the same share of each class."""
     share = np.empty(len(labels))
     for label in np.unique(labels):
         own = np.flatnonzero(labels == label)

@@ -1,4 +1,4 @@
-"""Finding images by name or path, and loading them."""
+"""Loading of data sets by name or path."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 SOURCES = (NpzSource, FactorSource, Cars3dSource, FolderSource, TfdsSource)
-"""The first that finds a name reads it; `TfdsSource` takes any name."""
+"""Sources in order; the first one that finds a name reads it. `TfdsSource` takes any name."""
 
 
 def load(
@@ -52,61 +52,67 @@ def load(
     skip_broken: bool = False,
     cache: str | Path | None = None,
 ) -> tf.data.Dataset:
-    """A set of images as batches of float32 in [0, 1], decoded once and kept in memory.
+    """Loads a data set as batches of float32 images in [0, 1].
 
-    Pictures of a folder that would take more than 2 GiB are decoded anew in every epoch, or once
-    into `cache`.
+    Images are decoded once and kept in memory. Images of a folder that would take more than 2 GiB
+    are decoded in every epoch, or once into `cache`. `name` is one of:
+
+    - "fashion_mnist_mini" or "mnist_mini", inside the package; the latter has only a test split;
+    - "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of TensorFlow Datasets;
+    - a path of a folder of images, with optional folders "train" and "test" and an optional
+      subfolder for each class. Write "./NAME" for a folder with the name of a set. Classes are
+      numbered by name over all splits. Hidden files and folders are skipped;
+    - a path of a `.npz` file with the arrays `train_images`, `train_labels`, `test_images`, ..., or
+      `x_train`, `y_train`, ..., or `images` and `labels`;
+    - a set that is drawn from its factors: "scenes" (64x64, rooms with an object, factors of 3D
+      Shapes), "sprites" (64x64, gray shapes, factors of dSprites) or "nouns" (32x32, figures of
+      five parts, CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is downloaded or
+      in `data_dir/nouns/`. Splits share no combination of factors: the sum of the factors ends in
+      8 in "validation", in 9 in "test" and in other digits in "train". There are 20,000, 2,000 and
+      2,000 scenes, 50,000, 15,000 and 15,000 sprites, or 50,000, 5,000 and 5,000 nouns;
+    - "cars3d", from its published files in `data_dir/cars3d/`.
 
     Args:
-        name: "fashion_mnist_mini" or "mnist_mini" (inside the package; the latter has a test split
-            alone), "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of
-            TensorFlow Datasets, or the path of a folder of images, with one subfolder a class or
-            none, below "train" and "test" or not. A folder of the same name as a set is written
-            "./NAME". The classes of a folder are numbered by name over all its splits; hidden
-            files and folders are left out. Or the path of a `.npz` file with the arrays
-            `train_images`, `train_labels`, `test_images`, ..., or `x_train`, `y_train`, ..., or
-            `images` and `labels`. Or a set that is drawn from its factors: "scenes", rooms of 64x64
-            pixels with an object, by the factors of 3D Shapes; "sprites", grey shapes of 64x64
-            pixels, by the factors of dSprites; or "nouns", figures of 32x32 pixels of five parts
-            (CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is downloaded or in
-            `data_dir/nouns/`. Their splits share no combination of factors: the
-            sum of the factors ends in 8 in "validation", in 9 in "test" and in other digits in
-            "train". They hold 20,000, 2,000 and 2,000 scenes, 50,000, 15,000 and 15,000 sprites, or
-            50,000, 5,000 and 5,000 nouns.
-        split: as TensorFlow Datasets writes it, such as "train", "test", "train[:90%]".
-        batch_size: the last batch may be smaller.
-        data_dir: prepared TFDS data, or a folder with the canonical files in `data_dir/NAME/`,
-            which are prepared once into TFDS's own directory, checksums verified. None is that
-            directory: the variable TFDS_DATA_DIR, else ~/tensorflow_datasets.
-        download: whether data that are not there may be downloaded.
-        seed: of the order, with the epoch (see `from_arrays`).
-        labels: whether to return pairs (images, int32 labels).
-        factors: bool. Whether to return pairs (images, int32 factors), in the order of
+        name: str or path. Name or path of the data set.
+        split: str. Split in the syntax of TensorFlow Datasets, such as "test" or "train[:90%]".
+        batch_size: int. The last batch may be smaller.
+        data_dir: str or path. Folder of prepared TFDS data, or with the canonical files in
+            `data_dir/NAME/`, which are prepared once into TFDS's own directory with verified
+            checksums. `None` is that directory: the variable TFDS_DATA_DIR, or
+            ~/tensorflow_datasets.
+        download: bool. `True` allows the download of missing data.
+        seed: int. Seed of the order, together with the epoch; see `from_arrays`.
+        labels: bool. `True` returns pairs (images, int32 labels).
+        factors: bool. `True` returns pairs (images, int32 factors) in the order of
             `datasets.factors(name)`; not together with `labels`. Sets with factors are "scenes",
-            "sprites", "nouns", "cars3d" (from its published files in `data_dir/cars3d/`) and of
-            TFDS "dsprites", "shapes3d", "smallnorb" (classes named `label_*`) and "celeb_a" (40
-            attributes).
-        image_size: (height, width). What images are resized to. None keeps their size, which
-            must then be the same for all.
-        shuffle: bool. None shuffles the splits whose name begins with "train".
-        fit: str. For pictures of a folder with another aspect: "crop" cuts what is too long,
-            equally at both ends, "pad" adds bars of the background, "stretch" distorts.
-        channels: 1 for grey, 3 for color. None is 3 if any picture of a folder has color.
-        background: str or (red, green, blue) from 0 to 255. Color behind transparent pictures of
-            a folder, by a name such as "white" or "#ff8800".
-        skip_broken: bool. Whether images of a folder that cannot be decoded are left out, with a
-            warning that names them. False raises an error.
-        cache: path. A folder for the decoded pictures of a folder, which are then read from disk;
-            for more than memory holds.
+            "sprites", "nouns", "cars3d" and of TFDS "dsprites", "shapes3d", "smallnorb" (classes
+            named `label_*`) and "celeb_a" (40 attributes).
+        image_size: (height, width). Size to resize images to. `None` keeps the size, which must be
+            the same for all images.
+        shuffle: bool. `None` shuffles splits whose name begins with "train".
+        fit: str. For images of another aspect ratio, "crop" cuts the longer side equally at both
+            ends, "pad" adds bars of the background, and "stretch" distorts.
+        channels: int. 1 for gray, 3 for color. `None` is 3 if any image of a folder has color.
+        background: str or (red, green, blue) from 0 to 255. Color behind transparent images of a
+            folder, or its name, such as "white" or "#ff8800".
+        skip_broken: bool. `True` skips images of a folder that cannot be decoded, with a warning
+            that names them. `False` raises an error.
+        cache: str or path. Folder for decoded images, for a folder of images that does not fit
+            memory. `None` caches nothing.
 
     Returns:
-        A dataset of (batch, height, width, channels), or of pairs with labels (batch,) or factors
+        Dataset of (batch, height, width, channels), or of pairs with labels (batch,) or factors
         (batch, k).
 
     Raises:
-        FileNotFoundError: data that are not there, at once, with what to do.
-        ValueError: an unknown name or split, a set without images, labels or factors, an image that
-            cannot be read, or one beside class folders.
+        FileNotFoundError: If data are missing. The message says what to do.
+        ValueError: If the name or split is unknown, the set has no images, labels or factors, an
+            image cannot be read, or images lie beside class folders.
+
+    Example:
+        train = ki.datasets.load("fashion_mnist_mini", "train", batch_size=64)
+        for images in train.take(1):
+            print(images.shape)  # (64, 28, 28, 1)
     """
     if labels and factors:
         raise ValueError("labels=True and factors=True exclude each other; load one of them.")
@@ -125,7 +131,7 @@ def load(
 
 
 def _read(name: str | Path, options: Options, split: str, factors: bool) -> tuple:
-    """Images, and the factors or labels beside them."""
+    """Reads images, and their factors or labels."""
     source = find(name, options)
     if not factors:
         return source.read(split)
@@ -147,11 +153,16 @@ def load_arrays(
     cache: str | Path | None = None,
     factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The images of `load` as one array, in the set's own order: see there for the arguments.
+    """Loads a data set as one array, in the set's own order; see `load` for the arguments.
 
     Returns:
         Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
-        None for a set without labels; with `factors=True` int64 factors (n, k) in their place.
+        None for a set without labels. With `factors=True`, int64 factors (n, k) replace the labels.
+
+    Example:
+        >>> images, labels = ki.datasets.load_arrays("mnist_mini", "test")
+        >>> images.shape, labels.shape
+        ((100, 28, 28, 1), (100,))
     """
     options = Options(data_dir, download, image_size, fit, channels, background, skip_broken, cache)
     images, beside = _read(name, options, split, factors)
@@ -161,11 +172,15 @@ def load_arrays(
 def image_shape(
     name: str | Path, *, data_dir: str | Path | None = None
 ) -> tuple[int | None, int | None, int]:
-    """(height, width, channels) of a set's images; None for a size in which they differ.
+    """Returns (height, width, channels) of a set's images; None for a size that differs.
 
     Args:
-        name: see `load`.
-        data_dir: see `load`.
+        name: str or path. Name or path of the data set; see `load`.
+        data_dir: str or path. Folder of the data; see `load`.
+
+    Example:
+        >>> ki.datasets.image_shape("mnist_mini")
+        (28, 28, 1)
     """
     source = find(name, Options(data_dir))
     if isinstance(source, FolderSource | TfdsSource):
@@ -178,15 +193,19 @@ def image_shape(
 def count_images(
     name: str | Path, split: str = "train", *, data_dir: str | Path | None = None
 ) -> int:
-    """Number of images in a split such as "train[:90%]".
+    """Returns the number of images in a split.
 
     Args:
-        name: see `load`.
-        split: see `load`.
-        data_dir: see `load`.
+        name: str or path. Name or path of the data set; see `load`.
+        split: str. Split, such as "train[:90%]".
+        data_dir: str or path. Folder of the data; see `load`.
 
     Raises:
-        ValueError: a split that the set does not have, or several added up.
+        ValueError: If the set does not have the split, or several splits are added.
+
+    Example:
+        >>> ki.datasets.count_images("fashion_mnist_mini", "train[:90%]")
+        2250
     """
     sizes = find(name, Options(data_dir)).sizes()
     part, rows = parse_split(split, sizes)
@@ -196,22 +215,35 @@ def count_images(
 def split_names(
     name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
 ) -> list[str]:
-    """The parts that a set has, such as ["train", "test"]; the arguments are those of `load`."""
+    """Returns the names of a set's splits.
+
+    Args:
+        name: str or path. Name or path of the data set; see `load`.
+        data_dir: str or path. Folder of the data; see `load`.
+        download: bool. `True` allows the download of missing data.
+
+    Example:
+        >>> ki.datasets.split_names("fashion_mnist_mini")
+        ['train', 'test']
+    """
     return list(find(name, Options(data_dir, download)).sizes())
 
 
 def class_names(
     name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
 ) -> list[str] | None:
-    """The names of a set's classes, in the order of the labels.
+    """Returns the names of a set's classes, in the order of the labels.
 
     Args:
-        name: see `load`.
-        data_dir: see `load`.
-        download: see `load`.
+        name: str or path. Name or path of the data set; see `load`.
+        data_dir: str or path. Folder of the data; see `load`.
+        download: bool. `True` allows the download of missing data.
 
     Returns:
-        List of str, or None for a set whose classes have no names.
+        List of str; None if the classes have no names.
+
+    Example:
+        ki.datasets.class_names("fashion_mnist_mini")
     """
     return find(name, Options(data_dir, download)).class_names()
 
@@ -219,15 +251,15 @@ def class_names(
 def factors(
     name: str | Path, *, data_dir: str | Path | None = None, download: bool = False
 ) -> Factors:
-    """The names and sizes of a set's factors, in the order of `load(..., factors=True)`.
+    """Returns the names and sizes of a set's factors, in the order of `load(..., factors=True)`.
 
     Args:
-        name: see `load`.
-        data_dir: see `load`.
-        download: see `load`.
+        name: str or path. Name or path of the data set; see `load`.
+        data_dir: str or path. Folder of the data; see `load`.
+        download: bool. `True` allows the download of missing data.
 
     Raises:
-        ValueError: a set without factors.
+        ValueError: If the set has no factors.
 
     Example:
         >>> ki.datasets.factors("scenes").names
@@ -239,19 +271,19 @@ def factors(
 def draw(
     name: str, factors: np.ndarray, *, data_dir: str | Path | None = None, download: bool = False
 ) -> np.ndarray:
-    """Draws images of "scenes", "sprites" or "nouns" by their factors, of any split.
+    """Draws images of "scenes", "sprites" or "nouns" from factors, of any split.
 
     Args:
-        name: "scenes", "sprites" or "nouns".
-        factors: integers (n, k), in the order of `datasets.factors(name)`.
-        data_dir: see `load`.
-        download: see `load`.
+        name: str. "scenes", "sprites" or "nouns".
+        factors: int array (n, k), in the order of `datasets.factors(name)`.
+        data_dir: str or path. Folder of the data; see `load`.
+        download: bool. `True` allows the download of missing data.
 
     Returns:
-        uint8 (n, height, width, channels).
+        uint8 array (n, height, width, channels).
 
     Raises:
-        ValueError: another set, or factors that it does not have.
+        ValueError: If the set is not drawn from factors, or a factor is out of range.
 
     Example:
         >>> factors = ki.datasets.factors("scenes").sample(16, object_hue=6)
@@ -264,23 +296,25 @@ def draw(
 def image_information(
     name: str, *, data_dir: str | Path | None = None, download: bool = False, **fixed: int
 ) -> dict[str, float]:
-    """What an image of "scenes", "sprites" or "nouns" tells of each factor, exactly.
+    """Computes the exact mutual information of an image and each of its factors.
 
     I(image; factor) = H(factor) - H(factor | image) under uniform factors, counted over the images
-    of all combinations. It is the ceiling of what any code of the image can know of the factor. It
-    is below H(factor) where images are equal, as those of a square after a quarter turn.
+    of all combinations. It bounds the information of any representation of the image about the
+    factor. It is below H(factor) if images are equal, such as those of a square after a quarter
+    turn.
 
     Args:
-        name: "scenes", "sprites" or "nouns".
-        data_dir: see `load`.
-        download: see `load`.
-        **fixed: int. Values of factors that are the same in all images, by name.
+        name: str. "scenes", "sprites" or "nouns".
+        data_dir: str or path. Folder of the data; see `load`.
+        download: bool. `True` allows the download of missing data.
+        **fixed: int. Values of factors that are constant, by name.
 
     Returns:
-        Nats by the name of each factor that is not fixed.
+        dict of nats, by the name of each factor that is not fixed.
 
     Raises:
-        ValueError: another set, an unknown factor or value, or more than two million combinations.
+        ValueError: If the set is not drawn from factors, a factor or value is unknown, or there are
+            more than two million combinations.
 
     Example:
         >>> nats = ki.datasets.image_information("sprites", x=0, y=0)
@@ -309,28 +343,30 @@ def _factors_of(source: Source, name: str | Path) -> Factors:
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads a set of TensorFlow Datasets, or the parts of nouns, and prepares it, once.
+    """Downloads and prepares a set of TensorFlow Datasets, or the parts of nouns.
 
     Args:
-        name: str. As in `load`.
-        data_dir: path. Where it goes; None is TFDS's own directory. If it holds the canonical files
-            in `data_dir/NAME/`, these are prepared into TFDS's own directory without a download.
+        name: str. Name of the set.
+        data_dir: str or path. Folder of the prepared data. If it contains the canonical files in
+            `data_dir/NAME/`, these are prepared into TFDS's own directory without a download.
+            `None` is TFDS's own directory.
 
     Returns:
         The folder of the prepared data.
 
     Raises:
-        FileNotFoundError: data that only a person can fetch, with where to put them.
-        ValueError: a set of another source, for which there is nothing to do.
+        FileNotFoundError: If the data have to be fetched by hand. The message says where to put
+            them.
+        ValueError: If the set belongs to another source and needs no preparation.
     """
     source = find(name, Options(data_dir, download=True))
     folder = source.prepare() if isinstance(source, FactorSource | TfdsSource) else None
     if folder is None:
-        source.sizes()  # raises FileNotFoundError for what is not there
-        raise ValueError(f"{name} is at hand already; there is nothing to prepare.")
+        source.sizes()  # raises FileNotFoundError if data are missing
+        raise ValueError(f"{name} is already available; there is nothing to prepare.")
     return folder
 
 
 def find(name: str | Path, options: Options) -> Source:
-    """The source that reads a name or path."""
+    """Returns the source that reads a name or path."""
     return next(found for each in SOURCES if (found := each.find(name, options)) is not None)

@@ -1,4 +1,4 @@
-"""Nouns: figures of 32x32 pixels, composed of a background and four painted parts.
+"""Nouns: figures of 32x32 pixels, composed of a background and four parts.
 
 The art is by nounders for Nouns DAO (nouns.wtf), who gave it to the public domain (CC0 1.0).
 """
@@ -25,7 +25,7 @@ SHA256 = "a03f22b7838b35fdf0332617c9b8e2b032eb26cf1632afbefb200fec64c4bc20"
 
 _FILE = "image-data.json"
 _LAYERS = {"body": "bodies", "accessory": "accessories", "head": "heads", "glasses": "glasses"}
-"""Name of each factor but the background, and of its parts in the file, as they are painted."""
+"""Name of each factor after the background, and its key in the file, in painting order."""
 
 _SIDE = 32
 _LARGEST_FILE = 2**20
@@ -34,17 +34,16 @@ _CHUNK = 256
 
 
 class Nouns:
-    """Nouns, composed by their parts: `images(factors)` paints any of 50 million figures.
+    """Data set of figures that are composed of parts; there are 50 million combinations.
 
     The factors are background (2), body (30), accessory (143), head (254) and glasses (23).
 
     Args:
         content: bytes. The project's `image-data.json`.
-        sha256: str. The checksum that the content has to have; by default that of the pinned
-            version.
+        sha256: str. Expected checksum. The default is that of the pinned version.
 
     Raises:
-        ValueError: content with another checksum.
+        ValueError: If the checksum differs.
     """
 
     shape = (_SIDE, _SIDE, 3)
@@ -52,8 +51,8 @@ class Nouns:
     def __init__(self, content: bytes, sha256: str = SHA256):
         if (found := hashlib.sha256(content).hexdigest()) != sha256:
             raise ValueError(
-                f"The parts of nouns have the SHA-256 {found}, and that of the published "
-                f"file is {sha256}; delete the file and fetch it again with `infomodels prepare "
+                f"The parts of nouns have the SHA-256 {found}, and the published file has "
+                f"{sha256}; delete the file and download it again with `infomodels prepare "
                 "nouns`."
             )
         data = json.loads(content)
@@ -72,10 +71,10 @@ class Nouns:
         """Paints figures.
 
         Args:
-            factors: integers (n, 5). Background, body, accessory, head and glasses.
+            factors: int array (n, 5). Background, body, accessory, head and glasses.
 
         Returns:
-            uint8 (n, 32, 32, 3).
+            uint8 array (n, 32, 32, 3).
         """
         factors = self.factors.check(factors)
         images = np.empty((len(factors), *self.shape), np.uint8)
@@ -86,18 +85,18 @@ class Nouns:
             for layer, part in zip(self._layers, parts, strict=True):
                 painted = layer[part]
                 np.copyto(colors, painted, where=painted > 0)
-            # Four bytes at once: NumPy takes rows of three much more slowly.
+            # Four bytes at a time, because NumPy takes rows of three bytes much more slowly.
             rgba = self._palette.take(colors).view(np.uint8).reshape(*colors.shape, 4)
             images[start : start + _CHUNK] = rgba[..., :3]
         return images
 
 
 def _decode(data: str) -> np.ndarray:
-    """The palette's entry for each pixel of a part, uint16 (32, 32); 0 is transparent.
+    """Decodes a part to entries of the palette, uint16 (32, 32); 0 is transparent.
 
-    After "0x" there are bytes in hexadecimal: the palette's number; the box, as its first row, the
-    column after its last, its last row and its first column; then pairs of a run's length and its
-    color, row by row within the box.
+    After "0x" there are hexadecimal bytes: the number of the palette; the box, as its first row,
+    the column after its last, its last row and its first column; then pairs of a run's length and
+    its color, row by row within the box.
     """
     _, top, right, bottom, left, *runs = bytes.fromhex(data.removeprefix("0x"))
     pixels = np.repeat(np.array(runs[1::2], np.uint16), runs[::2])
@@ -107,18 +106,22 @@ def _decode(data: str) -> np.ndarray:
 
 
 def file_path(data_dir: str | Path | None) -> Path:
-    """Where the file of the parts is: in `nouns/` of a folder, by default that of TFDS."""
+    """Returns the path of the parts' file: `nouns/` in a folder, by default that of TFDS."""
     root = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return Path(root).expanduser() / "nouns" / _FILE
 
 
 def read(data_dir: str | Path | None, fetch: bool) -> Nouns:
-    """The set from the file of its parts, which is downloaded where that is asked.
+    """Reads the set from the file of its parts.
+
+    Args:
+        data_dir: str or path. Folder with `nouns/`. `None` is the folder of TFDS.
+        fetch: bool. `True` downloads a missing file.
 
     Raises:
-        FileNotFoundError: the file is not there, and may not be downloaded.
-        OSError: it cannot be downloaded.
-        ValueError: it is not the published one.
+        FileNotFoundError: If the file is missing and `fetch` is `False`.
+        OSError: If the download fails.
+        ValueError: If the file differs from the published one.
     """
     path = file_path(data_dir)
     if not path.is_file():
@@ -136,12 +139,12 @@ def download(path: Path, url: str = URL, sha256: str = SHA256):
     """Downloads the file of the parts, checks it and writes it.
 
     Args:
-        path: Path. Where it goes.
-        url: str. Where it is from. The default is the pinned version.
-        sha256: str. Its checksum.
+        path: Path. File to write.
+        url: str. Address. The default is the pinned version.
+        sha256: str. Expected checksum.
 
     Raises:
-        OSError: the server does not answer, or not with the published file.
+        OSError: If the server does not answer, or the checksum differs.
     """
     remedy = f"fetch {url} in another way and put it in {path}."
     try:

@@ -1,4 +1,4 @@
-"""Arrays in a `.npz` file, such as the small sets inside the package."""
+"""`.npz` files as a data source, such as the small sets inside the package."""
 
 import os
 import re
@@ -20,27 +20,27 @@ from keras_infomodels.datasets.source import Options
 __all__ = ["BUNDLED", "NpzSource"]
 
 BUNDLED = ("fashion_mnist_mini", "mnist_mini")
-"""The sets inside the package: the first images of each class in the order of the full set.
+"""Sets inside the package: the first images of each class in the order of the full set.
 
-fashion_mnist_mini: 250 training and 50 test images a class (MIT licence, (c) 2017 Zalando SE).
-mnist_mini: 10 test images a class (CC BY-SA 3.0, (c) Yann LeCun and Corinna Cortes).
+fashion_mnist_mini: 250 training and 50 test images per class (MIT licence, (c) 2017 Zalando SE).
+mnist_mini: 10 test images per class (CC BY-SA 3.0, (c) Yann LeCun and Corinna Cortes).
 """
 
 _LAYOUTS = ((r"(.+)_images", "{}_labels"), (r"x_(.+)", "y_{}"), (r"images()", "labels"))
-"""Name of an array of images with its split, and the name of its labels."""
+"""Pattern of the name of an array of images, and the name of its labels."""
 
 
 class NpzSource:
-    """A `.npz` file with an array of images and one of labels for each split.
+    """Source of a `.npz` file with arrays of images and labels for each split.
 
-    They are `train_images` and `train_labels`, or as in Keras' files `x_train` and `y_train`; or
-    `images` and `labels`, which are the split "train". Labels may be left out, and are integers
-    (n,) or (n, 1). Images are uint8 or floats in [0, 1], (n, height, width) or
-    (n, height, width, channels). An array `class_names` of text may name the classes.
+    The arrays are named `train_images` and `train_labels`, or `x_train` and `y_train` as in Keras'
+    files, or `images` and `labels` for a single split "train". Labels are optional integers (n,) or
+    (n, 1). Images are uint8 or floats in [0, 1], (n, height, width) or (n, height, width,
+    channels). An array `class_names` of text may name the classes.
 
     Args:
-        file: path of the file.
-        options: Options. `image_size` is used.
+        file: Path. The file.
+        options: `Options`. Only `image_size` is used.
     """
 
     def __init__(self, file: Path | Traversable, options: Options):
@@ -59,7 +59,7 @@ class NpzSource:
         return cls(path, options)
 
     def sizes(self) -> dict[str, int]:
-        # Labels are sooner read than images.
+        # Labels are read faster than images.
         keys = {part: labels or images for part, (images, labels) in self._parts().items()}
         return {part: len(self._array(key)) for part, key in keys.items()}
 
@@ -79,7 +79,7 @@ class NpzSource:
         return images, labels
 
     def _parts(self) -> dict[str, tuple[str, str | None]]:
-        """Names of the arrays of each split: of its images, and of its labels if it has any."""
+        """Returns the names of the arrays of images and labels of each split."""
         names = self._read(lambda archive: archive.files)
         found = {}
         for pattern, labels in _LAYOUTS:
@@ -90,25 +90,26 @@ class NpzSource:
                 )
         if not found or any(len(keys) > 1 for keys in found.values()):
             raise ValueError(
-                f"{self.file} holds the arrays {', '.join(names) or '(none)'}; name the images of "
+                f"{self.file} contains the arrays {', '.join(names) or '(none)'}; name the images "
+                "of "
                 "each split once, such as train_images and test_images, or images, and labels "
                 "train_labels and test_labels, or labels."
             )
         return {part: keys for part, (keys,) in found.items()}
 
     def _array(self, name: str) -> np.ndarray | None:
-        """One array, or None where there is none of this name."""
+        """Returns an array; None if there is none of this name."""
         return self._read(lambda archive: archive[name] if name in archive.files else None)
 
     def _read(self, take: Callable[[NpzFile], object]):
-        """What `take` takes of the archive, whose arrays are read one by one."""
+        """Returns `take(archive)`, with errors that name the file."""
         try:
             with self.file.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return take(archive)
-        # A file without arrays is a TypeError, Python objects in it are a ValueError.
+        # NumPy raises TypeError for a file without arrays, and ValueError for Python objects.
         except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{self.file} is no .npz file of plain arrays, or is damaged; write one with "
+                f"{self.file} is not a .npz file of plain arrays, or is damaged; write one with "
                 "numpy.savez_compressed(path, train_images=..., train_labels=...)."
             ) from error
 

@@ -1,4 +1,4 @@
-"""Picture files as an array whose rows are decoded when they are asked for."""
+"""Image files as an array whose rows are decoded on access."""
 
 import concurrent.futures
 import hashlib
@@ -14,13 +14,13 @@ __all__ = ["PictureFiles", "in_order", "stamp", "unreadable"]
 
 
 class PictureFiles:
-    """Pictures that are decoded anew whenever their rows are asked for: an array of that shape.
+    """Array of images that are decoded whenever their rows are accessed.
 
     Args:
-        paths: list of Path.
-        look: Look. What they become.
-        shape: (n, height, width, channels).
-        dtype: NumPy type.
+        paths: list of Path. Files of the images.
+        look: `Look`. Format of decoded images.
+        shape: (n, height, width, channels). Shape of the array.
+        dtype: NumPy dtype of the array.
     """
 
     def __init__(self, paths: list[Path], look: Look, shape: tuple[int, ...], dtype):
@@ -48,14 +48,14 @@ class PictureFiles:
             raise unreadable(path, error) from error
 
     def fingerprint(self) -> dict:
-        """JSON values that tell these pictures from others: a digest of file names and sizes."""
+        """Returns JSON values that identify the images: a digest of file names and sizes."""
         names = repr([(path.name, stamp(path)[0]) for path in self.paths])
         digest = hashlib.sha256(names.encode()).hexdigest()
         return {"shape": list(self.shape), "sha256_of_names_and_sizes": digest}
 
 
 def in_order(pool: concurrent.futures.Executor, function: Callable, items: Iterable) -> Iterator:
-    """Results in order, of which few are held at once."""
+    """Yields results in the order of the items, and keeps few of them at a time."""
     waiting = deque()
     for item in items:
         waiting.append(pool.submit(function, item))
@@ -66,15 +66,15 @@ def in_order(pool: concurrent.futures.Executor, function: Callable, items: Itera
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change of a file."""
+    """Returns the size and the modification time of a file."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def unreadable(path: Path, error: Exception) -> ValueError:
-    """The error for a file that is no picture, with what to do."""
-    reason = str(error) if type(error) is ValueError else "it is damaged, or of another kind"
+    """Returns the error for a file that is not a readable image."""
+    reason = str(error) if type(error) is ValueError else "it is damaged, or not an image"
     return ValueError(
-        f"{path} is no image that can be read: {reason}. Replace or delete it, or leave such "
-        "images out with skip_broken=True (infomodels train --set data.skip_broken=true)."
+        f"{path} is no image that can be read: {reason}. Replace or delete it, or skip such "
+        "images with skip_broken=True (infomodels train --set data.skip_broken=true)."
     )

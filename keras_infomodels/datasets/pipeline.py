@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
-from keras_infomodels.tf_data import untuned
+from keras_infomodels.datasets.epochs import batches_by_epoch
 
 __all__ = ["from_arrays", "keep_labels"]
 
@@ -21,30 +21,32 @@ def from_arrays(
     shuffle: bool = True,
     labeled_per_batch: int = 0,
 ) -> tf.data.Dataset:
-    """Batches of images in float32 and [0, 1], kept in memory as they are given.
+    """Creates a dataset of float32 images in [0, 1] from arrays, which stay in memory as given.
 
     The order of an epoch is a permutation drawn from (seed, epoch), so that a resumed run sees the
-    data of an uninterrupted one. The epoch is the variable `dataset.epoch`: it counts the
-    iterations over the dataset by itself, and `callbacks.FollowEpoch` sets it. The method
-    `dataset.fingerprint()` returns JSON values that tell the data from others, for
-    `callbacks.AtomicBackup`.
+    order of an uninterrupted run. The variable `dataset.epoch` counts the iterations over the
+    dataset; `callbacks.FollowEpoch` sets it. `dataset.fingerprint()` returns JSON values that
+    identify the data, for `callbacks.AtomicBackup`.
 
     Args:
         images: array (n, height, width, channels), or (n, height, width) for one channel; uint8,
-            or floats in [0, 1]. Bytes of 0 and 1 alone are masks, which become 0.0 and 1.0; see
-            `checks.as_pixels`.
-        labels: integers of shape (n,), -1 for unlabeled; or None.
-        batch_size: the last batch may be smaller.
-        seed: of the order.
-        shuffle: whether to shuffle at all.
-        labeled_per_batch: examples added to every batch, drawn anew each time from those whose
-            label is not -1, so that few labels among many examples are seen in every step.
+            or floats in [0, 1]. Images whose bytes are all 0 or 1 are masks and become 0.0 and 1.0.
+        labels: int array (n,). -1 means unlabeled. `None` returns images only.
+        batch_size: int. The last batch may be smaller.
+        seed: int. Seed of the order.
+        shuffle: bool. `False` keeps the order of the arrays.
+        labeled_per_batch: int. Number of labeled examples that are added to every batch, drawn
+            anew each time, so that every step sees labels. 0 adds none.
 
     Returns:
-        A dataset of (batch, height, width, channels), or of pairs with int32 labels (batch,).
+        Dataset of (batch, height, width, channels), or of pairs with int32 labels (batch,).
 
     Raises:
-        ValueError: images of another shape or type, or as many labels as images are not given.
+        ValueError: If the images have another shape or type, or the labels do not fit.
+
+    Example:
+        images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), np.uint8)
+        train = ki.datasets.from_arrays(images, batch_size=32)
     """
     images = as_pixels(np.asarray(images))
     if labels is not None:
@@ -55,46 +57,25 @@ def from_arrays(
         raise ValueError("labeled_per_batch needs labels, and some of them not -1.")
     if batch_size < 1:
         raise ValueError(f"batch_size is at least 1, got {batch_size}.")
-    count = len(images)
     images = tf.constant(images)
-    epoch = tf.Variable(0, trainable=False, dtype=tf.int32)
 
-    def count_epoch(_):
-        current = epoch.read_value()
-        with tf.control_dependencies([current]):
-            epoch.assign_add(1)
-        return current
+    def take(rows, start, own):
+        if labeled_per_batch:
+            own = tf.random.experimental.stateless_fold_in(own, start)
+            drawn = tf.random.stateless_uniform(
+                (labeled_per_batch,), own, 0, len(labeled), tf.int32
+            )
+            rows = tf.concat([rows, tf.gather(tf.constant(labeled, tf.int32), drawn)], axis=0)
+        x = tf.gather(images, rows)
+        x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
+        return x if labels is None else (x, tf.gather(labels, rows))
 
-    def batches_of(current):
-        def batch(start):
-            rows = tf.range(start, tf.minimum(start + batch_size, count))
-            if shuffle:
-                rows = tf.random.experimental.index_shuffle(
-                    rows, tf.stack([seed, current]), count - 1
-                )
-            if labeled_per_batch:
-                seeds = tf.random.experimental.stateless_fold_in(tf.stack([seed, current]), start)
-                drawn = tf.random.stateless_uniform(
-                    (labeled_per_batch,), seeds, 0, len(labeled), tf.int32
-                )
-                rows = tf.concat([rows, tf.gather(tf.constant(labeled, tf.int32), drawn)], axis=0)
-            x = tf.gather(images, rows)
-            x = tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else x
-            return x if labels is None else (x, tf.gather(labels, rows))
-
-        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
-        return starts.map(batch, num_parallel_calls=2)
-
-    dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    dataset = untuned(dataset.prefetch(2))
-    dataset.epoch = epoch
-    dataset.fingerprint = partial(_fingerprint, images, labels)
-    return dataset
+    fingerprint = partial(_fingerprint, images, labels)
+    return batches_by_epoch(take, len(images), batch_size, seed, shuffle, fingerprint)
 
 
 def _fingerprint(images: tf.Tensor, labels: tf.Tensor | None) -> dict:
-    """JSON values that tell these data from others: their shape, and a digest of all of them."""
+    """JSON values that identify the data: the shape, and a digest of all values."""
     digest = hashlib.sha256()
     for tensor in (images, labels):
         if tensor is not None:
@@ -103,29 +84,37 @@ def _fingerprint(images: tf.Tensor, labels: tf.Tensor | None) -> dict:
 
 
 def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Labels of which all but `count` are -1, equally many kept of each class, drawn from the seed.
+    """Keeps `count` random labels, equally many of each class, and sets the others to -1.
 
     Args:
-        labels: integers of shape (n,). Classes from 0, and -1 for what has no label already.
-        count: int. How many labels to keep, a multiple of the number of classes.
+        labels: int array (n,). Classes from 0, and -1 for unlabeled examples.
+        count: int. Number of labels to keep, a multiple of the number of classes.
         seed: int. Seed of the choice.
 
+    Returns:
+        int64 array (n,).
+
     Raises:
-        ValueError: labels that are no integers, such as one-hot labels, or a count that the
-            classes cannot share evenly.
+        ValueError: If the labels are not integers, or `count` is not a multiple of the number of
+            classes.
+
+    Example:
+        >>> labels = ki.datasets.keep_labels(np.arange(100) % 10, count=20)
+        >>> int((labels >= 0).sum())
+        20
     """
     labels = as_labels(labels)
-    kinds, sizes = np.unique(labels[labels >= 0], return_counts=True)
-    if not len(kinds):
+    classes, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    if not len(classes):
         raise ValueError("There is no label to keep: all are -1, or there are none.")
-    each = count // len(kinds)
-    if count < 1 or count % len(kinds) or each > sizes.min():
+    each = count // len(classes)
+    if count < 1 or count % len(classes) or each > sizes.min():
         raise ValueError(
-            f"{count} labels cannot be shared evenly by {len(kinds)} classes of {sizes.min()} or "
-            f"more examples; take a multiple of {len(kinds)} up to {len(kinds) * sizes.min()}."
+            f"{count} labels cannot be shared evenly by {len(classes)} classes of {sizes.min()} or "
+            f"more examples; take a multiple of {len(classes)} up to {len(classes) * sizes.min()}."
         )
     random = np.random.default_rng(seed)
-    chosen = [random.choice(np.flatnonzero(labels == kind), each, replace=False) for kind in kinds]
+    chosen = [random.choice(np.flatnonzero(labels == c), each, replace=False) for c in classes]
     kept = np.full_like(labels, -1)
     kept[np.concatenate(chosen)] = labels[np.concatenate(chosen)]
     return kept

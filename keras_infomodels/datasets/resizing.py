@@ -1,4 +1,4 @@
-"""Images of one size, by TensorFlow: for sets that are read as arrays."""
+"""Resizing of images that are read as arrays, by TensorFlow."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,14 +10,14 @@ __all__ = ["resize"]
 
 
 def resize(images, options: Options) -> tf.Tensor:
-    """Images of another size, antialiased, as `Options.fit` says for another aspect.
+    """Resizes images with antialiasing; `Options.fit` is for another aspect ratio.
 
     Args:
-        images: tensor (..., height, width, channels) of bytes, or of floats in [0, 1].
-        options: Options. `image_size` is not None.
+        images: tensor (..., height, width, channels). Bytes, or floats in [0, 1].
+        options: `Options`. `image_size` is not None.
 
     Returns:
-        The same type, (..., *image_size, channels).
+        Tensor (..., *image_size, channels) of the same type.
     """
     background = check_look(options.fit, options.channels, options.background)
     images = tf.convert_to_tensor(images)
@@ -38,7 +38,7 @@ def _sides(images: tf.Tensor) -> tf.Tensor:
 
 
 def _cropped(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """The largest part in the middle with the aspect of a size."""
+    """Crops the largest part in the middle with the aspect ratio of a size."""
     height, width = tf.unstack(tf.cast(_sides(images), tf.float64))
     rows, columns = tf.unstack(tf.cast(size, tf.float64))
     kept = tf.stack(

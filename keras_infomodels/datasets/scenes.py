@@ -1,7 +1,7 @@
-"""Scenes: rooms of 64x64 pixels with one object, drawn by rays from six factors.
+"""Scenes: ray-traced rooms of 64x64 pixels with one object, drawn from six factors.
 
-The factors are those of 3D Shapes (Burgess and Kim, 2018); the pictures are this library's own, and
-figures on them are not comparable with published ones on 3D Shapes.
+The factors are those of 3D Shapes (Burgess and Kim, 2018). The images are this library's own, so
+that figures are not comparable with published figures on 3D Shapes.
 """
 
 import colorsys
@@ -44,12 +44,11 @@ _CHUNK = 64
 
 
 class Scenes:
-    """Rooms with an object: `images(factors)` draws any of 480,000 pictures.
+    """Data set of rooms with an object; there are 480,000 distinct images.
 
     The factors are floor_hue (10), wall_hue (10), object_hue (10), scale (8), shape (4, see
-    `SHAPES`) and view (15). All pictures are distinct. A picture is a linear mix of the three
-    colors: each of the 480 geometries (scale, shape, view) is rendered once, when the first picture
-    is drawn, as the light that a pixel takes from floor, wall and object.
+    `SHAPES`) and view (15). An image is a linear combination of the three colors. Each of the 480
+    geometries (scale, shape, view) is rendered once, when the first image is drawn.
     """
 
     shape = (_SIDE, _SIDE, 3)
@@ -58,13 +57,13 @@ class Scenes:
     )
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Draws pictures.
+        """Draws images.
 
         Args:
-            factors: integers (n, 6), in the order of `Scenes.factors`.
+            factors: int array (n, 6), in the order of `Scenes.factors`.
 
         Returns:
-            uint8 (n, 64, 64, 3).
+            uint8 array (n, 64, 64, 3).
         """
         factors = self.factors.check(factors)
         images = np.empty((len(factors), *self.shape), np.uint8)
@@ -77,7 +76,7 @@ class Scenes:
 
 @cache
 def light() -> np.ndarray:
-    """Light from floor, wall and object in each pixel, float32 (8, 4, 15, 3, 64 * 64).
+    """Returns the light from floor, wall and object in each pixel, float32 (8, 4, 15, 3, 64 * 64).
 
     The axes are scale, shape, view, source of light and pixel, row by row.
     """
@@ -91,17 +90,17 @@ def light() -> np.ndarray:
 
 
 def mix(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Colors of pixels with given shares of floor, wall and object.
+    """Mixes the colors of floor, wall and object.
 
     Args:
-        weights: float32 (n, 3, pixels).
-        factors: integers (n, 6), of which the hues are used.
+        weights: float32 array (n, 3, pixels). Light of each pixel.
+        factors: int array (n, 6). Only the hues are used.
 
     Returns:
-        uint8 (n, pixels, 3).
+        uint8 array (n, pixels, 3).
     """
     colors = np.stack([_COLORS[i][factors[:, i]] for i in range(3)], axis=2)  # (n, RGB, 3)
-    # Multiples of 1 / 1024 times bytes: the sums are exact, in whatever order they are taken.
+    # Weights are multiples of 1 / 1024 and colors are bytes, so that sums are exact in any order.
     return np.rint(colors @ weights).astype(np.uint8).swapaxes(1, 2)
 
 

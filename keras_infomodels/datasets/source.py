@@ -1,4 +1,4 @@
-"""What a source of images is: a class that reads one kind of data, in a file of its own."""
+"""Protocol of a data source: a class that reads one kind of data, in a file of its own."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,9 @@ __all__ = ["FactoredSource", "Options", "Source"]
 
 @dataclass(frozen=True)
 class Options:
-    """How a set is to be found and read; a source takes what it needs.
+    """Options of finding and reading a data set; see `loading.load` for each of them.
 
-    Attributes:
-        data_dir, download, image_size, fit, channels, background, skip_broken, cache: see
-            `loading.load`.
+    A source uses the options that it needs.
     """
 
     data_dir: str | Path | None = None
@@ -31,36 +29,36 @@ class Options:
 
 
 class Source(Protocol):
-    """One set of images, with splits. `loading.SOURCES` lists the classes."""
+    """One data set of images with splits. `loading.SOURCES` lists the classes."""
 
     @classmethod
     def find(cls, name: str, options: Options) -> "Source | None":
-        """The set of a name or path, or None for a name that is not of this kind.
+        """Returns the data set of a name or path; None for a name of another kind.
 
         Raises:
-            FileNotFoundError: a path of this kind where there is nothing.
+            FileNotFoundError: If a path of this kind does not exist.
         """
 
     def sizes(self) -> dict[str, int]:
-        """Number of images in each split, by the split's name."""
+        """Returns the number of images in each split, by the split's name."""
 
     def class_names(self) -> list[str] | None:
-        """Name of each class, in the order of the labels; None where classes have no names."""
+        """Returns the names of the classes in the order of the labels; None if they have none."""
 
     def read(self, split: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Images and labels of a split such as "train[:90%]", as `loading.load_arrays` has them.
+        """Reads images and labels of a split such as "train[:90%]"; see `loading.load_arrays`.
 
         Raises:
-            ValueError: no such split, or data that are no images.
+            ValueError: If the split does not exist, or the data are not images.
         """
 
 
 @runtime_checkable
 class FactoredSource(Source, Protocol):
-    """A source whose sets may have factors beside the images."""
+    """Source whose data sets may have factors."""
 
     def factors(self) -> Factors | None:
-        """Names and sizes of the set's factors; None for a set without any."""
+        """Returns the names and sizes of the factors; None for a set without factors."""
 
     def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images as `read` returns them, and their factors, int64 (n, k)."""
+        """Reads images as `read`, and their factors, int64 (n, k)."""

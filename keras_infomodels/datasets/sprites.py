@@ -1,7 +1,7 @@
-"""Sprites: grey pictures of 64x64 pixels with one white shape, drawn from five factors.
+"""Sprites: gray images of 64x64 pixels with one white shape, drawn from five factors.
 
-The factors are those of dSprites (Matthey et al., 2017); the pictures are this library's own, and
-figures on them are not comparable with published ones on dSprites.
+The factors are those of dSprites (Matthey et al., 2017). The images are this library's own, so that
+figures are not comparable with published figures on dSprites.
 """
 
 from functools import cache
@@ -18,10 +18,10 @@ SHAPES = ("square", "ellipse", "heart")
 
 _SIDE = 64
 _PATCH = 33
-"""Side of the window that holds a shape; 32 places in each direction fill the picture."""
+"""Side of the window of a shape; it has 32 positions in each direction."""
 
 _SAMPLES = 8
-"""Points a pixel in each direction."""
+"""Sample points per pixel in each direction."""
 
 _SCALES = np.linspace(0.5, 1, 6)
 _ORIENTATIONS = 40
@@ -39,26 +39,27 @@ _HEART = (12.0, 0.2)
 
 
 class Sprites:
-    """Shapes on black ground: `images(factors)` draws any of 737,280 pictures.
+    """Data set of shapes on a black background; there are 737,280 combinations.
 
     The factors are shape (3, see `SHAPES`), scale (6, from 0.5 to 1), orientation (40 steps of 9
-    degrees), x (32) and y (32 places, one pixel apart, from the left and from the top). Squares
-    look the same after 10 steps of orientation and ellipses after 20, so that an image tells
-    ln 40 - (ln 4 + ln 2) / 3 = ln 20 nats of its orientation, and all of the other factors. Each of
-    the 720 shapes is rendered once, when the first picture is drawn.
+    degrees), x (32) and y (32 positions, one pixel apart, from the left and from the top). Squares
+    look the same after 10 steps of orientation and ellipses after 20. An image therefore has
+    ln 40 - (ln 4 + ln 2) / 3 = ln 20 nats of information about its orientation, and full
+    information about the other factors. Each of the 720 shapes is rendered once, when the first
+    image is drawn.
     """
 
     shape = (_SIDE, _SIDE, 1)
     factors = Factors(("shape", "scale", "orientation", "x", "y"), (3, 6, 40, 32, 32))
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Draws pictures.
+        """Draws images.
 
         Args:
-            factors: integers (n, 5), in the order of `Sprites.factors`.
+            factors: int array (n, 5), in the order of `Sprites.factors`.
 
         Returns:
-            uint8 (n, 64, 64, 1).
+            uint8 array (n, 64, 64, 1).
         """
         shape, scale, orientation, x, y = self.factors.check(factors).reshape(-1, 5).T
         images = np.zeros((len(shape), _SIDE, _SIDE), np.uint8)
@@ -69,7 +70,7 @@ class Sprites:
 
 @cache
 def patches() -> np.ndarray:
-    """Windows with one shape in the middle, uint8 (3, 6, 40, 33, 33).
+    """Returns windows with one shape in the middle, uint8 (3, 6, 40, 33, 33).
 
     The axes are shape, scale, orientation, row and column.
     """
@@ -77,13 +78,13 @@ def patches() -> np.ndarray:
     for shape, period in enumerate(_PERIODS):
         for scale, orientation in np.ndindex(len(_SCALES), period):
             angle = 2 * np.pi * orientation / _ORIENTATIONS
-            # The same bytes for orientations that look the same.
+            # Orientations that look the same get the same bytes.
             windows[shape, scale, orientation::period] = _render(shape, _SCALES[scale], angle)
     return windows
 
 
 def _render(shape: int, scale: float, angle: float) -> np.ndarray:
-    """Grey levels of a shape that is turned counterclockwise, uint8 (33, 33)."""
+    """Gray levels of a shape that is rotated counterclockwise, uint8 (33, 33)."""
     fine = _PATCH * _SAMPLES
     at = ((np.arange(fine) + 0.5) / _SAMPLES - _PATCH / 2) / scale
     right, up = at[None, :], -at[:, None]

@@ -1,4 +1,4 @@
-"""Arrays that are not in memory as a `tf.data.Dataset`."""
+"""Images that do not fit memory, as a `tf.data.Dataset`."""
 
 import hashlib
 from functools import partial
@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.datasets.checks import as_labels, as_pixels
+from keras_infomodels.datasets.epochs import batches_by_epoch
 from keras_infomodels.datasets.picture_files import PictureFiles
-from keras_infomodels.tf_data import untuned
 
 __all__ = ["from_rows"]
 
@@ -23,54 +23,41 @@ def from_rows(
     seed: int = 0,
     shuffle: bool = True,
 ) -> tf.data.Dataset:
-    """As `from_arrays`, the same batches, of pictures that are read when a batch needs them.
+    """Creates the batches of `from_arrays` from images that are read when a batch needs them.
 
-    Memory holds a few batches and the labels. The pixels of the first pictures alone are looked at
-    for masks and dark images; those of each step are checked in its graph.
+    Memory holds a few batches and the labels. Only the first images are checked for masks and dark
+    images; the pixels of every step are checked in its graph.
+
+    Args:
+        images: `PictureFiles` or memory map (n, height, width, channels).
+        labels: int array (n,), or None.
+        batch_size: int. The last batch may be smaller.
+        seed: int. Seed of the order.
+        shuffle: bool. `False` keeps the order of the rows.
     """
     labels = None if labels is None else tf.constant(as_labels(labels, len(images)), tf.int32)
     as_pixels(images[: min(_LOOKED_AT, len(images))])
     count, shape = len(images), images.shape[1:]
     largest = np.iinfo(images.dtype).max
-    epoch = tf.Variable(0, trainable=False, dtype=tf.int32)
-
-    def count_epoch(_):
-        current = epoch.read_value()
-        with tf.control_dependencies([current]):
-            epoch.assign_add(1)
-        return current
 
     def read(rows):
-        # In the order of the files, which disks prefer.
+        # Reading in the order of the files is faster on disks.
         order = np.argsort(rows)
         found = np.empty((len(rows), *shape), images.dtype)
         found[order] = images[rows[order]]
         return found
 
-    def batches_of(current):
-        def batch(start):
-            rows = tf.range(start, tf.minimum(start + batch_size, count))
-            if shuffle:
-                rows = tf.random.experimental.index_shuffle(
-                    rows, tf.stack([seed, current]), count - 1
-                )
-            x = tf.ensure_shape(tf.numpy_function(read, [rows], images.dtype), (None, *shape))
-            x = tf.cast(x, tf.float32) / largest
-            return x if labels is None else (x, tf.gather(labels, rows))
+    def take(rows, start, own):
+        x = tf.ensure_shape(tf.numpy_function(read, [rows], images.dtype), (None, *shape))
+        x = tf.cast(x, tf.float32) / largest
+        return x if labels is None else (x, tf.gather(labels, rows))
 
-        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
-        return starts.map(batch, num_parallel_calls=2)
-
-    dataset = tf.data.Dataset.from_tensors(0).map(count_epoch).flat_map(batches_of)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    dataset = untuned(dataset.prefetch(2))
-    dataset.epoch = epoch
-    dataset.fingerprint = partial(_fingerprint, images, labels)
-    return dataset
+    fingerprint = partial(_fingerprint, images, labels)
+    return batches_by_epoch(take, count, batch_size, seed, shuffle, fingerprint)
 
 
 def _fingerprint(images: PictureFiles | np.memmap, labels: tf.Tensor | None) -> dict:
-    """JSON values that tell these data from others."""
+    """JSON values that identify the data."""
     digest = hashlib.sha256()
     if labels is not None:
         digest.update(memoryview(labels).cast("B"))

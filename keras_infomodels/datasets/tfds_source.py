@@ -1,4 +1,4 @@
-"""TensorFlow Datasets: preparing, and reading into arrays."""
+"""TensorFlow Datasets as a data source."""
 
 import gzip
 import os
@@ -28,10 +28,16 @@ def read(
     options: Options,
     factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The arrays of `loading.load_arrays` from a prepared set, preparing it where that is asked.
+    """Reads a data set into the arrays of `loading.load_arrays`.
 
-    Images are resized one by one while they are read, so that memory holds the result alone. Bytes
-    of 0 and 1 (dSprites) become 0 and 255 before they are resized, which keeps grey edges.
+    Images are resized one by one while they are read, so that memory holds only the result. Bytes
+    of 0 and 1 (dSprites) become 0 and 255 before resizing, which keeps gray edges.
+
+    Args:
+        name: str. Name in the catalog of TFDS.
+        split: str. Split in the syntax of TFDS.
+        options: `Options`. With `download` a missing set is prepared.
+        factors: bool. `True` returns factors in place of labels.
     """
     image_size = options.image_size
     builder = _prepared_builder(name, options.data_dir, options.download)
@@ -48,7 +54,7 @@ def read(
             split=split,
             shuffle_files=False,
             decoders=decoders,
-            # A cache of what is read once would hold every image in its full size.
+            # TFDS' cache would hold every image in full size, and the data are read only once.
             read_config=tfds.ReadConfig(try_autocache=False),
         )
     except ValueError as error:
@@ -71,7 +77,7 @@ def read(
 
 
 def _fill(batches: tf.data.Dataset, count: int) -> tuple[np.ndarray, ...]:
-    """The arrays of all batches, each written once into an array of its final size."""
+    """Joins batches by writing each into an array of the final size."""
     arrays, start = None, 0
     for batch in batches.as_numpy_iterator():
         if arrays is None:
@@ -83,7 +89,7 @@ def _fill(batches: tf.data.Dataset, count: int) -> tuple[np.ndarray, ...]:
 
 
 def _is_mask(dataset: tf.data.Dataset, image_key: str) -> bool:
-    """Whether the first images are bytes of 0 and 1 alone."""
+    """Returns True if the bytes of the first images are all 0 or 1."""
     high = [image.max() for image in _first_images(dataset, image_key) if image.dtype == np.uint8]
     return max(high, default=0) == 1
 
@@ -93,9 +99,9 @@ def _first_images(dataset: tf.data.Dataset, image_key: str) -> Iterator[np.ndarr
 
 
 def _factor_features(features: tfds.features.FeaturesDict) -> dict[str, tuple[str, ...]]:
-    """Name of each factor, and where it is in an example, in the order of the features.
+    """Name and path of each factor in an example, in the order of the features.
 
-    They are the classes named `label_*` and the yes-or-no attributes of faces.
+    Factors are the classes named `label_*` and the boolean attributes of faces.
     """
     found = {
         key.removeprefix("label_"): (key,)
@@ -110,7 +116,7 @@ def _factor_features(features: tfds.features.FeaturesDict) -> dict[str, tuple[st
 
 
 def is_known(name: str) -> bool:
-    """Whether TensorFlow Datasets has a set of this name."""
+    """Returns True if TensorFlow Datasets has a set of this name."""
     try:
         tfds.builder_cls(name)
     except (tfds.core.DatasetNotFoundError, ValueError):
@@ -119,7 +125,18 @@ def is_known(name: str) -> bool:
 
 
 def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
-    """The part and the rows that a split of TFDS' syntax names, for parts of known sizes."""
+    """Parses a split in the syntax of TFDS.
+
+    Args:
+        split: str. Such as "train[:90%]".
+        sizes: dict of int. Number of examples of each part.
+
+    Returns:
+        Name of the part, and a slice of its rows.
+
+    Raises:
+        ValueError: If the split does not exist, or adds several parts.
+    """
     try:
         instruction = tfds.core.ReadInstruction.from_spec(split)
         (absolute,) = instruction.to_absolute(
@@ -174,7 +191,7 @@ def _prepared_builder(
 def _prepare_alone(
     name: str, data_dir: str | Path | None, prepare: Callable[[tfds.core.DatasetBuilder], None]
 ) -> tfds.core.DatasetBuilder:
-    """Returns the builder of a set that one process prepares while the others wait for it."""
+    """Returns the builder of a set, which one process prepares while others wait."""
     builder = _builder(name, data_dir)
     # ROOT/NAME/VERSION, or ROOT/NAME/CONFIG/VERSION
     root = Path(builder.data_dir).parents[builder.info.full_name.count("/")]
@@ -194,7 +211,7 @@ def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
-            f"{name!r} is no folder and no set of TensorFlow Datasets; their names are listed at "
+            f"{name!r} is neither a folder nor a set of TensorFlow Datasets, which are listed at "
             "https://www.tensorflow.org/datasets/catalog."
         ) from error
 
@@ -204,11 +221,13 @@ def _image_key(builder: tfds.core.DatasetBuilder, image_size: tuple[int, int] | 
         if isinstance(feature, tfds.features.Image):
             if image_size is None and None in feature.shape[:2]:
                 raise ValueError(
-                    f"The images of {builder.name} differ in size; say which they shall have with "
+                    f"The images of {builder.name} differ in size; resize them with "
                     "image_size=(height, width)."
                 )
             return key
-    raise ValueError(f"{builder.name} is no set of images: it has {list(builder.info.features)}.")
+    raise ValueError(
+        f"{builder.name} is not a set of images: it has {list(builder.info.features)}."
+    )
 
 
 def _canonical_files(builder: tfds.core.DatasetBuilder) -> list[str]:
@@ -226,7 +245,7 @@ def _locate(folder: Path, filename: str) -> Path | None:
 
 
 def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
-    """TFDS' own preparation of files that are here already; it verifies their checksums."""
+    """Prepares a set by TFDS from local files, whose checksums are verified."""
     with tempfile.TemporaryDirectory() as folder:
         for filename in _canonical_files(builder):
             source, target = _locate(raw, filename), Path(folder) / filename
@@ -237,8 +256,8 @@ def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
                     shutil.copyfileobj(packed, plain)
         config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False)
         try:
-            # Not TFDS's own folder: it keeps what it unpacked by file name alone, and would there
-            # take MNIST's files for those of Fashion-MNIST, whose names are the same.
+            # A temporary folder, because TFDS caches unpacked files by name, and the files of MNIST
+            # and Fashion-MNIST have the same names.
             builder.download_and_prepare(
                 download_dir=Path(folder) / ".downloads", download_config=config
             )
@@ -251,11 +270,11 @@ def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
 
 
 class TfdsSource:
-    """A set of TensorFlow Datasets; every name that no other source reads is taken for one.
+    """Source of TensorFlow Datasets, for every name that no other source takes.
 
     Args:
         name: str. Name in the catalog of TFDS.
-        options: Options.
+        options: `Options`. Options of reading.
     """
 
     def __init__(self, name: str, options: Options):
@@ -276,7 +295,7 @@ class TfdsSource:
         return read(self.name, split, self.options)
 
     def image_shape(self) -> tuple[int | None, int | None, int]:
-        """(height, width, channels) of the images, None for a size in which they differ."""
+        """Returns (height, width, channels) of the images; None for a size that differs."""
         builder = self._builder()
         shape = builder.info.features[_image_key(builder, (1, 1))].shape
         return (*shape[:2], shape[2] or 3)
@@ -291,7 +310,7 @@ class TfdsSource:
         return read(self.name, split, self.options, factors=True)
 
     def prepare(self) -> Path:
-        """The folder of the data, which are prepared if they are not there."""
+        """Prepares the data if they are missing, and returns their folder."""
         return Path(self._builder().data_dir)
 
     def _builder(self) -> tfds.core.DatasetBuilder:

@@ -151,8 +151,8 @@ class AtomicBackup(keras.callbacks.Callback):
             raise OSError(
                 error.errno,
                 f"The backup after epoch {epoch + 1} could not be written to {self.directory} "
-                f"({error.strerror or error}). Earlier ones are complete: free some space and resume "
-                "from them",
+                f"({error.strerror or error}). Earlier ones are complete: free some space and "
+                "resume from them",
             ) from error
         for path in [*self._backups().values()][:-_KEPT]:
             remove(path)
