@@ -17,6 +17,28 @@ import keras_infomodels
 FOLDER = Path(__file__).parent / "api"
 PACKAGE = keras_infomodels.__name__
 
+_HELPERS = {
+    "audit_parts",
+    "begin_validation",
+    "calibration_images",
+    "card_words",
+    "check_array",
+    "check_labels",
+    "complete",
+    "describe_metrics",
+    "drawing_seed",
+    "inference_parts",
+    "latent_inputs",
+    "log",
+    "quantization_costs",
+    "renew_config",
+    "shorten",
+    "traced",
+    "unpack",
+    "validation_information",
+}
+"""Methods that only other parts of the library call; a subclass does not write them."""
+
 _SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Example):$\n((?:^(?: {4}.*)?$\n?)+)", re.M)
 _ITEM = re.compile(r"^([\w*][\w*]*(?:, [\w*]+)*): ", re.M)
 
@@ -64,24 +86,34 @@ def _class(name: str, cls: type, public: list) -> str:
     for method, value in _methods(cls, public).items():
         what = "A property."
         if not isinstance(value, property):
-            # Functions of a family's folder are methods too, and call the model by its name.
-            what = _signature(method, getattr(value, "__func__", value), "model") + "\n"
+            # Functions of a family's folder are methods, too, and name the model or its class.
+            what = _signature(method, getattr(value, "__func__", value), "model", "cls") + "\n"
         parts.append(f"### {name}.{method}\n\n{what}\n{_text(value)}\n")
     return "\n".join(parts)
 
 
 def _methods(cls: type, public: list) -> dict:
-    """What a class has of its own and from bases of this library that have no entry themselves."""
-    found = {}
+    """Methods and hooks of a class, and of its bases of this library that have no entry.
+
+    Left out are helpers, and hooks that a base with an entry describes already.
+    """
+    found, described = {}, set()
     for base in cls.__mro__:
-        if not base.__module__.startswith(PACKAGE) or (base is not cls and base in public):
+        if not base.__module__.startswith(PACKAGE):
             break
-        found = dict(vars(base)) | found
+        if described or (base is not cls and base in public):
+            described |= {name for name, value in vars(base).items() if value.__doc__} | {""}
+        else:
+            found = dict(vars(base)) | found
+    described -= {"fit"}  # of a GAN it may stop by itself
     kinds = (property, classmethod, staticmethod, types.FunctionType)
     return {
         name: value
         for name, value in found.items()
-        if name[0] != "_" and isinstance(value, kinds) and value.__doc__
+        if name[0] != "_"
+        and isinstance(value, kinds)
+        and value.__doc__
+        and name not in _HELPERS | described
     }
 
 

@@ -37,6 +37,7 @@ _MODULES = (
     "plots",
     "presets",
     "registry",
+    "training",
     "zoo",
 )
 __all__ = [*_HOMES, *_MODULES]

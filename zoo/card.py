@@ -119,7 +119,7 @@ def _warnings(facts: dict) -> str:
     if not facts.get("warnings"):
         return ""
     lines = "\n".join(f"- {each[0].upper()}{each[1:]}." for each in facts["warnings"])
-    return f"\n## Do not trust this model's information alone\n\n{lines}\n"
+    return f"\n## Warnings\n\n{lines}\n"
 
 
 def _figures(recipe: Recipe, facts: dict) -> str:
@@ -134,7 +134,7 @@ def _figures(recipe: Recipe, facts: dict) -> str:
         tables.setdefault(figure["protocol"], []).append(row)
     run = f"one run, seed {recipe.training.seed}"
     if _was_chosen(facts):
-        run = f"seed {recipe.training.seed}, one of {len(facts['seeds']['rows'])} runs, see below"
+        run = f"seed {recipe.training.seed}, one of {len(facts['seeds']['rows'])} runs (see below)"
     shown = "\n\n".join(
         "\n".join([protocol, "", "| figure | value | unit |", "|---|---|---|", *rows])
         for protocol, rows in tables.items()
@@ -142,9 +142,9 @@ def _figures(recipe: Recipe, facts: dict) -> str:
     return f"""
 ## Figures
 
-On the split `{facts["metrics"]["split"]}`, after training; {run}.
-± is a standard error over images. What was seen of that split while the recipe was made is in the
-repository's docs/results.md.
+Measured on the split `{facts["metrics"]["split"]}` after training; {run}.
+± is a standard error over images. The repository's docs/notebook.md states how far this split was
+known when the recipe was made.
 
 {shown}
 """
@@ -165,13 +165,15 @@ def _codes(recipe: Recipe, facts: dict, config: dict) -> str:
     for name, (prior, own) in priors.items():
         information = figures.get(f"information_{name}")
         nats = f"{information['value']:.3f} nats" if information else ""
-        kind = f"one of {own['num_categories']}" if "num_categories" in own else prior.lower()
+        # Configs of version 0.1 have another name.
+        count = own.get("num_categories", own.get("categories"))
+        kind = f"one of {count}" if count else prior.lower()
         rows.append(f"| {name} | {kind} | {nats} | {meanings.get(name, '')} |")
-    read = "The last column is what the pictures show of these weights; others mix and sign anew."
+    read = "The meanings were read from pictures of these weights; other weights differ."
     return f"""
 ## The codes
 
-{read if meanings else "Nobody has written down yet what the pictures show of them."}
+{read if meanings else "The meanings have not been described yet."}
 
 | code | prior | information | meaning |
 |---|---|---|---|
@@ -194,8 +196,8 @@ def _clusters(facts: dict) -> str:
 ## The category as a classifier
 
 One-to-one error {100 * clusters["one_to_one_error"]:.2f} %, NMI {clusters["nmi"]:.3f}, ARI
-{clusters["ari"]:.3f} on the split of the figures above. Each label is given to at most one
-category, so that errors are fewest, by the labels of these images.{more}
+{clusters["ari"]:.3f} on the split of the figures above. Each label is assigned to at most one
+category, by the labels of these images, so that the error is smallest.{more}
 
 | {clusters["code"]} | {" | ".join(f"label {label}" for label in labels)} |
 |{"---|" * (1 + len(labels))}
@@ -217,12 +219,12 @@ def _seeds(recipe: Recipe, facts: dict) -> str:
     rows = "\n".join(
         "| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in seeds["rows"]
     )
-    unseen = "test images" if recipe.model_class.needs_labels else "test images and labels"
+    unseen = "test images" if recipe.model_class.needs_labels else "test images or labels"
     return f"""
 ## The seeds
 
-These weights are seed {seeds["chosen"]}, chosen by `{seeds["by"]}` after the last epoch, on
-images held out of training, a figure without {unseen}.
+These weights are seed {seeds["chosen"]}, selected by `{seeds["by"]}` after the last epoch, on
+images held out of training. The selection used no {unseen}.
 
 | {header} |
 |{"---|" * len(names)}
@@ -239,15 +241,15 @@ def _exports(facts: dict) -> str:
     rows = []
     for name in names:
         found = [each["signatures"].get(name) for each in formats.values()]
-        cells = ["not in it" if value is None else f"{value:.1e}" for value in found]
+        cells = ["missing" if value is None else f"{value:.1e}" for value in found]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     header = " | ".join(f"{name}, {each['bytes'] / 1e6:.2f} MB" for name, each in formats.items())
     (inputs,) = {each["inputs"] for each in formats.values()}
     return f"""
 ## Exported files
 
-The largest difference from Keras over all outputs, relative to max(1, |value|), on {inputs} of
-the same split. What is not in the .tflite needs an operator that TFLite lacks.
+Largest difference from Keras over all outputs, relative to max(1, |value|), on {inputs} of the
+same split. A missing signature needs an operator that TFLite lacks.
 
 | signature | {header} |
 |{"---|" * (1 + len(formats))}
@@ -279,5 +281,5 @@ def _data(recipe: Recipe) -> str:
 
 
 def _citation(recipe: Recipe) -> str:
-    own = "This library; its repository says in CITATION.cff how."
+    own = "This library: see CITATION.cff in its repository."
     return "\n\n".join(filter(None, ["\n## Citation", recipe.model_class.citation, own])) + "\n"

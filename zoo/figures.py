@@ -146,9 +146,9 @@ def sound_figures(
     samples = np.asarray(model.generate(len(real), seed=0))
     found = check_samples(samples, real, other, mean, fit_features(known))
     protocol = (
-        f"Kernel distance (KID's kernel) of {len(real):,} test images to so many draws, seed 0; to "
-        "the mean image, repeated; and to other test images. Features are principal components of "
-        f"{len(known):,} training images."
+        f"Kernel distance (kernel of KID) of {len(real):,} test images to as many draws (seed 0), "
+        "to the repeated mean image, and to other test images. Features are principal components "
+        f"of {len(known):,} training images."
     )
     distances = {
         "": found.distance,
@@ -238,8 +238,8 @@ def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
     if model.has_density:
         estimate = log_likelihood(model, images[:_IMAGES], _SAMPLES)
         protocol = (
-            f"-ln p(x) from above, by importance sampling: {_SAMPLES} draws of q(z|x) for each of "
-            f"the first {len(images[:_IMAGES]):,} images. Observation model: "
+            f"Upper bound of -ln p(x) by importance sampling, with {_SAMPLES} draws of q(z|x) for "
+            f"each of the first {len(images[:_IMAGES]):,} images. Observation model: "
             f"{observation_model(model)}."
         )
         figures["nll"] = _figure(
@@ -249,13 +249,13 @@ def _of_latents(model: keras.Model, images: np.ndarray) -> dict[str, dict]:
     if len(z) <= model.latent_dim:  # a covariance needs more
         return figures
     statistics = latent_statistics(z, loc)
-    drawn = "codes" if model.deterministic else "draws of q(z|x), one an image"
-    protocol = f"Of {len(z):,} {drawn}: ln det Cov z (0 for N(0, I))"
+    drawn = "encodings" if model.deterministic else "draws of q(z|x), one per image"
+    protocol = f"Computed from {len(z):,} {drawn}: ln det Cov z (0 for N(0, I))"
     figures["log_det"] = _figure(statistics.log_det, "nats", "")
     if isinstance(model.prior, StandardNormal):
-        protocol += "; KL of the Gaussian with their mean and covariance from N(0, I)"
+        protocol += "; KL divergence of the Gaussian with their mean and covariance from N(0, I)"
         figures["gaussian_kl"] = _figure(statistics.gaussian_kl, "nats", "")
-    protocol += "; of the latent variables those whose mean varies by more than 0.01."
+    protocol += "; number of latent variables whose mean has a variance above 0.01."
     figures["active_units"] = _figure(
         statistics.active_units, f"of {model.latent_dim} latent variables", ""
     )
@@ -287,9 +287,10 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
         "_of_training_images": training[: len(images)],
     }
     protocol = (
-        f"{len(images):,} draws, seed 0, and as many training images, which are that classifier's "
-        f"too, against the {len(images):,} images of the split, by `{name}`: Fréchet distance of "
-        "its features, and the sum of the |differences| of its classes' shares."
+        f"{len(images):,} draws (seed 0), and as many training images, compared with the "
+        f"{len(images):,} images of the split by `{name}`, which was trained on the same training "
+        "images: Fréchet distance of its features, and sum of the absolute differences of its "
+        "class shares."
     )
     figures = {}
     for suffix, batch in compared.items():
@@ -302,12 +303,14 @@ def _of_samples(model, recipe: Recipe, images: np.ndarray, data_dir) -> dict[str
 def _of_category(model, recipe: Recipe, images, labels, data_dir) -> dict[str, dict]:
     if recipe.data.labeled is not None:
         wrong = model.category_logits(images).argmax(1) != labels
-        protocol = f"The category against the label, {recipe.data.labeled} of which training saw."
+        protocol = (
+            f"The category compared with the label; training used {recipe.data.labeled} labels."
+        )
         return {"test_error": _fraction(wrong.mean(), len(labels), protocol)}
     found = clusters(model, images, labels)
     protocol = (
-        "Clusters against labels, which training did not see. One-to-one: each label names at most "
-        "one cluster and the test labels say which, so that errors are fewest."
+        "Clusters compared with labels, which training did not use. One-to-one: each label is "
+        "assigned to at most one cluster, by the test labels, so that the error is smallest."
     )
     figures = {
         "one_to_one_error": _fraction(found["one_to_one_error"], len(labels), protocol),
@@ -332,7 +335,7 @@ def _most_confident(model, recipe: Recipe, images, labels, data_dir) -> dict:
     return _fraction(
         error,
         len(labels),
-        "Each cluster takes the label of its most confident training image, as in Makhzani et al., "
+        "Each cluster gets the label of its most confident training image, as in Makhzani et al., "
         "2015.",
     )
 

@@ -69,6 +69,30 @@ class InfoModel(ModelDescription, keras.Model):
         title: str. Name of the class on a card. A class without one uses the class's name.
         citation: str. The paper, for a card; empty for none. A subclass inherits it.
         training_defaults: dict. `[training]` table of a recipe, where it differs from the usual.
+
+    Example:
+        class Autoencoder(ki.models.InfoModel):
+            def __init__(self, network, seed=0):
+                super().__init__()
+                self.network, self.seed, self.data_shape = network, seed, (8, 8, 1)
+                self.built = True
+
+            def optimizer_groups(self):
+                return [ki.training.OptimizerGroup("optimizer", "loss", (self.network,))]
+
+            def term_names(self):
+                return ["loss"]
+
+            def terms(self, x, labels, seed, training):
+                return {"loss": tf.reduce_mean((self.network(x, training=training) - x) ** 2)}
+
+            def call(self, x, training=False):
+                return self.network(x, training=training)
+
+        network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Dense(1)])
+        model = Autoencoder(network)
+        model.compile("adam")
+        model.fit(np.zeros((8, 8, 8, 1), "float32"), verbose=0)
     """
 
     presets = hooks.ClassPresets()

@@ -1,4 +1,4 @@
-"""Words of a card that are known of a model's class. No figure is among them."""
+"""Texts of a card that depend on the model's class. They contain no figures."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ __all__ = ["FOR", "GENERATE", "VARIETY", "CardWords"]
 
 @dataclass(frozen=True)
 class CardWords:
-    """What a card says of a model beside its figures.
+    """Text of a card beside its figures.
 
     Attributes:
-        contents: str. What the model has, such as "10 latent variables".
+        contents: str. Parts of the model, such as "10 latent variables".
         use: str. Lines of Python with a model named `model`.
-        limits: str. What it is for, and what may not be concluded from it.
+        limits: str. Intended use, and conclusions that the model does not allow.
     """
 
     contents: str
@@ -24,11 +24,11 @@ GENERATE = "images = model.generate(8, seed=0)  # in [0, 1]"
 
 FOR = (
     "For research and teaching with small images like those of the training set. Images of another "
-    "kind, size or contrast go through without a warning, and what comes out then means nothing. "
-    "Not for decisions about anybody."
+    "kind, size or contrast are accepted without a warning, but the results are then meaningless. "
+    "Not for decisions about people."
 )
 VARIETY = (
-    "Figures of samples, where there are any above, see means, covariances and classes of a small "
-    "classifier: rare kinds of images may be missing all the same, and training images may be near "
-    "to what it draws."
+    "Figures of samples, if there are any above, compare means, covariances and classes of a small "
+    "classifier. They do not show whether rare images are missing, or whether samples are close to "
+    "training images."
 )

@@ -3,6 +3,7 @@
 from keras_infomodels.training.augmentation import Augmentation
 from keras_infomodels.training.classification import Classification
 from keras_infomodels.training.consistency import Consistency
+from keras_infomodels.training.groups import OptimizerGroup
 from keras_infomodels.training.warmup import Warmup
 
-__all__ = ["Augmentation", "Classification", "Consistency", "Warmup"]
+__all__ = ["Augmentation", "Classification", "Consistency", "OptimizerGroup", "Warmup"]

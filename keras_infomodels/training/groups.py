@@ -15,6 +15,11 @@ class OptimizerGroup:
         optimizer_name: str. Attribute of the model that holds the optimizer.
         term: str. Name of the loss term that is minimized.
         networks: tuple of Keras models. Their trainable variables belong to the optimizer.
+
+    Example:
+        network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        group = ki.training.OptimizerGroup("optimizer", "loss", (network,))
+        len(group.variables())  # 2: kernel and bias
     """
 
     optimizer_name: str
@@ -22,6 +27,7 @@ class OptimizerGroup:
     networks: tuple[keras.Model, ...]
 
     def variables(self) -> list[keras.Variable]:
+        """Returns the trainable variables of the networks."""
         return [v for network in self.networks for v in network.trainable_variables]
 
 

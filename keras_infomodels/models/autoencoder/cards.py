@@ -1,27 +1,28 @@
-"""What a card says of an autoencoder."""
+"""Text of an autoencoder's card."""
 
 from collections.abc import Mapping
 
+from keras_infomodels.distributions import CategoricalNormal
 from keras_infomodels.models.cards import FOR, GENERATE, VARIETY, CardWords
 
 __all__ = ["autoencoder_protocol", "autoencoder_words", "observation_model"]
 
 _SMOOTH = (
-    "Pixels are independent given z, so that reconstructions are smoother than images are, and "
-    "samples are not always convincing."
+    "Pixels are independent given z, so that reconstructions are smoother than images, and some "
+    "samples are not convincing."
 )
 _LIMITS = {
-    "vae": f"{FOR} {_SMOOTH} {VARIETY} The NLL is of the stated observation model and stands "
-    "beside those of the same one alone. Mutual information that is high does not make a latent "
-    "variable mean anything by itself.",
-    "deterministic": f"{FOR} {_SMOOTH} {VARIETY} A code is a point and not a distribution: the "
-    "model has no likelihood, its mutual information is that of a table of examples, and nothing "
-    "says how sure a code is.",
-    "category": f"{FOR} {_SMOOTH} {VARIETY} z may carry the kind too: with the category fixed "
-    "other kinds can be drawn. The category is a guess, with a probability that is not "
-    "calibrated. Training assumed kinds of about equal frequency, and that an image that is moved "
-    "a little is of the same kind. Categories without labels have no order and no names: another "
-    "seed finds others.",
+    "vae": f"{FOR} {_SMOOTH} {VARIETY} The NLL belongs to the stated observation model; "
+    "compare it only with an NLL of the same one. High mutual information does not imply that a "
+    "single latent variable has a meaning.",
+    "deterministic": f"{FOR} {_SMOOTH} {VARIETY} An image is encoded as a point, not as a "
+    "distribution: the model has no likelihood, its mutual information is that of a table of "
+    "examples, and an encoding has no measure of uncertainty.",
+    "category": f"{FOR} {_SMOOTH} {VARIETY} z may contain information on the class, too: with the "
+    "category fixed, images of other classes can be generated. The category is a prediction whose "
+    "probability is not calibrated. Training assumed classes of about equal frequency, and that "
+    "small changes of an image keep its class. Categories without labels have no order and no "
+    "names; another seed finds others.",
 }
 
 
@@ -29,23 +30,27 @@ def autoencoder_protocol(model, metrics: Mapping[str, float]) -> str:
     """What the metrics of `evaluate` are."""
     information = "The mutual information is a lower bound from at most 10,000 encodings."
     if "information_category" in metrics:
-        information = "The category's information is that of these examples, exactly."
+        information = "The category's information is exact for these examples."
     return f"Observation model: {observation_model(model)}. {information}"
 
 
 def observation_model(model) -> str:
-    """The likelihood of an autoencoder."""
+    """Returns the likelihood of an autoencoder in words."""
     return getattr(model.likelihood, "description", repr(model.likelihood))
 
 
 def autoencoder_words(config: Mapping) -> CardWords:
-    """What a card says of an autoencoder with this config."""
+    """Returns the card's text on an autoencoder with this config."""
     encoder, prior = config["encoder"]["config"], config.get("prior") or {}
-    size = encoder.get("latent_dim", prior.get("config", {}).get("dimension"))
+    own = prior.get("config", {})
+    size = encoder.get("latent_dim", own.get("dimension"))
     use, kind = "z = model.encode(images).mean()", "vae"
+    contents = f"{size} latent variables" if size else "latent variables"
     if prior.get("class_name") == "CategoricalNormal":
         use, kind = "category = model.encode(images)['category'].mode()", "category"
+        own = CategoricalNormal.renew_config(own)
+        contents = f"{own['num_categories']} categories and {own['continuous_dim']} continuous"
+        contents += " latent variables"
     elif encoder.get("min_stddev", 0) is None:
         kind = "deterministic"
-    contents = f"{size} latent variables" if size else "latent variables"
     return CardWords(contents, f"{GENERATE}\n{use}", _LIMITS[kind])

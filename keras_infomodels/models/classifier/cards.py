@@ -7,14 +7,13 @@ from keras_infomodels.models.cards import FOR, CardWords
 __all__ = ["classifier_words"]
 
 _USE = (
-    "probabilities = model(images)  # of images in [0, 1], a batch\n"
+    "probabilities = model(images)  # images (batch, height, width, channels) in [0, 1]\n"
     "features = model.features(images)"
 )
 _LIMITS = (
-    f"{FOR} It is here to look at the other models of this library with, by its "
-    "features and by the classes that it finds among their images; generated images may be unlike "
-    "any that it was trained on, and it is sure of a class there too. Its probabilities are not "
-    "calibrated."
+    f"{FOR} Its purpose is to measure the other models of this library, by its features and by the "
+    "classes of their images. Generated images may differ from all training images, and it may be "
+    "confident of a class there, too. Its probabilities are not calibrated."
 )
 
 

@@ -1,4 +1,4 @@
-"""What a card says of a GAN."""
+"""Texts of the cards of the GANs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,21 +9,21 @@ __all__ = ["gan_words", "infogan_words"]
 
 _GAN = f"{FOR} {VARIETY} There is no encoder and no likelihood."
 _INFOGAN = (
-    f"{FOR} The information is what the model's own Q reads from generated images; on "
-    "real ones Q may be wrong and sure of it. What a code does is found by looking, holds for "
-    "these weights alone, and is seldom one thing; away from the middle of its range images get "
-    f"worse. {VARIETY}"
+    f"{FOR} The information is measured with the model's own Q on generated images; on real images "
+    "Q may be wrong with high confidence. The effect of a code is found by looking at images. It "
+    "holds for these weights only and is rarely a single property. Images get worse towards the "
+    f"ends of a code's range. {VARIETY}"
 )
 
 
 def gan_words(config: Mapping) -> CardWords:
-    """What a card says of a GAN with this config."""
+    """Returns the card's text on a GAN with this config."""
     codes = " and codes" if config.get("codes") else ""
     return CardWords(f"{config['noise_dim']} noise variables{codes}", GENERATE, _GAN)
 
 
 def infogan_words(config: Mapping) -> CardWords:
-    """What a card says of an InfoGAN with this config."""
+    """Returns the card's text on an InfoGAN with this config."""
     codes = [code["config"] for code in config.get("codes", ())]
     names = [code["name"] for code in codes if code["prior"]["class_name"] == "Categorical"]
     use = GENERATE
