@@ -43,9 +43,9 @@ def write_explorer(models: Sequence[str | Path], folder: str | Path, runtime: st
     """Writes the page with its models as static files, which any host serves.
 
     Args:
-        models: presets by name or folder, or `.keras` and `.tflite` files.
-        folder: where; an earlier explorer there is replaced.
-        runtime: folder of LiteRT.js, as `web_runtime.copy_runtime` takes it.
+        models: sequence of str or path. Presets by name or folder, or `.keras` and `.tflite` files.
+        folder: str or path. Folder to write. An earlier explorer there is replaced.
+        runtime: str or path. Folder of LiteRT.js; see `web_runtime.copy_runtime`.
 
     Returns:
         The folder.
@@ -89,11 +89,11 @@ def fixed_batch(path: Path) -> bytes:
 
 
 def server(folder: str | Path, port: int = 0) -> ThreadingHTTPServer:
-    """A server of a folder for this machine alone; `serve_forever` runs it.
+    """Creates a server of a folder for this machine only; `serve_forever` runs it.
 
     Args:
-        folder: of `write_explorer`.
-        port: int. 0 takes any free one, which is `server.server_port`.
+        folder: str or path. Folder of `write_explorer`.
+        port: int. Port of the server. 0 takes any free port, see `server.server_port`.
 
     Raises:
         OSError: the port is taken.

@@ -1,4 +1,4 @@
-"""What several parts of the library take by default. Loads nothing."""
+"""Defaults that several parts of the library share."""
 
 __all__ = ["COLORS", "EXAMPLES"]
 

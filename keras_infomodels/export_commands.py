@@ -139,7 +139,7 @@ def recipe_images(
     Args:
         source: a model as `load_model` takes it, whose recipe names a data set and its parts.
         dataset: takes its place; None is the recipe's.
-        data_dir: see `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         calibrate: False leaves the training images out, as None.
 
     Returns:

@@ -18,8 +18,8 @@ class FusedAdam(keras.optimizers.Adam):
     all variables are float32. Source: Kingma and Ba, "Adam", 2015.
 
     Args:
-        *args: as for `keras.optimizers.Adam`.
-        **kwargs: as for `keras.optimizers.Adam`, except `amsgrad`.
+        *args: positional arguments of `keras.optimizers.Adam`.
+        **kwargs: keyword arguments of `keras.optimizers.Adam`, except `amsgrad`.
 
     Raises:
         ValueError: If `amsgrad` is true.

@@ -28,7 +28,7 @@ def describe(value, table: Mapping[str, type]):
     """Keras' serialization reduced to what a preset holds.
 
     Args:
-        value: what `keras.saving.serialize_keras_object` returned.
+        value: dict. Result of `keras.saving.serialize_keras_object`.
         table: dict name -> class. The classes that may be named without a module.
 
     Raises:

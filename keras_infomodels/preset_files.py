@@ -186,7 +186,7 @@ def fingerprint(folder: str | Path, name: str) -> dict:
 
 
 def mismatch(folder: str | Path, name: str, expected: Mapping) -> str | None:
-    """What is wrong with a file that should have this size and SHA-256; None if nothing is."""
+    """Returns how a file differs from the expected size and SHA-256; None if it does not."""
     try:
         with open_file(folder, name) as file:
             size = os.fstat(file.fileno()).st_size

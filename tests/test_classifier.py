@@ -54,7 +54,7 @@ def test_classifier_loss_is_the_labeled_cross_entropy(pairs):
 
 
 def test_classifier_fit_refuses_images_alone(make_classifier, pairs):
-    with pytest.raises(ValueError, match="learns from pairs"):
+    with pytest.raises(ValueError, match="is trained on pairs"):
         make_classifier().fit(pairs[0], verbose=0)
 
 

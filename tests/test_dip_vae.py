@@ -118,7 +118,7 @@ def test_dip_vae_of_one_example_has_no_covariance_of_means(x):
         ({"dip_type": "iii"}, 'dip_type is "i" or "ii", got'),
         ({"lambda_od": -1.0}, "lambda_od is a finite number of at least 0"),
         ({"lambda_d": float("nan")}, "lambda_d is a finite number of at least 0"),
-        ({"prior": GaussianMixture.ring()}, "StandardNormal; take it"),
+        ({"prior": GaussianMixture.ring()}, "StandardNormal; take this prior"),
     ],
 )
 def test_dip_vae_refuses_settings_that_make_no_sense(make_model, settings, what):

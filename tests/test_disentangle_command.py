@@ -32,9 +32,9 @@ def test_disentangle_command_says_what_is_wrong(tmp_path, capsys):
     assert "lacks the array factors; it has codes" in capsys.readouterr().err
     path.write_bytes(b"no zip")
     assert main(["disentangle", "--codes", str(path)]) == 1
-    assert "no .npz file of plain arrays" in capsys.readouterr().err
+    assert "not a .npz file of plain arrays" in capsys.readouterr().err
     assert main(["disentangle"]) == 1
-    assert "Give either a MODEL with --dataset" in capsys.readouterr().err
+    assert "Pass either a MODEL with --dataset" in capsys.readouterr().err
     assert main(["disentangle", "tiny"]) == 1
     assert "--dataset NAME" in capsys.readouterr().err
 

@@ -100,7 +100,7 @@ def test_run_command_reads_arrays_for_other_signatures(exports, tmp_path, capsys
     assert run("run", exports.tflite("vae")) == 0
     assert "encode(image float32[6, 6, 1]) -> loc float32[2], scale" in capsys.readouterr().out
     assert run("run", exports.tflite("vae"), *given, "--out", tmp_path / "codes.png") == 1
-    assert "Only images make a .png" in capsys.readouterr().err
+    assert "A .png needs images" in capsys.readouterr().err
     assert not (tmp_path / "codes.png").exists()
 
 
@@ -134,7 +134,7 @@ def test_run_command_says_what_is_wrong_in_one_line(
     ("words", "message"),
     [
         (["nothing", "--to", "tflite"], "neither a preset folder"),
-        ([PRESETS / "vae", "--to", "savedmodel", "--quantize", "int8"], "of --to tflite"),
+        ([PRESETS / "vae", "--to", "savedmodel", "--quantize", "int8"], "need --to tflite"),
         ([PRESETS / "vae", "--to", "savedmodel", "--version", "-1"], "--version is an integer"),
         (["foreign.keras", "--to", "tflite"], "holds a Sequential, which is no model of this"),
         ([PRESETS / "vae", "--to", "tflite", "--quantize", "int8"], "calibration images"),

@@ -69,7 +69,7 @@ def test_load_scenes_refuses_labels_unknown_splits_and_preparing():
         datasets.load("scenes", "test[:2]", labels=True)
     with pytest.raises(ValueError, match="split is one of train, validation, test"):
         datasets.load("scenes", "valid")
-    with pytest.raises(ValueError, match="at hand already"):
+    with pytest.raises(ValueError, match="already available"):
         datasets.prepare("scenes")
     with pytest.raises(ValueError, match=r"fashion_mnist_mini has no factors.* scenes"):
         datasets.load("fashion_mnist_mini", "test", factors=True)

@@ -78,14 +78,14 @@ def test_npz_source_finds_paths_from_home_and_here(path, tmp_path, monkeypatch):
         assert len(datasets.load_arrays(name)[0]) == 12
     with pytest.raises(FileNotFoundError, match=r"no file other\.npz"):
         datasets.load("other.npz")
-    with pytest.raises(ValueError, match="at hand already"):
+    with pytest.raises(ValueError, match="already available"):
         datasets.prepare("own.npz")
 
 
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({}, r"holds the arrays \(none\)"),
+        ({}, r"contains the arrays \(none\)"),
         ({"pictures": IMAGES}, "holds the arrays pictures; name the images of each split"),
         ({"train_images": IMAGES, "x_train": IMAGES}, "each split once"),
         ({"images": IMAGES.astype(float)}, r"in \[0, 1\].*got values from"),
@@ -93,7 +93,7 @@ def test_npz_source_finds_paths_from_home_and_here(path, tmp_path, monkeypatch):
         ({"images": IMAGES, "labels": LABELS[1:]}, "one for each of the 20 images"),
         ({"images": IMAGES, "labels": np.eye(3)[LABELS]}, r"got float64 of shape \(20, 3\)"),
         ({"images": IMAGES, "labels": LABELS.astype(str)}, "labels in .* are integers"),
-        ({"images": np.array([{}, {}])}, "no .npz file of plain arrays"),
+        ({"images": np.array([{}, {}])}, "not a .npz file of plain arrays"),
     ],
 )
 def test_npz_source_refuses_arrays_that_are_no_images(tmp_path, arrays, what):

@@ -55,4 +55,4 @@ def test_to_onnx_says_what_to_install(tmp_path):
 
 def test_export_command_onnx_takes_no_bytes(capsys):
     assert main(["export", "none", "--to", "onnx", "--uint8"]) == 1
-    assert "--uint8 is of --to tflite and savedmodel" in capsys.readouterr().err
+    assert "--uint8 needs --to tflite or savedmodel" in capsys.readouterr().err

@@ -127,7 +127,7 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
     """The compiled model of a recipe.
 
     Args:
-        recipe: what to build.
+        recipe: `Recipe`. Description of the model.
         image_shape: (height, width, channels).
         steps: training steps in all, for the schedules.
 

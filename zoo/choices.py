@@ -36,7 +36,7 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
     Args:
         recipe: Recipe.
         given: short names of the settings that a person gave, which stay.
-        data_dir: see `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
     """
     recipe = resolve_splits(recipe, data_dir)
     height, width, channels = datasets.image_shape(recipe.data.name, data_dir=data_dir)
@@ -54,11 +54,11 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
 
 
 def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
-    """The recipe with a training for images in color or larger than 32x32.
+    """Returns the recipe with a training for images in color or larger than 32x32.
 
     Args:
-        recipe: as for `choose`.
-        given: as for `choose`.
+        recipe: `Recipe`. Recipe without settings for color or large images.
+        given: collection of str. Short names of settings that the user gave.
         count: int. Number of training images.
     """
     changes = {}
@@ -97,8 +97,8 @@ def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
     """One line: what a model and its training are, and the flags that change them.
 
     Args:
-        recipe: what is trained.
-        model: what is trained.
+        recipe: `Recipe`. Description of the model and its training.
+        model: keras.Model. The model.
         steps: int. Training steps in an epoch.
     """
     height, width, channels = model.data_shape

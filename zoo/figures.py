@@ -72,7 +72,7 @@ def measure(
     Args:
         model: model of this library; it is compiled if needed.
         recipe: `Recipe`. It names the data.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
         dict from name to JSON values {"value", "unit", "protocol"} and, if known, "standard_error"
@@ -122,7 +122,7 @@ def sound_figures(
         model: model of this library.
         recipe: `Recipe`. It names the data.
         images: float32 array in [0, 1]. Test split; with fewer than 40 images there are no figures.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
         (figures as in `measure`, list of warnings). There are warnings for reconstructions that are

@@ -30,11 +30,11 @@ class Data:
         labeled: int. Number of training images that keep their label, the same number for each
             class; the others are unlabeled. `None` means training without labels.
         labeled_per_batch: int. Labeled images in every batch, in addition to its `batch_size`.
-        skip_broken: As in `datasets.load`.
-        fit: As in `datasets.load`.
-        channels: As in `datasets.load`.
-        background: As in `datasets.load`.
-        cache: As in `datasets.load`.
+        skip_broken: bool. `True` skips broken images; see `datasets.load`.
+        fit: str. Treatment of another aspect ratio; see `datasets.load`.
+        channels: int. 1 for gray, 3 for color; see `datasets.load`.
+        background: str or list. Color behind transparent images; see `datasets.load`.
+        cache: str. Folder for decoded images; see `datasets.load`.
     """
 
     name: str

@@ -50,7 +50,7 @@ def release(
         name: str. Folder of `presets` with a recipe.toml that has a `description`.
         seeds: list of int. Seeds of the runs.
         runs: str or Path. Folder of the runs; `None` means runs/NAME.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: bool. Whether an interrupted run is continued.
         presets: Path. Folder of all presets.
         table: Path. Registry file.
@@ -104,7 +104,7 @@ def renew_exports(
 
     Args:
         folder: str or Path. Folder of the preset.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         table: Path. Registry file.
     """
     folder = Path(folder)

@@ -33,7 +33,7 @@ def train_seeds(
         recipe: `Recipe`. Its own seed is ignored.
         seeds: list of int. Seeds of the runs.
         out: str or Path. Folder of the runs.
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: bool. Whether an interrupted run is continued.
         pictures_every: int. As in `train`.
 

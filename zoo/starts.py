@@ -26,7 +26,7 @@ def choose_start(recipe: Recipe, data_dir: str | Path | None, table: Path) -> Re
         recipe: `Recipe` of an InfoGAN. It has `training.starts` runs of `training.start_epochs`
             epochs, with the schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000,
             ...
-        data_dir: As in `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         table: Path. JSON file with the seed and score of every start. The score is
             H(mean Q) - mean H(Q) in nats on validation images, or 0 for a start that failed.
     """

@@ -34,10 +34,10 @@ def train(
     """Trains a recipe and leaves a preset folder with a subfolder `run/`.
 
     Args:
-        recipe: what to train.
+        recipe: `Recipe`. Model, data and training.
         out: the preset folder: config.json, metadata.json, model.weights.h5, README.md,
             recipe.toml; run/ holds history.csv, checkpoints/ and the pictures.
-        data_dir: see `datasets.load`.
+        data_dir: str or path. Folder of the data; see `datasets.load`.
         resume: goes on from the last finished epoch of an interrupted run, to the same bits as an
             uninterrupted one.
         pictures_every: epochs between pictures in run/pictures/; 0 draws them at the end alone.

@@ -63,7 +63,7 @@ class Columns:
         labels: int array (n, k). The other columns, as integers from 0.
         repeated: bool array (d,). Whether each column of `values` could be used as labels as well:
             its values have at least `ROWS_A_VALUE` rows on average.
-        images: As in `Side`.
+        images: array (n, height, width, channels). Images of the side; see `Side`.
     """
 
     values: np.ndarray
@@ -190,7 +190,7 @@ def declare(x: Side, y: Side, discrete) -> tuple[Side, Side]:
     Args:
         x: `Side`. One side of the pairs.
         y: `Side`. The other side.
-        discrete: As in `MutualInformation.fit`.
+        discrete: str or list. Discrete columns; see `MutualInformation.fit`.
 
     Raises:
         ValueError: If a mask has another length, a name is unknown, or text is declared continuous.

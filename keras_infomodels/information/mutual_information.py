@@ -117,7 +117,7 @@ class MutualInformation:
                 (n, height, width, channels); sequences (n, length, channels); dict from name to
                 column (n,); or data frame. For an estimator with a critic also a function from (n,
                 NumPy generator) to n new pairs (x, y), which then trains on fresh draws.
-            y: As x; `None` if x is a function.
+            y: array, images or column, like x; `None` if x is a function.
             discrete: "auto", bool, or sequence. Columns that are categories. "auto" decides by type
                 and values; a bool applies to all columns; a mask has one entry for each column of x
                 and then of y; a sequence of names is for dicts and data frames, whose other columns

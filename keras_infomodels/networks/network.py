@@ -11,8 +11,8 @@ class Network(keras.Model):
     """Functional model whose config is the dict `self._arguments` that its `__init__` sets.
 
     Args:
-        inputs: as for `keras.Model`.
-        outputs: as for `keras.Model`.
+        inputs: Keras tensor or structure of them. Inputs, as for `keras.Model`.
+        outputs: Keras tensor or structure of them. Outputs, as for `keras.Model`.
         frozen: list of str. Names of layers that are not trained.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
 

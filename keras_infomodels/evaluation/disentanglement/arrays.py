@@ -1,4 +1,4 @@
-"""What all metrics share: checked arrays, held-out rows, binned codes and their information."""
+"""Functions that all metrics share: checks, held-out rows, binned codes and their information."""
 
 import numpy as np
 from sklearn.metrics import mutual_info_score

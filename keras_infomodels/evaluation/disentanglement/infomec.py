@@ -103,10 +103,13 @@ def infomec(codes, factors, discrete: bool = False, seed: int = 0) -> InfoMEC:
 def normalized_information(
     codes: np.ndarray, factors: np.ndarray, discrete: bool = False, seed: int = 0
 ) -> np.ndarray:
-    """I(code; factor) / H(factor) of `infomec`.
+    """Computes I(code; factor) / H(factor) of `infomec`.
 
     Args:
-        codes, factors, discrete, seed: as in `infomec`.
+        codes: array (n, d). Codes of the examples.
+        factors: int array (n, k). Factors of the examples.
+        discrete: bool. `True` for codes that are categories.
+        seed: int. Seed of the estimator.
 
     Returns:
         float64 (d, k).

@@ -177,9 +177,11 @@ def beta_vae_score(
     see `factor_vae_score` for the draws.
 
     Args:
-        codes, factors: as in `factor_vae_score`.
-        batch_size: int. Pairs in a point.
-        train, evaluation: int. Numbers of points.
+        codes: array (n, d) or function; see `factor_vae_score`.
+        factors: int array (n, k) or `Factors`; see `factor_vae_score`.
+        batch_size: int. Number of pairs in a point.
+        train: int. Number of points for training.
+        evaluation: int. Number of points for evaluation.
         seed: int. Seed of the draws.
 
     Raises:

@@ -165,11 +165,11 @@ def sap_matrix(
     ones: cov(code, factor)^2 / (var(code) var(factor)), and 0 for a variance below 1e-12.
 
     Args:
-        codes: as in `sap`.
-        factors: as in `sap`.
-        test: as in `sap`.
-        continuous: as in `sap`.
-        seed: as in `sap`.
+        codes: array (n, d). Codes of the examples.
+        factors: array (n, k). Factors of the examples.
+        test: held-out codes and factors; see `sap`. `None` holds out a part of the rows.
+        continuous: bool. `True` for continuous factors.
+        seed: int. Seed of the split.
 
     Returns:
         float64 (d, k).
@@ -201,7 +201,7 @@ def _squared_correlations(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 
 def explicitness(codes, factors, test: Held | None = None, seed: int = 0) -> tuple[float, float]:
-    """Whether a linear classifier on all codes finds each factor's value.
+    """Accuracy of a linear classifier on all codes for each factor's value.
 
     For each factor a logistic regression is fitted on standardized codes; explicitness is the mean
     over factors of the area under the ROC curve, averaged over the factor's values.

@@ -27,7 +27,7 @@ _LIMITS = {
 
 
 def autoencoder_protocol(model, metrics: Mapping[str, float]) -> str:
-    """What the metrics of `evaluate` are."""
+    """Returns a sentence on how the metrics of `evaluate` are measured."""
     information = "The mutual information is a lower bound from at most 10,000 encodings."
     if "information_category" in metrics:
         information = "The category's information is exact for these examples."
