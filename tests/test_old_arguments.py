@@ -1,8 +1,9 @@
-"""Arguments of version 0.1, which constructors take with a warning and configs without one."""
+"""Arguments and methods of version 0.1, which warn, and configs with them, which do not."""
 
 import pytest
 
-from keras_infomodels.models import AdversarialAutoencoder, BetaVAE, InfoGAN
+from keras_infomodels.models import AdversarialAutoencoder, BetaVAE, InfoGAN, base
+from keras_infomodels.models.old_arguments import OLD_METHODS
 from keras_infomodels.training.classification import Classification
 from keras_infomodels.training.consistency import Consistency
 
@@ -51,3 +52,25 @@ def test_renew_and_warn_takes_arguments_of_0_1(
     assert "goes in version 0.3" in str(caught[0].message)
     config = {k: v for k, v in expected.get_config().items() if k not in own(expected)}
     assert own(cls.from_config(config | old)) == own(expected)  # without a warning
+
+
+def test_old_methods_are_read_with_a_warning(make_model, make_gan):
+    gan = make_gan()
+    for name, new in OLD_METHODS.items():
+        if hasattr(type(gan), new):
+            with pytest.warns(DeprecationWarning, match=f"{name} of InfoGAN goes .* write {new}"):
+                assert getattr(gan, name) == getattr(gan, new)
+    with pytest.raises(AttributeError, match="no attribute 'judge'"):
+        _ = make_model(BetaVAE).judge
+    with pytest.warns(DeprecationWarning, match="LedgerModel"):
+        assert base.LedgerModel is base.InfoModel
+
+
+def test_renew_methods_takes_hooks_of_a_users_class_by_their_old_names():
+    with pytest.warns(DeprecationWarning, match="ledger_names of Own goes .* write term_names"):
+
+        class Own(base.InfoModel):
+            def ledger_names(self):
+                return ["loss", "own"]
+
+    assert Own.term_names(None) == ["loss", "own"]

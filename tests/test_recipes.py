@@ -179,6 +179,19 @@ def test_build_model_makes_every_model_by_name():
     assert build_model(Recipe.of("beta_vae", dataset="any", beta=2.5), SHAPE, 1).rate_weight == 2.5
 
 
+def test_recipe_takes_categories_with_the_latent_dim_of_0_1():
+    """There `latent_dim` counts the continuous variables."""
+    shared = {"model": "aae", "dataset": "any", "prior": "categorical_normal"}
+    new = Recipe.of(**shared, num_categories=7, continuous_dim=2)
+    with pytest.warns(DeprecationWarning, match="write num_categories=7, continuous_dim=2"):
+        assert Recipe.of(**shared, categories=7, latent_dim=2) == new
+    encoder = Recipe.of(**shared, num_categories=7, latent_dim=9).completed(SHAPE)["encoder"]
+    assert encoder == new.completed(SHAPE)["encoder"]
+    assert (encoder["latent_dim"], encoder["num_categories"]) == (9, 7)
+    with pytest.raises(ValueError, match="1 continuous variable"):
+        build_model(Recipe.of(**shared, num_categories=7, latent_dim=7), SHAPE, 1)
+
+
 def test_build_model_sets_prior_networks_and_optimizers_of_an_aae():
     recipe = Recipe.of(
         "aae",
