@@ -15,8 +15,8 @@ DATA = {
     "sprites": "The sprites are drawn by this library, Apache-2.0, with the factors of dSprites "
     "(Matthey et al., 2017). None of its images was used.",
     "clothing_64": "The photographs are those of clothing-dataset-small by Alexey Grigorev "
-    "(github.com/alexeygrigorev/clothing-dataset-small), CC0 1.0, cropped to squares and resized to "
-    "64x64: a folder `clothing_64` with `train`, `validation` and `test`.",
+    "(github.com/alexeygrigorev/clothing-dataset-small), CC0 1.0, cropped to squares and resized "
+    "to 64x64: a folder `clothing_64` with `train`, `validation` and `test`.",
     "sign_digits_64": "The photographs are those of the Sign Language Digits Dataset by Arda Mavi "
     "(github.com/ardamavi/Sign-Language-Digits-Dataset), Apache-2.0, resized to 64x64: a folder "
     "`sign_digits_64` with a folder for each digit. The same hands appear several times, so that "

@@ -73,15 +73,20 @@ def from_preset(
     return model
 
 
-def save_to_preset(model, folder: str | Path, **metadata) -> Path:
+def save_to_preset(model, folder: str | Path, half_precision: bool = False, **metadata) -> Path:
     """Writes the model as a preset folder; see `keras_infomodels.presets.save_to_preset`.
 
     Args:
         model: a model of this library.
         folder: str or path. Folder to create.
+        half_precision: bool. `True` stores float32 weights as float16.
         **metadata: JSON values for `metadata.json`.
 
     Returns:
         The folder.
+
+    Example:
+        ki.from_preset("mmd_vae_2d_mnist").save_to_preset("copy")
+        model = ki.load_model("copy")
     """
-    return hooks.presets().save_to_preset(model, folder, **metadata)
+    return hooks.presets().save_to_preset(model, folder, half_precision, **metadata)
