@@ -14,6 +14,14 @@ import tensorflow_probability as tfp
 import keras_infomodels as ki
 
 SLOW = {
+    "InfoGAN.traverse",
+    "InfoVAE.decode",
+    "InfoVAE.mutual_information",
+    "callbacks.AtomicBackup",
+    "callbacks.FollowEpoch",
+    "callbacks.StopOnNonFinite",
+    "callbacks.StopOnSaturation",
+    "callbacks.WeightAverage",
     "evaluation.disentanglement.DisentanglementReport",
     "evaluation.disentanglement.report",
     "evaluation.audit",
@@ -22,8 +30,18 @@ SLOW = {
     "export.check_parity",
     "export.to_saved_model",
     "evaluation.information_plane",
+    "models.AdversarialAutoencoder",
+    "models.BetaVAE",
+    "models.Classifier",
+    "models.GAN",
+    "models.InfoModel",
+    "models.InfoModel.compile",
+    "models.InfoModel.evaluate",
+    "models.InfoModel.fit",
+    "models.InfoVAE",
+    "models.VAE",
 }
-"""Examples that take more than two seconds."""
+"""Examples that take more than a second or two; each kind of them is in `make test` once."""
 
 
 def public():

@@ -140,14 +140,14 @@ def _leave(
 ):
     """Writes the preset, the pictures and the card of a trained model."""
     _, validation, test = splits
-    ledger = model.evaluate(test, return_dict=True, verbose=0)
+    metrics = model.evaluate(test, return_dict=True, verbose=0)
     clustering = _clusters(model, recipe, data_dir)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     sound, doubts = sound_figures(model, recipe, images, data_dir)
     facts = {
         "training": training,
-        "metrics": {"split": recipe.data.test, **ledger},
-        "figures": metric_figures(ledger, model) | sound,
+        "metrics": {"split": recipe.data.test, **metrics},
+        "figures": metric_figures(metrics, model) | sound,
         **({"warnings": doubts} if doubts else {}),
         **({"clusters": clustering} if clustering else {}),
     }

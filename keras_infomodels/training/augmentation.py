@@ -58,6 +58,7 @@ class Augmentation(Spec):
 
     def _recolored(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count = tf.shape(images)[0]
+        # Three factors for each image, which broadcast over its pixels: (3, batch, 1, 1, 1).
         drawn = tf.random.stateless_uniform((3, count, 1, 1, 1), seed, -1.0, 1.0)
         brightness, saturation, contrast = tf.unstack(self.color * drawn)
         images += brightness

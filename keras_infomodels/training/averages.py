@@ -53,6 +53,7 @@ class WeightAverage(keras.callbacks.Callback):
         if self.averages is None:
             self.averages = weights
         # With `steps_per_execution` several steps lie between two calls.
+        # The larger weight: a plain mean at first, later the moving average.
         new = max(1 - self.momentum ** (done - self._seen), (done - self._seen) / done)
         for average, weight in zip(self.averages, weights, strict=True):
             average += np.asarray(new, average.dtype) * (weight - average)

@@ -67,8 +67,10 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
     given = tf.reshape(labels, [-1])
     labels = tf.cast(given, tf.int32)
     labeled = tf.cast(labels != -1, tf.float32)
-    count = tf.maximum(tf.reduce_sum(labeled), 1)
+    count = tf.maximum(tf.reduce_sum(labeled), 1)  # a batch without labels has the loss 0
     logits = tf.cast(logits, tf.float32)
+    # On a GPU the cross-entropy of a label outside the classes is NaN, on a CPU it is an error; the
+    # label is clipped here, and the loss set to NaN below.
     classes = tf.clip_by_value(labels, 0, logits.shape[-1] - 1)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
     known = (tf.cast(labels, given.dtype) == given) & ((labels == classes) | (labels == -1))

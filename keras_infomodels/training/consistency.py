@@ -139,7 +139,7 @@ def random_affine(
         Images of the same shape, interpolated bilinearly.
     """
     height, width = images.shape[1:3]
-    u = tf.random.stateless_uniform((5, tf.shape(images)[0]), seed, -1.0, 1.0)
+    u = tf.random.stateless_uniform((5, tf.shape(images)[0]), seed, -1.0, 1.0)  # (5, batch)
     angle, size, lean = u[0] * math.radians(degrees), 1 + scale * u[1], slant * u[2]
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
     # Inverse map R(angle) S(lean) / size: source of each pixel of the result, about the center.
@@ -148,7 +148,7 @@ def random_affine(
     dx = x0 + shift * width * u[3] - xx * x0 - xy * y0
     dy = y0 + shift * height * u[4] - yx * x0 - yy * y0
     zero = tf.zeros_like(angle)
-    matrix = tf.stack([xx, xy, dx, yx, yy, dy, zero, zero], axis=1)
+    matrix = tf.stack([xx, xy, dx, yx, yy, dy, zero, zero], axis=1)  # (batch, 8), as Keras has it
     return keras.ops.image.affine_transform(
         images, matrix, fill_mode="constant", data_format="channels_last"
     )
@@ -217,6 +217,7 @@ def category_consistency(
 
 
 def _divergence(logits: tf.Tensor, augmented_logits: tf.Tensor) -> tf.Tensor:
+    # As in virtual adversarial training, the target q(.|x) is a constant.
     log_p = tf.stop_gradient(tf.nn.log_softmax(logits))
     log_ratio = log_p - tf.nn.log_softmax(augmented_logits)
     return tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_ratio, axis=1))

@@ -15,11 +15,10 @@ class FollowEpoch(keras.callbacks.Callback):
         dataset: `tf.data.Dataset` from `datasets.load` or `datasets.from_arrays`.
 
     Example:
-        train = ki.datasets.load("fashion_mnist_mini", "train", batch_size=512)
-        network = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
-        network.compile("sgd", "mse")
-        pairs = train.map(lambda x: (x, x[:, 0, 0]))
-        network.fit(pairs, callbacks=[ki.callbacks.FollowEpoch(train)], verbose=0)
+        train = ki.datasets.load("fashion_mnist_mini", "train", labels=True)
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.fit(train, shuffle=False, callbacks=[ki.callbacks.FollowEpoch(train)], verbose=0)
     """
 
     def __init__(self, dataset):

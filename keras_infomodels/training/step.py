@@ -44,6 +44,7 @@ def update_groups(
     assigned = [*model.non_trainable_weights, *_spectral_kernels(groups)]
     kept = [(variable, tf.identity(variable)) for variable in assigned]
     optimizers = [getattr(model, group.optimizer_name) for group in groups]
+    # Persistent, because each group takes a gradient of its own loss.
     with tf.GradientTape(persistent=True) as tape:
         terms = terms(x, labels, seed, training=True)
         losses = [
@@ -59,6 +60,7 @@ def update_groups(
 
     def update():
         for group, optimizer, own in zip(groups, optimizers, gradients, strict=True):
+            # The fused kernel of Adam is the default in float32 only.
             with one_pass(optimizer) if _is_float32(group) else nullcontext():
                 optimizer.apply(own, group.variables())
 

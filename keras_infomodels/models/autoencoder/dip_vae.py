@@ -100,6 +100,7 @@ class DIPVAE(InfoVAE):
 
     def encoder_terms(self, parameters, x, labels, seed, training):
         q = posterior(parameters)
+        # Divisor n, as in the authors' code, and not n - 1.
         means = q.mean() - tf.reduce_mean(q.mean(), axis=0)  # (n, d)
         covariance = tf.matmul(means, means, transpose_a=True)  # (d, d)
         covariance /= tf.cast(tf.shape(means)[0], means.dtype)

@@ -111,8 +111,9 @@ def encode_batch(model, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.T
 
 
 def _columns(model, parameters, q: tfd.Distribution, z: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    scale = posterior(parameters).stddev()
+    scale = posterior(parameters).stddev()  # (batch, d)
     if model.categorical:
+        # The category's columns come first in z and have no standard deviation.
         scale = tf.pad(scale, [[0, 0], [model.prior.num_categories, 0]])
     return z, q.mean(), scale
 
@@ -163,6 +164,7 @@ def table_information(
     if model.categorical:
         return category_information(loc[:, : model.prior.num_categories])
     if not model.deterministic:
+        # Fewer samples z, but all posteriors: q(z) stays the full mixture.
         samples = len(z) if pairs is None else min(len(z), -(-pairs // len(z)))
         index = np.arange(samples) * len(z) // samples
         return AggregatedPosterior(z[index], loc, scale, index).lower_bound()

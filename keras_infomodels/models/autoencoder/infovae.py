@@ -177,6 +177,7 @@ class InfoVAE(InfoModel):
         self._ceiling_shown = False
         self.validation_table = Table(EXAMPLES)
         self._keeping = False
+        # A fixed signature, because batches of other sizes would trace the function again.
         self._encode_table = tf.function(
             partial(encode_batch, self),
             input_signature=[
@@ -185,6 +186,7 @@ class InfoVAE(InfoModel):
             ],
             autograph=False,
         )
+        # The networks are built, and `call` must not be traced only to build the model.
         self.built = True
 
     @property

@@ -14,6 +14,7 @@ def reconstructions(model, images: np.ndarray) -> Grid:
     images = np.asarray(images[:32], np.float32)
     columns = min(16, len(images))
     images = images[: len(images) // columns * columns]
+    # (2, n, ...) -> rows of images, each followed by a row of reconstructions.
     pairs = np.stack([images, model.reconstruct(images).numpy()])
     pairs = pairs.reshape(2, -1, columns, *images.shape[1:]).swapaxes(0, 1)
     title = "Images, and below them reconstructions"
@@ -23,7 +24,7 @@ def reconstructions(model, images: np.ndarray) -> Grid:
 def traversals(model, image: np.ndarray, steps: int = 11) -> Grid:
     """Draws a row for each latent variable, from -2.5 to 2.5; the others are an image's mean."""
     mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
-    z = np.tile(mean, (len(mean), steps, 1))
+    z = np.tile(mean, (len(mean), steps, 1))  # (d, steps, d)
     z[np.arange(len(mean)), :, np.arange(len(mean))] = np.linspace(-2.5, 2.5, steps)
     images = model.decode(z.reshape(-1, len(mean))).mean().numpy()
     title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"

@@ -47,9 +47,11 @@ def terms(
         if model.counts_bits:
             bound = terms["reconstruction"] + terms["rate"]
             terms["bits_per_dim"] = bound / (math.prod(model.data_shape) * math.log(2))
+        # With weight 0 the rate must stay out of the loss: 0 times an infinite rate is NaN.
         if model.rate_weight:
             loss += model.current_rate_weight(training) * terms["rate"]
     if model.divergence is not None:
+        # An adversarial divergence returns the encoder's loss here, and the discriminator's below.
         terms |= model.divergence.terms(z, q, prior, prior_seed, training)
         loss += model.divergence_weight * terms["divergence"]
     if adversaries := model._discriminators().values():

@@ -44,6 +44,7 @@ def infogan_costs(model, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
 
 def _latents(model, count: int) -> dict[str, np.ndarray]:
     parts = {key: value.numpy() for key, value in model.latents.sample(count, [0, 4]).items()}
+    # A signature has no input of width 0.
     if not model.latents.noise_dim:
         parts.pop("noise")
     return parts

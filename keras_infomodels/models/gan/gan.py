@@ -250,6 +250,7 @@ class GAN(InfoModel):
         seed = seeds.fold_seed(self.seed, seeds.TRAIN, self.optimizer.iterations)
         generator, discriminator = self.optimizer_groups()
         earlier = (self.extremes.see(x, labels),)
+        # Every update has noise of its own; the generator's uses the seed of the step itself.
         for step in range(self.discriminator_steps):
             own = fold_in(seed, seeds.DISCRIMINATOR_STEP + step)
             first = update_groups(
@@ -291,6 +292,7 @@ class GAN(InfoModel):
             discriminator's).
         """
         parts = self.sample_latents(n, fold_in(seed, seeds.LATENTS), training)
+        # In bfloat16 or float16 the discriminator still gets float32 images.
         images = tf.cast(self(self.latents.join(parts), training=training), tf.float32)
         images = self._augmented(images, seed, seeds.AUGMENT_FAKE, training)
         return {"parts": parts, "images": images, "outputs": self.discriminate(images, training)}
@@ -354,13 +356,15 @@ class GAN(InfoModel):
         """
         objective, smoothing = OBJECTIVES[self.objective], self.label_smoothing
         logits = real["outputs"]["logits"]
-        losses = objective.real(logits)
+        losses = objective.real(logits)  # (batch, 1)
         if smoothing:
+            # One-sided smoothing: only real images have the target 1 - s.
             losses = (1 - smoothing) * losses + smoothing * objective.fake(logits)
         own = tf.reduce_mean(losses) + tf.reduce_mean(objective.fake(fake["outputs"]["logits"]))
         terms = {"discriminator_loss": own}
         penalties = _penalties(*self.discriminator_networks())
         if self.r1:
+            # R1 of Mescheder et al. has the factor 1/2.
             penalties.append(self.r1 / 2 * tf.reduce_mean(real["gradient_norm"] ** 2))
         if self.gradient_penalty:
             norm = self._gradient_norm_between(real["images"], fake["images"], seed, training)
@@ -417,6 +421,7 @@ class GAN(InfoModel):
         shape = [tf.shape(real)[0]] + [1] * len(self.data_shape)  # one draw for each pair
         where = tf.random.stateless_uniform(shape, fold_in(seed, seeds.PENALTY))
         points = real + where * (fake - real)
+        # The penalty must not train the generator through the generated images.
         points = tf.stop_gradient(points)
         with tf.GradientTape() as tape:
             tape.watch(points)

@@ -184,6 +184,7 @@ class InfoGAN(GAN):
         check_infogan(self)
         if self.uses_affine:
             self.supports_jit = False  # XLA has no affine transform of images
+        # Attributes with Keras models are tracked, and their names are part of weights files.
         self.recognition = self.recognition_trunk = None
         if self.latents.codes:
             if posterior == "separate":
@@ -306,6 +307,7 @@ class InfoGAN(GAN):
         fake = super().generate_batch(n, seed, training)
         if self.latents.codes:
             params = self.posterior_params(fake["images"], fake["outputs"], training)
+            # The codes in "parts" are those that the generator was given.
             fake["log_q"] = self._log_q(params, fake["parts"])
         if self.fake_consistency_weight:
             augmented = random_affine(fake["images"], fold_in(seed, seeds.CONSISTENCY_FAKE))
@@ -318,10 +320,12 @@ class InfoGAN(GAN):
         terms = super().generator_terms(fake, training)
         if not self.latents.codes:
             return terms
+        # L_I of each code: H(c) + E log Q(c|x) <= I(c; x).
         information = {
             f"information_{name}": code.entropy + fake["log_q"][name]
             for name, code in self.latents.codes.items()
         }
+        # H(c) is constant, so that only E log Q(c|x) enters the loss.
         loss = terms["loss"] - self._weighted(fake["log_q"], training)
         if self.fake_consistency_weight:
             loss += self.fake_consistency_weight * fake["consistency"]
@@ -335,6 +339,8 @@ class InfoGAN(GAN):
             return terms
         log_q, stop = fake["log_q"], self.posterior == "stop_gradient"
         if stop:
+            # The generator's gradient passes through the features; Q's own must stop there, so the
+            # head is applied a second time.
             params = self.posterior_params(fake["images"], fake["outputs"], training, stop)
             log_q = self._log_q(params, fake["parts"])
         objective = terms["discriminator_objective"] - self._weighted(log_q, training)
@@ -343,6 +349,7 @@ class InfoGAN(GAN):
         if self.consistency or self.classification:
             params = self.posterior_params(real["images"], real["outputs"], training, stop)
         if self.consistency:
+            # Deviation from the paper: real images take part, without their labels.
             own = fold_in(seed, seeds.CONSISTENCY_REAL)
             terms["real_consistency"] = tf.add_n(
                 [

@@ -38,6 +38,7 @@ def traverse(model, name: str, rows: int = 10, columns: int = 10, seed: int = 0)
         end = 2.0 if type(prior).__name__ == "Normal" else 1.0
         values = np.linspace(-end, end, columns)
     parts = model.latents.sample(rows, model.drawing_seed(seed))
+    # (rows, ...) -> (rows * columns, ...), with equal latents within a row of the grid.
     parts = {key: tf.repeat(part, len(values), axis=0) for key, part in parts.items()}
     parts[name] = model.latents.code_values(name, np.tile(values, rows), rows * len(values))
     images = model(model.latents.join(parts))
