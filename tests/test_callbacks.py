@@ -144,7 +144,7 @@ def test_atomic_backup_resumes_early_stopping_best_epoch(make_model, images, tmp
 
 
 def test_atomic_backup_refuses_callbacks_it_cannot_restore(tmp_path):
-    with pytest.raises(ValueError, match="no state that StopOnNonFinite has"):
+    with pytest.raises(ValueError, match="cannot save the state of StopOnNonFinite"):
         AtomicBackup(tmp_path, [StopOnNonFinite()])
 
 

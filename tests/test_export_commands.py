@@ -115,8 +115,8 @@ def test_run_command_reads_arrays_for_other_signatures(exports, tmp_path, capsys
         (["--signature", "infer_codes", "--out", "a.npz"], "takes image; got none"),
         (["--out", "a.jpg"], "ends in .png or .npz"),
         (["--n", "0", "--out", "a.png"], "--n is an integer of at least 1, got 0"),
-        (["--code", "digit=1"], "--code makes something to write: say where with --out"),
-        (["--seed", "0", "--n", "3"], "--n and --seed makes something to write"),
+        (["--code", "digit=1"], "--code needs an output file: --out"),
+        (["--seed", "0", "--n", "3"], "--n and --seed needs an output file"),
     ],
 )
 def test_run_command_says_what_is_wrong_in_one_line(

@@ -150,7 +150,7 @@ def test_measure_compares_a_named_category_with_its_own_label(folder):
     )
     figures = measure(brightness_classifier(classification=Classification(1.0)), recipe)
     assert figures["test_error"]["value"] == pytest.approx(0.1)
-    assert "4 of which training saw" in figures["test_error"]["protocol"]
+    assert "training used 4 labels" in figures["test_error"]["protocol"]
     assert "one_to_one_error" not in figures
 
 

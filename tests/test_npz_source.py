@@ -115,7 +115,7 @@ def test_npz_source_refuses_damaged_files(path, damage):
         "changed": content[:500] + bytes(200) + content[700:],
     }
     Path(path).write_bytes(damaged[damage])
-    with pytest.raises(ValueError, match=r"own\.npz is no \.npz file of plain arrays"):
+    with pytest.raises(ValueError, match=r"own\.npz is not a \.npz file of plain arrays"):
         datasets.load_arrays(path, "train")
 
 

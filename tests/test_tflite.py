@@ -213,7 +213,9 @@ def test_to_tflite_does_not_write_too_costly_a_file(tmp_path):
     decoder.set_weights([*(np.zeros_like(w) for w in decoder.get_weights()[:-1]), bias])
     images, path = np.full((40, 4, 4, 1), 0.3, np.float32), tmp_path / "model.tflite"
     settings = {"quantize": "int8", "calibration": images, "images": images}
-    with pytest.raises(ValueError, match=r"model.tflite: The reconstruction goes from .* or force"):
+    with pytest.raises(
+        ValueError, match=r"model.tflite: The reconstruction changes from .* or force"
+    ):
         export.to_tflite(model, path, **settings)
     assert list(tmp_path.iterdir()) == []
     export.to_tflite(model, path, force=True, **settings)
