@@ -32,7 +32,7 @@ def traversals(
     """Draws a row for each latent variable, from -2.5 to 2.5; the others are an image's mean."""
     mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
     latents = np.arange(len(mean)) if latents is None else np.asarray(latents)
-    z = np.tile(mean, (len(latents), steps, 1))
+    z = np.tile(mean, (len(latents), steps, 1))  # (rows, steps, latent_dim)
     z[np.arange(len(latents)), :, latents] = np.linspace(-2.5, 2.5, steps)
     images = model.mean_image(z.reshape(-1, len(mean))).numpy()
     title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"

@@ -194,7 +194,7 @@ def _mirrored(encoder: Mapping) -> dict:
 
 
 def _is_discretized(likelihood) -> bool:
-    """Whether a likelihood, a name or a table, is one of bytes."""
+    """True if a likelihood, a name or a table, is a distribution of bytes."""
     name = likelihood.get("class", "") if isinstance(likelihood, Mapping) else str(likelihood)
     return name.lower().startswith("discretized")
 
