@@ -120,16 +120,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _reason(lines: list[str]) -> str:
     """The line of an error of TensorFlow that says what happened, beside traces of the graph."""
-    traces = (
-        "Graph execution error",
-        "Detected at node",
-        "Stack trace",
-        "<stack",
-        "File",
-        " ",
-        "\t",
-    )
-    return next((line for line in lines if line and not line.startswith(traces)), lines[0])
+    traces = ("Graph execution", "Detected at node", "Stack trace", "<stack", "File", " ", "\t")
+    said = [line for line in lines if line and not line.startswith(traces)]
+    return next(iter([*said, *lines]), "TensorFlow could not go on.")
 
 
 class _Terminated(BaseException):
