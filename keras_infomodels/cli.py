@@ -132,13 +132,20 @@ def main(argv: list[str] | None = None) -> int:
             raise
         lines = str(error).splitlines()
         if _is_of_tensorflow(error):
-            del lines[1:]  # the rest is a trace of the graph
+            lines = [_reason(lines)]
             if os.environ.get("TF_CONFIG"):
                 lines.append("If a worker has ended, start all of them again with --resume.")
         for number, line in enumerate(lines or [type(error).__name__]):
             print("infomodels:" if number == 0 else " ", printable(line), file=sys.stderr)
         return 1
     return 0
+
+
+def _reason(lines: list[str]) -> str:
+    """The line of an error of TensorFlow that says what happened, beside traces of the graph."""
+    traces = ("Graph execution", "Detected at node", "Stack trace", "<stack", "File", " ", "\t")
+    said = [line for line in lines if line and not line.startswith(traces)]
+    return next(iter([*said, *lines]), "TensorFlow could not go on.")
 
 
 class _Terminated(BaseException):

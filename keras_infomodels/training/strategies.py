@@ -108,6 +108,11 @@ def check_scope(model: keras.Model):
             )
     if own is not None:
         _check_layers(model)
+        if any(isinstance(each, keras.optimizers.LossScaleOptimizer) for each in optimizers):
+            raise ValueError(
+                "The loss scale of mixed_float16 is not for several replicas; take "
+                "mixed_bfloat16, which needs none."
+            )
         if any(isinstance(each, FusedAdam) for each in inner):
             warnings.warn(
                 "FusedAdam updates as keras.optimizers.Adam on several replicas.", stacklevel=4
