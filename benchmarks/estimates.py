@@ -3,7 +3,7 @@
     python benchmarks/estimates.py run --out estimates.csv
     python benchmarks/estimates.py report estimates.csv
 
-25 tasks of BMI at 4,000 rows and 55 tasks of our own in four groups (discrete, mixed, continuous,
+25 tasks of BMI at 4,000 rows and 61 tasks of our own in four groups (discrete, mixed, continuous,
 images), three fresh draws of each. Finished rows are kept: a run that was broken off goes on. The
 report gives, for each group, what `MARKS` asks for.
 """

@@ -123,7 +123,9 @@ def reconstructions(model: keras.Model, images: np.ndarray) -> Figure:
     return draw(model.picture("reconstructions", images))
 
 
-def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure:
+def traversals(
+    model: keras.Model, image: np.ndarray, steps: int = 11, latents: Sequence[int] | None = None
+) -> Figure:
     """Draws one row per latent variable, which goes from -2.5 to 2.5 while the others stay.
 
     Args:
@@ -131,6 +133,7 @@ def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure
         image: array (height, width, channels). Image whose posterior mean gives the other
             variables.
         steps: int. Images per row.
+        latents: sequence of int. Latent variables to draw, counted from 0. `None` draws all.
 
     Returns:
         Matplotlib figure.
@@ -140,7 +143,7 @@ def traversals(model: keras.Model, image: np.ndarray, steps: int = 11) -> Figure
         images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
         ki.plots.save(ki.plots.traversals(model, images[0] / 255), "traversals.png")
     """
-    return draw(model.picture("traversals", image, steps))
+    return draw(model.picture("traversals", image, steps, latents))
 
 
 def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:

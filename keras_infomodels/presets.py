@@ -144,13 +144,17 @@ def from_preset(
     return model
 
 
-def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
+def save_to_preset(
+    model: keras.Model, folder: str | Path, half_precision: bool = False, **metadata
+) -> Path:
     """Writes a preset folder; each file is replaced atomically, and other files are left alone.
 
     Args:
         model: model of this library. Its networks are networks of this library, functional and
             sequential networks of `keras.layers`, or classes admitted by `registry.register`.
         folder: str or Path. Folder, which is created if needed.
+        half_precision: bool. Stores float32 weights as float16, in half the space. A loaded model
+            computes in float32, with rounded weights.
         **metadata: JSON values for metadata.json, such as `training` and `metrics`.
 
     Returns:
@@ -159,7 +163,7 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
     Raises:
         ValueError: If the model contains a class that is not admitted, a `Lambda` or other code,
             layers that are shared by two networks, weights that are not finite, or too large a
-            config.
+            config. If `half_precision` and a weight exceeds 65504.
     """
     folder = Path(folder).expanduser()
     table = registry.classes()
@@ -173,7 +177,7 @@ def save_to_preset(model: keras.Model, folder: str | Path, **metadata) -> Path:
     document = {"format": format_of(config), **config}
     with saving_folder(folder) as temporary:
         (temporary / "config.json").write_text(json.dumps(document, indent=1) + "\n")
-        (temporary / "model.weights.h5").write_bytes(weights.weights_bytes(copy))
+        (temporary / "model.weights.h5").write_bytes(weights.weights_bytes(copy, half_precision))
         facts = {
             "format": document["format"],
             "versions": _versions(),

@@ -52,15 +52,45 @@ class _File(io.BytesIO):
         return "model.weights.h5"
 
 
-def weights_bytes(model: keras.Model) -> bytes:
+def weights_bytes(model: keras.Model, half: bool = False) -> bytes:
     """The content of the file that `model.save_weights` writes, made without a disk.
+
+    Args:
+        model: keras.Model.
+        half: bool. Stores float32 weights as float16. A model that loads them has float32 again.
+
+    Raises:
+        ValueError: If a weight is too large for float16, whose largest number is 65504.
 
     Example:
         io.write_atomically("model.weights.h5", weights_bytes(model))
     """
     file = _File()
     model.save_weights(file)
-    return file.getvalue()
+    return _halved(file.getvalue()) if half else file.getvalue()
+
+
+def _halved(content: bytes) -> bytes:
+    """The content of a file whose float32 datasets are float16."""
+    result = io.BytesIO()
+    with h5py.File(io.BytesIO(content), "r") as file, h5py.File(result, "w") as copy:
+
+        def add(name: str, item: h5py.HLObject):
+            if isinstance(item, h5py.Group):
+                added = copy.require_group(name)
+            else:
+                values = item[()]
+                if values.dtype == np.float32:
+                    with np.errstate(over="ignore"):
+                        values = values.astype(np.float16)
+                if not np.isfinite(values).all():
+                    raise ValueError(f"{name} holds numbers above 65504, too large for float16.")
+                added = copy.create_dataset(name, data=values)
+            added.attrs.update(item.attrs)
+
+        copy.attrs.update(file.attrs)
+        file.visititems(add)
+    return result.getvalue()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -64,6 +64,14 @@ def test_discretized_pixel_samples_are_bytes_of_its_frequencies(pixel):
     assert np.abs(counts - np.exp(log_probs(pixel, 0.2, 0.1))).sum() < 0.05
 
 
+@pytest.mark.parametrize(("pixel", "continuous"), PIXELS)
+@pytest.mark.parametrize(("loc", "scale"), SETTINGS)
+def test_discretized_pixel_mean_is_the_sum_over_bytes(pixel, continuous, loc, scale):
+    probabilities = np.exp(log_probs(pixel, loc, scale))
+    found = pixel([loc, loc], [scale, scale]).mean()
+    np.testing.assert_allclose(found, [(probabilities * BYTES).sum()] * 2, atol=1e-5)
+
+
 @pytest.mark.parametrize(("loc", "scale"), SETTINGS)
 def test_discretized_logistic_mean_is_the_sum_over_bytes_up_to_half_a_byte(loc, scale):
     likelihood = distributions.DiscretizedLogistic()

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from keras_infomodels import datasets
 from keras_infomodels.datasets import folder_source
+from keras_infomodels.datasets.source import Options
 
 
 def put(path, shade=80, shape=(6, 5)):
@@ -27,6 +28,15 @@ def test_class_names_number_a_class_alike_in_all_splits(tmp_path):
     assert datasets.class_names(tmp_path) == ["a", "b", "c", "d"]
     assert labels_of(tmp_path, "train") == [0, 1, 2]
     assert labels_of(tmp_path, "test") == [1, 2, 3]
+
+
+def test_find_takes_a_folder_of_data_dir_by_its_name(tmp_path):
+    put(tmp_path / "my_photos" / "train" / "a" / "0.png", shade=77)
+    images, _ = datasets.load_arrays("my_photos", "train", data_dir=tmp_path)
+    assert images.max() == 77
+    (tmp_path / "my_photos" / "1.0.0").mkdir()
+    (tmp_path / "my_photos" / "1.0.0" / "dataset_info.json").write_text("{}")
+    assert folder_source.FolderSource.find("my_photos", Options(tmp_path)) is None
 
 
 def test_read_skips_hidden_files_and_folders(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from keras_infomodels import models, networks, plots
 from keras_infomodels.distributions import CategoricalNormal
+from keras_infomodels.distributions.likelihoods import LIKELIHOODS
 from keras_infomodels.export.png import grid
 from keras_infomodels.pictures import shown_range
 
@@ -35,6 +36,24 @@ def test_traversals_change_one_variable_a_row(make_model, images):
     z = model.encode(images[:1]).mean().numpy()
     z[0, 2] = 2.5
     np.testing.assert_allclose(picture[18:26, 36:44], model.decode(z).mean()[0, ..., 0], atol=1e-5)
+
+
+def test_traversals_of_chosen_latents(make_model, images):
+    model = make_model()
+    every, one = (
+        pixels(plots.traversals(model, images[0], steps=5, latents=latents))
+        for latents in (None, [2])
+    )
+    np.testing.assert_allclose(one[:8], every[18:26])
+
+
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_model_pictures_are_drawn_for_every_likelihood(name):
+    images = np.random.default_rng(0).integers(2, size=(8, 8, 8, 3)).astype(np.float32)
+    model = models.VAE.from_images(images, latent_dim=20, likelihood=name)
+    pictures = plots.model_pictures(model, images)
+    assert pictures.keys() == {"samples", "reconstructions", "traversals"}
+    assert "of 20, from -2.5 to 2.5" in pictures["traversals"].axes[0].get_title()
 
 
 def test_categories_has_a_row_for_each_category():

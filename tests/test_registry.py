@@ -16,7 +16,15 @@ def path(tmp_path):
 def test_registry_read_reads_the_registry_of_the_package():
     for name, entry in registry.read().items():
         assert name == entry.name
-        assert entry.bytes < 15e6
+        assert entry.bytes < 8e6
+
+
+def test_registry_holds_presets_of_less_than_100_mb():
+    entries = registry.read().values()
+    assert sum(entry.bytes for entry in entries) < 100e6
+    grey = ("mnist", "fashion_mnist", "fashion_mnist_mini")
+    colored = [entry for entry in entries if entry.dataset not in grey]
+    assert all(entry.files["model.weights.h5"]["bytes"] <= 2e6 for entry in colored)
 
 
 def test_register_keeps_what_the_folder_says(tmp_path, path):

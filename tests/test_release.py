@@ -11,7 +11,7 @@ import keras_infomodels
 from keras_infomodels.export.runtime import Runtime
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.recipes import Recipe
-from keras_infomodels.zoo.release import _choose, release
+from keras_infomodels.zoo.release import _choose, release, renew
 
 TINY = {"widths": (3, 4, 8), "noise_dim": 2, "categories": 2, "batch_size": 6, "epochs": 1}
 
@@ -71,6 +71,19 @@ def test_release_registers_the_preset_of_its_best_seed(presets, tmp_path):
     assert "Revision 1 of the preset." in card
     release("tiny", [3, 4], runs, resume=True, presets=presets, table=table)
     assert json.loads((folder / "metadata.json").read_text())["revision"] == 2
+
+    path = folder / "recipe.toml"
+    path.write_text('weights = "float16"\n' + path.read_text())
+    renew("tiny", presets=presets, table=table)
+    renewed = json.loads((folder / "metadata.json").read_text())
+    assert renewed["revision"] == 3
+    assert renewed["seeds"] == facts["seeds"]
+    assert renewed["figures"].keys() == facts["figures"].keys()
+    assert renewed["files"]["samples.png"] == facts["files"]["samples.png"]
+    halved = keras_infomodels.load_model(folder)
+    for ours, theirs in zip(model.get_weights(), halved.get_weights(), strict=True):
+        rounded = ours.astype(np.float16) if ours.dtype == np.float32 else ours
+        np.testing.assert_array_equal(rounded.astype(ours.dtype), theirs)
 
 
 def test_release_refuses_a_preset_without_recipe_or_description(presets, tmp_path):

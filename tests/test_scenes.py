@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from keras_infomodels.datasets import scenes as scenes_file
 from keras_infomodels.datasets.scenes import SHAPES, Scenes, light, mix
 
 SIDE = 64
@@ -113,3 +114,21 @@ def test_scenes_refuse_factors_that_are_none(scenes):
         scenes.images([[0, 0, 0, 0, 0, 15]])
     with pytest.raises(ValueError, match="floor_hue, wall_hue"):
         scenes.images([[0, 0, 0]])
+
+
+@pytest.mark.parametrize("shape", range(4))
+def test_scenes_of_twice_the_side_show_the_same_room(shape):
+    fine, coarse = (
+        scenes_file._Room(*scenes_file._rays(0.2, side)).render(shape, np.float32(1))
+        for side in (128, 64)
+    )
+    blocks = fine.reshape(3, 64, 2, 64, 2).mean(axis=(2, 4)).reshape(3, -1)
+    # Only pixels at edges differ, since their rays are others.
+    assert np.abs(blocks - coarse).mean() < 2e-3
+    assert np.mean(np.abs(blocks - coarse) > 0.1) < 2e-3
+
+
+def test_scenes_have_the_side_that_is_asked_for():
+    assert Scenes(128).shape == (128, 128, 3)
+    with pytest.raises(ValueError, match="side of 1 to 256 pixels, got 300"):
+        Scenes(300)

@@ -7,6 +7,7 @@ from keras_infomodels.io import write_atomically
 from keras_infomodels.models import MODELS
 from keras_infomodels.models.cards import CardWords
 from keras_infomodels.zoo.card_texts import DATA
+from keras_infomodels.zoo.factor_tables import PREFIX, factor_table
 from keras_infomodels.zoo.figures import stated_figures
 from keras_infomodels.zoo.recipes import Recipe
 
@@ -37,6 +38,7 @@ def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[s
         _warnings(facts),
         _figures(recipe, facts),
         _codes(recipe, facts, config["config"]),
+        _factors(facts),
         _clusters(facts),
         _seeds(recipe, facts),
         _exports(facts),
@@ -79,6 +81,7 @@ def _front_matter(name: str, recipe: Recipe, facts: dict) -> str:
             metric_value=figure["value"],
         )
         for key, figure in stated_figures(facts).items()
+        if not key.startswith(PREFIX)
     ]
     data = ModelCardData(**own, model_name=name, eval_results=results)
     return f"---\n{data.to_yaml()}\n---"
@@ -88,10 +91,11 @@ def _introduction(name: str, recipe: Recipe, facts: dict, words: CardWords) -> s
     cls = recipe.model_class
     title = vars(cls).get("title", cls.__name__)
     contents = f" with {words.contents}" if words.contents else ""
+    stored = ", stored as float16" if recipe.weights == "float16" else ""
     return f"""# {name}
 
 {title}{contents}, trained on
-{recipe.data.name}; {facts["parameters"]:,} parameters. {recipe.description or ""}
+{recipe.data.name}; {facts["parameters"]:,} parameters{stored}. {recipe.description or ""}
 """
 
 
@@ -128,6 +132,8 @@ def _figures(recipe: Recipe, facts: dict) -> str:
     # Figures of a code on real images come before those on generated images.
     stated = stated_figures(facts)
     for name in sorted(stated, key=lambda name: not name.startswith("information_real_")):
+        if name.startswith(PREFIX):  # in a table of their own
+            continue
         figure = stated[name]
         error = f" ± {figure['standard_error']:.4f}" if "standard_error" in figure else ""
         row = f"| {name.replace('_', ' ')} | {figure['value']:.4f}{error} | {figure['unit']} |"
@@ -177,6 +183,11 @@ def _codes(recipe: Recipe, facts: dict, config: dict) -> str:
 |---|---|---|---|
 {chr(10).join(rows)}
 """
+
+
+def _factors(facts: dict) -> str:
+    table = factor_table(stated_figures(facts))
+    return f"\n## What each code tells of the factors of the data\n\n{table}\n" if table else ""
 
 
 def _clusters(facts: dict) -> str:

@@ -65,6 +65,11 @@ def add_parsers(commands):
     )
     parser.add_argument("--out", help="folder of the runs (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--renew",
+        action="store_true",
+        help="measure the preset that is there again and write its files, without training",
+    )
     parser.set_defaults(run=_build)
 
 
@@ -230,12 +235,15 @@ def _differences(exports: dict) -> dict[str, dict]:
 
 def _build(arguments: argparse.Namespace):
     from keras_infomodels.zoo.recipes import parse_seeds
-    from keras_infomodels.zoo.release import release
+    from keras_infomodels.zoo.release import release, renew
 
-    seeds = parse_seeds(arguments.seeds)
-    folder = release(
-        arguments.name, seeds, arguments.out, arguments.data_dir, resume=arguments.resume
-    )
+    if arguments.renew:
+        folder = renew(arguments.name, arguments.data_dir)
+    else:
+        seeds = parse_seeds(arguments.seeds)
+        folder = release(
+            arguments.name, seeds, arguments.out, arguments.data_dir, resume=arguments.resume
+        )
     print(f"The preset is in {folder}; commit it with the registry.")
 
 

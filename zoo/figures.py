@@ -24,6 +24,7 @@ from keras_infomodels.evaluation import (
 from keras_infomodels.models.autoencoder.cards import observation_model
 from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
+from keras_infomodels.zoo.factor_tables import factor_figures
 from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = [
@@ -67,7 +68,8 @@ def measure(
     NLL. With labels: the error of a category, as a cluster or as a class, and NMI. If the zoo has a
     classifier of the data: the Fréchet distance of generated images in its features and the
     mismatch of their classes, each beside that of training images. For a classifier: the accuracy
-    with its standard error.
+    with its standard error. For codes on a set that is drawn from factors: what each tells of each
+    (see `factor_tables.factor_figures`).
 
     Args:
         model: model of this library; it is compiled if needed.
@@ -99,7 +101,7 @@ def measure(
         figures |= _of_samples(model, recipe, images, data_dir)
     if model.category is not None and labels is not None:
         figures |= _of_category(model, recipe, images, labels, data_dir)
-    return figures
+    return figures | factor_figures(model, recipe, data_dir)
 
 
 def ledger_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str, dict]:

@@ -21,6 +21,7 @@ _OPTIMIZER = {"learning_rate": 1e-3, "beta_1": 0.9}
 _PLACES = {
     "description": "description",
     "meanings": "meanings",
+    "weights": "weights",
     "dataset": "data.name",
     "train_split": "data.train",
     "validation_split": "data.validation",
@@ -53,6 +54,8 @@ class Recipe:
         description: str. Purpose of the preset in one line. It does not count in comparisons.
         meanings: dict from code name to str. What the codes of the published weights do, as seen in
             pictures. It does not count in comparisons.
+        weights: str. "float16" stores the weights of a published preset in half precision, and its
+            figures are those of the rounded weights. It does not count in comparisons.
 
     Example:
         from keras_infomodels.zoo.recipes import Recipe
@@ -66,6 +69,7 @@ class Recipe:
     training: Training
     description: str | None = dataclasses.field(default=None, compare=False)
     meanings: dict[str, str] | None = dataclasses.field(default=None, compare=False)
+    weights: str | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def of(cls, model: str, **settings) -> "Recipe":
@@ -190,6 +194,8 @@ class Recipe:
         codes = {code.get("name"): code.get("prior", {}) for code in table.get("codes", ())}
         if training.starts > 1 and all(p.get("class") != "Categorical" for p in codes.values()):
             raise ValueError("starts are chosen by an InfoGAN's category, and this model has none.")
+        if self.weights not in (None, "float16"):
+            raise ValueError(f'weights is "float16" or left out, got {self.weights!r}.')
         if unknown := sorted((self.meanings or {}).keys() - codes):
             raise ValueError(
                 f"meanings name {unknown}; the codes are {sorted(codes)}.{guess(unknown[0], codes)}"
@@ -214,7 +220,7 @@ class Recipe:
         if not self.training.jit_compile:
             del training["jit_compile"]
         tables = {"data": data, "model": self.model, "training": training}
-        top = {"description": self.description, "meanings": self.meanings}
+        top = {name: getattr(self, name) for name in ("description", "weights", "meanings")}
         return without_none(copy.deepcopy(top | tables))
 
     @classmethod
@@ -265,6 +271,7 @@ class Recipe:
             typed(Training, training, "training"),
             values.get("description"),
             values.get("meanings"),
+            values.get("weights"),
         )
 
 

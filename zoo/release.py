@@ -7,18 +7,18 @@ import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
-from keras_infomodels.io import write_atomically
 from keras_infomodels.names import nearest
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import load_images, measure
+from keras_infomodels.zoo.figures import clusters, load_images, measure
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
-__all__ = ["exported_differences", "release", "renew_exports"]
+__all__ = ["exported_differences", "release", "renew"]
 
 _OWN = ("format", "versions", "parameters", "files")
 """Facts that `save_to_preset` writes itself."""
@@ -74,10 +74,58 @@ def release(
     rows = train_seeds(recipe, seeds, runs, data_dir, resume)
     chosen = _choose(rows, runs, recipe)
     source = runs / f"seed_{chosen['seeds']['chosen']}"
-    facts = json.loads((source / "metadata.json").read_text())
-    facts = {key: value for key, value in facts.items() if key not in _OWN} | chosen
-    model = load_model(source)
+    facts = json.loads((source / "metadata.json").read_text()) | chosen
+    pictures = sorted((source / "run").glob("*.png"))
+    _publish(load_model(source), folder, recipe, facts, pictures, data_dir, table)
+    return folder
+
+
+def renew(
+    name: str,
+    data_dir: str | Path | None = None,
+    presets: Path = PRESETS,
+    table: Path = registry.PATH,
+) -> Path:
+    """Measures a preset again and writes its files as a new revision, without training.
+
+    This is for a change of what is measured, of the exporters, or of `weights` in the recipe.
+
+    Args:
+        name: str. Folder of `presets` with weights.
+        data_dir: As in `datasets.load`.
+        presets: Path. Folder of all presets.
+        table: Path. Registry file.
+
+    Returns:
+        Path of the preset's folder.
+
+    Raises:
+        FileNotFoundError: If the folder is no preset with a recipe.
+    """
+    folder = Path(presets) / name
+    recipe = Recipe.load(folder / "recipe.toml")
+    facts = json.loads((folder / "metadata.json").read_text())
+    pictures = sorted(folder.glob("*.png"))
+    _publish(load_model(folder), folder, recipe, facts, pictures, data_dir, table)
+    return folder
+
+
+def _publish(
+    model: keras.Model,
+    folder: Path,
+    recipe: Recipe,
+    facts: dict,
+    pictures: list[Path],
+    data_dir: str | Path | None,
+    table: Path,
+):
+    """Measures a model and writes the preset, its card, its `.tflite` and its registry entry."""
+    half = recipe.weights == "float16"
+    if half:
+        # Figures and exported files are those of the weights that are published.
+        model.set_weights([_rounded(weight) for weight in model.get_weights()])
     figures = measure(model, recipe, data_dir)
+    facts = {key: value for key, value in facts.items() if key not in _OWN}
     facts |= {
         "revision": _last_revision(folder) + 1,
         "description": recipe.description,
@@ -86,33 +134,20 @@ def release(
         "figures": figures,
         "exports": exported_differences(model, recipe, data_dir),
     }
-    save_to_preset(model, folder, **facts)
-    for picture in folder.glob("*.png"):  # of codes that the recipe may not have any more
+    if "clusters" in facts:
+        images, labels = load_images(recipe, recipe.data.test, data_dir)
+        facts["clusters"] = clusters(model, images, labels)
+    save_to_preset(model, folder, half, **facts)
+    for picture in set(folder.glob("*.png")) - set(pictures):  # of codes that it has no more
         picture.unlink()
-    for picture in sorted((source / "run").glob("*.png")):
-        shutil.copyfile(picture, folder / picture.name)
-    _export(model, folder, recipe, chosen["seeds"]["chosen"], table)
-    return folder
-
-
-def renew_exports(
-    folder: str | Path, data_dir: str | Path | None = None, table: Path = registry.PATH
-):
-    """Writes the `.tflite` of a preset again, measures its exported files, and registers it.
-
-    For a change of the exporters: weights, figures of the model and revision stay.
-
-    Args:
-        folder: str or Path. Folder of the preset.
-        data_dir: As in `datasets.load`.
-        table: Path. Registry file.
-    """
-    folder = Path(folder)
-    recipe, model = Recipe.load(folder / "recipe.toml"), load_model(folder)
-    facts = json.loads((folder / "metadata.json").read_text())
-    facts["exports"] = exported_differences(model, recipe, data_dir)
-    write_atomically(folder / "metadata.json", json.dumps(facts, indent=1) + "\n")
+    for picture in pictures:
+        if picture.parent != folder:
+            shutil.copyfile(picture, folder / picture.name)
     _export(model, folder, recipe, facts["seeds"]["chosen"], table)
+
+
+def _rounded(weight: np.ndarray) -> np.ndarray:
+    return weight.astype(np.float16).astype(np.float32) if weight.dtype == np.float32 else weight
 
 
 def _export(model: keras.Model, folder: Path, recipe: Recipe, seed: int, table: Path):

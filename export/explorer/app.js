@@ -120,7 +120,8 @@ function showCard() {
   $("plane").hidden ||= state.maker.controls.length < 2;
   $("read").hidden = !canRead(state.model);
   $("color-label").hidden = shape[2] !== 3;
-  $("drawing").height = Math.round((280 * shape[0]) / shape[1]);
+  const zoom = Math.max(1, Math.round(280 / shape[1]));  // whole, so that an image of that size stays as it is
+  Object.assign($("drawing"), { width: zoom * shape[1], height: zoom * shape[0] });
   const reconstructs = "reconstruct" in state.model.signatures;
   $("again-figure").hidden = !state.maker;
   $("again-caption").textContent = reconstructs ? "reconstructed" : "generated with these codes";

@@ -63,6 +63,7 @@ export class Drawing {
       this.clear();
       const scale = Math.max(this.canvas.width / image.width, this.canvas.height / image.height);
       const [w, h] = [image.width * scale, image.height * scale];
+      this.context.imageSmoothingEnabled = scale < 1;
       this.context.drawImage(image, (this.canvas.width - w) / 2, (this.canvas.height - h) / 2, w, h);
       this.isPhoto = true;
       this.changed();

@@ -10,7 +10,7 @@ from keras_infomodels.datasets import nouns, tfds_source
 from keras_infomodels.datasets.factor_information import image_information
 from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.resizing import resize
-from keras_infomodels.datasets.scenes import Scenes
+from keras_infomodels.datasets.scenes import LARGEST, SIDE, Scenes
 from keras_infomodels.datasets.source import Options
 from keras_infomodels.datasets.sprites import Sprites
 
@@ -117,7 +117,8 @@ class FactorSource:
         drawn = self._set()
         factors = draw_split(drawn.factors, part, self._sizes[part])[rows]
         images = drawn.images(factors)
-        if self.options.image_size is not None and len(images):
+        size = self.options.image_size
+        if size is not None and tuple(size) != images.shape[1:3] and len(images):
             images = resize(images, self.options).numpy()
         return images, factors
 
@@ -142,5 +143,11 @@ class FactorSource:
             if self.name == "nouns":
                 self._drawn = nouns.read(options.data_dir, options.download)
             else:
-                self._drawn = Sprites() if self.name == "sprites" else Scenes()
+                self._drawn = Sprites() if self.name == "sprites" else self._scenes()
         return self._drawn
+
+    def _scenes(self) -> Scenes:
+        """Scenes of the size that is asked for if it is larger: resized they would be blurred."""
+        sides = set(self.options.image_size or ())
+        larger = len(sides) == 1 and SIDE < max(sides) <= LARGEST
+        return Scenes(sides.pop()) if larger else Scenes()

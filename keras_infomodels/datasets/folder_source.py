@@ -63,6 +63,11 @@ class FolderSource:
         folder = Path(text).expanduser()
         if folder.is_dir() and (is_path or not tfds_source.is_known(text)):
             return cls(folder, options)
+        if not is_path and options.data_dir is not None and not tfds_source.is_known(text):
+            inside = Path(options.data_dir).expanduser() / text
+            # A user's own set that TFDS has prepared there is read by TFDS.
+            if inside.is_dir() and not any(inside.glob("**/dataset_info.json")):
+                return cls(inside, options)
         # "emnist/letters" is a set of TFDS.
         if is_path and (isinstance(name, Path) or not tfds_source.is_known(text.split("/")[0])):
             raise FileNotFoundError(f"There is no folder {folder}.")

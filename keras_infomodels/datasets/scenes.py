@@ -1,4 +1,4 @@
-"""Scenes: rooms of 64x64 pixels with one object, drawn by rays from six factors.
+"""Scenes: rooms with one object, drawn by rays from six factors.
 
 The factors are those of 3D Shapes (Burgess and Kim, 2018); the pictures are this library's own, and
 figures on them are not comparable with published ones on 3D Shapes.
@@ -11,12 +11,14 @@ import numpy as np
 
 from keras_infomodels.datasets.factor_space import Factors
 
-__all__ = ["SHAPES", "Scenes", "light", "mix"]
+__all__ = ["LARGEST", "SHAPES", "SIDE", "Scenes", "light", "mix"]
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 """The values of the factor "shape", in order."""
 
-_SIDE = 64
+SIDE, LARGEST = 64, 256
+"""Height and width of a picture by default, and the largest."""
+
 _SAMPLES = 4
 """Rays a pixel in each direction."""
 
@@ -50,12 +52,19 @@ class Scenes:
     `SHAPES`) and view (15). All pictures are distinct. A picture is a linear mix of the three
     colors: each of the 480 geometries (scale, shape, view) is rendered once, when the first picture
     is drawn, as the light that a pixel takes from floor, wall and object.
+
+    Args:
+        side: int from 1 to 256. Height and width of a picture. The light takes 5,760 side^2 bytes.
     """
 
-    shape = (_SIDE, _SIDE, 3)
     factors = Factors(
         ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "view"), (10, 10, 10, 8, 4, 15)
     )
+
+    def __init__(self, side: int = SIDE):
+        if not 1 <= side <= LARGEST:
+            raise ValueError(f"Scenes have a side of 1 to {LARGEST} pixels, got {side}.")
+        self.shape = (side, side, 3)
 
     def images(self, factors: np.ndarray) -> np.ndarray:
         """Draws pictures.
@@ -64,27 +73,28 @@ class Scenes:
             factors: integers (n, 6), in the order of `Scenes.factors`.
 
         Returns:
-            uint8 (n, 64, 64, 3).
+            uint8 (n, side, side, 3).
         """
         factors = self.factors.check(factors)
         images = np.empty((len(factors), *self.shape), np.uint8)
+        weights = light(self.shape[0])
         for start in range(0, len(factors), _CHUNK):
             rows = factors[start : start + _CHUNK]
-            geometry = light()[rows[:, 3], rows[:, 4], rows[:, 5]]
+            geometry = weights[rows[:, 3], rows[:, 4], rows[:, 5]]
             images[start : start + _CHUNK] = mix(geometry, rows).reshape(-1, *self.shape)
         return images
 
 
 @cache
-def light() -> np.ndarray:
-    """Light from floor, wall and object in each pixel, float32 (8, 4, 15, 3, 64 * 64).
+def light(side: int = SIDE) -> np.ndarray:
+    """Light from floor, wall and object in each pixel, float32 (8, 4, 15, 3, side^2).
 
     The axes are scale, shape, view, source of light and pixel, row by row.
     """
-    shape = (len(_SCALES), len(SHAPES), len(_VIEWS), 3, _SIDE**2)
+    shape = (len(_SCALES), len(SHAPES), len(_VIEWS), 3, side**2)
     weights = np.empty(shape, np.float32)
     for view, angle in enumerate(_VIEWS):
-        room = _Room(*_rays(angle))
+        room = _Room(*_rays(angle, side))
         for kind, scale in np.ndindex(len(SHAPES), len(_SCALES)):
             weights[scale, kind, view] = room.render(kind, np.float32(_SCALES[scale]))
     return weights
@@ -114,8 +124,8 @@ _COLORS = (_hues(0.6, 0.85), _hues(0.45, 0.95), _hues(0.9, 0.95))
 """RGB of each hue from 0 to 255: of floor, wall and object, which differ in saturation."""
 
 
-def _rays(angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """The camera's place, float32 (3,), and unit directions through the picture, (64^2 S^2, 3).
+def _rays(angle: float, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The camera's place, float32 (3,), and unit directions through the picture, (side^2 S^2, 3).
 
     The S x S rays of a pixel come one after another.
     """
@@ -127,10 +137,10 @@ def _rays(angle: float) -> tuple[np.ndarray, np.ndarray]:
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)
     down = np.cross(forward, right)
-    fine = _SIDE * _SAMPLES
+    fine = side * _SAMPLES
     at = _FIELD * ((np.arange(fine) + 0.5) / fine * 2 - 1)
     grid = forward + at[:, None, None] * down + at[None, :, None] * right  # (fine, fine, 3)
-    grid = grid.reshape(_SIDE, _SAMPLES, _SIDE, _SAMPLES, 3).swapaxes(1, 2).reshape(-1, 3)
+    grid = grid.reshape(side, _SAMPLES, side, _SAMPLES, 3).swapaxes(1, 2).reshape(-1, 3)
     grid /= np.linalg.norm(grid, axis=-1, keepdims=True)
     return camera.astype(np.float32), grid.astype(np.float32)
 
@@ -157,7 +167,7 @@ class _Room:
         self.nothing = np.zeros_like(self.wall_shade)
 
     def render(self, shape: int, scale: np.float32) -> np.ndarray:
-        """Light from floor, wall and object in each pixel, float32 (3, 64 * 64)."""
+        """Light from floor, wall and object in each pixel, float32 (3, side^2)."""
         # The object of scale 1, from a camera that is nearer or farther by the scale.
         camera = self.camera / scale
         near = self._near(camera, *_BOUNDS[shape])
@@ -167,7 +177,7 @@ class _Room:
         weights[0, self.is_floor] = self._floor_shade(shape, scale)
         weights[:, hit] = 0
         weights[2, hit] = _shade(np.clip(normals @ _LIGHT.astype(np.float32), 0, None))
-        pixels = weights.reshape(3, _SIDE**2, _SAMPLES**2).mean(axis=2)
+        pixels = weights.reshape(3, -1, _SAMPLES**2).mean(axis=2)
         return np.rint(1024 * pixels) / 1024
 
     def _near(self, camera: np.ndarray, height: float, radius: float) -> np.ndarray:

@@ -135,7 +135,8 @@ def parse_split(split: str, sizes: dict[str, int]) -> tuple[str, slice]:
             }
         )
     except (ValueError, KeyError) as error:
-        raise _split_error(split, sizes) from error
+        counts = ", ".join(f"{part} has {count:,} images" for part, count in sizes.items())
+        raise ValueError(f"{_split_error(split, sizes)} {counts}.") from error
     return absolute.splitname, slice(absolute.from_, absolute.to)
 
 

@@ -57,6 +57,12 @@ class _DiscretizedPixel(tfd.Distribution):
         half = _HALF / self.scale
         return center - half, center + half, x < _HALF, x > 1 - _HALF
 
+    def _mean(self):
+        # A variable of the values k/255 has the mean (1/255) sum of P(x >= k/255) over k > 0.
+        edges = (tf.range(255, dtype=self.dtype) + 0.5) / 255
+        first = tf.zeros_like(self.loc + self.scale)
+        return tf.foldl(lambda total, edge: total + self._above(edge), edges, first) / 255
+
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         y = self.loc + self.scale * self._noise(shape, seed)
@@ -84,6 +90,9 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
     def portable_log_prob(self, x: tf.Tensor) -> tf.Tensor:
         """Log probability by operations that are right in TFLite."""
         return self._log_prob(x, portable_softplus)
+
+    def _above(self, edge):
+        return tf.sigmoid((self.loc - edge) / self.scale)
 
     def _noise(self, shape, seed):
         return tfd.Logistic(tf.zeros([], self.dtype), 1.0).sample(shape, seed=seed)
@@ -114,6 +123,9 @@ class DiscretizedGaussianPixel(_DiscretizedPixel):
         narrow = density + tf.math.log(high - low)
         middle = tf.where(high - low < 1e-2, narrow, middle)
         return tf.where(first, _log_ndtr(b), tf.where(last, _log_ndtr(-a), middle))
+
+    def _above(self, edge):
+        return tfd.Normal(tf.zeros([], self.dtype), 1.0).cdf((self.loc - edge) / self.scale)
 
     def _noise(self, shape, seed):
         return tfd.Normal(tf.zeros([], self.dtype), 1.0).sample(shape, seed=seed)

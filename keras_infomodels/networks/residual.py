@@ -116,6 +116,8 @@ class ResidualDecoder(Network):
         activation: str. Keras activation of the hidden layers.
         parameters: sequence of str. Names of the outputs: the likelihood's `parameters`.
         min_stddev: float. Smallest "scale", if the likelihood has one.
+        position_scale: bool. Learns one "scale" for each pixel and channel, the same for all
+            images. False computes it from z: then a wide scale may explain what is hard to draw.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
@@ -133,11 +135,17 @@ class ResidualDecoder(Network):
         activation: str = "gelu",
         parameters: Sequence[str] = ("logits",),
         min_stddev: float = 0.002,
+        position_scale: bool = False,
         dtype=None,
         **kwargs,
     ):
         image_shape = check_shape(image_shape)
         filters = check_widths(filters or usual_filters(image_shape)[::-1], "filters")
+        if position_scale and not {"loc", "scale"} <= set(parameters):
+            raise ValueError(
+                "position_scale is for a likelihood with a location and a scale; the parameters "
+                f"are {tuple(parameters)}."
+            )
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
         dtype = keras.dtype_policies.get(dtype).name
 
@@ -171,9 +179,11 @@ class ResidualDecoder(Network):
             lambda name: lambda x: double(image_shape[2], x, name, "float32"),
             x,
             image_shape,
-            parameters,
+            [name for name in parameters if name != "scale" or not position_scale],
             min_stddev,
         )
+        if position_scale:
+            outputs["scale"] = _PositionScale(min_stddev, name="scale")(outputs["loc"])
         super().__init__(inputs, outputs, **kwargs)
         self._arguments = {
             "image_shape": list(image_shape),
@@ -182,8 +192,29 @@ class ResidualDecoder(Network):
             "activation": activation,
             "parameters": list(parameters),
             "min_stddev": min_stddev,
+            **({"position_scale": True} if position_scale else {}),
             "dtype": dtype,
         }
+
+
+class _PositionScale(keras.layers.Layer):
+    """Returns a positive variable of the shape of an image, for each image of a batch."""
+
+    # Steps of Adam change a variable by about the learning rate, and a scale falls from 0.1 to
+    # 0.002, where e^-4 is. As e^(10 v) that takes hundreds of steps of 1e-3, and not thousands.
+    _speed = 10.0
+
+    def __init__(self, floor: float, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self._floor = floor
+
+    def build(self, input_shape):
+        start = keras.initializers.Constant(math.log(0.1) / self._speed)
+        self.log_scale = self.add_weight(input_shape[1:], start, name="log_scale")
+
+    def call(self, loc):
+        scale = keras.ops.exp(self._speed * self.log_scale) + self._floor
+        return keras.ops.zeros_like(loc) + scale
 
 
 def _block(x: keras.KerasTensor, name: str, activation: str, dtype) -> keras.KerasTensor:

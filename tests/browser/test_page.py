@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_infomodels import zoo
 from keras_infomodels.export import Runtime, web_runtime
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 PRESETS = [
     name
-    for name in ("infogan_mnist", "mmd_vae_2d_mnist", "aae_semisupervised_mnist")
+    for name in ("infogan_mnist", "mmd_vae_2d_mnist", "aae_semisupervised_mnist", "infogan_nouns")
     if (zoo.PRESETS / name / "model.tflite").is_file()
 ]
 READY = "() => window.explorer?.state.image && document.getElementById('grid').dataset.key"
@@ -191,6 +192,34 @@ def test_page_category_of_an_autoencoder(page, runtime):
     assert_close(
         numbers(page, "explorer.state.image"), runtime("aae_semisupervised_mnist").decode(z)
     )
+
+
+@pytest.mark.skipif("infogan_nouns" not in PRESETS, reason="the preset is not here")
+def test_page_of_a_preset_in_color(page, runtime, tmp_path):
+    choose(page, "infogan_nouns")
+    assert page.is_visible("#color-label")
+    page.locator("#value-c1").fill("-0.5")
+    page.wait_for_timeout(1500)
+    model, made = runtime("infogan_nouns"), {}
+    code = page.inner_text("#python").replace("Runtime(", "open_file(")
+    code = code.replace("from keras_infomodels.export.runtime import open_file(", "")
+    code = code.replace("from keras_infomodels.export.runtime import Runtime", "")
+    exec(code, {"open_file": lambda file: model}, made)
+    image = made["image"]
+    assert image.shape == (1, 32, 32, 3)
+    assert_close(numbers(page, "explorer.state.image"), image)
+
+    # An image of the set's own size is read pixel by pixel.
+    pixels = np.random.default_rng(0).integers(256, size=(32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    page.set_input_files("#image", tmp_path / "noise.png")
+    page.wait_for_selector("#answers table")
+    page.wait_for_timeout(1000)
+    read = numbers(page, "explorer.state.read.image").reshape(1, 32, 32, 3)
+    np.testing.assert_allclose(read[0], pixels / 255, atol=1 / 255)
+    found, wanted = shown(page), model.infer_codes(read)
+    best = int(wanted["k1_probabilities"].argmax())
+    assert_close(found[f"k1_probabilities[{best}]"], wanted["k1_probabilities"][0, best])
 
 
 def test_page_wrong_files_are_sentences(page, tmp_path):

@@ -1,5 +1,7 @@
 """Pictures of an autoencoder, as arrays; `plots` has a function of each name."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_infomodels.distributions import prior_distribution
@@ -7,6 +9,9 @@ from keras_infomodels.models.pictures import samples
 from keras_infomodels.pictures import Grid, Scatter
 
 __all__ = ["PICTURES", "autoencoder_pictures"]
+
+_ROWS = 16
+"""Number of latent variables that are drawn of a model with more: those that vary most."""
 
 
 def reconstructions(model, images: np.ndarray) -> Grid:
@@ -20,13 +25,19 @@ def reconstructions(model, images: np.ndarray) -> Grid:
     return Grid(pairs.reshape(-1, *images.shape[1:]), columns, title)
 
 
-def traversals(model, image: np.ndarray, steps: int = 11) -> Grid:
-    """One row for each latent variable, from -2.5 to 2.5, near the posterior mean of an image."""
+def traversals(
+    model, image: np.ndarray, steps: int = 11, latents: Sequence[int] | None = None
+) -> Grid:
+    """Draws a row for each latent variable, from -2.5 to 2.5; the others are an image's mean."""
     mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
-    z = np.tile(mean, (len(mean), steps, 1))
-    z[np.arange(len(mean)), :, np.arange(len(mean))] = np.linspace(-2.5, 2.5, steps)
-    images = model.decode(z.reshape(-1, len(mean))).mean().numpy()
+    latents = np.arange(len(mean)) if latents is None else np.asarray(latents)
+    z = np.tile(mean, (len(latents), steps, 1))
+    z[np.arange(len(latents)), :, latents] = np.linspace(-2.5, 2.5, steps)
+    images = model.mean_image(z.reshape(-1, len(mean))).numpy()
     title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"
+    if len(latents) < len(mean):
+        names = ", ".join(str(each) for each in latents + 1)
+        title = f"Latent variables {names} of {len(mean)}, from -2.5 to 2.5"
     return Grid(images, steps, title)
 
 
@@ -35,7 +46,7 @@ def categories(model, columns: int = 10, seed: int = 0) -> Grid:
     count = model.prior.categories
     z = prior_distribution(model.prior).sample(columns, seed=[seed, 0]).numpy()[:, count:]
     codes = np.hstack([np.repeat(np.eye(count), columns, axis=0), np.tile(z, (count, 1))])
-    images = model.decode(codes.astype(np.float32)).mean().numpy()
+    images = model.mean_image(codes.astype(np.float32)).numpy()
     return Grid(images, columns, f"One row for each of the {count} categories")
 
 
@@ -57,7 +68,7 @@ def latent_plane(model, steps: int = 15) -> Grid:
     low, high = np.percentile(draws, (1, 99), axis=0)
     right, up = np.linspace(low, high, steps).T
     z = np.stack(np.meshgrid(right, up[::-1]), axis=-1).reshape(-1, 2)
-    images = model.decode(z.astype(np.float32)).mean().numpy()
+    images = model.mean_image(z.astype(np.float32)).numpy()
     across = f"z_1 from {low[0]:.1f} to {high[0]:.1f}, left to right"
     title = f"{across}; z_2 from {low[1]:.1f} to {high[1]:.1f}, bottom to top"
     return Grid(images, steps, title)
@@ -87,5 +98,9 @@ def autoencoder_pictures(
         pictures["latent_map"] = latent_map(model, images, labels)
         pictures["latent_plane"] = latent_plane(model)
     else:
-        pictures["traversals"] = traversals(model, images[0])
+        most = None
+        if model.latent_dim > _ROWS:
+            means = model.encode(np.asarray(images[:1000], np.float32)).mean().numpy()
+            most = means.var(axis=0).argsort()[::-1][:_ROWS]
+        pictures["traversals"] = traversals(model, images[0], latents=most)
     return pictures

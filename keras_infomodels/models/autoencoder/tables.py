@@ -100,6 +100,8 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     if decoder["class"] in _DECODERS.values():
         mirrored = _mirrored(encoder) if _DECODERS.get(encoder["class"]) == decoder["class"] else {}
         own = {"latent_dim": categories + latent_dim, "parameters": _parameters(likelihood)}
+        if decoder["class"] == "ResidualDecoder" and _is_discretized(likelihood):
+            own["position_scale"] = True
         decoder = {**shape, **own, **mirrored, **decoder}
     own = {"encoder": encoder, "decoder": decoder, "prior": prior, "likelihood": likelihood}
     return {**table, **own}
@@ -173,6 +175,12 @@ def _mirrored(encoder: Mapping) -> dict:
     lists = {n: encoder[n] for n in ("widths", "filters") if isinstance(encoder.get(n), list)}
     reverse = {name: sizes[::-1] for name, sizes in lists.items()}
     return reverse | {n: encoder[n] for n in ("width", "activation", "dtype") if n in encoder}
+
+
+def _is_discretized(likelihood) -> bool:
+    """Whether a likelihood, a name or a table, is one of bytes."""
+    name = likelihood.get("class", "") if isinstance(likelihood, Mapping) else str(likelihood)
+    return name.lower().startswith("discretized")
 
 
 def _parameters(likelihood) -> list[str]:
