@@ -18,7 +18,8 @@ def pytest_configure(config):
 
 def pytest_deselected(items):
     counts = collections.Counter(item.path.stem.removeprefix("test_") for item in items)
-    items[0].config.stash[LEFT_OUT].update(counts)
+    if items:
+        items[0].config.stash[LEFT_OUT].update(counts)
 
 
 @pytest.hookimpl(trylast=True)

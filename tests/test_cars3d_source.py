@@ -45,7 +45,7 @@ def test_load_cars3d_names_what_is_missing_or_damaged(root, tmp_path):
         datasets.prepare("cars3d")
     path = root / "cars3d" / "cars" / "car_001_mesh.mat"
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"car_001_mesh\.mat is no file of Cars3D"):
+    with pytest.raises(ValueError, match=r"car_001_mesh\.mat is not a file of Cars3D"):
         datasets.load("cars3d", data_dir=root)
     scipy.io.savemat(path, {"im": np.zeros((4, 4, 3, 4, 24), np.uint8)})
     with pytest.raises(ValueError, match=r"car_001_mesh\.mat are bytes .*got uint8 of shape"):

@@ -250,7 +250,7 @@ def test_to_saved_model_takes_the_card_and_the_codes_along(exports, tmp_path):
     assert (path / "assets.extra" / "README.md").read_text() == "# A card\n"
     facts = json.loads((path / "assets.extra" / "metadata.json").read_text())
     assert (facts["preset"], facts["license"], facts["model"]) == ("my_model", "CC0-1.0", "InfoGAN")
-    assert facts["codes"]["digit"] == {"prior": "Categorical", "categories": 3}
+    assert facts["codes"]["digit"] == {"prior": "Categorical", "num_categories": 3}
     assert list(facts["signatures"]["generate"]["inputs"]) == ["noise", "digit", "a", "b"]
     assert facts["signatures"]["generate"]["inputs"]["a"]["range"] == [-1, 1]
     assert facts["signatures"]["generate"]["outputs"]["image"] == {

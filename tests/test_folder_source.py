@@ -63,7 +63,7 @@ def test_read_names_a_broken_image_or_skips_it(tmp_path, cut):
     (tmp_path / "1.png").write_bytes(whole[:cut])
     with pytest.raises(ValueError, match=r"1\.png is no image.*skip_broken=True"):
         datasets.load(tmp_path)
-    with pytest.warns(UserWarning, match=r"left out: .*1\.png"):
+    with pytest.warns(UserWarning, match=r"skipped: .*1\.png"):
         images, _ = datasets.load_arrays(tmp_path, skip_broken=True)
     assert images[:, 0, 0, 0].tolist() == [0, 100]
     with pytest.raises(ValueError, match="None of the 1 images"):
@@ -252,5 +252,5 @@ def test_load_arrays_takes_paths_and_the_home_folder(tmp_path, monkeypatch):
 def test_read_says_which_folders_beside_splits_are_left_out(tmp_path):
     put(tmp_path / "train" / "0.png")
     put(tmp_path / "other" / "0.png")
-    with pytest.warns(UserWarning, match="left out: other"):
+    with pytest.warns(UserWarning, match="skipped: other"):
         datasets.load_arrays(tmp_path)

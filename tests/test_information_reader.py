@@ -68,7 +68,8 @@ def test_information_freq_reads_every_so_many_epochs_and_the_last(
     assert [each["mutual_information"] for each in read] == values[:-1]
     assert 0 < values[0] < np.log(len(images)) + 0.5
     again = model.evaluate(images, batch_size=8, verbose=0, return_dict=True)
-    assert values[-1] == again["mutual_information"]
+    # The two graphs may round otherwise.
+    assert values[-1] == pytest.approx(again["mutual_information"], rel=1e-5)
 
 
 def test_information_freq_is_refused_below_zero(make_model, images):

@@ -122,7 +122,7 @@ def test_aae_and_mmd_vae_with_a_deterministic_encoder_have_no_rate(make_model, i
         assert (information.nats, information.kind) == (pytest.approx(np.log(40)), "exact")
         assert "infinite for a continuous x" in information.note
         model.evaluate(images)
-        assert "the truth is infinite for a continuous x" in caplog.text
+        assert "the true value is infinite for a continuous x" in caplog.text
         caplog.clear()
         np.testing.assert_array_equal(
             model.reconstruct(images, sample=True), model.reconstruct(images)
@@ -169,7 +169,8 @@ def test_gaussian_mixture_and_swiss_roll_train_and_generate(prior, cls, images, 
     assert np.isfinite([v for values in logs.values() for v in values]).all()
     model.save_to_preset(tmp_path / "preset")
     copy = cls.from_preset(tmp_path / "preset")
-    np.testing.assert_array_equal(copy.generate(3, seed=1), model.generate(3, seed=1))
+    # The model runs eagerly and the copy in a graph.
+    np.testing.assert_allclose(copy.generate(3, seed=1), model.generate(3, seed=1), atol=1e-6)
     names = [each.name for each in model.export_signatures()["generate"].inputs]
     assert names == ["component", "noise"]
 
@@ -229,7 +230,8 @@ def test_reconstruct_passes_the_posteriors_mean_or_a_sample(make_model, images):
     np.testing.assert_allclose(
         model.reconstruct(images), model.decode(posterior.mean()).mean(), atol=1e-6
     )
-    np.testing.assert_array_equal(model(images), model.reconstruct(images))
+    # A graph may fuse what an eager call does not, to other last bits.
+    np.testing.assert_allclose(model(images), model.reconstruct(images), atol=1e-6)
     np.testing.assert_allclose(model.predict(images, verbose=0), model(images), atol=1e-6)
     sampled = model.reconstruct(images, sample=True, seed=1)
     assert not np.allclose(sampled, model.reconstruct(images), atol=1e-3)

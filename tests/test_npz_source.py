@@ -86,7 +86,7 @@ def test_npz_source_finds_paths_from_home_and_here(path, tmp_path, monkeypatch):
     ("arrays", "what"),
     [
         ({}, r"contains the arrays \(none\)"),
-        ({"pictures": IMAGES}, "holds the arrays pictures; name the images of each split"),
+        ({"pictures": IMAGES}, "contains the arrays pictures; name the images of each split"),
         ({"train_images": IMAGES, "x_train": IMAGES}, "each split once"),
         ({"images": IMAGES.astype(float)}, r"in \[0, 1\].*got values from"),
         ({"images": IMAGES[0, 0]}, "height, width, channels"),

@@ -271,12 +271,12 @@ def test_train_refuses_a_folder_that_another_process_trains_into(folder, tmp_pat
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["train", "vae", "--out", "x"], "Say which dataset"),
+        (["train", "vae", "--out", "x"], "The dataset is missing"),
         (["train", "vae", "--dataset", "no_such_set", "--out", "x"], "catalog"),
         (["train", "vae", "--dataset", "kmnist", "--out", "x"], "infomodels prepare kmnist"),
         (["train", "no", "--dataset", "fashion_mnist_mini", "--out", "x"], "there are: aae"),
         (["train", "--recipe", "none.toml", "--out", "x"], "none.toml"),
-        (["train", "--resume", "--out", "x"], "holds no run to resume"),
+        (["train", "--resume", "--out", "x"], "no run to resume"),
     ],
 )
 def test_train_command_mistakes_get_one_line(words, what, capsys, tmp_path, monkeypatch):

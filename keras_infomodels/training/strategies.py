@@ -69,7 +69,7 @@ def _count_workers() -> int:
 
 def writes(model: keras.Model) -> bool:
     """Returns whether callbacks of a model write files, which only the chief does."""
-    return replicas.is_chief(model.distribute_strategy)
+    return model is None or replicas.is_chief(model.distribute_strategy)
 
 
 def for_replicas(model: keras.Model, settings: dict) -> dict:
