@@ -358,7 +358,10 @@ class InfoVAE(LedgerModel):
         # q(z|x), z ~ q(z|x), p(x|z)
         parameters = self.encoder(x, training=training)
         q = code_distribution(parameters)
-        z = replicas.at_own_rows(partial(_sample, seed=posterior_seed), parameters)
+        if replicas.several():
+            z = replicas.at_own_rows(partial(_sample, seed=posterior_seed), parameters)
+        else:
+            z = q.sample(seed=posterior_seed)  # the graph, and so the bits, of one device
         observation = self.observation(z, x, training)
         if self._keeping:
             keep_encodings(self, parameters, q, z)
