@@ -36,7 +36,10 @@ def terms(
     # q(z|x), z ~ q(z|x) of shape (batch, latent_dim), p(x|z)
     parameters = model.encoder(x, training=training)
     q = code_distribution(parameters)
-    z = replicas.at_own_rows(partial(_sample, seed=posterior_seed), parameters)
+    if replicas.several():
+        z = replicas.at_own_rows(partial(_sample, seed=posterior_seed), parameters)
+    else:
+        z = q.sample(seed=posterior_seed)  # the graph, and so the bits, of one device
     observation = model.observation(z, x, training)
     if model._keeping:
         keep_encodings(model, parameters, q, z)
