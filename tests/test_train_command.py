@@ -140,8 +140,8 @@ def test_train_workers_end_when_one_is_killed_and_one_process_resumes(tmp_path):
     wait_for(out / "run" / "checkpoints" / "after_epoch_0002", workers[0])
     workers[1].kill()
     begin = time.monotonic()
-    _, errors = workers[0].communicate(timeout=120)
-    assert time.monotonic() - begin < 75
+    _, errors = workers[0].communicate(timeout=180)
+    assert time.monotonic() - begin < 120  # 84 s on a busy machine
     assert workers[0].returncode not in (0, None)
     assert "start all of them again with --resume" in errors
     done = len(epochs(out))
