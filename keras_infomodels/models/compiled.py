@@ -1,6 +1,7 @@
 """Traced functions for inference, which a model keeps but does not save."""
 
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import tensorflow as tf
@@ -40,7 +41,9 @@ class Compiled:
         signature = tf.nest.map_structure(_any_batch, arguments)
         key = function.__name__, repr(signature)
         if key not in self._traced:
-            self._traced[key] = tf.function(function, signature, autograph=False)
+            # TensorFlow counts traces by function, and a method is one for all models.
+            own = partial(function)
+            self._traced[key] = tf.function(own, signature, autograph=False)
         return self._traced[key](*arguments)
 
 
