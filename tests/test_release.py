@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import keras_infomodels
 from keras_infomodels.export.runtime import Runtime
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.recipes import Recipe
-from keras_infomodels.zoo.release import _choose, release, renew
+from keras_infomodels.zoo.release import _choose, _copy_picture, release, renew
 
 TINY = {"widths": (3, 4, 8), "noise_dim": 2, "num_categories": 2, "batch_size": 6, "epochs": 1}
 
@@ -135,3 +136,19 @@ def test_release_choose_takes_the_best_seed_without_labels(recipe, by, chosen, t
     seeds = _choose(rows, tmp_path, recipe)["seeds"]
     assert (seeds["by"], seeds["chosen"]) == (by, chosen)
     assert [row["one_to_one_error"] for row in seeds["rows"]] == [0.1, 0.2]
+
+
+def test_copy_picture_stores_a_large_one_with_a_palette(tmp_path):
+    noise = np.random.default_rng(0).integers(256, size=(400, 400, 1), dtype=np.uint8)
+    picture = np.concatenate([noise, 255 - noise, noise], axis=2)  # 256 colors
+    Image.fromarray(picture).save(tmp_path / "large.png")
+    Image.fromarray(picture[:50]).save(tmp_path / "small.png")
+    for name in ("large", "small"):
+        _copy_picture(tmp_path / f"{name}.png", tmp_path / f"{name}_copy.png")
+    large = Image.open(tmp_path / "large_copy.png")
+    assert large.mode == "P"
+    assert np.abs(np.asarray(large.convert("RGB")).astype(int) - picture).max() <= 3
+    assert (tmp_path / "large_copy.png").stat().st_size < 0.6 * (
+        tmp_path / "large.png"
+    ).stat().st_size
+    assert (tmp_path / "small_copy.png").read_bytes() == (tmp_path / "small.png").read_bytes()

@@ -1,6 +1,7 @@
 """Creates a preset of the zoo from its recipe: train, choose a seed, measure, export, describe."""
 
 import csv
+import io
 import json
 import shutil
 import tempfile
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from PIL import Image
 
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
+from keras_infomodels.io import write_atomically
 from keras_infomodels.names import nearest
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
@@ -25,6 +28,9 @@ _OWN = ("format", "versions", "parameters", "files")
 
 _LICENSE = "Apache-2.0"
 """License of the weights, the same as of the code."""
+
+_LARGE_PICTURE = 200_000
+"""Bytes from which on a picture is stored with a palette."""
 
 _IMAGES = 1000
 """Number of test images on which exported files are compared."""
@@ -142,8 +148,19 @@ def _publish(
         picture.unlink()
     for picture in pictures:
         if picture.parent != folder:
-            shutil.copyfile(picture, folder / picture.name)
+            _copy_picture(picture, folder / picture.name)
     _export(model, folder, recipe, facts["seeds"]["chosen"], table)
+
+
+def _copy_picture(source: Path, to: Path):
+    """Copies a PNG file; a large one gets a palette of 256 colors, in a third of the space."""
+    if source.stat().st_size <= _LARGE_PICTURE:
+        shutil.copyfile(source, to)
+        return
+    content = io.BytesIO()
+    with Image.open(source) as image:
+        image.convert("RGB").quantize(256).save(content, "PNG", optimize=True)
+    write_atomically(to, content.getvalue())
 
 
 def _rounded(weight: np.ndarray) -> np.ndarray:
