@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from keras_infomodels import __version__, names
 from keras_infomodels.command_parser import Parser
@@ -118,10 +119,7 @@ def main(argv: list[str] | None = None) -> int:
         with printing(), quiet_tensorflow():
             arguments.run(arguments)
     except _Terminated:
-        print(
-            "\nStopped by SIGTERM. Every finished epoch is saved; go on with --resume.",
-            file=sys.stderr,
-        )
+        print(f"\nStopped by SIGTERM. {_how_to_go_on(arguments)}", file=sys.stderr)
         return 143
     except KeyboardInterrupt:
         hint = " Continue with --resume." if arguments.run is _train else ""
@@ -131,6 +129,8 @@ def main(argv: list[str] | None = None) -> int:
         if not isinstance(error, _EXPECTED) and not _is_of_tensorflow(error):
             raise
         lines = str(error).splitlines()
+        if isinstance(error, FileNotFoundError) and error.filename:
+            lines = [f"There is no file or folder {os.fspath(error.filename)}."]
         if _is_of_tensorflow(error):
             lines = [_reason(lines)]
             if os.environ.get("TF_CONFIG"):
@@ -146,6 +146,14 @@ def _reason(lines: list[str]) -> str:
     traces = ("Graph execution", "Detected at node", "Stack trace", "<stack", "File", " ", "\t")
     said = [line for line in lines if line and not line.startswith(traces)]
     return next(iter([*said, *lines]), "TensorFlow could not go on.")
+
+
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
+    """Returns a sentence on what an ended training has left."""
+    out = getattr(arguments, "out", None)
+    if out and any(Path(out).expanduser().glob("run/checkpoints/after_epoch_*")):
+        return f"Every finished epoch is saved; continue with --resume --out {out}."
+    return "No epoch was finished, so nothing is saved; start again."
 
 
 class _Terminated(BaseException):

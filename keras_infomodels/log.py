@@ -69,7 +69,7 @@ def _load_quietly(load, module):
         try:
             os.dup2(file.fileno(), 2)  # C++ writes to the descriptor, not to sys.stderr
             load(module)
-        except BaseException:
+        except Exception:  # an import that fails, and not one that is interrupted
             os.dup2(kept, 2)
             file.seek(0)
             shutil.copyfileobj(file, sys.stderr.buffer)

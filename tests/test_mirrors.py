@@ -33,7 +33,7 @@ def server(folder, monkeypatch):
 def test_registry_make_makes_names_that_others_load(server, folder, capsys):
     assert cli.main(["registry", "make", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "my-mnist: VAE, 4 files, 0.3 MB\n  https://HOST/my-mnist@" in out
+    assert "my-mnist: VAE, 4 files, 0.3 MB\n  ADDRESS/my-mnist@" in out
     assert "has 2 presets" in out
     assert zoo.list_presets()["my-mnist"] == "a tiny one"
     assert "my-mnist" in zoo.list_presets("VAE")

@@ -107,6 +107,12 @@ def test_check_warns_of_a_path_in_the_metadata(tmp_path, make_model):
     assert "/home/me/photos" in warning
 
 
+def test_check_does_not_warn_of_a_relative_path(tmp_path, make_model):
+    folder = make_model().save_to_preset(tmp_path / "a", training={"dataset": "./photos"})
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert publish.check(folder, "hf://owner/new").warnings == []
+
+
 def test_check_refuses_what_is_no_preset(preset, tmp_path):
     with pytest.raises(FileNotFoundError, match="no preset folder"):
         publish.check(tmp_path, "hf://owner/new")

@@ -275,8 +275,8 @@ def _training(recipe: Recipe, facts: dict) -> str:
     return f"""
 ## Training
 
-{training["epochs"]} epochs of {training["steps_per_epoch"]} steps, the last
-{training["epochs_in_these_seconds"]} of them in {training["seconds"]} s with validation.
+Epochs: {training["epochs"]}, of {training["steps_per_epoch"]} steps each; the last
+{training["epochs_in_these_seconds"]} took {training["seconds"]} s with validation.
 {revision}Versions: {versions}.
 
 ```toml

@@ -87,7 +87,8 @@ def _warnings(folder: Path, files: dict) -> list[str]:
         )
     training = read_json(folder, "metadata.json").get("training")
     data = training.get("dataset") if isinstance(training, dict) else None
-    if isinstance(data, str) and ("/" in data or "\\" in data):
+    # A path that begins at the top names the user and the machine.
+    if isinstance(data, str) and re.match(r"[/~]|[A-Za-z]:", data):
         found.append(
             f"Its files name the folder of your data, {printable(data)}. If that is nobody's "
             "business, train on a path such as ./photos."
@@ -131,9 +132,15 @@ def send(upload: Upload, private: bool = False) -> str:
             commit_message=f"Publish {upload.folder.resolve().name}",
         )
     except Exception as error:  # The client's errors are those of the HTTP library below it.
-        reason = ": ".join(map(str, filter(None, (error, error.__cause__))))
+        reasons = dict.fromkeys(map(str, filter(None, (error, error.__cause__))))
+        reason = printable(": ".join(reasons))
+        # Only an answer of the Hub has a response.
+        if getattr(error, "response", None) is None:
+            raise DownloadError(
+                f"There is no connection to the Hub: {reason}. Check the network and try again."
+            ) from error
         raise DownloadError(
-            f"The Hub did not take {upload.repository}: {printable(reason)} (log in with "
-            "`hf auth login`, or set HF_TOKEN to a token that may write there)"
+            f"The Hub did not take {upload.repository}: {reason} (log in with `hf auth login`, or "
+            "set HF_TOKEN to a token that may write there)"
         ) from error
     return f"hf://{upload.repository}@{commit.oid}"

@@ -59,10 +59,11 @@ def _make(arguments: argparse.Namespace):
     folder = Path(arguments.folder).expanduser()
     for name, entry in entries.items():
         print(f"{name}: {entry.class_name}, {len(entry.files)} files, {entry.bytes / 1e6:.1f} MB")
-        print(f"  https://HOST/{name}@{pin(folder / name)}")
+        print(f"  ADDRESS/{name}@{pin(folder / name)}")
     count = "1 preset" if len(entries) == 1 else f"{len(entries)} presets"
+    place = f"https://HOST/{folder.resolve().name}"
     print(
-        f"{folder / 'registry.json'} has {count}. Put {folder} on a web server; "
-        "with KERAS_INFOMODELS_ZOO_URL=https://HOST others load them by name, without it by the "
-        "addresses above."
+        f"{folder / 'registry.json'} has {count}. Put {folder} on a web server. ADDRESS is where "
+        f"it is, such as {place}: with KERAS_INFOMODELS_ZOO_URL=ADDRESS others load the presets "
+        "by name, without it by the addresses above."
     )
