@@ -43,7 +43,7 @@ def draw_inputs(
 
 
 def noise_images(model, count: int) -> np.ndarray:
-    """Creates images of random pixels that the model accepts, where there are no data."""
+    """Creates images of random pixels that the model accepts, to compare exports without data."""
     random = np.random.default_rng(0)
     shape = (count, *model.data_shape)
     draws = {"real": random.normal, "unit": random.uniform}

@@ -143,7 +143,10 @@ class Runtime:
         return self.run("reconstruct", image=images)["image"]
 
     def infer_codes(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Computes NAME_probabilities (n, K), or NAME_mean and NAME_stddev (n, 1), of each code.
+        """Infers the codes of images, as a dict of arrays.
+
+        A categorical code of K values has `NAME_probabilities`, (n, K), and a continuous code has
+        `NAME_mean` and `NAME_stddev`, (n, 1); NAME is the name of the code.
 
         Args:
             images: array (n, height, width, channels).

@@ -88,7 +88,10 @@ def interface(interpreter) -> dict[str, dict]:
 
 
 def compiled(content: bytes):
-    """Returns the functions of LiteRT's CompiledModel, which may end the process when it fails."""
+    """Returns a function for each signature, run by LiteRT's CompiledModel.
+
+    A failure in CompiledModel may end the process instead of raising an error.
+    """
     from ai_edge_litert.compiled_model import CompiledModel
 
     model = CompiledModel.from_buffer(content)

@@ -60,8 +60,10 @@ def demo(out: str | Path):
     print("pictures to look at:")
     for picture in [*sorted((out / "zoo").glob("*.png")), *sorted((preset / "run").glob("*.png"))]:
         print(f"   {picture}")
-    print("Next: `infomodels explore` to play with it, `infomodels list` for all pretrained models,")
-    print("those in color among them, and `infomodels train mmd_vae --dataset FOLDER` for your own.")
+    print(
+        "Next: `infomodels explore` to play with it; `infomodels list` for all pretrained models,"
+    )
+    print("in color too; `infomodels train mmd_vae --dataset FOLDER` for pictures of your own.")
 
 
 def _take(name: str, out: Path):

@@ -41,7 +41,7 @@ def check_operators(folder: str | Path):
 
     Raises:
         FileNotFoundError: no SavedModel is there.
-        ValueError: it is damaged, or holds such operators.
+        ValueError: The SavedModel is damaged, or holds such operators.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2

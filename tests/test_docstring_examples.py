@@ -14,6 +14,10 @@ import tensorflow_probability as tfp
 import keras_infomodels as ki
 
 SLOW = {
+    "evaluation.fit_posterior",
+    "evaluation.select_runs",
+    "export.Runtime",
+    "export.to_tflite",
     "InfoGAN.traverse",
     "InfoVAE.decode",
     "InfoVAE.mutual_information",

@@ -124,12 +124,12 @@ def _plain(value):
 
 
 def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -> keras.Model:
-    """The compiled model of a recipe.
+    """Builds and compiles the model of a recipe.
 
     Args:
         recipe: `Recipe`. Description of the model.
         image_shape: (height, width, channels).
-        steps: training steps in all, for the schedules.
+        steps: int. Number of training steps, for learning rate schedules and warm-ups.
 
     Raises:
         ValueError: networks that do not fit the images, or arguments that make no sense.

@@ -195,12 +195,12 @@ def interpolated(scores: tf.Tensor, log_baseline: tf.Tensor, alpha: float) -> tf
 
 
 def jensen_shannon(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound on twice a Jensen-Shannon divergence minus 2 ln 2, for training a critic.
+    """Computes an objective for training a critic f(x, y), which varies less than `nwj`.
 
-        -E joint softplus(-f) - E product softplus(f)
+        -E_joint[softplus(-f)] - E_product[softplus(f)]  <=  2 JSD - 2 ln 2
 
-    It is not a bound on I(X;Y): use `jensen_shannon_nwj` of the trained critic for that. It is
-    largest at f = ln p(y|x)/p(y), and has a small variance.
+    JSD is the Jensen-Shannon divergence of p(x, y) from p(x) p(y). The objective is largest at
+    f = ln p(y|x)/p(y). It is not a bound on I(X;Y): use `jensen_shannon_nwj` of the trained critic.
 
     Args:
         scores: tensor (n, m). Score matrix.

@@ -48,7 +48,7 @@ class LinearGaussian:
         return tfd.MultivariateNormalTriL(np.zeros(k), np.eye(k))
 
     def aggregated_posterior(self) -> tfd.Distribution:
-        """Returns q(z) = N(b, A Sx A' + S)."""
+        """Returns q(z) = N(b, A C A^T + S), where C is `data_covariance`, as a TFP distribution."""
         return self._normal(self.encoder_offset, self._aggregated_covariance())
 
     def mutual_information(self) -> float:
