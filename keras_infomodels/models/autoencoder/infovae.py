@@ -410,7 +410,7 @@ class InfoVAE(InfoModel):
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))
 
     def mean_image(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns E[x|z], (batch, *data_shape), for z (batch, latent_dim), by TFLite's operations."""
+        """Returns E[x|z], (batch, *data_shape), for z (batch, latent_dim); TFLite can run it."""
         return self.likelihood.mean(self.decoder(z, training=False))
 
 
