@@ -236,9 +236,16 @@ def _headline(model: keras.Model, figures: dict, recipe: Recipe) -> str:
             return f"{100 * figures[name]['value']:.2f} % test error {words}"
     if "accuracy" in model.card_figures:
         return f"{100 * figures['accuracy']['value']:.2f} % test accuracy"
+    if bits := figures.get("bits_per_dim"):
+        return f"{bits['value']:.2f} bits per 8-bit value"
     if nll := figures.get("nll"):
         return f"NLL {nll['value']:.2f} ± {nll['standard_error']:.2f} nats"
     if distance := figures.get("frechet_distance"):
         return f"Fréchet distance {distance['value']:.1f} to real images"
+    if distance := figures.get("kernel_distance"):
+        mean = figures["kernel_distance_of_the_mean_image"]["value"]
+        return (
+            f"kernel distance {distance['value']:.3f} to real images ({mean:.3f}: the mean image)"
+        )
     name = "reconstruction" if "reconstruction" in figures else "discriminator_loss"
     return f"{name.replace('_', ' ')} {figures[name]['value']:.1f} nats"
