@@ -43,6 +43,28 @@ napoleon_use_param = False
 napoleon_use_ivar = True
 
 REPOSITORY = "https://github.com/keras-infomodels/keras-infomodels/blob/main/"
+_HELPERS = {
+    "audit_parts",
+    "begin_validation",
+    "calibration_images",
+    "card_words",
+    "check_array",
+    "check_labels",
+    "complete",
+    "describe_metrics",
+    "drawing_seed",
+    "inference_parts",
+    "latent_inputs",
+    "log",
+    "quantization_costs",
+    "renew_config",
+    "shorten",
+    "traced",
+    "unpack",
+    "validation_information",
+}
+"""Methods that only other parts of the library call; a subclass does not write them."""
+
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Example):$")
 _ITEM = re.compile(r"(\s*[\w*]+(?:, [\w*]+)*: )(.*)")
 _EXAMPLE = [".. rubric:: Example", "", ".. code-block:: python", ""]
@@ -92,7 +114,9 @@ def _escaped(text: str) -> str:
 
 
 def skip_foreign(app, what, name, obj, skip, options):
-    """Leaves what Keras and Python define to their own documentation."""
+    """Leaves out helpers, and what Keras and Python document themselves."""
+    if what == "class" and name in _HELPERS:
+        return True
     function = obj.fget if isinstance(obj, property) else getattr(obj, "__func__", obj)
     foreign = not (getattr(function, "__module__", None) or "").startswith("keras_infomodels")
     return True if foreign and (callable(function) or isinstance(obj, property)) else None
