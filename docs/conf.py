@@ -28,6 +28,7 @@ nb_execution_mode = "cache"
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
+nb_execution_in_temp = True  # the files that a notebook writes
 nb_output_stderr = "remove"
 nb_merge_streams = True
 
