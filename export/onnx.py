@@ -152,12 +152,12 @@ def _difference(contents: Contents, name: str, content: bytes, renamed: dict, im
     given = {node.name: arrays[node.name] for node in session.get_inputs()}
     answers = dict(zip(names, session.run(None, given), strict=True))
     tensors = {key: tf.constant(array) for key, array in arrays.items()}
-    wanted = contents.model.export_signatures()[name].function(**tensors)
+    signature = contents.model.export_signatures()[name]
     largest = 0.0
-    for key, value in wanted.items():
+    for key, value in signature.function(**tensors).items():
         found, value = answers[renamed.get(key, key)], value.numpy()
         if found.shape != value.shape:
             raise ValueError(f"{key} has shape {found.shape}, not {value.shape}")
-        difference = np.abs(found - value) / np.maximum(1, np.abs(value))
+        difference = np.abs(found - value) / np.maximum(signature.scales.get(key, 1), np.abs(value))
         largest = float(np.maximum(largest, difference.max()))  # keeps NaN
     return largest

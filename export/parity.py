@@ -35,6 +35,8 @@ _SIZES, _APART = (1, 8), 0.1
 class Parity:
     """Differences of one signature from Keras, relative to max(1, |value|), and its speed.
 
+    Log densities are compared relative to max(|value|, number of pixel values).
+
     Attributes:
         largest: float. Largest difference over all outputs and examples.
         mean: float. Mean difference.
@@ -192,7 +194,9 @@ def _parities(contents: Contents, runtime: Runtime, images, tolerance: float, ti
     parities, signatures = {}, contents.model.export_signatures()
     for (name, arrays), actual in zip(inputs.items(), answers, strict=True):
         tensors = {key: _tensor(array) for key, array in arrays.items()}
-        largest, mean = _compare(name, signatures[name].function(**tensors), actual)
+        signature = signatures[name]
+        expected = signature.function(**tensors)
+        largest, mean = _compare(name, expected, actual, signature.scales)
         parities[name] = Parity(
             largest, mean, _milliseconds(runtime, name, arrays) if timed else None
         )
@@ -216,6 +220,7 @@ def _compiled(contents: Contents, runtime: Runtime, images: np.ndarray) -> tuple
         requests += [(name, {k: array[:size] for k, array in arrays.items()}) for size in sizes]
     wanted, answers = runtime.run_all(requests), runtime.run_compiled(requests)
     tolerance = min(TOLERANCES[runtime.metadata["quantization"]], _APART)
+    signatures = contents.model.export_signatures()
     found, failures = {}, []
     for (name, arrays), expected, answer in zip(requests, wanted, answers, strict=True):
         call = name, len(next(iter(arrays.values())))
@@ -226,7 +231,7 @@ def _compiled(contents: Contents, runtime: Runtime, images: np.ndarray) -> tuple
             failures.append(f"{which} ends the process.")
         else:
             try:
-                found[call] = _compare(name, expected, answer)[0]
+                found[call] = _compare(name, expected, answer, signatures[name].scales)[0]
             except ValueError as error:
                 failures.append(f"{which} fails: {error}")
                 continue
@@ -251,8 +256,8 @@ def _tensor(array: np.ndarray) -> tf.Tensor:
     return tf.constant(array / np.float32(255) if array.dtype == np.uint8 else array)
 
 
-def _compare(signature: str, expected: Mapping, actual: Mapping) -> tuple[float, float]:
-    """Largest and mean difference."""
+def _compare(signature: str, expected: Mapping, actual: Mapping, scales: Mapping) -> tuple:
+    """Returns the largest and the mean difference, relative to max(scale or 1, |value|)."""
     if set(expected) != set(actual):
         raise ValueError(f"{signature} returns {sorted(actual)}, not {sorted(expected)}.")
     differences = []
@@ -260,7 +265,8 @@ def _compare(signature: str, expected: Mapping, actual: Mapping) -> tuple[float,
         value, other = _unit(np.asarray(value)), actual[name]
         if value.shape != other.shape:
             raise ValueError(f"{signature}'s {name} is {other.shape}, not {value.shape}.")
-        difference = np.abs(_unit(other) - value) / np.maximum(1, np.abs(value))
+        scale = np.maximum(scales.get(name, 1), np.abs(value))
+        difference = np.abs(_unit(other) - value) / scale
         if other.dtype == np.uint8:  # rounding to the nearest byte is no difference
             difference = np.maximum(0, difference - 0.5 / 255)
         differences.append(difference.ravel())

@@ -11,6 +11,7 @@ from keras_infomodels import distributions, export, models, networks
 from keras_infomodels.export import Runtime, loading, tflite
 from keras_infomodels.export.contents import Contents
 from keras_infomodels.export.flatbuffer import Flatbuffer
+from keras_infomodels.export.inputs import draw_inputs
 from keras_infomodels.export.saved_model import write_saved_model
 
 QUANTIZED = ["float16", "dynamic", "int8"]
@@ -183,6 +184,23 @@ def test_check_parity_costs_are_in_the_models_own_terms(exports):
     assert cost["rate"].keras == pytest.approx(rate, abs=0.01)  # float16 has 11 bits
     assert cost["reconstruction"].limit == pytest.approx(0.02 * abs(cost["reconstruction"].keras))
     assert "reconstruction" in str(report)
+
+
+def test_check_parity_log_density_is_relative_to_the_number_of_pixels(exports):
+    """A sum of log densities may be near 0, but each of its 64 terms is off by as much as ever."""
+    path, images = exports.tflite("gaussian", "float16"), exports.images("gaussian")
+    model = exports.model("gaussian")
+    signature = model.export_signatures()["score"]
+    arrays = draw_inputs(Contents(model), "score", images)
+    answer, wanted = Runtime(path).run("score", **arrays), signature.function(**arrays)
+    found = {}
+    for name, least in (("reconstruction", 8 * 8), ("rate", 1)):
+        value = wanted[name].numpy()
+        found[name] = np.abs(answer[name] - value) / np.maximum(least, np.abs(value))
+    assert np.abs(wanted["reconstruction"]).min() < 64, "all above their scale"
+    report = export.check_parity(model, path, images).signatures["score"]
+    assert report.largest == pytest.approx(max(map(np.max, found.values())), rel=1e-3)
+    assert report.mean == pytest.approx(np.mean(list(found.values())), rel=1e-3)
 
 
 def test_check_parity_information_of_codes_is_what_the_model_says(exports):

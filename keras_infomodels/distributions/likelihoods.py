@@ -53,6 +53,9 @@ class Likelihood(Protocol):
     support: str
     """Pixels that have a likelihood, such as "unit"; see `datasets.checks.Pixels`."""
 
+    is_density: bool
+    """Whether p(x|z) is a density; its logarithm may be above 0. The default is False."""
+
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Returns the data as the model sees them.
 
@@ -166,6 +169,7 @@ class ContinuousBernoulli(Spec):
 
     parameters = ("logits",)
     support = "unit"
+    is_density = True
     description = "`continuous_bernoulli`, continuous Bernoulli of grey pixels in [0, 1], a density"
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
@@ -210,6 +214,7 @@ class Gaussian(Spec):
     """
 
     support = "real"
+    is_density = True
 
     def __init__(self, sigma: float | str | None = None):
         positive = isinstance(sigma, int | float) and sigma > 0

@@ -1,7 +1,7 @@
 """Signatures of an exported model: named functions of named tensors."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 
@@ -41,11 +41,14 @@ class Signature:
         function: function of tensors by keyword. It returns a dict of tensors.
         inputs: tuple of Input. The function's arguments.
         saved_model_only: str. Reason why a `.tflite` file cannot contain it; empty if it can.
+        scales: dict from output to float. What differences of an output are relative to, if that is
+            more than its value: a log density adds terms of both signs, so it may be near 0.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: tuple[Input, ...]
     saved_model_only: str = ""
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 def seeded(function: Callable) -> Signature:

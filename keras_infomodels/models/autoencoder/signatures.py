@@ -1,5 +1,6 @@
 """Functions of an exported autoencoder."""
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -125,8 +126,10 @@ def _sampled(model, image: Input, parameters_of: Callable) -> dict[str, Signatur
         inputs = (image, Input("noise", (model.latent_dim - categories,), "normal"))
         signatures["encode_sample"] = Signature(encode_sample, inputs)
     reason = _NOT_IN_TFLITE.get(type(model.likelihood), "")
+    is_density = getattr(model.likelihood, "is_density", False)
+    scales = {"reconstruction": float(math.prod(model.data_shape))} if is_density else {}
     return signatures | {
-        "score": Signature(score, inputs, reason),
+        "score": Signature(score, inputs, reason, scales),
         "generate_seeded": seeded(generate_seeded),
     }
 
