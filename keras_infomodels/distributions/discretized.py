@@ -79,17 +79,20 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
         name: str. Name of the distribution.
     """
 
-    def _log_prob(self, x, softplus=tf.nn.softplus):
-        # F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)), which cancels nowhere.
+    def _log_prob(self, x):
+        return self._sum(x, tf.nn.softplus, -tf.math.expm1(-2 * _HALF / self.scale))
+
+    def portable_log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        """Log probability by operations that are right in TFLite and that ONNX has."""
+        t = tf.tanh(_HALF / self.scale)
+        return self._sum(x, portable_softplus, 2 * t / (1 + t))
+
+    def _sum(self, x, softplus, share):
+        # F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)), which cancels nowhere; the last is `share`.
         a, b, first, last = self._edges(x)
         below = tf.where(last, 0.0, -softplus(-b))
         above = tf.where(first, 0.0, -softplus(a))
-        inside = tf.where(first | last, 0.0, tf.math.log(-tf.math.expm1(-2 * _HALF / self.scale)))
-        return below + above + inside
-
-    def portable_log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        """Log probability by operations that are right in TFLite."""
-        return self._log_prob(x, portable_softplus)
+        return below + above + tf.where(first | last, 0.0, tf.math.log(share))
 
     def _above(self, edge):
         return tf.sigmoid((self.loc - edge) / self.scale)
