@@ -13,9 +13,10 @@ __all__ = ["FusedAdam"]
 class FusedAdam(keras.optimizers.Adam):
     """Adam with TensorFlow's fused kernel, one per variable instead of a dozen operations.
 
-    The update equals that of `keras.optimizers.Adam` up to rounding, with the same arguments and
-    state, except for `amsgrad`. `fit` of the models here uses the same kernel for a plain `Adam` if
-    all variables are float32. Source: Kingma and Ba, "Adam", 2015.
+    The update equals that of `keras.optimizers.Adam` up to rounding. The arguments and the saved
+    state are the same, but `amsgrad` is not supported. `fit` of the models of this library already
+    uses the same kernel for a plain `Adam` if all variables are float32. Source: Kingma and Ba,
+    "Adam", 2015.
 
     Args:
         *args: positional arguments of `keras.optimizers.Adam`.

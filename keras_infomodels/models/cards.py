@@ -7,12 +7,12 @@ __all__ = ["FOR", "GENERATE", "VARIETY", "CardWords"]
 
 @dataclass(frozen=True)
 class CardWords:
-    """Text of a card beside its figures.
+    """Text of a model's card, without the figures.
 
     Attributes:
         contents: str. Parts of the model, such as "10 latent variables".
         use: str. Lines of Python with a model named `model`.
-        limits: str. Intended use, and conclusions that the model does not allow.
+        limits: str. Intended use, and conclusions that should not be drawn from the model.
     """
 
     contents: str
