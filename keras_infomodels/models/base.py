@@ -219,7 +219,7 @@ class InfoModel(ModelDescription, keras.Model):
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
-        """Returns a config with the arguments of version 0.1 replaced by today's."""
+        """Returns a config in which arguments of version 0.1 are replaced by current ones."""
         return renew(config, cls.default_augmentations)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):

@@ -56,7 +56,8 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
 def are_finite(terms, gradients, optimizers) -> tf.Tensor:
     """Checks that terms and gradients are finite.
 
-    Gradients of an optimizer with a loss scale are not checked, because it handles overflow itself.
+    Gradients of an optimizer with a loss scale may overflow while the scale is above 1, because the
+    optimizer then lowers the scale.
 
     Args:
         terms: list of scalars.
