@@ -1,4 +1,4 @@
-"""Keras callbacks: data order, history, pictures, and a backup that survives a kill."""
+"""Keras callbacks: data order, history, pictures, weight averages, and backups for resuming."""
 
 import importlib.util
 from pathlib import Path

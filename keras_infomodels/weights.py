@@ -95,12 +95,12 @@ def _halved(content: bytes) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights whose datasets are in plain storage; nothing of them has been read.
+    """File of weights whose arrays have been checked but not read.
 
     Attributes:
-        path: Path. Its name in messages.
-        content: bytes.
-        shapes: Counter. How many datasets of each shape it declares.
+        path: Path. Name of the file in messages.
+        content: bytes. Content of the file.
+        shapes: Counter. Number of arrays of each shape.
     """
 
     path: Path

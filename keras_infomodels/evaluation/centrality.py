@@ -50,9 +50,9 @@ def model_centrality(
 
     Range: [0, 1]. Chance is 1 / (number of latents). A run without an active latent has 0.
 
-    Blind to: runs that are entangled in the same way. Like UDR, the score assumes that disentangled
-    runs agree and entangled runs differ. Since runs are compared on generated images, a bad
-    generator lowers the score too.
+    Does not detect: runs that are entangled in the same way. Like UDR, the score assumes that
+    disentangled runs agree and entangled runs differ. Since runs are compared on generated images,
+    a bad generator lowers the score too.
 
     Cost: each run generates (train + evaluation) * batch_size images, 32,000 by default, and all m
     runs encode them. The standard error of a score of 0.5 is sqrt(0.25 / evaluation), 0.022 by

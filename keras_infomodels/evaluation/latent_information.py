@@ -82,7 +82,7 @@ def latent_information(
 
     `independence` is I_q(x;z) / sum_j I_q(x;z_j). It needs no known factors, and can rank runs of
     the same model. A latent that copies another one lowers it. A latent without information does
-    not change it. Blind to: what the latents mean. An encoder whose latents are independent
+    not change it. Does not detect: what the latents mean. An encoder whose latents are independent
     mixtures of the factors has 1.
 
     For deterministic, quantized latents, the information is the entropy of the rows or columns of

@@ -46,8 +46,8 @@ def udr(
 
     Range: [0, 1]. With the lasso, equal codes have 0.9, because the penalty shrinks their weight.
 
-    Blind to: runs that are entangled in the same way, for example because the data prefer certain
-    axes. The score assumes that disentangled runs agree and entangled runs differ.
+    Does not detect: runs that are entangled in the same way, for example because the data prefer
+    certain axes. The score assumes that disentangled runs agree and entangled runs differ.
 
     Source: Duan et al., "Unsupervised model selection for variational disentangled representation
     learning", 2020, with the averages of disentanglement_lib.

@@ -21,8 +21,9 @@ def mig(codes, factors, bins: int = 20) -> float:
     Range: [0, 1]. The number of bins limits the value: for a factor of 40 values and 20 bins it is
     at most ln 20 / ln 40 = .81. For identity codes of the five factors of `sprites` it is .90.
 
-    Blind to: a code that encodes several factors, and information that only several codes contain
-    together. A monotone function of a code changes the MIG, because the bins have equal widths.
+    Does not detect: a code that encodes several factors, and information that only several codes
+    contain together. A monotone function of a code changes the MIG, because the bins have equal
+    widths.
 
     Values: identity codes 1, rotated and duplicated ones 0, two factors of five values merged into
     one code .91, random codes about 0; docs/disentanglement.md has those of other metrics.
@@ -71,8 +72,8 @@ def modularity(codes, factors, bins: int = 20) -> float:
     Values: identity codes 1, pairs of factors rotated by 45 degrees 1 - 1 / (k - 1), two factors of
     five values merged into one code .77 (k = 4).
 
-    Blind to: how much is encoded, and by how many codes; duplicated codes have 1. Random codes
-    score high, because small sampling errors of I are divided by each other.
+    Does not detect: how much is encoded, and by how many codes; duplicated codes have 1. Random
+    codes score high, because small sampling errors of I are divided by each other.
 
     Source: Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss",
     2018, section 3, as in disentanglement_lib.

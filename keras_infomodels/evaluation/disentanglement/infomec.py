@@ -86,7 +86,7 @@ def infomec(codes, factors, discrete: bool = False, seed: int = 0) -> InfoMEC:
     45 degrees 1/3 and 1/3, duplicated codes 1 and 3/7, merged pairs 1/3 and 1. Random codes may
     have an InfoM near 1, because estimates near 0 are divided by each other; their InfoE is 0.
 
-    Blind to: InfoM ignores how much is encoded and duplicated codes. InfoC ignores codes that merge
+    Limits: InfoM ignores how much is encoded and duplicated codes. InfoC ignores codes that merge
     several factors. InfoE ignores rotations. Report the three together. InfoE is too large for few
     rows, because no rows are held out. Which codes are inactive depends on the scales of the codes.
 

@@ -77,8 +77,8 @@ def factor_vae_score(
     Range: [0, 1]. Chance is 1 / k, for k factors. Without an active code the score is 0. Pairs of
     factors that are rotated by 45 degrees have 1/2.
 
-    Blind to: further codes of a factor (duplicated codes have 1), a second factor in a code, if the
-    first has more influence, and the amount of information.
+    Does not detect: further codes of a factor (duplicated codes have 1), a second factor in a code,
+    if the first has more influence, and the amount of information.
 
     Source: Kim and Mnih, "Disentangling by factorising", 2018, section 4, with the protocol of
     disentanglement_lib. If `codes` is a function, the draws equal those of disentanglement_lib for
@@ -182,7 +182,7 @@ def beta_vae_score(
 
     Range: [0, 1]. Chance is 1 / k, for k factors.
 
-    Blind to: duplicated codes, and most rotations of the codes, because each factor has a
+    Does not detect: duplicated codes, and most rotations of the codes, because each factor has a
     characteristic effect on all codes. (Only a rotation by exactly 45 degrees gives two like
     factors the same effect.) Most models of the literature are close to 1.
 
@@ -231,8 +231,8 @@ def irs(codes, factors, bins: int = 20, quantile: float = 0.99) -> float:
     Range: [0, 1]. Codes that each depend on one factor only have 1. Pairs of factors of five values
     that are rotated by 45 degrees have .50, and those merged into one code .83.
 
-    Blind to: whether every factor is encoded (copies of one factor have 1), and by how many codes.
-    Rare extreme values of a code determine its weight and its scale.
+    Does not detect: whether every factor is encoded (copies of one factor have 1), and by how many
+    codes. Rare extreme values of a code determine its weight and its scale.
 
     Source: Suter et al., "Robustly disentangled causal mechanisms", 2019, section 4, as in
     disentanglement_lib. There, factors are binned too: 40 values become 20.

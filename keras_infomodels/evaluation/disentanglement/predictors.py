@@ -65,9 +65,9 @@ def dci(codes, factors, test: Held | None = None, seed: int = 0) -> DCI:
     pairs 1 - ln 2 / ln 4 = 0.5 and 1. In general, codes that merge m factors have the
     disentanglement 1 - ln m / ln k.
 
-    Blind to: how importance is shared by correlated codes. Trees may use either of two equal codes,
-    so duplicated codes have a random completeness between 1/2 and 1. Monotone functions of codes do
-    not change the scores, because trees use only the order of values.
+    Does not detect: how importance is shared by correlated codes. Trees may use either of two equal
+    codes, so duplicated codes have a random completeness between 1/2 and 1. Monotone functions of
+    codes do not change the scores, because trees use only the order of values.
 
     Source: Eastwood and Williams, "A framework for the quantitative evaluation of disentangled
     representations", 2018, section 2, with the predictor of disentanglement_lib.
@@ -156,7 +156,7 @@ def sap(codes, factors, test: Held | None = None, continuous: bool = False, seed
     Values of the continuous version: identity codes 1, rotated and duplicated ones 0, two factors
     merged into one code 1/2, random codes about 0.
 
-    Blind to: a code that encodes several factors. The continuous version detects only linear
+    Does not detect: a code that encodes several factors. The continuous version detects only linear
     dependence: a code that depends on a factor symmetrically about its mean has 0.
 
     Source: Kumar et al., "Variational inference of disentangled latent concepts from unlabeled
@@ -233,8 +233,8 @@ def explicitness(codes, factors, test: Held | None = None, seed: int = 0) -> tup
 
     Range: [0, 1]. Chance is 1/2.
 
-    Blind to: disentanglement. Invertible linear maps of the codes, such as rotations, hardly change
-    the score, only through the regularization of the fit.
+    Does not detect: disentanglement. Invertible linear maps of the codes, such as rotations, hardly
+    change the score, only through the regularization of the fit.
 
     Source: Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss",
     2018, section 3, as in disentanglement_lib.

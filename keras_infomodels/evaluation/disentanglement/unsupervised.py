@@ -41,9 +41,9 @@ class UnsupervisedScores:
 def unsupervised_scores(codes, bins: int = 20) -> UnsupervisedScores:
     """Measures the dependence between codes, without known factors.
 
-    Blind to: what the codes mean. Random independent codes have 0, the best value. All scores
-    except `mutual_info_score` use only the covariance. Posterior means can be dependent although
-    samples of the latents are independent, so state which of them you pass.
+    Does not detect: what the codes mean. Random independent codes have 0, the best value. All
+    scores except `mutual_info_score` use only the covariance. Posterior means can be dependent
+    although samples of the latents are independent, so state which of them you pass.
 
     Source: Locatello et al., "Challenging common assumptions in the unsupervised learning of
     disentangled representations", 2019, appendix C; Xiao and Wang, "Disentangled representation
