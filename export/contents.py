@@ -99,7 +99,7 @@ class Contents:
         return self._functions[name]
 
     def document(self, names=None, **facts) -> dict:
-        """Returns metadata of the signatures `names` (`None` for all), with `facts`, as JSON values."""
+        """Returns JSON values that describe the signatures `names` (`None`: all), with `facts`."""
         names = self.signatures if names is None else names
         model = self.model
         return {
