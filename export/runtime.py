@@ -1,4 +1,7 @@
-"""Runs exported models with ai-edge-litert and NumPy alone; a SavedModel needs TensorFlow too."""
+"""Runtime of exported models, which needs only ai-edge-litert and NumPy.
+
+A SavedModel needs TensorFlow.
+"""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""Logger of the library, its output in the command, and the silence of TensorFlow there."""
+"""Logger of the library, and its output in the command."""
 
 import contextlib
 import importlib.abc

@@ -60,7 +60,7 @@ def check_operators(folder: str | Path):
 
 
 def foreign_operators(graphs: Iterable) -> list[str]:
-    """The sorted names of operators in graphs that are not known to compute alone.
+    """Returns the sorted names of operators that are not known to be pure computations.
 
     The functions with which TensorFlow saves and restores variables are left out, unless another
     function calls them.

@@ -170,7 +170,8 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
 
     Args:
         facts: dict. Contents of metadata.json.
-        model: keras.Model. Model of the preset, for runs of version 0.1, which have metrics alone.
+        model: keras.Model. Model of the preset, for runs of version 0.1, which have no figures but
+            metrics.
 
     Raises:
         ValueError: If the metadata has no figures, or malformed ones.

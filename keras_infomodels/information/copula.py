@@ -202,8 +202,8 @@ class GaussianRatio:
             x: array (n, d_x).
             y: array (n, d_y).
             ridge: float. Number that is added to variances.
-            shrink: bool. Whether the covariance is shrunk (Ledoit and Wolf), so that collinear
-                columns are not taken for a deterministic relation.
+            shrink: bool. `True` shrinks the covariance (Ledoit and Wolf), so that collinear columns
+                are not mistaken for a deterministic relation.
         """
         dx = x.shape[1]
         both = np.hstack([x, y]).astype(np.float64)

@@ -161,7 +161,7 @@ class InfoModel(ModelDescription, keras.Model):
             Some of the images, see `check_images`; None for a generator.
 
         Raises:
-            ValueError: The images have another shape, or pixels outside the model's support.
+            ValueError: If the images have another shape, or pixels that the model does not allow.
         """
         return check_images(data, self.data_shape, self.pixels)
 

@@ -35,7 +35,7 @@ class Execution:
             choose.
 
     Attributes:
-        large: bool. Whether batches may be larger than `SMALL_BATCH`.
+        large: bool. `True` if batches may be larger than `SMALL_BATCH`.
     """
 
     def __init__(self, given: int | None):
