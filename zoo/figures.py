@@ -112,11 +112,18 @@ def metric_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str
     """Converts the metrics of `model.evaluate` to figures, as in `measure`."""
     protocol = model.describe_metrics(metrics)
     units = {**_UNITS, "loss": model.loss_unit, **model.units}
-    return {
+    figures = {
         name: _figure(value, units.get(name, "nats per example"), protocol)
         for name, value in metrics.items()
         if name != "split"
     }
+    estimate = getattr(model, "information_estimate", None)
+    own = figures.get(model.information_name) if estimate is not None else None
+    if own is not None and own["value"] == float(estimate.nats):  # not of other data
+        own["ceiling"] = float(estimate.ceiling)
+        if math.isfinite(estimate.standard_error) and estimate.standard_error > 0:
+            own["standard_error"] = float(estimate.standard_error)
+    return figures
 
 
 def sound_figures(
@@ -127,7 +134,8 @@ def sound_figures(
     Args:
         model: model of this library.
         recipe: `Recipe`. It names the data.
-        images: float32 array in [0, 1]. Test split; with fewer than 40 images there are no figures.
+        images: float32 array in [0, 1]. Test split; With fewer than 40 images there are no figures,
+            but a warning.
         data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
@@ -135,8 +143,13 @@ def sound_figures(
         reconstructions are no better than the mean image of the training split, or if generated
         images are as far from data as the mean image.
     """
-    if "samples" not in model.card_figures or len(images) < _FEW:
+    if "samples" not in model.card_figures:
         return {}, []
+    if len(images) < _FEW:
+        return {}, [
+            f"there are only {len(images)} test images, and at least {_FEW} are needed to compare "
+            "its images with data and with the mean image; all figures have large errors"
+        ]
     known = load_images(recipe, recipe.data.train, data_dir)[0][:_KNOWN]
     mean, checks, figures = known.mean(axis=0), [], {}
     real, other = np.array_split(images[:_KNOWN], 2)

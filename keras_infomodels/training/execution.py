@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from keras_infomodels import log
 from keras_infomodels.datasets.batches import is_array
 
 __all__ = ["Execution", "ProgressBar", "looks_at_batches", "steps_together"]
@@ -19,12 +20,18 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
     """Keras' progress bar that does not count past the last step of an epoch.
 
     Keras' own bar counts whole calls of several steps. With ten steps per call it would show
-    "50/43" for 43 steps.
+    "50/43" for 43 steps. Messages of the library begin on a new line while the bar is shown.
     """
 
     def on_train_batch_end(self, batch, logs=None):
         last = batch if self.target is None else min(batch, self.target - 1)
         super().on_train_batch_end(last, logs)
+        # In a file or with verbose=2, Keras ends each line itself.
+        log.line_is_open(self.verbose == 1 and getattr(self.progbar, "_dynamic_display", False))
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        log.line_is_open(False)
 
 
 class Execution:

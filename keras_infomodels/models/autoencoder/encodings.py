@@ -102,6 +102,7 @@ def evaluate_information(
         show: bool. `True` allows a log message on the ceiling.
     """
     information = table_information(model, *_encodings(model, x, batch_size, EXAMPLES, steps))
+    model.information_estimate = information
     if show:
         _show_ceiling(model, information)
     return {model.information_name: information.nats}

@@ -185,6 +185,7 @@ class InfoVAE(InfoModel):
         for name, network in self._discriminators().items():
             setattr(self, name, network)
         self._ceiling_shown = False
+        self.information_estimate = None  # of the last `evaluate`, with its standard error
         self.validation_table = Table(EXAMPLES)
         self._keeping = False
         # A fixed signature, because batches of other sizes would trace the function again.
