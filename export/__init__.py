@@ -1,4 +1,4 @@
-"""Export to SavedModel and TFLite, comparison with the model, and a runtime of exported files."""
+"""Export to SavedModel, TFLite and ONNX, comparison with the model, and a runtime for files."""
 
 import importlib
 

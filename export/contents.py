@@ -25,23 +25,25 @@ _HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
 class Contents:
-    """Model with the signatures that are exported.
+    """Model and its signatures, as they are exported.
 
     Args:
         model: model of this library. A model with half-precision layers is copied to float32.
-        uint8: bool. Whether images are bytes from 0 to 255, as inputs and outputs.
-        batch_size: int. Fixed batch size; `None` allows any.
-        preset: str or Path. Name or folder of the preset that the model came from, whose name,
-            license and card are included. `None` includes none.
-        static_shapes: bool. As in `networks.portable.portable`.
+        uint8: bool. `True` makes image inputs and outputs bytes from 0 to 255. `False` keeps
+            floats.
+        batch_size: int. Fixed batch size. `None` allows any.
+        preset: str or Path. Name or folder of the model's preset. Its name, license and card are
+            included in the file. `None` includes none.
+        static_shapes: bool. `True` replaces transposed convolutions; see
+            `networks.portable.portable`.
 
     Attributes:
-        model: the model in float32.
+        model: Keras model. The model in float32.
         signatures: dict from name to `Signature`, with images as bytes if `uint8`.
         card: str. Text of the preset's README.md, or None.
 
     Raises:
-        OSError: If there is no room for temporary files.
+        OSError: If there is no space for temporary files.
         ValueError: If weights are not finite, or `uint8` is set for pixels outside [0, 1].
     """
 
@@ -97,7 +99,7 @@ class Contents:
         return self._functions[name]
 
     def document(self, names=None, **facts) -> dict:
-        """Returns JSON values on the signatures `names` (`None` for all), with further `facts`."""
+        """Returns JSON values that describe the signatures `names` (`None`: all), with `facts`."""
         names = self.signatures if names is None else names
         model = self.model
         return {

@@ -1,4 +1,4 @@
-"""Costs of quantization, in the model's own terms."""
+"""Costs of quantization: changes of a model's terms, such as its reconstruction."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ __all__ = ["measure_costs"]
 
 
 def measure_costs(contents: Contents, runtime, images: np.ndarray) -> list[Cost]:
-    """Measures the costs of an exported file.
+    """Measures how much the terms of a model change in an exported file.
 
     Args:
         contents: `Contents`. The model, with images as the file takes them.

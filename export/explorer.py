@@ -1,6 +1,6 @@
-"""A web page on which models are played with: static files, and a server for this machine.
+"""Web page for exploring models: static files, and a server for this machine.
 
-Loads TensorFlow only for models that have no `.tflite` beside them.
+TensorFlow is loaded only for models that have no `.tflite` beside them.
 """
 
 import json
@@ -40,20 +40,20 @@ _FIGURES = (
 
 
 def write_explorer(models: Sequence[str | Path], folder: str | Path, runtime: str | Path) -> Path:
-    """Writes the page with its models as static files, which any host serves.
+    """Writes a web page for exploring models, as static files that any host can serve.
 
     Args:
         models: sequence of str or path. Presets by name or folder, or `.keras` and `.tflite` files.
-        folder: str or path. Folder to write. An earlier explorer there is replaced.
+        folder: str or path. Folder to write. An earlier explorer in it is replaced.
         runtime: str or path. Folder of LiteRT.js; see `web_runtime.copy_runtime`.
 
     Returns:
-        The folder.
+        Path of the folder.
 
     Raises:
-        FileExistsError: the folder holds something else.
-        ValueError: a file of the runtime is missing or has another checksum, or two models have one
-            name.
+        FileExistsError: If the folder holds other files.
+        ValueError: If a file of the runtime is missing or has another checksum, or two models have
+            the same name.
     """
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
@@ -74,7 +74,7 @@ def write_explorer(models: Sequence[str | Path], folder: str | Path, runtime: st
 
 
 def fixed_batch(path: Path) -> bytes:
-    """The bytes of a `.tflite` with a free batch as one that takes one example at a time."""
+    """Returns the bytes of a `.tflite` file, changed to take one example at a time."""
     content, metadata = verified(path)
     if metadata["batch_size"] == 1:
         return content
@@ -89,14 +89,17 @@ def fixed_batch(path: Path) -> bytes:
 
 
 def server(folder: str | Path, port: int = 0) -> ThreadingHTTPServer:
-    """Creates a server of a folder for this machine only; `serve_forever` runs it.
+    """Creates a web server for a folder, reachable from this machine only.
+
+    `serve_forever` runs the server.
 
     Args:
-        folder: str or path. Folder of `write_explorer`.
-        port: int. Port of the server. 0 takes any free port, see `server.server_port`.
+        folder: str or path. Folder that `write_explorer` wrote.
+        port: int. Port of the server. 0 uses any free port; `server_port` of the result has its
+            number.
 
     Raises:
-        OSError: the port is taken.
+        OSError: If the port is in use.
     """
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))

@@ -1,4 +1,4 @@
-"""Contents of a `.tflite` file: types are checked, and JSON is added."""
+"""Contents of a `.tflite` file: checks of types, and metadata in JSON."""
 
 import json
 
@@ -37,8 +37,8 @@ class Flatbuffer:
 
         Args:
             signature: str. Name of the signature.
-            weights: bool. Whether only constants of at least two dimensions and `_LARGE` elements
-                count.
+            weights: bool. `True` returns only the types of constants with at least two dimensions
+                and `_LARGE` elements.
         """
         subgraph = self.model.subgraphs[self.signatures[signature].subgraphIndex]
         ends = {*subgraph.inputs, *subgraph.outputs}
@@ -137,7 +137,7 @@ class Flatbuffer:
     def fix_batch(self):
         """Fixes a free batch at one example, for runtimes that cannot resize their inputs.
 
-        The free axis of a tensor already has size 1 in `shape`; `shapeSignature` says that it is
+        A free axis already has size 1 in a tensor's `shape`; only `shapeSignature` marks it as
         free.
         """
         for subgraph in self.model.subgraphs:
@@ -168,7 +168,7 @@ class Flatbuffer:
         return len(subgraph.tensors) - 1
 
     def packed(self, document: dict) -> bytes:
-        """Returns the bytes with a JSON document as metadata "keras_infomodels", and a checksum."""
+        """Returns the file's bytes, with JSON as metadata "keras_infomodels" and a checksum."""
         for name, facts in document["signatures"].items():
             for kind in ("inputs", "outputs"):
                 for key, numbers in self.quantization(name, kind).items():

@@ -10,10 +10,10 @@ __all__ = ["as_bytes", "draw_inputs", "noise_images"]
 def draw_inputs(
     contents: Contents, name: str, images: np.ndarray, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Returns inputs of a signature, as many examples as there are images.
+    """Creates inputs to call a signature with, one example for each image.
 
-    Image inputs are the given images. Latents are draws of the prior and of q(z|x) in turn. Codes
-    and noise of a generator are draws of their priors.
+    Image inputs are the given images. Latents are drawn alternately from the prior and from the
+    encoder's q(z|x). A generator's codes and noise are drawn from their priors.
 
     Args:
         contents: `Contents`. The export.

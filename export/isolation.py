@@ -31,7 +31,7 @@ def describe(path: Path, content: bytes) -> dict:
     """Returns the interface of a `.tflite` file, see `standalone.interface`.
 
     Raises:
-        ValueError: If the process died or took too long.
+        ValueError: If the process crashed or took too long.
     """
     with _folder(content, []) as folder:
         _call("describe", path, folder / "model.tflite", folder, 0)
@@ -43,16 +43,16 @@ def describe(path: Path, content: bytes) -> dict:
 
 
 def run(path: Path, content: bytes | None, requests: list[Request], most: int) -> list[dict]:
-    """Returns the outputs of an exported file.
+    """Runs an exported file and returns its outputs.
 
     Args:
         path: Path. The file, or the folder of a SavedModel.
         content: bytes. Verified contents of a `.tflite`; `None` for a SavedModel.
-        requests: list of (signature, arrays).
-        most: int. Largest number of bytes of an output.
+        requests: list of (str, dict of arrays). Signature and inputs of each call.
+        most: int. Largest allowed number of bytes of an output.
 
     Raises:
-        ValueError: If the process died, took too long, or returned more bytes.
+        ValueError: If the process crashed, took too long, or returned more bytes.
     """
     with _folder(content, requests) as folder:
         file = path if content is None else folder / "model.tflite"
@@ -61,10 +61,10 @@ def run(path: Path, content: bytes | None, requests: list[Request], most: int) -
 
 
 def run_compiled(path: Path, content: bytes, requests: list[Request]) -> list[dict | str | None]:
-    """Returns the outputs of LiteRT's CompiledModel.
+    """Runs a file by LiteRT's CompiledModel and returns its outputs.
 
     Returns:
-        For each request its outputs, the text of an error, or None if the process died.
+        For each request, its outputs, the text of an error, or None if the process crashed.
     """
     answers = []
     while len(answers) < len(requests):

@@ -29,12 +29,12 @@ Backend = Callable[[list[Request]], list[dict[str, np.ndarray]]]
 
 
 def load(path: Path, threads: int | None, isolated: bool, trust: bool) -> tuple[dict, Backend]:
-    """Returns the metadata of an exported file, and the function that computes its outputs.
+    """Opens an exported file: returns its metadata, and a function that computes outputs.
 
     Raises:
-        FileNotFoundError: As `runtime.Runtime`.
-        ValueError: As `runtime.Runtime`.
-        ImportError: As `runtime.Runtime`.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, unsafe or not from this library.
+        ImportError: If ai-edge-litert, or TensorFlow for a SavedModel, is not installed.
     """
     if path.suffix != ".tflite":
         if threads is not None:
@@ -83,7 +83,10 @@ def _isolated(path: Path, content: bytes | None, metadata: dict) -> Backend:
 
 
 def read_metadata(path: str | Path) -> dict:
-    """Returns the metadata of an exported file; raises what `verified` raises."""
+    """Returns the metadata of an exported file.
+
+    The errors are those of `verified`.
+    """
     path = Path(path)
     if path.suffix == ".tflite":
         return verified(path)[1]

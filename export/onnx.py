@@ -1,4 +1,4 @@
-"""ONNX files, one for each signature, compared with the model by onnxruntime."""
+"""Export to ONNX: one file for each signature, compared with the model by onnxruntime."""
 
 import json
 from pathlib import Path
@@ -33,29 +33,32 @@ def to_onnx(
     force: bool = False,
     verbose: bool = False,
 ) -> Path:
-    """Writes a folder with NAME.onnx for each signature, its metadata.json and the preset's card.
+    """Exports a model to ONNX: a folder with one file NAME.onnx for each signature.
 
-    An output that has the name of an input, as "image" in `reconstruct`, gets the suffix "_out";
-    metadata.json names it under "renamed". Signatures that cannot be converted are named there
-    under "left_out", each with the reason.
+    The folder also gets metadata.json and the preset's card. An output that has the name of an
+    input, such as "image" in `reconstruct`, gets the suffix "_out"; metadata.json lists it under
+    "renamed". Signatures that cannot be converted are listed under "left_out", with the reason.
+    Before anything is written, the outputs are compared with those of the model.
 
     Args:
-        model: a model of this library; half precision is exported from a float32 copy.
-        directory: the folder; an earlier export there is replaced.
-        batch_size: int. A fixed one; None leaves it free.
-        images: for the comparison, see `check_parity`.
-        preset: folder or name of the preset that the model came from.
-        force: bool. Writes also where the numbers differ too much.
-        verbose: bool. Prints the differences and what was left out.
+        model: model of this library. A model in half precision is exported as a float32 copy.
+        directory: str or Path. Folder to write. An earlier export in it is replaced.
+        batch_size: int. Fixed batch size. `None` allows any.
+        images: array. Images for the comparison; see `check_parity`.
+        preset: str or Path. Name or folder of the model's preset, whose card is included. `None`
+            includes none.
+        force: bool. `True` writes the files even if the outputs differ too much. `False` raises an
+            error.
+        verbose: bool. `True` logs the differences and the signatures that were left out.
 
     Returns:
-        The folder.
+        Path of the folder.
 
     Raises:
-        ImportError: tf2onnx or onnxruntime is not installed.
-        FileExistsError: the folder holds something else.
-        ValueError: the numbers differ by more than `TOLERANCE`, or no signature can be converted;
-            nothing is written then.
+        ImportError: If tf2onnx or onnxruntime is not installed.
+        FileExistsError: If the folder holds other files.
+        ValueError: If outputs differ by more than `TOLERANCE`, or no signature can be converted.
+            Then nothing is written.
     """
     _check_installed()
     directory = Path(directory)

@@ -33,13 +33,15 @@ _SIZES, _APART = (1, 8), 0.1
 
 @dataclass(frozen=True)
 class Parity:
-    """Differences of one signature from Keras, relative to max(1, |value|), and its speed.
+    """Difference of an exported signature from the Keras model, and its speed.
+
+    Differences are relative to max(1, |value|).
 
     Log densities are compared relative to max(|value|, number of pixel values).
 
     Attributes:
         largest: float. Largest difference over all outputs and examples.
-        mean: float. Mean difference.
+        mean: float. Mean difference over all outputs and examples.
         milliseconds: float. Median time of a call with one example through `Runtime`; None for an
             isolated file.
 
@@ -56,18 +58,20 @@ class Parity:
 
 @dataclass(frozen=True)
 class Report:
-    """Result of the comparison of an exported file with its model; `print` shows tables.
+    """Result of `check_parity`: comparison of an exported file with its model.
+
+    `print(report)` shows tables.
 
     Attributes:
         signatures: dict from name to `Parity`.
         bytes: int. Size of the file, or of all files of the folder.
-        inputs: str. Number and kind of the images.
+        inputs: str. Number and kind of the images that were used.
         quantize: str or None. Quantization of the file.
-        compiled: dict from (signature, examples) to the largest difference of LiteRT's
-            CompiledModel from its Interpreter, relative to max(1, |value|), or to the reason why it
-            refuses the call. Empty for a SavedModel.
-        costs: list of `Cost`. Costs of quantization; empty for float32.
-        failures: list of str. What exceeds the tolerances, one sentence each.
+        compiled: dict from (signature, number of examples) to float or str. Largest difference of
+            LiteRT's CompiledModel from its Interpreter, relative to max(1, |value|), or the reason
+            why the CompiledModel refuses the call. Empty for a SavedModel.
+        costs: list of `Cost`. Changes of the model's terms by quantization. Empty for float32.
+        failures: list of str. A sentence for each difference that exceeds its tolerance.
 
     Example:
         model = ki.from_preset("infogan_mnist")
@@ -140,23 +144,27 @@ def check_parity(
     isolated: bool = False,
     force: bool = False,
 ) -> Report:
-    """Compares every signature of an exported file with the model, and measures its speed and size.
+    """Compares an exported file with its model: outputs, speed and size of every signature.
 
     Args:
-        model: exported model; a model in half precision is compared by its float32 copy.
+        model: Keras model. Model that was exported. A model in half precision is compared as a
+            float32 copy.
         path: str or Path. Folder of a SavedModel, or `.tflite` file.
-        images: array (n, height, width, channels) as `model.fit` takes them; 1,000 real ones give
-            meaningful numbers. `None` uses 16 images of random pixels. Other inputs are n draws.
-        isolated: bool. Whether the file runs in a process that cannot import this library or TFP,
-            nor TensorFlow or Keras for a `.tflite`.
-        force: bool. Whether a `Report` with failures is returned instead of an error.
+        images: array (n, height, width, channels). Images as `model.fit` takes them; use about
+            1,000 real images for reliable numbers. `None` uses 16 images of random pixels. Other
+            inputs, such as noise, are n random draws.
+        isolated: bool. `True` runs the file in a process that cannot import this library or
+            TensorFlow Probability, and for a `.tflite` neither TensorFlow nor Keras. `False` runs
+            it in this process.
+        force: bool. `True` returns a `Report` with failures instead of raising an error.
 
     Returns:
-        `Report`.
+        `Report` with the differences, speeds and sizes.
 
     Raises:
-        ValueError: If a difference exceeds `TOLERANCES` or a cost exceeds `models.costs.LIMITS`; if
-            a number is not finite, a signature is missing, or the file cannot run.
+        ValueError: If a difference exceeds `TOLERANCES`, or a cost of quantization exceeds
+            `models.costs.LIMITS`; if an output is not finite, a signature is missing, or the file
+            cannot run.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")

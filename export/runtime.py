@@ -1,4 +1,7 @@
-"""Runs exported models with ai-edge-litert and NumPy alone; a SavedModel needs TensorFlow too."""
+"""Runtime of exported models, which needs only ai-edge-litert and NumPy.
+
+A SavedModel needs TensorFlow.
+"""
 
 import math
 import threading
@@ -26,26 +29,27 @@ _ISOLATED_NUMBERS = 2**28
 class Runtime:
     """Exported model, with a method for each of its signatures.
 
-    A method raises ValueError if the file lacks its signature, and names those that it has. Calls
-    from several threads wait for each other.
+    TensorFlow and Keras are not needed for a `.tflite` file. A method raises ValueError if the file
+    does not have its signature. Calls from several threads run one after the other.
 
     Args:
-        path: str or Path. `.tflite` file, folder of a SavedModel, or the folder above its versions,
-            written by `export.to_tflite` or `export.to_saved_model`.
-        threads: int. Threads of the interpreter of a `.tflite`. `None` leaves the choice to it.
-        isolated: bool. Whether each call runs in a separate process with limits of time and memory,
-            for a `.tflite` from an unknown source. The interpreter may crash on a crafted file,
-            whose checksum its author can compute too. This contains crashes but is not a sandbox.
-        trust: bool. Whether a SavedModel is loaded even if it has operators that may read or write
-            files or run code.
+        path: str or Path. File or folder that `export.to_tflite` or `export.to_saved_model` wrote:
+            a `.tflite` file, a SavedModel, or a folder of SavedModel versions.
+        threads: int. Number of threads of a `.tflite`'s interpreter. `None` is the interpreter's
+            default.
+        isolated: bool. `True` runs each call in a separate process with limits of time and memory.
+            Use it for a `.tflite` from an unknown source, which may crash the interpreter. It
+            contains crashes, but it is not a sandbox. `False` runs in this process.
+        trust: bool. `True` loads a SavedModel even if it has operators that may read or write files
+            or run code. `False` raises an error.
 
     Attributes:
-        metadata: dict. Metadata of the file: "model", "preset", "license", "codes", ...
+        metadata: dict. Metadata of the file, such as "model", "preset", "license" and "codes".
 
     Raises:
         FileNotFoundError: If there is nothing at `path`.
-        ValueError: If the file is damaged or not from this library, or a SavedModel has such
-            operators or is to be isolated.
+        ValueError: If the file is damaged or not from this library, if a SavedModel has unsafe
+            operators and `trust` is `False`, or if `isolated` is `True` for a SavedModel.
         ImportError: If ai-edge-litert, or TensorFlow for a SavedModel, is not installed.
 
     Example:
@@ -76,7 +80,10 @@ class Runtime:
 
     @property
     def signatures(self) -> dict[str, dict]:
-        """Dict from signature to {"inputs", "outputs"}, each {name: {"shape", "dtype", ...}}."""
+        """Inputs and outputs of each signature, by name.
+
+        The form is {signature: {"inputs": {name: {"shape", "dtype", ...}}, "outputs": {...}}}.
+        """
         return self.metadata["signatures"]
 
     def generate(
@@ -86,22 +93,23 @@ class Runtime:
         codes: Mapping[str, object] | None = None,
         **more_codes,
     ) -> np.ndarray:
-        """Generates n images.
+        """Generates n images from random latents, with chosen values of codes.
 
         Args:
             n: int. Number of images.
-            seed: int. Seed of the draws; `None` draws anew. The noise does not depend on the given
-                codes. The generator is NumPy's, so that Keras draws other images with the same
-                seed.
-            codes: dict from name to one value or n values: the index of a category, or a number in
-                the range of its prior. The other codes are drawn.
-            **more_codes: codes by keyword.
+            seed: int. Seed of the draws. `None` draws a new one. The noise does not depend on the
+                given codes. The random numbers are NumPy's, so a Keras model generates other images
+                with the same seed.
+            codes: dict from str to value or sequence of n values. A value is the index of a
+                category, or a number in the range of the code's prior. Codes that are not named are
+                drawn from their priors.
+            **more_codes: further codes as keyword arguments, such as `digit=7`.
 
         Returns:
             Array (n, height, width, channels) in [0, 1], or uint8 for a file made with `uint8`.
 
         Raises:
-            ValueError: If there is no such code, or its prior never has the value.
+            ValueError: If there is no such code, or a value is outside the range of its prior.
         """
         inputs = self._signature("generate")["inputs"]
         if n < 1:
@@ -119,26 +127,30 @@ class Runtime:
         return self.run_all([("generate", arrays)])[0]["image"]
 
     def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Computes {"loc", "scale"} of q(z|x), each (n, d); a category has "probabilities", (n, K).
+        """Encodes images: computes the distribution q(z|x) of their latents z.
 
         Args:
-            images: array (n, height, width, channels).
+            images: array (n, height, width, channels). Images in the file's pixel range.
+
+        Returns:
+            dict of arrays: "loc" and "scale", the mean and standard deviation of z, each (n, d). A
+            model with a category also has "probabilities" (n, K).
         """
         return self.run("encode", image=images)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """Computes E[x|z], images (n, height, width, channels).
+        """Decodes latents z to mean images, array (n, height, width, channels).
 
         Args:
-            z: array (n, d).
+            z: array (n, d). Latents.
         """
         return self.run("decode", z=z)["image"]
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Computes E[x|z] at the mean of q(z|x), images (n, height, width, channels).
+        """Encodes images and decodes the mean of their latents, array (n, height, width, channels).
 
         Args:
-            images: array (n, height, width, channels).
+            images: array (n, height, width, channels). Images in the file's pixel range.
         """
         return self.run("reconstruct", image=images)["image"]
 
@@ -149,28 +161,28 @@ class Runtime:
         `NAME_mean` and `NAME_stddev`, (n, 1); NAME is the name of the code.
 
         Args:
-            images: array (n, height, width, channels).
+            images: array (n, height, width, channels). Images in the file's pixel range.
         """
         return self.run("infer_codes", image=images)
 
     def run(self, signature: str, /, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Calls a signature.
+        """Calls a signature by its name.
 
         Args:
             signature: str. Key of `signatures`.
-            **arrays: inputs by name, with the same number of examples.
+            **arrays: arrays. Inputs by name, with the same number of examples.
 
         Returns:
-            dict from name to array.
+            dict from str to array. Outputs by name.
 
         Raises:
-            ValueError: If the signature or a name is unknown, a shape, type or range is wrong, or
-                the interpreter refuses the file.
+            ValueError: If the signature or an input's name is unknown, a shape, type or range is
+                wrong, or the interpreter refuses the file.
         """
         return self.run_all([(signature, arrays)])[0]
 
     def run_all(self, requests: list[Request]) -> list[dict[str, np.ndarray]]:
-        """Calls several signatures in one process, see `run`.
+        """Calls several signatures, in one process if the file is isolated; see `run`.
 
         Args:
             requests: list of (signature, dict from name to array).
@@ -205,11 +217,11 @@ class Runtime:
         """Calls LiteRT's CompiledModel of a `.tflite` in a separate process.
 
         Args:
-            requests: list of (signature, dict from name to array), with at most 256 examples, or as
-                many as a fixed batch has.
+            requests: list of (signature, dict from name to array). A request has at most 256
+                examples, or the number of a fixed batch size.
 
         Returns:
-            For each request its outputs, the text of an error, or None if the process died.
+            For each request, its outputs, the text of an error, or None if the process crashed.
         """
         batches = [
             (name, next(self._batches(name, self._check(name, arrays)))[0])

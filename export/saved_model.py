@@ -36,31 +36,35 @@ def to_saved_model(
     force: bool = False,
     verbose: bool = False,
 ) -> Path:
-    """Writes a SavedModel, after every signature has been compared with the model.
+    """Exports a model as a SavedModel, which needs only TensorFlow to run.
 
-    It loads with TensorFlow alone: `tf.saved_model.load(directory).signatures["decode"](z=...)`.
-    The signatures are those of `model.export_signatures()`; the first is `serving_default`. The
-    folder `assets.extra` holds metadata.json (signatures, ranges, code names) and the preset's
-    card.
+    Load it by `tf.saved_model.load(directory).signatures["decode"](z=...)`. The signatures are
+    those of `model.export_signatures()`; the first is also `serving_default`. The folder
+    `assets.extra` holds metadata.json (signatures, pixel ranges, code names) and the preset's card.
+    Before anything is written, the outputs are compared with those of the model.
 
     Args:
-        model: model of this library; half precision is exported from a float32 copy.
-        directory: str or Path. Folder of the SavedModel, such as NAME/1 for TensorFlow Serving. An
-            earlier SavedModel is replaced; other files are kept.
-        uint8: bool. Whether images are bytes from 0 to 255, as inputs and outputs.
-        batch_size: int. Fixed batch size; `None` allows any.
-        images: array. Images for the comparison, see `check_parity`.
-        preset: str or Path. Name or folder of the preset that the model came from.
-        force: bool. Whether the file is written even if the numbers differ too much.
-        verbose: bool. Whether the comparison is logged, at the level INFO of "keras_infomodels".
+        model: model of this library. A model in half precision is exported as a float32 copy.
+        directory: str or Path. Folder to write, such as NAME/1 for TensorFlow Serving. An earlier
+            SavedModel in it is replaced. Other files are kept.
+        uint8: bool. `True` makes image inputs and outputs bytes from 0 to 255. `False` keeps
+            floats.
+        batch_size: int. Fixed batch size. `None` allows any.
+        images: array. Images for the comparison; see `check_parity`.
+        preset: str or Path. Name or folder of the model's preset, whose license and card are
+            included. `None` includes none.
+        force: bool. `True` writes the file even if the outputs differ too much. `False` raises an
+            error.
+        verbose: bool. `True` logs the comparison, at the level INFO of the logger
+            "keras_infomodels".
 
     Returns:
         Path of the folder.
 
     Raises:
         FileExistsError: If there is something else at `directory`.
-        ValueError: If the numbers differ (see `check_parity`); nothing is written then.
-        OSError: If the disk is full; an earlier SavedModel is kept.
+        ValueError: If the outputs differ too much (see `check_parity`). Then nothing is written.
+        OSError: If the disk is full. An earlier SavedModel is kept.
 
     Example:
         model = ki.from_preset("infogan_mnist")

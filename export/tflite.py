@@ -41,35 +41,43 @@ def to_tflite(
     force: bool = False,
     verbose: bool = False,
 ) -> Path:
-    """Writes one `.tflite` with several signatures, after they have been compared with the model.
+    """Exports a model as one `.tflite` file with several signatures.
 
-    The file has builtin operators only, so that any LiteRT interpreter runs it. Weights are shared
-    between the signatures, and noise is an input. Signatures that TFLite cannot hold are left out
-    and listed with the reason in the file's metadata, "left_out".
+    The file has builtin operators only, so any LiteRT interpreter can run it. The signatures share
+    their weights, and noise is an input. Signatures that TFLite does not support are left out; the
+    file's metadata list them under "left_out", with the reason. Before the file is written, its
+    outputs are compared with those of the model.
 
     Args:
-        model: model of this library; half precision is exported from a float32 copy.
-        path: str or Path. File that ends in .tflite; an earlier file is replaced.
-        quantize: str. One of `QUANTIZATIONS`; `None` is float32.
-        int8_io: bool. For "int8": whether inputs and outputs are int8 too, for hardware without
-            floats. The scales are in the metadata, and `Runtime` applies them.
-        uint8: bool. Whether images are bytes from 0 to 255, as inputs and outputs; not with "int8".
-        batch_size: int. Fixed batch size, for delegates that need it; `None` allows any.
-        calibration: array. For "int8": images of the training data as `model.fit` takes them. Up to
-            200 are used, and as many draws of every other input.
-        images: array. Images for the comparison, see `check_parity`.
-        preset: str or Path. Name or folder of the preset that the model came from.
-        force: bool. Whether the file is written even if the numbers differ too much.
-        verbose: bool. Whether the comparison and what was left out are logged, to
-            "keras_infomodels".
+        model: model of this library. A model in half precision is exported as a float32 copy.
+        path: str or Path. File to write, which ends in .tflite. An earlier file is replaced.
+        quantize: str. Quantization of the weights: a name in `QUANTIZATIONS`, such as "float16" or
+            "int8". `None` is float32.
+        int8_io: bool. `True` makes inputs and outputs int8 too, for hardware without floats; only
+            with "int8". The metadata hold the scales, and `Runtime` applies them. `False` keeps
+            floats.
+        uint8: bool. `True` makes image inputs and outputs bytes from 0 to 255; not with "int8".
+            `False` keeps floats.
+        batch_size: int. Fixed batch size, for delegates that need it. `None` allows any.
+        calibration: array (n, height, width, channels). Training images that set the ranges of
+            activations for "int8", as `model.fit` takes them. Up to 200 are used, and as many
+            random draws of every other input.
+        images: array. Images for the comparison; see `check_parity`.
+        preset: str or Path. Name or folder of the model's preset, whose license and card are
+            included. `None` includes none.
+        force: bool. `True` writes the file even if the outputs differ too much. `False` raises an
+            error.
+        verbose: bool. `True` logs the comparison and the signatures that were left out, to the
+            logger "keras_infomodels".
 
     Returns:
         Path of the file.
 
     Raises:
-        ValueError: If the suffix is another, settings contradict each other, TFLite cannot hold the
-            model, or the numbers differ (see `check_parity`); nothing is written then.
-        OSError: If the disk is full; an earlier file is kept.
+        ValueError: If the suffix is not .tflite, settings contradict each other, TFLite does not
+            support the model, or the outputs differ too much (see `check_parity`). Then nothing is
+            written.
+        OSError: If the disk is full. An earlier file is kept.
 
     Example:
         model = ki.from_preset("infogan_mnist")

@@ -1,4 +1,4 @@
-"""The files of LiteRT.js that run a `.tflite` in a browser: pinned, checked and kept in a folder.
+"""Files of LiteRT.js, which runs a `.tflite` in a browser: pinned, verified and cached.
 
 Source: npm packages @litertjs/core and @litertjs/wasm-utils, Apache-2.0, by Google.
 """
@@ -40,13 +40,13 @@ _ELSEWHERE = (
 
 
 def cached_runtime(cache: Path) -> Path:
-    """Returns the folder of the runtime in a cache, downloaded from npm if it is not there.
+    """Returns the folder of the runtime in a cache, and downloads it from npm if needed.
 
     Args:
-        cache: folder of the project's cache.
+        cache: Path. Folder of the project's cache.
 
     Raises:
-        OSError: no network, offline mode, or another checksum.
+        OSError: If there is no network, in offline mode, or if a checksum differs.
     """
     folder = cache / "web" / f"litertjs-{VERSION}"
 
@@ -68,12 +68,12 @@ def copy_runtime(source: Path, target: Path):
     """Copies the runtime's files into a page.
 
     Args:
-        source: a folder of `cached_runtime`, node_modules, node_modules/@litertjs, or the unpacked
-            @litertjs/core with wasm-utils beside it or in its node_modules.
-        target: folder that gets core/ and wasm-utils/.
+        source: Path. Folder of `cached_runtime`, node_modules, node_modules/@litertjs, or the
+            unpacked @litertjs/core with wasm-utils beside it or in its node_modules.
+        target: Path. Folder to write core/ and wasm-utils/ to.
 
     Raises:
-        ValueError: a file is missing or has another checksum.
+        ValueError: If a file is missing or has another checksum.
     """
     for name, digest in FILES.items():
         package, _, rest = name.partition("/")
@@ -96,7 +96,7 @@ def unpack(package: str, content: bytes, folder: Path):
     """Writes the files of `FILES` that a package's tarball holds.
 
     Raises:
-        OSError: the tarball has another checksum.
+        OSError: If the tarball has another checksum.
     """
     if hashlib.sha256(content).hexdigest() != TARBALLS[package]:
         raise OSError(

@@ -1,4 +1,4 @@
-"""Keras callbacks: data order, history, pictures, and a backup that survives a kill."""
+"""Keras callbacks: data order, history, pictures, weight averages, and backups for resuming."""
 
 import importlib.util
 from pathlib import Path
@@ -33,12 +33,12 @@ class Pictures(keras.callbacks.Callback):
         directory: str or Path. Folder of the files `NAME_0001.png`, numbered by finished epochs.
         images: array (n, height, width, channels) in [0, 1]. Real images to show or reconstruct.
         every: int. Number of epochs between pictures.
-        log_dir: str or Path. TensorBoard directory in which the pictures are shown too. `None`
-            writes files alone.
+        log_dir: str or Path. TensorBoard directory to which the pictures are written too. `None`
+            writes PNG files only.
 
     Raises:
         ValueError: If `every` is below 1, or the model's data are not images.
-        ImportError: If `log_dir` is given but TensorBoard is not installed.
+        ImportError: If `log_dir` is given and TensorBoard is not installed.
 
     Example:
         images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")

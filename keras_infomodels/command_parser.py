@@ -26,7 +26,9 @@ class Parser(argparse.ArgumentParser):
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:
-        super().error(_CHOICE.sub(_suggest, message))
+        # Without the usage, which takes dozens of lines and hides the message.
+        text = _CHOICE.sub(_suggest, message)
+        self.exit(2, f"{self.prog}: error: {text}\n`{self.prog} --help` lists the arguments.\n")
 
     def _flags(self) -> list[str]:
         return [

@@ -19,17 +19,17 @@ def connect(**loaders: Callable[[], ModuleType]):
 
 
 def presets() -> ModuleType:
-    """`keras_infomodels.presets`, which reads and writes preset folders."""
+    """Returns the module `keras_infomodels.presets`, which reads and writes preset folders."""
     return _LOADERS["presets"]()
 
 
 def zoo() -> ModuleType:
-    """`keras_infomodels.zoo`, which turns the name of a preset into its folder."""
+    """Returns the module `keras_infomodels.zoo`, which finds the folder of a preset's name."""
     return _LOADERS["zoo"]()
 
 
 class ClassPresets:
-    """The attribute `presets` of a class: names of those that it loads, with a line on each."""
+    """Attribute `presets` of a class: names and descriptions of the presets it can load."""
 
     def __get__(self, model, cls) -> dict[str, str]:
         return zoo().list_own_presets([known.__name__ for known in _with_subclasses(cls)])

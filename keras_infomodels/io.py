@@ -1,4 +1,4 @@
-"""Writes that a kill or a power cut cannot leave half done, and calls that end in time.
+"""Atomic writes of files and folders, locks, and calls with a time limit.
 
 No TensorFlow.
 """
@@ -55,11 +55,11 @@ def write_atomically(path: str | Path, content: bytes | str):
     interrupted.
 
     Args:
-        path: file to create or to replace; missing folders are created.
-        content: bytes, or a text to write as UTF-8.
+        path: str or Path. File to create or to replace. Missing folders are created.
+        content: bytes or str. Content of the file; text is written as UTF-8.
 
     Raises:
-        OSError: the file cannot be written, for example because the disk is full.
+        OSError: If the file cannot be written, for example because the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,18 +77,17 @@ def write_atomically(path: str | Path, content: bytes | str):
 
 
 def replace_folder(new: str | Path, target: str | Path):
-    """Renames a finished folder to `target` and removes what was there.
+    """Renames a finished folder to `target`, and removes the folder that was there.
 
-    Where the system can exchange two folders (Linux, macOS), one of them is at `target` at every
-    instant; elsewhere `target` is absent for a moment between two renames. It never holds a part of
-    either.
+    Linux and macOS can exchange two folders, so a complete folder is at `target` at every moment.
+    On other systems `target` is absent for a moment between two renames.
 
     Args:
-        new: folder on the same file system, whose files have been synced to disk.
-        target: path of the folder, a file or a link that is replaced; may be absent.
+        new: str or Path. Folder on the same file system, whose files have been synced to disk.
+        target: str or Path. Folder, file or link to replace. It may be absent.
 
     Raises:
-        OSError: the folder cannot be renamed; what was at `target` is still there.
+        OSError: If the folder cannot be renamed. `target` is then unchanged.
     """
     new, target = Path(new), Path(target)
     _sync_folder(new)
@@ -110,19 +109,19 @@ def replace_folder(new: str | Path, target: str | Path):
 
 
 def fill_folder(folder: str | Path, is_complete: Callable[[], bool], fill: Callable[[Path], None]):
-    """Makes sure that a folder is complete: one process fills it while the others wait.
+    """Fills a folder if it is not complete; other processes wait for it.
 
-    The content goes to a hidden folder beside it, which is renamed when it is finished and removed
-    when `fill` fails. Hidden folders that a killed process left there are removed. Where the file
+    The content is written to a hidden folder beside it, which is renamed when it is finished, and
+    removed if `fill` fails. Hidden folders that killed processes left are removed. If the file
     system has no locks, several processes may do the work, and one of them renames its folder.
 
     Args:
-        folder: folder that appears when it is complete; an incomplete one is replaced.
-        is_complete: tells whether it has what it should have.
-        fill: writes the content into an empty folder, with `write_atomically`.
+        folder: str or Path. Folder to fill. An incomplete folder is replaced.
+        is_complete: function. Returns `True` if the folder is complete.
+        fill: function. Writes the content into an empty folder, by `write_atomically`.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: If the folder cannot be written.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -146,9 +145,10 @@ def fill_folder(folder: str | Path, is_complete: Callable[[], bool], fill: Calla
 
 
 def check_temporary_room(size: int):
-    """Raises OSError where the folder for temporary files has less than `size` bytes left.
+    """Raises OSError if the folder for temporary files has less than `size` bytes left.
 
-    TensorFlow writes to it where it traces a function, and says so in dozens of lines if it cannot.
+    TensorFlow writes temporary files when it traces a function, and prints dozens of lines if it
+    cannot.
     """
     folder = tempfile.gettempdir()
     if (free := shutil.disk_usage(folder).free) < size:
@@ -161,15 +161,17 @@ def check_temporary_room(size: int):
 
 @contextlib.contextmanager
 def saving_folder(parent: str | Path) -> Iterator[Path]:
-    """Context manager that yields an empty hidden folder, to write what is renamed when complete.
+    """Context manager that yields an empty hidden folder for writing.
 
-    It is removed at the end, and so are those that killed processes left in the same place.
+    Rename its content when it is complete. The folder is removed at the end, as are hidden folders
+    that killed processes left in the same place.
 
     Args:
-        parent: folder for it, which is made if it is not there.
+        parent: str or Path. Folder in which the hidden folder is created. It is created if it is
+            missing.
 
     Raises:
-        OSError: the folder cannot be made, or the disk becomes full within.
+        OSError: If the folder cannot be created, or the disk becomes full.
     """
     parent = Path(parent)
     parent.mkdir(parents=True, exist_ok=True)
@@ -198,17 +200,18 @@ def saving_folder(parent: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def held_alone(folder: str | Path, deed: str) -> Iterator[None]:
-    """Context manager within which no other process holds a folder.
+    """Context manager that locks a folder for this process.
 
-    The system ends it with the process. Where there are no locks, nothing is held.
+    The system releases the lock when the process ends. If the file system has no locks, nothing is
+    locked.
 
     Args:
-        folder: folder that is there.
-        deed: words for the error, what the process that holds the folder does with it, such as
-            "trains into".
+        folder: str or Path. Existing folder.
+        deed: str. Verb for the error message, such as "trains into": what the other process does
+            with the folder.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: If another process has locked the folder.
 
     Example:
         with held_alone("runs/my_vae", "trains into"):
@@ -224,13 +227,15 @@ def held_alone(folder: str | Path, deed: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def waiting_for(lock: str | Path) -> Iterator[None]:
-    """Context manager that only one process is in at a time; others wait, and say so in the log.
+    """Context manager that only one process enters at a time.
+
+    Other processes wait, and log that they wait.
 
     Args:
-        lock: path of a file that is made for it, and stays.
+        lock: str or Path. Lock file to create, which is not removed.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: If the file cannot be created.
     """
     lock = Path(lock)
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -250,18 +255,18 @@ def remove(path: str | Path):
 def call_within(seconds: float, function: Callable[[threading.Event], Result]) -> Result:
     """Calls a function that may block for longer than the caller is willing to wait.
 
-    It runs in a thread, because looking up a host name or reading an HTTP header has no timeout
-    of its own.
+    The function runs in a thread, because looking up a host name or reading an HTTP header has no
+    timeout of its own.
 
     Args:
-        seconds: time after which the caller stops waiting.
-        function: function of an event, which is set when nobody waits for its result anymore.
+        seconds: float. Time after which the caller stops waiting.
+        function: function of a `threading.Event`, which is set when the caller has stopped waiting.
 
     Returns:
-        What the function returns.
+        Result of the function.
 
     Raises:
-        TimeoutError: the time is over.
+        TimeoutError: If the function has not returned in time.
     """
     stopped, outcome = threading.Event(), concurrent.futures.Future()
 

@@ -30,12 +30,12 @@ def load_keras_file(path: Path, custom_objects: Mapping[str, type]) -> keras.Mod
 
     Args:
         path: Path. The file.
-        custom_objects: dict name -> class. What the file may name beside Keras' own classes.
+        custom_objects: dict from str to class. Classes that the file may use beside Keras' own.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: a damaged file, one that unpacks to far more than its size, weights that are
-            stored elsewhere, a newer format, or a config that Keras cannot read.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, unpacks to far more than its size, refers to weights in
+            other files, has a newer format, or has a config that Keras cannot read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")

@@ -1,4 +1,4 @@
-"""Logger of the library, its output in the command, and the silence of TensorFlow there."""
+"""Logger of the library, and its output in the command."""
 
 import contextlib
 import importlib.abc
@@ -10,9 +10,29 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-__all__ = ["LOGGER", "printing", "quiet_tensorflow"]
+__all__ = ["LOGGER", "line_is_open", "printing", "quiet_tensorflow"]
 
 LOGGER = logging.getLogger("keras_infomodels")
+
+_line = {"open": False}
+"""Whether the last line of the output is a progress bar that has no line break yet."""
+
+
+def line_is_open(is_open: bool):
+    """States whether a progress bar without a line break is the last line of the output."""
+    _line["open"] = bool(is_open)
+
+
+def _end_line(record: logging.LogRecord) -> bool:
+    """Ends the line of a progress bar before a message; a filter that passes all records."""
+    if _line["open"]:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        _line["open"] = False
+    return True
+
+
+LOGGER.addFilter(_end_line)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""SavedModels from strangers: their operators are read from the graph before anything runs it."""
+"""Checks of the operators in a SavedModel, before it is loaded."""
 
 import re
 from collections.abc import Iterable
@@ -34,14 +34,14 @@ _SAVER = re.compile(r"__inference__traced_(save|restore)(_\d+)?")
 
 
 def check_operators(folder: str | Path):
-    """Refuses a SavedModel whose graph holds operators that may read or write files or run code.
+    """Raises an error for a SavedModel with operators that may read or write files or run code.
 
     Args:
-        folder: str or Path. The folder with saved_model.pb.
+        folder: str or Path. Folder with saved_model.pb.
 
     Raises:
-        FileNotFoundError: no SavedModel is there.
-        ValueError: The SavedModel is damaged, or holds such operators.
+        FileNotFoundError: If the folder is not a SavedModel.
+        ValueError: If the SavedModel is damaged, or has such operators.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
@@ -60,7 +60,7 @@ def check_operators(folder: str | Path):
 
 
 def foreign_operators(graphs: Iterable) -> list[str]:
-    """The sorted names of operators in graphs that are not known to compute alone.
+    """Returns the sorted names of operators that are not known to be pure computations.
 
     The functions with which TensorFlow saves and restores variables are left out, unless another
     function calls them.

@@ -11,11 +11,14 @@ __all__ = ["FusedAdam"]
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
 class FusedAdam(keras.optimizers.Adam):
-    """Adam with TensorFlow's fused kernel, one per variable instead of a dozen operations.
+    """Adam optimizer with TensorFlow's fused kernel, which makes updates faster.
 
-    The update equals that of `keras.optimizers.Adam` up to rounding, with the same arguments and
-    state, except for `amsgrad`. `fit` of the models here uses the same kernel for a plain `Adam` if
-    all variables are float32. Source: Kingma and Ba, "Adam", 2015.
+    The fused kernel updates a variable by one operation instead of a dozen.
+
+    The update equals that of `keras.optimizers.Adam` up to rounding. The arguments and the saved
+    state are the same, but `amsgrad` is not supported. `fit` of the models of this library already
+    uses the same kernel for a plain `Adam` if all variables are float32. Source: Kingma and Ba,
+    "Adam", 2015.
 
     Args:
         *args: positional arguments of `keras.optimizers.Adam`.
@@ -47,7 +50,7 @@ def one_pass(optimizer: keras.Optimizer) -> Iterator[None]:
 
     Keras' own `apply` still does clipping, weight decay, schedules, moving averages and loss
     scales, and the state is that of Adam. Other optimizers, subclasses, `amsgrad` and variables
-    that are not float32 are left alone.
+    that are not float32 are not changed.
 
     Args:
         optimizer: built Keras optimizer, which may be inside a `LossScaleOptimizer`.

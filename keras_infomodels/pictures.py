@@ -13,12 +13,13 @@ _OVERSHOOT = 0.25
 
 @dataclass(frozen=True)
 class Grid:
-    """Images row by row.
+    """Picture of images that are arranged row by row.
 
     Attributes:
-        images: (n, height, width, channels) in [0, 1], or in another range: see `shown_range`.
-        columns: images in a row.
-        title: text above the grid.
+        images: array (n, height, width, channels). Images with pixels in [0, 1], or in another
+            range that `shown_range` recognizes.
+        columns: int. Number of images in a row.
+        title: str. Text above the grid.
     """
 
     images: np.ndarray
@@ -28,12 +29,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points in the plane, in panels, colored by label.
+    """Picture of points in the plane, in panels, colored by label.
 
     Attributes:
-        points: (n, 2).
-        labels: (n,), or None for one color.
-        panels: title of each panel -> which points it shows, a mask (n,).
+        points: array (n, 2). Coordinates of the points.
+        labels: array (n,). Label of each point. `None` means one color.
+        panels: dict from str to bool array (n,). Title of each panel, and the points that it shows.
     """
 
     points: np.ndarray
@@ -42,11 +43,12 @@ class Scatter:
 
 
 def shown_range(images: np.ndarray) -> tuple[float, float]:
-    """The pixels that are drawn black and white.
+    """Returns the pixel values that are drawn black and white.
 
-    They are 0 and 1 where the images are in [0, 1], -1 and 1 where they are in [-1, 1] and below
-    0, as a generator that ends in tanh makes them, 0 and 255 for bytes, and the smallest and the
-    largest pixel else. Images may leave the first two ranges by a quarter.
+    The values are 0 and 1 for images in [0, 1], and 0 and 255 for bytes. For images in [-1, 1] with
+    pixels below 0, such as those of a generator that ends in tanh, they are -1 and 1. For other
+    images they are the smallest and the largest pixel. Images may exceed [0, 1] or [-1, 1] by a
+    quarter.
     """
     if images.dtype == np.uint8:
         return 0.0, 255.0

@@ -37,9 +37,9 @@ def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
     """Draws images row by row in one grid without gaps.
 
     Args:
-        images: array (n, height, width, channels). Pixels in [0, 1], or in another range, which the
-            title then states; see `pictures.shown_range`.
-        columns: int. Images per row.
+        images: array (n, height, width, channels). Images with pixels in [0, 1], or in another
+            range, which is then added to the title.
+        columns: int. Number of images in a row.
         title: str. Title of the picture.
 
     Returns:
@@ -70,10 +70,10 @@ def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
 
 
 def draw(picture: Grid | Scatter) -> Figure:
-    """Draws one of the pictures of `model.pictures(images)`.
+    """Draws a picture that `model.picture` or `model.pictures` returns.
 
     Args:
-        picture: `Grid` of images or `Scatter` of points in the plane.
+        picture: `Grid` or `Scatter`. Images in a grid, or points in the plane, as arrays.
 
     Returns:
         Matplotlib figure.
@@ -91,9 +91,9 @@ def samples(model: keras.Model, n: int = 64, seed: int = 0) -> Figure:
     """Draws images that the model generates.
 
     Args:
-        model: model with `generate`.
+        model: generative model, with a method `generate`.
         n: int. Number of images.
-        seed: int. Seed of the images.
+        seed: int. Seed of the random latents.
 
     Returns:
         Matplotlib figure.
@@ -109,8 +109,8 @@ def reconstructions(model: keras.Model, images: np.ndarray) -> Figure:
     """Draws up to 32 images, each with its reconstruction below it.
 
     Args:
-        model: model of the VAE family.
-        images: array (n, height, width, channels) in [0, 1].
+        model: `InfoVAE` or a subclass, such as `VAE`.
+        images: array (n, height, width, channels). Images with pixels in [0, 1].
 
     Returns:
         Matplotlib figure.
@@ -126,14 +126,16 @@ def reconstructions(model: keras.Model, images: np.ndarray) -> Figure:
 def traversals(
     model: keras.Model, image: np.ndarray, steps: int = 11, latents: Sequence[int] | None = None
 ) -> Figure:
-    """Draws one row per latent variable, which goes from -2.5 to 2.5 while the others stay.
+    """Draws one row for each latent variable, which varies from -2.5 to 2.5.
+
+    The other latent variables of a row are constant.
 
     Args:
-        model: model of the VAE family.
-        image: array (height, width, channels). Image whose posterior mean gives the other
-            variables.
-        steps: int. Images per row.
-        latents: sequence of int. Latent variables to draw, counted from 0. `None` draws all.
+        model: `InfoVAE` or a subclass, such as `VAE`.
+        image: array (height, width, channels). The constant variables have the values of this
+            image's posterior mean.
+        steps: int. Number of images in a row.
+        latents: sequence of int. Indices of the latent variables to draw, from 0. `None` draws all.
 
     Returns:
         Matplotlib figure.
@@ -147,11 +149,13 @@ def traversals(
 
 
 def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
-    """Draws one row per category of a `CategoricalNormal`, with the same draws of z in each row.
+    """Draws one row of generated images for each category of a model.
+
+    Each column has its own draw of the continuous latents z, which is the same in all rows.
 
     Args:
-        model: model of the VAE family with that prior.
-        columns: int. Draws of z.
+        model: `InfoVAE` or a subclass, with the prior `CategoricalNormal`.
+        columns: int. Number of draws of z.
         seed: int. Seed of the draws.
 
     Returns:
@@ -161,14 +165,15 @@ def categories(model: keras.Model, columns: int = 10, seed: int = 0) -> Figure:
 
 
 def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -> Figure:
-    """Draws posterior means in the plane of a two-dimensional z, colored by label.
+    """Draws the posterior means of images in the plane of two latent variables, colored by label.
 
-    For a `CategoricalNormal` there is one panel per category, with the images assigned to it.
+    For a model with the prior `CategoricalNormal` there is one panel for each category, with the
+    images that are assigned to it.
 
     Args:
-        model: model of the VAE family with a z of two dimensions.
-        images: array (n, height, width, channels) in [0, 1].
-        labels: int array (n,); `None` uses one color.
+        model: `InfoVAE` or a subclass, with two continuous latent variables.
+        images: array (n, height, width, channels). Images with pixels in [0, 1].
+        labels: int array (n,). Label of each image. `None` uses one color.
 
     Returns:
         Matplotlib figure.
@@ -182,12 +187,14 @@ def latent_map(model: keras.Model, images: np.ndarray, labels: np.ndarray | None
 
 
 def latent_plane(model: keras.Model, steps: int = 15) -> Figure:
-    """Draws the images that a z of two dimensions decodes to; z_1 grows to the right, z_2 upwards.
+    """Draws decoded images over the plane of two latent variables z_1 and z_2.
+
+    z_1 increases to the right, and z_2 increases upwards.
 
     Args:
-        model: model of the VAE family with a z of two dimensions.
-        steps: int. Images along each axis, from the 1st to the 99th percentile of the prior's
-            draws.
+        model: `InfoVAE` or a subclass, with two continuous latent variables.
+        steps: int. Number of images along each axis. They range from the 1st to the 99th percentile
+            of the prior.
 
     Returns:
         Matplotlib figure.
@@ -230,11 +237,13 @@ def _spread_colors(count: int) -> np.ndarray:
 def learning_curves(
     rows: Sequence[Mapping[str, float]], ceilings: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draws one panel per loss term, for training and validation.
+    """Draws one panel for each loss term, with curves for training and validation.
 
     Args:
-        rows: sequence of dicts, one per epoch, with "epoch" and the logs of `fit`.
-        ceilings: dict from name to the largest value that a term can have, drawn as a line.
+        rows: sequence of dict. For each epoch, "epoch" and the metrics of `fit`, such as
+            `History.rows`.
+        ceilings: dict from str to float. Largest possible value of a term, drawn as a line. `None`
+            draws no lines.
 
     Returns:
         Matplotlib figure.
@@ -272,13 +281,16 @@ def learning_curves(
 
 
 def traverse(model: keras.Model, name: str, rows: int = 10, columns: int = 10) -> Figure:
-    """Draws an InfoGAN's images along one code; each row has its own noise and other codes.
+    """Draws generated images of an InfoGAN that vary one code along each row.
+
+    Each row has its own noise and its own values of the other codes.
 
     Args:
-        model: `InfoGAN`.
+        model: `InfoGAN`. Trained model.
         name: str. Name of the code.
         rows: int. Number of rows.
-        columns: int. Values of a continuous code; a category has one column per value.
+        columns: int. Number of values of a continuous code. A categorical code has one column for
+            each value.
 
     Returns:
         Matplotlib figure.
@@ -293,14 +305,14 @@ def traverse(model: keras.Model, name: str, rows: int = 10, columns: int = 10) -
 def inferred_categories(
     model: keras.Model, name: str, images: np.ndarray, columns: int = 12
 ) -> Figure:
-    """Draws real images by the category that Q infers, beside generated images of that category.
+    """Draws real images by their inferred category, beside generated images of the category.
 
     Args:
-        model: `InfoGAN`.
+        model: `InfoGAN`. Its network Q infers the category.
         name: str. Name of a categorical code.
-        images: array (n, height, width, channels). Real images; up to `columns` per category are
-            shown.
-        columns: int. Columns of each half.
+        images: array (n, height, width, channels). Real images. Up to `columns` images of each
+            category are shown.
+        columns: int. Number of columns of real images, and of generated images.
 
     Returns:
         Matplotlib figure.
@@ -314,12 +326,12 @@ def inferred_categories(
 
 
 def mistakes(model: keras.Model, images: np.ndarray, labels: np.ndarray, n: int = 64) -> Figure:
-    """Draws the n images whose label a `Classifier` finds least likely, the least likely first.
+    """Draws the n images whose label has the lowest probability, the lowest first.
 
     Args:
-        model: `Classifier`.
-        images: array (m, height, width, channels) in [0, 1].
-        labels: int array (m,).
+        model: `Classifier`. Trained model.
+        images: array (m, height, width, channels). Images with pixels in [0, 1].
+        labels: int array (m,). Label of each image.
         n: int. Number of images.
 
     Returns:
@@ -336,12 +348,12 @@ def mistakes(model: keras.Model, images: np.ndarray, labels: np.ndarray, n: int 
 def model_pictures(
     model: keras.Model, images: np.ndarray, labels: np.ndarray | None = None
 ) -> dict[str, Figure]:
-    """Draws all pictures of a model.
+    """Draws all pictures that a model has, such as samples, reconstructions and traversals.
 
     Args:
         model: model of this library.
-        images: array (n, height, width, channels) in [0, 1]. Real images.
-        labels: int array (n,). Their labels, or None.
+        images: array (n, height, width, channels). Real images with pixels in [0, 1].
+        labels: int array (n,). Label of each image. `None` if there are none.
 
     Returns:
         dict from name to matplotlib figure.
@@ -360,7 +372,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     """Writes a figure as PNG, and creates its folder if needed.
 
     Args:
-        figure: matplotlib figure.
+        figure: matplotlib figure, such as the result of a function of this module.
         path: str or Path. File name.
 
     Returns:

@@ -31,13 +31,13 @@ _KEYS = {"module", "class_name", "config", "name", "inbound_nodes"}
 
 
 def check_config(document: Mapping, table: Mapping[str, type], arrays: int | None = None):
-    """Raises ValueError for a document that names a class of no table, or that has no bounds.
+    """Raises ValueError for a config with a class that is not allowed, or of unlimited size.
 
     Args:
-        document: JSON. The content of config.json; nothing of it is constructed.
-        table: dict name -> class. The classes that may be named without a module.
-        arrays: int or None. The number of arrays in the file of weights, which bounds the number
-            of layers; None is no bound.
+        document: dict. Content of config.json. No object is constructed from it.
+        table: dict from str to class. Classes that may be named without a module.
+        arrays: int or None. Number of arrays in the file of weights, which limits the number of
+            layers. `None` means no limit.
     """
     _check_size(document)
     _check_objects(document, table)
@@ -52,12 +52,12 @@ def check_config(document: Mapping, table: Mapping[str, type], arrays: int | Non
 
 
 def check_serialized(document, arrays: int, path):
-    """Raises ValueError for the config of a `.keras` file that would take time without end.
+    """Raises ValueError for a `.keras` file's config that would take an unlimited time to load.
 
     Args:
-        document: JSON. The content of config.json as Keras wrote it.
-        arrays: int. The number of arrays in the file of weights.
-        path: Path. The file's name in messages.
+        document: dict. Content of config.json as Keras wrote it.
+        arrays: int. Number of arrays in the file of weights.
+        path: Path. Name of the file in error messages.
     """
     stack, ours = [(document, 0)], 0
     while stack:

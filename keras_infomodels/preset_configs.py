@@ -25,14 +25,14 @@ _BOLD = re.compile(r"\x1b\[\d*m")
 
 
 def describe(value, table: Mapping[str, type]):
-    """Keras' serialization reduced to what a preset holds.
+    """Converts Keras' serialization of an object to the form of a preset's config.
 
     Args:
         value: dict. Result of `keras.saving.serialize_keras_object`.
-        table: dict name -> class. The classes that may be named without a module.
+        table: dict from str to class. Classes that are named without a module.
 
     Raises:
-        ValueError: an object of another class, or code.
+        ValueError: If an object has a class that is not allowed, or contains code.
     """
     if isinstance(value, list | tuple):
         return [describe(item, table) for item in value]
@@ -67,7 +67,10 @@ def describe(value, table: Mapping[str, type]):
 
 
 def format_of(document) -> int:
-    """The oldest format that has all that a document holds: 1 without Keras' and users' classes."""
+    """Returns the oldest format that can represent a document.
+
+    The format is 1 if there are no classes of Keras or of users.
+    """
     if isinstance(document, list):
         return max(map(format_of, document), default=1)
     if not isinstance(document, Mapping):
@@ -79,14 +82,14 @@ def format_of(document) -> int:
 
 
 def construct(value, table: Mapping[str, type]):
-    """The object that a checked document describes.
+    """Constructs the object that a checked document describes.
 
     Args:
         value: JSON that `check_config` has passed.
-        table: dict name -> class. The classes that may be named without a module.
+        table: dict from str to class. Classes that are named without a module.
 
     Raises:
-        ValueError: arguments that a class does not take, or networks that do not fit together.
+        ValueError: If a class does not take an argument, or networks do not fit together.
     """
     if isinstance(value, list):
         return [construct(item, table) for item in value]
@@ -107,15 +110,15 @@ def construct(value, table: Mapping[str, type]):
 
 
 def set_dtype(value, dtype: str, table: Mapping[str, type]):
-    """A document whose models and networks have another dtype policy.
+    """Returns a document whose models and networks have another dtype policy.
 
-    A class takes it as its argument `dtype`. In a network of Keras the hidden layers have it, and
-    the last ones float32.
+    A class of this library gets the policy as its argument `dtype`. In a Keras network, the hidden
+    layers get the policy, and the last layers float32.
 
     Args:
         value: JSON that `check_config` has passed.
         dtype: str. Name of a Keras dtype policy.
-        table: dict name -> class. The classes that may be named without a module.
+        table: dict from str to class. Classes that are named without a module.
     """
     if isinstance(value, list):
         return [set_dtype(item, dtype, table) for item in value]

@@ -50,10 +50,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def check_file_name(name: str) -> str:
-    """The name, if it is that of a file inside a preset.
+    """Checks the name of a file inside a preset, and returns it.
 
     Raises:
-        ValueError: an absolute path, one with `..`, backslashes or hidden parts.
+        ValueError: If the name is an absolute path, or has `..`, backslashes or hidden parts.
     """
     parts = name.split("/") if isinstance(name, str) else []
     if not 1 <= len(parts) <= 3 or not all(_PART.fullmatch(part) for part in parts):
@@ -65,15 +65,16 @@ def check_file_name(name: str) -> str:
 
 
 def limit_of(name: str) -> int:
-    """The most bytes that a file of this name may have."""
+    """Returns the largest allowed number of bytes of a file with this name."""
     return _LIMITS.get(Path(name).suffix, 100 * MEGABYTE)
 
 
 def check_table(files) -> dict[str, dict]:
-    """The table {name: {"sha256": ..., "bytes": ...}} of a preset's files, if it is one.
+    """Checks the table {name: {"sha256": ..., "bytes": ...}} of a preset's files; returns it.
 
     Raises:
-        ValueError: something else, a name that leaves the folder, or a size above `limit_of`.
+        ValueError: If it is not such a table, a name leads out of the folder, or a size is above
+            `limit_of`.
     """
     if not isinstance(files, Mapping):
         raise ValueError(f"The files of a preset are a table by name, got {type(files).__name__}.")
@@ -91,12 +92,12 @@ def check_table(files) -> dict[str, dict]:
 
 
 def check_format(document: Mapping, where: str | Path):
-    """Raises ValueError where `document["format"]` is not one that this version reads."""
+    """Raises ValueError if `document["format"]` is not a format that this version reads."""
     _check_number(document.get("format"), FORMAT, f"{where} has preset format")
 
 
 def check_keras_format(document: Mapping, path: Path):
-    """Raises ValueError where the config of a `.keras` file has a number above `KERAS_FORMAT`."""
+    """Raises ValueError if the format number of a `.keras` file is above `KERAS_FORMAT`."""
     build_config = document.get("build_config") if isinstance(document, Mapping) else None
     if isinstance(build_config, Mapping) and "format" in build_config:
         _check_number(build_config["format"], KERAS_FORMAT, f"The model in {path} has format")
@@ -116,9 +117,9 @@ def open_file(folder: str | Path, name: str) -> BinaryIO:
     """Opens a file of a preset for reading.
 
     Raises:
-        FileNotFoundError: it is not there.
-        ValueError: it is a link or lies behind one, is no regular file, or is larger than
-            `limit_of` allows.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is a link or is reached by one, is not a regular file, or is larger
+            than `limit_of` allows.
     """
     folder = Path(folder)
     path = folder
@@ -142,10 +143,11 @@ def open_file(folder: str | Path, name: str) -> BinaryIO:
 
 
 def read_text(folder: str | Path, name: str) -> str:
-    """A text of a preset.
+    """Reads a text file of a preset.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_file`, or it is not UTF-8.
+        FileNotFoundError, ValueError: If the file cannot be opened, see `open_file`, or is not
+            UTF-8.
     """
     with open_file(folder, name) as file:
         content = file.read(limit_of(name) + 1)
@@ -156,10 +158,11 @@ def read_text(folder: str | Path, name: str) -> str:
 
 
 def read_json(folder: str | Path, name: str) -> dict:
-    """A JSON object of a preset.
+    """Reads a JSON file of a preset.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_file`, or it is no JSON object.
+        FileNotFoundError, ValueError: If the file cannot be opened, see `open_file`, or is not a
+            JSON object.
     """
     try:
         document = json.loads(read_text(folder, name))
@@ -175,10 +178,10 @@ def read_json(folder: str | Path, name: str) -> dict:
 
 
 def fingerprint(folder: str | Path, name: str) -> dict:
-    """{"sha256": ..., "bytes": ...} of a file.
+    """Returns {"sha256": ..., "bytes": ...} of a file.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_file`.
+        FileNotFoundError, ValueError: If the file cannot be opened, see `open_file`.
     """
     with open_file(folder, name) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -202,10 +205,10 @@ def mismatch(folder: str | Path, name: str, expected: Mapping) -> str | None:
 
 
 def problem_of(folder: str | Path) -> str | None:
-    """Tells what keeps a folder from being a preset by its own metadata.json.
+    """Returns the reason why a folder is not a complete preset; None if it is one.
 
     Returns:
-        A sentence without its full stop; None if the needed files have their size and SHA-256.
+        str without a full stop. None if the files have the size and SHA-256 in metadata.json.
     """
     try:
         files = check_table(read_json(folder, "metadata.json").get("files"))

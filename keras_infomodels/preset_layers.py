@@ -1,4 +1,4 @@
-"""The part of Keras that a preset may name, as closed tables, and checks of its settings."""
+"""Keras classes that a preset may use, and checks of their settings."""
 
 from collections.abc import Mapping
 
@@ -74,13 +74,13 @@ _POWER_ITERATIONS = 100
 def check_setting(name: str, key: str, value):
     """Raises ValueError for a setting that a Keras layer of a preset may not have.
 
-    Keras looks strings up among everything that is registered with it, so that where an object may
-    stand, a string is only allowed if it names a built-in.
+    Keras looks up strings among all registered objects. So in place of an object, a string is
+    allowed only if it names one of Keras' own objects.
 
     Args:
-        name: str. The class of the layer.
-        key: str. The key in its config.
-        value: JSON. What stands there.
+        name: str. Class of the layer.
+        key: str. Key in the layer's config.
+        value: JSON. Value of the key.
     """
     if key.endswith("activation"):
         fits = value is None or _is_object(value)
@@ -119,10 +119,10 @@ def check_setting(name: str, key: str, value):
 
 
 def refusal(value: Mapping) -> str:
-    """Why a preset cannot hold an object of Keras' serialization, and what to do instead.
+    """Returns an error message for an object that a preset cannot hold, with an alternative.
 
     Args:
-        value: dict. Keras' serialization of an object that no table has.
+        value: dict. Keras' serialization of the object.
     """
     name, module = value.get("class_name"), str(value.get("module"))
     if name == "__lambda__":

@@ -48,21 +48,22 @@ _HALF = 2
 
 
 def load_model(source: str | Path, custom_objects: Mapping[str, type] | None = None) -> keras.Model:
-    """Loads a model from a preset, a folder, the hub or a `.keras` file.
+    """Loads a model from a preset, a folder, the Hugging Face Hub or a `.keras` file.
 
     Args:
         source: str or Path. Name of a preset, which is downloaded at its first use; folder of a
             preset, as `infomodels train` writes it; hf://OWNER/REPOSITORY@COMMIT;
-            https://HOST/NAME@SHA256; or `.keras` file. Only the last is loaded compiled.
-        custom_objects: dict from name to class. Your own classes that are admitted for this call;
-            `registry.register` admits them for the whole process.
+            https://HOST/NAME@SHA256; or path of a `.keras` file. Only a `.keras` file is loaded as
+            a compiled model.
+        custom_objects: dict from str to class. Your own classes that the model uses, by name. They
+            are allowed for this call; `registry.register` allows them for the whole process.
 
     Returns:
         Model of this library.
 
     Raises:
-        FileNotFoundError: If there is nothing at `source`.
-        ValueError: If this version cannot read it.
+        FileNotFoundError: If there is no such preset or file.
+        ValueError: If the files are damaged, unsafe or of a newer format.
         TypeError: If `custom_objects` contains something other than classes.
         OSError: If the download failed.
 
@@ -89,30 +90,30 @@ def from_preset(
     dtype=None,
     custom_objects: Mapping[str, type] | None = None,
 ) -> keras.Model:
-    """Loads the model of a preset, uncompiled.
+    """Loads the model of a preset, without compiling it.
 
-    Nothing in the folder is executed. Its config names classes of this library, classes that were
-    admitted by `registry.register`, and Keras layers that contain no code. The whole config is
-    checked before any object is constructed. Links are not followed. Neither a file nor the model
-    that it describes may be larger than the stored weights, whose shapes are compared with the
-    model's first.
+    No code in the folder is executed, so presets from others are safe to load. The config may only
+    name classes of this library, classes that you have allowed by `registry.register`, and Keras
+    layers that contain no code. The whole config is checked before any object is constructed.
+    Symbolic links are not followed. The model may not have more weights than the file holds; all
+    shapes are compared before memory is allocated.
 
     Args:
         name_or_dir: str or Path. Name in `list_presets()`, which is downloaded at its first use;
-            folder of a preset; hf://OWNER/REPOSITORY@COMMIT, whose commit may be a branch, with a
-            warning; or https://HOST/NAME@SHA256, pinned by the SHA-256 of metadata.json.
-        load_weights: bool. Whether the weights are loaded; False initializes them anew.
-        dtype: str or Keras dtype policy of the hidden layers, such as "mixed_bfloat16". `None`
-            means the preset's own. The last layers are float32, also those of functional and
-            sequential networks.
-        custom_objects: dict from name to class. Your own classes that are admitted for this call.
+            folder of a preset; hf://OWNER/REPOSITORY@COMMIT (a branch instead of a commit gives a
+            warning); or https://HOST/NAME@SHA256, with the SHA-256 of the preset's metadata.json.
+        load_weights: bool. `True` loads the weights. `False` initializes the model randomly.
+        dtype: str or Keras dtype policy. Policy of the hidden layers, such as "mixed_bfloat16". The
+            last layers are always float32. `None` is the preset's own policy.
+        custom_objects: dict from str to class. Your own classes that the preset uses, by name.
+            `None` allows only the registered ones.
 
     Returns:
         Model of this library.
 
     Raises:
         FileNotFoundError: If there is no such preset.
-        ValueError: If the format is newer, a class is not admitted, or a file is damaged.
+        ValueError: If the format is newer, a class is not allowed, or a file is damaged.
         OSError: If the download failed.
 
     Example:
@@ -147,23 +148,27 @@ def from_preset(
 def save_to_preset(
     model: keras.Model, folder: str | Path, half_precision: bool = False, **metadata
 ) -> Path:
-    """Writes a preset folder; each file is replaced atomically, and other files are left alone.
+    """Saves a model as a preset folder, which `from_preset` loads.
+
+    The folder gets config.json, model.weights.h5 and metadata.json. Each file is replaced
+    atomically. Other files in the folder are kept.
 
     Args:
-        model: model of this library. Its networks are networks of this library, functional and
-            sequential networks of `keras.layers`, or classes admitted by `registry.register`.
+        model: model of this library. Its networks may be networks of this library, functional or
+            sequential networks of `keras.layers`, or classes that were allowed by
+            `registry.register`.
         folder: str or Path. Folder, which is created if needed.
-        half_precision: bool. Stores float32 weights as float16, in half the space. A loaded model
-            computes in float32, with rounded weights.
+        half_precision: bool. `True` stores float32 weights as float16, in half the space. A loaded
+            model computes in float32, with the rounded weights. `False` stores weights unchanged.
         **metadata: JSON values for metadata.json, such as `training` and `metrics`.
 
     Returns:
         Path of the folder.
 
     Raises:
-        ValueError: If the model contains a class that is not admitted, a `Lambda` or other code,
-            layers that are shared by two networks, weights that are not finite, or too large a
-            config. If `half_precision` and a weight exceeds 65504.
+        ValueError: If the model contains a class that is not allowed, a `Lambda` or other code,
+            layers that are shared by two networks, or weights that are not finite; if its config is
+            too large; or if a weight exceeds 65504 with `half_precision`.
     """
     folder = Path(folder).expanduser()
     table = registry.classes()

@@ -1,7 +1,6 @@
-"""Closed table from name to class: a preset can construct no other class.
+"""Table of the classes that presets may use; no other class is constructed from a preset.
 
-It contains the classes of this library, which `built_in` decorates, and those that a user adds by
-`register`.
+The table contains the classes of this library and those that you add by `register`.
 """
 
 from collections.abc import Mapping
@@ -29,27 +28,28 @@ _CARRY_CODE = tuple(
 
 
 def built_in(cls: type) -> type:
-    """Decorator of the classes of this library that presets and Keras files may name."""
+    """Class decorator for classes of this library that presets and Keras files may use."""
     BUILT_IN[cls.__name__] = cls
     return keras.saving.register_keras_serializable(package="keras_infomodels")(cls)
 
 
 def register(cls: type) -> type:
-    """Admits a class to presets in this process; can be used as a decorator.
+    """Allows presets to use a class of your own, in this process.
 
-    Presets may then name the class. `load_model` constructs it by `cls.from_config(config)` from
-    the result of its `get_config`. Register a class before its presets are loaded.
+    The function can be used as a class decorator. `load_model` constructs an object by
+    `cls.from_config(config)`, from the saved result of its `get_config`. Register a class before
+    you save or load presets that use it.
 
     Args:
-        cls: class. A layer, a model, or another class with `get_config` and `from_config`.
+        cls: class. Layer, model, or another class with `get_config` and `from_config`.
 
     Returns:
         The class itself.
 
     Raises:
         TypeError: If `cls` is not a class.
-        ValueError: If another class has the name, `get_config` or `from_config` is missing, or the
-            class is a layer whose config contains code, such as `Lambda`.
+        ValueError: If another class has the same name, `get_config` or `from_config` is missing, or
+            the class is a layer whose config contains code, such as `Lambda`.
 
     Example:
         @ki.registry.register
@@ -69,7 +69,7 @@ def register(cls: type) -> type:
 
 
 def get(name: str) -> type:
-    """Returns the class of a name.
+    """Returns the registered class of a name.
 
     Args:
         name: str. Name of a class of this library or of a registered class.
@@ -90,7 +90,9 @@ def get(name: str) -> type:
 
 
 def classes() -> dict[str, type]:
-    """Returns a copy of the table: the classes of this library and the registered ones.
+    """Returns all classes that presets may use, by name.
+
+    The result is a copy.
 
     Example:
         sorted(ki.registry.classes())
@@ -100,14 +102,15 @@ def classes() -> dict[str, type]:
 
 
 def admit(custom_objects: Mapping[str, type] | None) -> dict[str, type]:
-    """Returns the table extended by some classes.
+    """Returns the classes that presets may use, and additional ones, by name.
 
     Args:
-        custom_objects: dict from name to class, or None. Checked like the argument of `register`.
+        custom_objects: dict from str to class, or None. Additional classes, which are checked as in
+            `register`.
 
     Raises:
-        TypeError: As `register`.
-        ValueError: As `register`.
+        TypeError: If an object is not a class.
+        ValueError: If a class is not allowed, see `register`.
     """
     # Keras' own files name a registered class as "package>name".
     more = {name.rpartition(">")[2]: cls for name, cls in (custom_objects or {}).items()}

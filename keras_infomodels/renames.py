@@ -9,13 +9,13 @@ __all__ = ["old_attribute", "rename", "takes_old_arguments", "warn_of"]
 
 
 def warn_of(old: str, owner: str, new: str, stacklevel: int = 3):
-    """Warns that a name is old.
+    """Gives a `DeprecationWarning` for an old name.
 
     Args:
         old: str. Old name.
         owner: str. Name of the class that has it.
-        new: str. What to write instead.
-        stacklevel: int. As for `warnings.warn`; 3 is the caller of the caller.
+        new: str. Current name to use instead.
+        stacklevel: int. Argument of `warnings.warn`. 3 is the caller of the caller.
     """
     message = f"{old} of {owner} goes in version 0.3; write {new}."
     warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
@@ -35,13 +35,13 @@ def rename(**names: str) -> Callable[[Mapping], dict]:
 
 
 def takes_old_arguments(renew: Callable[[Mapping], dict]) -> Callable[[type], type]:
-    """Class decorator: the constructor takes old arguments, with a `DeprecationWarning`.
+    """Class decorator with which a constructor also takes old arguments, with a warning.
 
     `from_config` and presets call the class's `renew_config` first, so that configs of earlier
     versions load without a warning.
 
     Args:
-        renew: function from old arguments to those of today. It returns today's unchanged.
+        renew: function from old arguments to current ones. It returns current arguments unchanged.
     """
 
     def decorate(cls: type) -> type:
@@ -73,7 +73,7 @@ def old_attribute(old: str, new: str) -> property:
 
     Args:
         old: str. Old name.
-        new: str. Name of today.
+        new: str. Current name.
     """
 
     def read(self):

@@ -1,13 +1,14 @@
-"""The batch of all replicas of a `tf.distribute` strategy, of which each replica has some rows.
+"""Functions of the whole batch, for models that train on several `tf.distribute` replicas.
 
-A step within `global_batch` computes what one device would compute for the whole batch: terms are
-means over all rows (`mean`, `total`), random draws are rows of one draw for all (`own_rows`), and
-what compares examples sees all of them (`gather`). Without a strategy, and with one replica, each
-function here is the plain operation, to the bit.
+Each replica has some rows of a batch. A step within `global_batch` computes the same as one device
+would for the whole batch. Terms are means over all rows (`mean`, `total`). Random draws are rows of
+one draw for the whole batch (`own_rows`). Functions that compare examples get the rows of all
+replicas (`gather`). Without a strategy, and with one replica, each function is bit-identical to the
+plain operation.
 
-What is computed from a result of `mean`, `total`, `gather` or `shared` has to be the same on every
-replica, as a term of the loss is. Its gradient then reaches this replica's rows alone, without any
-communication, and the sum of the replicas' gradients is that of one device.
+Results of `mean`, `total`, `gather` or `shared` must be used in the same way on every replica, as
+in a term of the loss. Gradients then flow only to this replica's rows, without communication. Their
+sum over replicas equals the gradient of one device.
 """
 
 import contextlib
@@ -54,19 +55,19 @@ _part: contextvars.ContextVar[_Part | None] = contextvars.ContextVar("part", def
 
 
 def several() -> bool:
-    """Returns whether the caller is one of several replicas."""
+    """Returns `True` if the caller is one of several replicas."""
     context = tf.distribute.get_replica_context()
     return context is not None and context.num_replicas_in_sync > 1
 
 
 def index() -> tf.Tensor:
-    """Returns the number of this replica among all of them, an int32 scalar."""
+    """Returns the index of this replica among all replicas, an int32 scalar."""
     context = tf.distribute.get_replica_context()
     return tf.cast(context.replica_id_in_sync_group, tf.int32)
 
 
 def is_first_here() -> bool:
-    """Returns whether the caller is the first replica of its process; so without a strategy."""
+    """Returns `True` if the caller is the first replica of its process, or without a strategy."""
     if not several():
         return True
     context = tf.distribute.get_replica_context()
@@ -76,9 +77,9 @@ def is_first_here() -> bool:
 
 @contextlib.contextmanager
 def global_batch(rows: tf.Tensor) -> Iterator[None]:
-    """Context manager of a step, in which this replica has so many rows of the batch of all.
+    """Context manager for a training step on this replica's rows of a batch.
 
-    Replicas have consecutive rows, in the order of their numbers; a replica may have none.
+    Replicas have consecutive rows, in the order of their indices. A replica may have no rows.
 
     Args:
         rows: int32 scalar. Number of rows on this replica.
@@ -99,8 +100,8 @@ def own_rows(draw: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor, axis: int 
     """Draws for the whole batch, and returns the rows of this replica.
 
     Args:
-        draw: function from a number of rows to a tensor, or a dict of tensors, with so many.
-        rows: int32 scalar. Rows on this replica.
+        draw: function. Returns a tensor or dict of tensors with n rows, given n.
+        rows: int32 scalar. Number of rows on this replica.
         axis: int. Axis of the rows.
     """
     part = _part.get()
@@ -112,11 +113,11 @@ def own_rows(draw: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor, axis: int 
 def at_own_rows(
     function: Callable[[dict[str, tf.Tensor]], tf.Tensor], tensors: Mapping[str, tf.Tensor]
 ) -> tf.Tensor:
-    """Applies a function that draws for each row, so that every row has its draw of one device.
+    """Applies a function with random draws, which are the same for a row as on one device.
 
     Args:
         function: function from a dict of tensors (n, ...) to a tensor (n, ...). On several replicas
-            it is given tensors of the whole batch, in which the others' rows are 0.
+            it gets tensors of the whole batch, in which the rows of other replicas are 0.
         tensors: dict from name to tensor (rows, ...).
     """
     part = _part.get()
@@ -172,10 +173,10 @@ def mean(x: tf.Tensor, axis: int | None = None) -> tf.Tensor:
 
 
 def shared(x: tf.Tensor) -> tf.Tensor:
-    """A scalar that each replica has of its own rows or of the weights, such as a penalty.
+    """Averages a scalar over the replicas, such as a penalty on weights or own rows.
 
     Returns:
-        The mean over replicas, weighted by their rows.
+        Mean over replicas, weighted by their numbers of rows.
     """
     part = _part.get()
     if part is None:
@@ -193,7 +194,7 @@ def maximum(x: tf.Tensor) -> tf.Tensor:
 def moments(x: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
     """Computes mean and variance over some axes and over all replicas, for a layer.
 
-    The result may differ in use between replicas: its gradient is summed over them.
+    Replicas may use the result in different ways, because its gradient is summed over them.
 
     Args:
         x: tensor. Data of this replica.
@@ -226,19 +227,19 @@ def sum_gradients(gradients: list[list[tf.Tensor | None]]) -> list[list[tf.Tenso
 
 
 def total_rows(rows: tf.Tensor) -> tf.Tensor:
-    """Returns the rows of the whole batch, of which this replica has so many."""
+    """Returns the number of rows of the whole batch, given that of this replica."""
     part = _part.get()
     return rows if part is None else part.total
 
 
 def has_workers(strategy: tf.distribute.Strategy) -> bool:
-    """Returns whether a strategy has several processes."""
+    """Returns `True` if a strategy has several processes."""
     workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     return workers and strategy.extended._in_multi_worker_mode()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Returns whether this process writes the files of all: the only one, or the chief."""
+    """Returns `True` if this process writes files: the only process, or the chief."""
     if not has_workers(strategy):
         return True
     resolver = strategy.cluster_resolver
@@ -247,13 +248,16 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def wait_for_all(strategy: tf.distribute.Strategy):
-    """Returns when every process has come here."""
+    """Waits until every process has called this function."""
     if has_workers(strategy):
         strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0), axis=None)
 
 
 def run_if(condition: tf.Tensor, then: Callable[[], None], otherwise: Callable[[], None]):
-    """Runs one of two functions that update variables; the condition is equal on all replicas."""
+    """Runs one of two functions that update variables.
+
+    The condition is the same on all replicas.
+    """
     no_merge = tf.__internal__.distribute.strategy_supports_no_merge_call
     if not several() or no_merge():
         tf.cond(condition, then, otherwise)

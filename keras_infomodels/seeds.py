@@ -1,4 +1,4 @@
-"""Stateless seeds: all randomness of a step is a function of (seed, stream, counter)."""
+"""Stateless seeds: all random numbers of a step depend only on (seed, stream, counter)."""
 
 import secrets
 
@@ -31,14 +31,14 @@ CONTRAST, AUGMENT_FAKE, AUGMENT_REAL = -3, -2, -1
 
 
 def fold_seed(seed: int, *data) -> tf.Tensor:
-    """Folds integers or integer tensors into a seed.
+    """Combines a seed and further integers to a new seed.
 
-    Keras does not save a `SeedGenerator`'s state, so a resumed run would repeat its noise; a seed
-    folded from the optimizer's iterations resumes with the optimizer.
+    Keras does not save the state of a `SeedGenerator`, so a resumed run would repeat its noise. A
+    seed that depends on the optimizer's iterations continues correctly.
 
     Args:
         seed: int. The model's seed.
-        *data: int or scalar tensor. Numbers to fold in, such as a stream and a counter.
+        *data: int or scalar tensor. Further integers, such as a stream and a counter.
 
     Returns:
         An int32 tensor of shape (2,), as TensorFlow's stateless functions and TFP take it.

@@ -20,7 +20,7 @@ class Spec:
 
     @classmethod
     def renew_config(cls, config: dict) -> dict:
-        """Returns a config with the arguments of earlier versions replaced by today's."""
+        """Returns a config in which arguments of earlier versions are replaced by current ones."""
         return config
 
     def __repr__(self) -> str:

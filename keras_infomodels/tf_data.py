@@ -15,7 +15,7 @@ def epoch_counter() -> tf.Variable:
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset with tf.data's autotuning off.
+    """Returns the dataset without tf.data's autotuning.
 
     A `fit` that does not exhaust its dataset ends only when the thread that tunes next wakes up,
     which may take as long again as the training did.

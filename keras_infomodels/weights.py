@@ -1,4 +1,4 @@
-"""Weights from a file that others may have written: nothing is read before its shape is known."""
+"""Weights from files of unknown origin: arrays are read only after their shapes are checked."""
 
 import collections
 import contextlib
@@ -18,7 +18,10 @@ __all__ = ["WeightsFile", "at_most", "check_finite", "load_weights", "weights_by
 
 @contextlib.contextmanager
 def at_most(elements: int) -> Iterator[None]:
-    """Within it, variables of more than `elements` numbers in all raise ValueError unallocated."""
+    """Context manager in which creating variables with more than `elements` numbers fails.
+
+    The ValueError is raised before memory is allocated.
+    """
     left = elements
 
     def create(next_creator, **kwargs):
@@ -53,11 +56,12 @@ class _File(io.BytesIO):
 
 
 def weights_bytes(model: keras.Model, half: bool = False) -> bytes:
-    """The content of the file that `model.save_weights` writes, made without a disk.
+    """Returns the content of the file that `model.save_weights` would write.
 
     Args:
-        model: keras.Model.
-        half: bool. Stores float32 weights as float16. A model that loads them has float32 again.
+        model: keras.Model. Model with the weights.
+        half: bool. `True` stores float32 weights as float16. A model that loads them has float32
+            weights.
 
     Raises:
         ValueError: If a weight is too large for float16, whose largest number is 65504.
@@ -95,12 +99,12 @@ def _halved(content: bytes) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights whose datasets are in plain storage; nothing of them has been read.
+    """File of weights whose arrays have been checked but not read.
 
     Attributes:
-        path: Path. Its name in messages.
-        content: bytes.
-        shapes: Counter. How many datasets of each shape it declares.
+        path: Path. Name of the file in messages.
+        content: bytes. Content of the file.
+        shapes: Counter. Number of arrays of each shape.
     """
 
     path: Path
@@ -112,7 +116,7 @@ class WeightsFile:
         """Reads a file, or takes its content.
 
         Raises:
-            ValueError: links, compression or storage elsewhere, or a damaged file.
+            ValueError: If the file has links, compression or external storage, or is damaged.
         """
         path = Path(path)
         content = path.read_bytes() if content is None else content
@@ -120,10 +124,10 @@ class WeightsFile:
 
 
 def load_weights(model: keras.Model, file: WeightsFile):
-    """Loads weights that have exactly the shapes of the model's; nothing is written to disk.
+    """Loads weights into a model, if all shapes are equal.
 
     Raises:
-        ValueError: other shapes, NaN or infinite values, or a damaged file.
+        ValueError: If shapes differ, values are NaN or infinite, or the file is damaged.
     """
     path, found = file.path, file.shapes
     wanted = _shapes(weights_bytes(model), path)  # a layer inside a wrapper may be in it twice
@@ -144,11 +148,11 @@ def load_weights(model: keras.Model, file: WeightsFile):
 
 
 def check_finite(model: keras.Model, path: str | Path):
-    """Raises ValueError where a weight of a model is NaN or infinite, which all outputs would be.
+    """Raises ValueError if a weight of a model is NaN or infinite.
 
     Args:
-        model: keras.Model.
-        path: file or folder that the error names.
+        model: keras.Model. Model to check.
+        path: str or Path. File or folder that the error names.
     """
     broken = [each.path for each in model.weights if not np.isfinite(each.numpy()).all()]
     if broken:

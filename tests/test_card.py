@@ -79,6 +79,41 @@ def test_write_card_shows_each_figures_error_and_protocol(tmp_path):
     assert "12.3457" not in card
 
 
+def test_write_card_shows_a_ceiling_beside_the_error(tmp_path):
+    own = {"value": 2.5, "standard_error": 0.25, "unit": "nats", "protocol": "P.", "ceiling": 3.0}
+    card = card_of(KINDS["vae"], tmp_path, figures={"mutual_information": own})
+    assert "| mutual information | 2.5000 ± 0.2500 (at most 3.0000) | nats |" in card
+    assert '"At most" is the largest value that the estimator can return.' in card
+
+
+def test_write_card_of_a_users_run_has_no_words_on_what_it_lacks(tmp_path):
+    own = card_of(KINDS["vae"], tmp_path / "own")
+    for absent in ("notebook.md", "NLL", "±", "At most"):
+        assert absent not in own
+    nll = {"value": 90.5, "standard_error": 0.25, "unit": "nats", "protocol": "Drawn."}
+    zoo = card_of(KINDS["vae"], tmp_path / "zoo", figures={"nll": nll}, revision=1)
+    for present in ("docs/notebook.md", "Compare the NLL only with", "± is a standard error"):
+        assert present in zoo
+
+
+def test_metric_figures_take_error_and_ceiling_from_the_evaluation(tmp_path):
+    model = build_model(KINDS["vae"], SHAPE, steps=1)
+    images = np.random.default_rng(0).uniform(size=(50, *SHAPE)).astype("float32")
+    metrics = model.evaluate(images, return_dict=True, verbose=0)
+    found = metric_figures(metrics, model)["mutual_information"]
+    estimate = model.mutual_information(images)
+    assert found["ceiling"] == np.log(50)
+    assert found["standard_error"] == pytest.approx(estimate.standard_error, rel=1e-5)
+    other = {**metrics, "mutual_information": 0.5}  # of other data
+    assert "ceiling" not in metric_figures(other, model)["mutual_information"]
+
+
+def test_write_card_names_the_rows_of_the_category_table_by_its_code(tmp_path):
+    clusters = {"code": "digit", "one_to_one_error": 0.5, "nmi": 0.5, "ari": 0.5}
+    card = card_of(KINDS["infogan"], tmp_path, clusters={**clusters, "table": [[1, 2], [3, 4]]})
+    assert "| value of `digit` | label 0 | label 1 |" in card
+
+
 def test_write_card_shows_information_and_meaning_of_codes(tmp_path):
     metrics = {"split": "test", "information_category": 1.0986, "information_c2": 0.5}
     card = card_of(KINDS["infogan"], tmp_path, metrics=metrics)

@@ -17,7 +17,10 @@ def test_parser_suggests_what_is_meant(line, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(line.split())
     assert caught.value.code == 2
-    assert WRONG[line] in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert WRONG[line] in said
+    assert len(said.splitlines()) == 2  # not the usage, of dozens of lines
+    assert "--help` lists the arguments" in said
 
 
 @pytest.mark.parametrize(

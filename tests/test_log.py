@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from keras_infomodels import log
 from keras_infomodels.log import LOGGER, printing
+from keras_infomodels.training.execution import ProgressBar
 
 
 def test_printing_shows_messages_on_stdout_and_restores_the_logger(capsys, caplog):
@@ -54,3 +56,29 @@ def test_quiet_tensorflow_shows_what_a_failed_import_wrote(tmp_path):
     )
     assert process.stderr.startswith("why\n")
     assert "ZeroDivisionError" in process.stderr
+
+
+def test_line_is_open_begins_a_message_on_a_new_line(capsys):
+    with printing():
+        log.line_is_open(True)
+        print("43/43 - loss: 1.0", end="")
+        LOGGER.info("at most")
+        LOGGER.info("once")
+    assert capsys.readouterr().out == "43/43 - loss: 1.0\nat most\nonce\n"
+
+
+def test_progress_bar_of_fit_is_ended_before_a_message(capsys):
+    callback = ProgressBar()
+    callback.set_params({"verbose": 1, "epochs": 1, "steps": 2})
+    callback.on_train_begin()
+    callback.on_epoch_begin(0)
+    callback.progbar._dynamic_display = True  # as in a terminal
+    with printing():
+        callback.on_train_batch_end(0, {"loss": 1.0})
+        LOGGER.info("at most")
+        callback.on_epoch_end(0, {"loss": 1.0})
+        LOGGER.info("after")
+    out = capsys.readouterr().out
+    assert "\nat most\n" in out
+    assert out.endswith("\nafter\n")
+    assert "\n\nafter" not in out

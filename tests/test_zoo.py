@@ -166,13 +166,30 @@ def test_list_command_is_a_table(server, capsys, monkeypatch):
     status, out, _ = run(capsys, "list")
     assert status == 0
     assert [line.split() for line in out.splitlines()] == [
-        ["name", "data", "size", "headline", "good", "for"],
-        ["other_mnist", "mnist", "0.3", "MB", "2.5", "nats", "a", "tiny", "one"],
-        f"{VAE_NAME} mnist 0.0 MB 1 nat a VAE of four pixels".split(),
+        ["name", "data", "size", "where", "headline", "good", "for"],
+        ["other_mnist", "mnist", "0.3", "MB", "download", "2.5", "nats", "a", "tiny", "one"],
+        f"{VAE_NAME} mnist 0.0 MB download 1 nat a VAE of four pixels".split(),
+        [],
+        *[line.split() for line in out.splitlines()[-1:]],
     ]
+    assert "download needs a network" in out
     monkeypatch.setenv("COLUMNS", "50")
     assert "\n    a tiny one\n" in run(capsys, "list")[1]
     assert set(server.requests) <= {"/registry.json"}
+
+
+def test_list_command_says_which_presets_need_no_download(server, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    run(capsys, "download", VAE_NAME)
+    (line,) = (x for x in run(capsys, "list")[1].splitlines() if x.startswith(VAE_NAME))
+    assert line.split()[4] == "cache"
+    package = tmp_path / "presets"
+    (package / VAE_NAME).mkdir(parents=True)
+    for name in ("config.json", "metadata.json"):
+        (package / VAE_NAME / name).write_text("{}")
+    monkeypatch.setattr(zoo, "PRESETS", package)
+    (line,) = (x for x in run(capsys, "list")[1].splitlines() if x.startswith(VAE_NAME))
+    assert line.split()[4] == "package"
 
 
 def test_list_command_without_presets_says_how_to_train_one(tmp_path, monkeypatch, capsys):

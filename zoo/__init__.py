@@ -30,9 +30,9 @@ Folders with weights can be loaded; the others have a recipe to train.
 
 
 class Names(dict):
-    """Names of presets, each with a one-line description.
+    """Dict from the name of a preset to a one-line description.
 
-    The names are also attributes, for completion: `presets.infogan_mnist` is "infogan_mnist".
+    The names are also attributes, for tab completion: `presets.infogan_mnist` is "infogan_mnist".
 
     Example:
         presets = ki.zoo.list_presets()
@@ -63,14 +63,16 @@ def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dic
 def list_presets(classes: str | Collection[str] | None = None) -> Names:
     """Returns the names of the presets that can be loaded, each with a one-line description.
 
-    They are the presets of the registry, which are downloaded at their first use, those of the
-    registries of KERAS_INFOMODELS_ZOO_URL, and those in `PRESETS`.
+    These are the presets inside the package, the presets of the package's registry, which are
+    downloaded at their first use, and the presets of the servers in the environment variable
+    KERAS_INFOMODELS_ZOO_URL.
 
     Args:
-        classes: str or collection of str. Names of model classes. `None` means all.
+        classes: str or collection of str. Names of model classes, such as "InfoGAN". `None` means
+            all.
 
     Returns:
-        `Names`, a dict from name to description.
+        `Names`, a dict from name to description, whose names are also attributes.
 
     Example:
         for name, description in ki.list_presets().items():
@@ -81,7 +83,7 @@ def list_presets(classes: str | Collection[str] | None = None) -> Names:
 
 
 def list_own_presets(classes: Collection[str]) -> Names:
-    """Implements `Class.presets`, which Keras reads while it makes models: without a network."""
+    """Returns the presets of model classes, for `Class.presets`; does not use a network."""
     return _names(registry.read(), classes)
 
 
@@ -101,19 +103,19 @@ def _names(entries: Mapping[str, registry.Entry], classes: Collection[str] | Non
 
 
 def locate(name_or_dir: str | Path) -> Path:
-    """Returns the folder of a preset, and downloads it if needed.
+    """Returns the folder of a preset, and downloads the preset if needed.
 
-    The places are, in this order: a folder of that path; the user's cache; the presets inside the
-    package; the zoo's URL, from which the preset is downloaded into the cache. Files from the cache
-    and from the URL are checked against the registry of the package, or against URL/registry.json
-    for names that the package does not have.
+    These places are searched in this order: a folder with this path, the user's cache, the presets
+    inside the package, and the zoo's URL. From the URL the preset is downloaded into the cache.
+    Files in the cache and from the URL are checked by the SHA-256 in the package's registry, or in
+    URL/registry.json for names that the package does not have.
 
     Args:
-        name_or_dir: str or Path. Name, folder with a config.json, its subfolder `run`,
-            hf://OWNER/REPOSITORY@COMMIT, or https://HOST/NAME@SHA256.
+        name_or_dir: str or Path. Name of a preset, path of a folder with a config.json or of its
+            subfolder `run`, hf://OWNER/REPOSITORY@COMMIT, or https://HOST/NAME@SHA256.
 
     Raises:
-        FileNotFoundError: If there is no such preset; the message suggests one that there is.
+        FileNotFoundError: If there is no such preset. The message suggests a similar name.
         DownloadError: If the download failed.
         ValueError: If an address is malformed.
 
@@ -137,10 +139,12 @@ def _address(name_or_dir: str | Path) -> str | None:
 
 
 def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
-    """Returns the folder of a preset and the kind of its place, without a network, or None.
+    """Returns the folder of a preset on this machine and the kind of its place, or None.
+
+    The network is not used.
 
     Raises:
-        FileNotFoundError: If it is a training run that has not ended, or a recipe alone.
+        FileNotFoundError: If the folder holds an unfinished training run, or only a recipe.
     """
     given = Path(name_or_dir).expanduser()
     run = [given.parent] if given.name == "run" else []

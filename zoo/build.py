@@ -1,4 +1,4 @@
-"""Building what a recipe names: the data and the model."""
+"""Creation of the data and the model that a recipe describes."""
 
 from pathlib import Path
 
@@ -19,7 +19,10 @@ __all__ = ["build_for_images", "build_model", "load_split", "resolve_splits"]
 def load_split(
     recipe: Recipe, split: str, data_dir: str | Path | None, labels: bool = False
 ) -> tf.data.Dataset:
-    """One of the recipe's splits, shuffled only for training, with the labels its model needs."""
+    """Loads one of a recipe's splits, with labels if the model needs them.
+
+    Only the training split is shuffled.
+    """
     if recipe.data.labeled is not None or recipe.model_class.needs_labels:
         return _load_pairs(recipe, split, data_dir)
     return datasets.load(
@@ -62,10 +65,12 @@ def _check_labels(recipe: Recipe, largest: int):
 
 
 def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
-    """The recipe with splits that its set has; says so where the defaults have to give way.
+    """Returns the recipe with splits that its data set has.
+
+    A change of default splits is logged.
 
     Raises:
-        ValueError: splits of its own that the set does not have.
+        ValueError: If the recipe names splits that the set does not have.
     """
     parts, data = datasets.split_names(recipe.data.name, data_dir=data_dir), recipe.data
     usual = Data(data.name)
@@ -90,9 +95,10 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
 
 
 def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict) -> keras.Model:
-    """A new model of a class for images of a shape; `settings` are those of `Recipe.of`.
+    """Creates a model of a class for images of a shape.
 
-    Objects among the settings, such as codes and likelihoods, stand for their tables.
+    The settings are those of `Recipe.of`. Objects, such as codes and likelihoods, may be given
+    instead of tables.
     """
     settings = dict(settings)
     seed = settings.pop("seed", 0)
@@ -128,11 +134,11 @@ def build_model(recipe: Recipe, image_shape: tuple[int, int, int], steps: int) -
 
     Args:
         recipe: `Recipe`. Description of the model.
-        image_shape: (height, width, channels).
+        image_shape: (height, width, channels). Shape of an image.
         steps: int. Number of training steps, for learning rate schedules and warm-ups.
 
     Raises:
-        ValueError: networks that do not fit the images, or arguments that make no sense.
+        ValueError: If networks do not fit the images, or arguments are not allowed.
     """
     training = recipe.training
     keras.utils.set_random_seed(training.seed)

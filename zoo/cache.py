@@ -1,7 +1,7 @@
-"""User's cache, whose folders are complete or absent.
+"""User's cache of downloaded presets, whose folders are complete or absent.
 
-presets/NAME/REVISION/, hub/OWNER--REPOSITORY/COMMIT/ and links/NAME/SHA256/ hold presets;
-registries/ the last registry of each mirror.
+Presets are in presets/NAME/REVISION/, hub/OWNER--REPOSITORY/COMMIT/ and links/NAME/SHA256/.
+registries/ holds the last registry of each mirror.
 """
 
 import os
@@ -74,10 +74,10 @@ def _fill(entry: Entry, urls: list[str], folder: Path):
 
 
 def install(name: str, folder: Path, is_complete: Callable, fill: Callable, urls: list) -> Path:
-    """Returns a folder of the cache; if it is not complete it is filled by `io.fill_folder`.
+    """Returns a folder of the cache, and fills it by `io.fill_folder` if it is not complete.
 
-    `fill` gets the places to try (in offline mode only the file:// URLs of `urls`) and an empty
-    folder.
+    `fill` is called with the URLs to try and an empty folder. In offline mode the URLs are only the
+    file:// URLs of `urls`.
 
     Raises:
         DownloadError: From `fill`, in offline mode, or if the cache cannot be written.

@@ -42,7 +42,7 @@ def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[s
         _clusters(facts),
         _seeds(recipe, facts),
         _exports(facts),
-        f"\n## Limits and intended use\n\n{words.limits}\n",
+        _limits(facts, words),
         _training(recipe, facts),
         _data(recipe),
         _citation(recipe),
@@ -135,8 +135,12 @@ def _figures(recipe: Recipe, facts: dict) -> str:
         if name.startswith(PREFIX):  # in a table of their own
             continue
         figure = stated[name]
-        error = f" ± {figure['standard_error']:.4f}" if "standard_error" in figure else ""
-        row = f"| {name.replace('_', ' ')} | {figure['value']:.4f}{error} | {figure['unit']} |"
+        value = f"{figure['value']:.4f}"
+        if "standard_error" in figure:
+            value += f" ± {figure['standard_error']:.4f}"
+        if "ceiling" in figure:
+            value += f" (at most {figure['ceiling']:.4f})"
+        row = f"| {name.replace('_', ' ')} | {value} | {figure['unit']} |"
         tables.setdefault(figure["protocol"], []).append(row)
     run = f"one run, seed {recipe.training.seed}"
     if _was_chosen(facts):
@@ -145,15 +149,17 @@ def _figures(recipe: Recipe, facts: dict) -> str:
         "\n".join([protocol, "", "| figure | value | unit |", "|---|---|---|", *rows])
         for protocol, rows in tables.items()
     )
-    return f"""
-## Figures
-
-Measured on the split `{facts["metrics"]["split"]}` after training; {run}.
-± is a standard error over images. The repository's docs/notebook.md states how far this split was
-known when the recipe was made.
-
-{shown}
-"""
+    lines = [f"Measured on the split `{facts['metrics']['split']}` after training; {run}."]
+    if any("standard_error" in figure for figure in stated.values()):
+        lines.append("± is a standard error over images.")
+    if any("ceiling" in figure for figure in stated.values()):
+        lines.append('"At most" is the largest value that the estimator can return.')
+    if "revision" in facts:  # a preset of the zoo
+        lines.append(
+            "How much was known of this split when the recipe was made is stated in "
+            "docs/notebook.md of the library's repository."
+        )
+    return "\n## Figures\n\n" + "\n".join(lines) + f"\n\n{shown}\n"
 
 
 def _priors(config: dict) -> dict[str, tuple[str, dict]]:
@@ -208,12 +214,18 @@ def _clusters(facts: dict) -> str:
 
 One-to-one error {100 * clusters["one_to_one_error"]:.2f} %, NMI {clusters["nmi"]:.3f}, ARI
 {clusters["ari"]:.3f} on the split of the figures above. Each label is assigned to at most one
-category, by the labels of these images, so that the error is smallest.{more}
+category, by the labels of these images, so that the error is smallest.{more} Numbers of images:
 
-| {clusters["code"]} | {" | ".join(f"label {label}" for label in labels)} |
+| value of `{clusters["code"]}` | {" | ".join(f"label {label}" for label in labels)} |
 |{"---|" * (1 + len(labels))}
 {rows}
 """
+
+
+def _limits(facts: dict, words: CardWords) -> str:
+    """Limits of the model, with a sentence on the NLL only if the card has one."""
+    limits = f"{words.limits} {words.nll}" if "nll" in stated_figures(facts) else words.limits
+    return f"\n## Limits and intended use\n\n{limits.strip()}\n"
 
 
 def _was_chosen(facts: dict) -> bool:

@@ -1,4 +1,4 @@
-"""Settings of `train` that follow from the images where nobody gives them."""
+"""Default settings of `train` that depend on the images."""
 
 import inspect
 import math
@@ -27,15 +27,16 @@ _FEW = 10_000
 
 
 def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) -> Recipe:
-    """The recipe with what it leaves to the data: splits, image size, epochs and batch size.
+    """Returns the recipe with defaults for splits, image size, epochs and batch size.
 
-    Images that differ in size, or are larger than 128x128, become 64x64. Fewer than 10,000 images
-    in color, or larger than 32x32, are trained on in batches of 64, for 3,000 steps or 300 epochs;
-    all but GANs then keep the weights of the best validation loss.
+    Images that differ in size, or are larger than 128x128, are resized to 64x64. A set of fewer
+    than 10,000 images that are in color or larger than 32x32 is trained on in batches of 64, for
+    3,000 steps or at most 300 epochs. All models except GANs then keep the weights of the best
+    validation loss.
 
     Args:
-        recipe: Recipe.
-        given: short names of the settings that a person gave, which stay.
+        recipe: `Recipe`. Recipe without these settings.
+        given: collection of str. Short names of settings that the user gave, which are not changed.
         data_dir: str or path. Folder of the data; see `datasets.load`.
     """
     recipe = resolve_splits(recipe, data_dir)
@@ -54,7 +55,7 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
 
 
 def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
-    """Returns the recipe with a training for images in color or larger than 32x32.
+    """Returns the recipe with training settings for images in color or larger than 32x32.
 
     Args:
         recipe: `Recipe`. Recipe without settings for color or large images.
@@ -94,12 +95,12 @@ def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:
 
 
 def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
-    """One line: what a model and its training are, and the flags that change them.
+    """Describes a model and its training in one line, with the flags that change them.
 
     Args:
         recipe: `Recipe`. Description of the model and its training.
         model: keras.Model. The model.
-        steps: int. Training steps in an epoch.
+        steps: int. Number of training steps in an epoch.
     """
     height, width, channels = model.data_shape
     size = "their own size" if recipe.data.image_size is None else f"{recipe.data.fit} to it"

@@ -16,7 +16,7 @@ from keras_infomodels.zoo.links import SCHEMES
 
 __all__ = ["add_parsers"]
 
-_HEADER = ("name", "data", "size", "headline", "good for")
+_HEADER = ("name", "data", "size", "where", "headline", "good for")
 
 
 def add_parsers(commands):
@@ -85,17 +85,24 @@ def _list(arguments: argparse.Namespace):
     rows = [_HEADER]
     for name, description in names.items():
         entry = entries.get(name)
-        facts = (
+        data, size, headline = (
             (entry.dataset, f"{entry.bytes / 1e6:.1f} MB", entry.headline)
             if entry
             else ("-", "-", "not in the registry")
         )
+        cells = (name, data, size, _where(name, entry), headline, description)
         # One line per cell, whatever it contains.
-        rows.append(
-            tuple(" ".join(_printable(cell).split()) for cell in (name, *facts, description))
-        )
+        rows.append(tuple(" ".join(_printable(cell).split()) for cell in cells))
     for line in _table(rows, shutil.get_terminal_size((100, 24)).columns):
         print(line)
+    print("\nwhere: package and cache are on this machine; download needs a network at first use.")
+
+
+def _where(name: str, entry) -> str:
+    """Returns the place of a preset, by the folders that exist: the files are not read."""
+    if (zoo.PRESETS / name / "config.json").is_file():
+        return "package"
+    return "cache" if entry and folder_of(entry).is_dir() else "download"
 
 
 def _recipes() -> list[str]:

@@ -24,11 +24,11 @@ _JOINT = "__"
 
 
 def factor_figures(model: keras.Model, recipe: Recipe, data_dir=None) -> dict[str, dict]:
-    """Measures what the codes that an InfoGAN infers tell of the factors of drawn images.
+    """Measures the information of an InfoGAN's inferred codes about known factors of images.
 
-    The images are 10,000 random combinations of factors of a set that is drawn from them, such as
-    "nouns" and "scenes". A category is its likeliest value, and a continuous code one of 20 bins
-    with as many images each.
+    The images are 10,000 random combinations of factors of a set that is drawn from factors, such
+    as "nouns" or "scenes". A category is represented by its most likely value. A continuous code is
+    divided into 20 bins with equal numbers of images.
 
     Args:
         model: model of this library.
@@ -36,10 +36,10 @@ def factor_figures(model: keras.Model, recipe: Recipe, data_dir=None) -> dict[st
         data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
-        dict from name to JSON values, as `zoo.figures.measure`; empty for a model without codes, or
-        data that are not drawn from factors. For each code and factor there are the information in
-        nats by `information.grassberger`, its mean over 20 shuffles, and the accuracy of guessing
-        the factor from the code.
+        dict from name to JSON values, as in `zoo.figures.measure`. For each code and factor there
+        are three figures: the information in nats by `information.grassberger`, its mean over 20
+        shuffles, and the accuracy of predicting the factor from the code. The dict is empty for a
+        model without codes, or data that are not drawn from factors.
     """
     data = recipe.data
     if not getattr(model, "codes", None) or data.name not in DRAWN:
@@ -55,7 +55,7 @@ def factor_figures(model: keras.Model, recipe: Recipe, data_dir=None) -> dict[st
 
 
 def factor_table(figures: Mapping[str, Mapping]) -> str:
-    """The table of a card: codes in rows, factors in columns; empty if there are no such figures.
+    """Returns the card's table of codes (rows) and factors (columns), or an empty text.
 
     Args:
         figures: dict. Figures of a card.

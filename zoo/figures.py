@@ -60,25 +60,29 @@ _CLASSIFIERS = {"mnist": "mnist_classifier", "fashion_mnist": "fashion_mnist_cla
 def measure(
     model: keras.Model, recipe: Recipe, data_dir: str | Path | None = None
 ) -> dict[str, dict]:
-    """Measures the figures of a card on the test split; they are the same each time.
+    """Measures the figures of a card on the test split; a repetition gives the same figures.
 
-    For every model: the terms of `model.evaluate`, and reconstructions and samples beside the mean
-    image (see `sound_figures`). For the VAE family without a category: ln det Cov q(z), its
-    Gaussian KL from a standard normal prior, and active units; with a density of q(z|x) also the
-    NLL. With labels: the error of a category, as a cluster or as a class, and NMI. If the zoo has a
-    classifier of the data: the Fréchet distance of generated images in its features and the
-    mismatch of their classes, each beside that of training images. For a classifier: the accuracy
-    with its standard error. For codes on a set that is drawn from factors: what each tells of each
-    (see `factor_tables.factor_figures`).
+    - Every model: the terms of `model.evaluate`, and the errors of reconstructions and generated
+      images beside those of the mean image (see `sound_figures`).
+    - VAE family without a category: ln det Cov q(z), the Gaussian KL of q(z) from a standard normal
+      prior, and active units; also the NLL if q(z|x) has a density.
+    - Model with a category, on data with labels: the error of the category, as a cluster or as a
+      class, and NMI.
+    - Generative model, if the zoo has a classifier of the data: the Fréchet distance of generated
+      images in the classifier's features, and the mismatch of their classes, each beside the value
+      of training images.
+    - Classifier: the accuracy with its standard error.
+    - Codes, on a set that is drawn from factors: the information of each code about each factor
+      (see `factor_tables.factor_figures`).
 
     Args:
-        model: model of this library; it is compiled if needed.
-        recipe: `Recipe`. It names the data.
+        model: model of this library. It is compiled if needed.
+        recipe: `Recipe`. Recipe that names the data.
         data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
-        dict from name to JSON values {"value", "unit", "protocol"} and, if known, "standard_error"
-        (over images).
+        dict from name to JSON values: a dict with "value", "unit", "protocol" and, if known,
+        "standard_error" (over images).
 
     Raises:
         FileNotFoundError: If the data are missing.
@@ -108,31 +112,44 @@ def metric_figures(metrics: Mapping[str, float], model: keras.Model) -> dict[str
     """Converts the metrics of `model.evaluate` to figures, as in `measure`."""
     protocol = model.describe_metrics(metrics)
     units = {**_UNITS, "loss": model.loss_unit, **model.units}
-    return {
+    figures = {
         name: _figure(value, units.get(name, "nats per example"), protocol)
         for name, value in metrics.items()
         if name != "split"
     }
+    estimate = getattr(model, "information_estimate", None)
+    own = figures.get(model.information_name) if estimate is not None else None
+    if own is not None and own["value"] == float(estimate.nats):  # not of other data
+        own["ceiling"] = float(estimate.ceiling)
+        if math.isfinite(estimate.standard_error) and estimate.standard_error > 0:
+            own["standard_error"] = float(estimate.standard_error)
+    return figures
 
 
 def sound_figures(
     model: keras.Model, recipe: Recipe, images: np.ndarray, data_dir: str | Path | None
 ) -> tuple[dict[str, dict], list[str]]:
-    """Compares reconstructions and samples with the mean image, which the information does not do.
+    """Compares reconstructions and generated images with the mean image.
 
     Args:
         model: model of this library.
         recipe: `Recipe`. It names the data.
-        images: float32 array in [0, 1]. Test split; with fewer than 40 images there are no figures.
+        images: float32 array in [0, 1]. Test split; With fewer than 40 images there are no figures,
+            but a warning.
         data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
-        (figures as in `measure`, list of warnings). There are warnings for reconstructions that are
-        no better than the mean image of the training split, and for samples that are as far from
-        data.
+        Two values: figures as in `measure`, and a list of warnings. A warning is given if
+        reconstructions are no better than the mean image of the training split, or if generated
+        images are as far from data as the mean image.
     """
-    if "samples" not in model.card_figures or len(images) < _FEW:
+    if "samples" not in model.card_figures:
         return {}, []
+    if len(images) < _FEW:
+        return {}, [
+            f"there are only {len(images)} test images, and at least {_FEW} are needed to compare "
+            "its images with data and with the mean image; all figures have large errors"
+        ]
     known = load_images(recipe, recipe.data.train, data_dir)[0][:_KNOWN]
     mean, checks, figures = known.mean(axis=0), [], {}
     real, other = np.array_split(images[:_KNOWN], 2)
@@ -166,10 +183,11 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
 
     Args:
         facts: dict. Contents of metadata.json.
-        model: keras.Model. Model of the preset, for runs of version 0.1, which have metrics alone.
+        model: keras.Model. Model of the preset, for runs of version 0.1, which have no figures but
+            metrics.
 
     Raises:
-        ValueError: If the metadata has no figures, or something else in their place.
+        ValueError: If the metadata has no figures, or malformed ones.
     """
     figures = facts.get("figures")
     if figures is None and model is not None and isinstance(facts.get("metrics"), Mapping):
@@ -183,7 +201,7 @@ def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str
 
 
 def has_moved(stated: float, measured: float) -> bool:
-    """Returns whether a figure differs from the card's by more than `TOLERANCE`."""
+    """Returns `True` if a figure differs from the card's by more than `TOLERANCE`."""
     # Not `distance > tolerance`, which is False for NaN.
     near = abs(measured - stated) <= TOLERANCE * max(1.0, abs(stated))
     return measured != stated and not near
@@ -201,9 +219,9 @@ def load_images(
 
 
 def log_odds(logits: np.ndarray) -> np.ndarray:
-    """Computes ln of the odds of the largest category against all others, (n,).
+    """Computes the log odds of the most likely category against all others, array (n,).
 
-    Probabilities would round to 1 and give ties.
+    Probabilities are not used, because they would round to 1 and give ties.
 
     Args:
         logits: array (n, K).
@@ -213,7 +231,7 @@ def log_odds(logits: np.ndarray) -> np.ndarray:
 
 
 def clusters(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict:
-    """Measures the category as a classifier of images whose labels it has not seen.
+    """Measures the agreement of an inferred category with labels.
 
     Returns:
         dict of JSON values: "code", "one_to_one_error", "nmi", "ari", and "table" with the number

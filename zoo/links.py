@@ -19,7 +19,10 @@ _LINK = re.compile(r"(https?://\S+)/([A-Za-z0-9_][A-Za-z0-9_.\-]{0,99})@([0-9a-f
 
 
 def pin(folder: str | Path) -> str:
-    """Returns the SHA-256 of a preset's metadata.json, which states that of the other files."""
+    """Returns the SHA-256 of a preset's metadata.json.
+
+    metadata.json contains the SHA-256 of the other files.
+    """
     return hashlib.sha256((Path(folder) / "metadata.json").read_bytes()).hexdigest()
 
 
@@ -27,8 +30,8 @@ def fetch_from_link(link: str) -> Path:
     """Returns the preset's folder in the cache, downloaded if needed.
 
     Args:
-        link: str. https://HOST/NAME@SHA256, the address of a folder and the SHA-256 of its
-            metadata.json, which `infomodels registry make` prints.
+        link: str. https://HOST/NAME@SHA256: the address of a folder, and the SHA-256 of its
+            metadata.json. `infomodels registry make` prints it.
 
     Raises:
         ValueError: If `link` has another form.

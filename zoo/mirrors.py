@@ -17,15 +17,18 @@ _LARGEST = 2**20
 
 
 def entry(name: str) -> Entry | None:
-    """Returns a preset's entry; mirrors are asked for names alone that the package lacks."""
+    """Returns a preset's entry.
+
+    Mirrors are asked only for names that the package does not have.
+    """
     return registry.read().get(name) or entries().get(name)
 
 
 def entries() -> dict[str, Entry]:
     """Returns the presets by name: those of the package, then those of each mirror's registry.
 
-    A mirror cannot replace a preset of the package. Its registry is read once in a process; the
-    last copy is taken if the mirror does not answer, or in offline mode.
+    A mirror cannot replace a preset of the package. Its registry is read once in a process. If the
+    mirror does not answer, or in offline mode, the last copy is used.
     """
     found = {}
     for url in reversed([url for url in addresses() if url != BASE_URL]):

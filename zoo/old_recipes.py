@@ -32,12 +32,12 @@ _ALWAYS = {
 
 
 def is_flat(values: Mapping) -> bool:
-    """Returns whether the contents of a file are those of a recipe of version 0.1."""
+    """Returns `True` if the contents of a file are a recipe of version 0.1."""
     return isinstance(values.get("model"), str) or "dataset" in values
 
 
 def settings_of(values: Mapping, model: type) -> dict:
-    """Returns the settings of a flat recipe by short names, as far as the model has them.
+    """Returns those settings of a flat recipe that the model has, by short names.
 
     Args:
         values: dict. Contents of the file.
@@ -60,9 +60,10 @@ def settings_of(values: Mapping, model: type) -> dict:
 
 
 def renew_settings(settings: Mapping) -> dict:
-    """Replaces old short names by today's, with a `DeprecationWarning`.
+    """Replaces old short names by current ones, with a `DeprecationWarning`.
 
-    `latent_dim` beside the old `categories` counts the continuous variables only.
+    If the old `categories` is given, `latent_dim` is the number of continuous latent variables
+    only.
 
     Args:
         settings: dict. Values by short names.

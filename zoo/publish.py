@@ -15,13 +15,13 @@ __all__ = ["Upload", "check", "send"]
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """Files and place of an upload that `send` makes.
+    """Files and destination of an upload by `send`.
 
     Attributes:
         folder: Path. Folder of the preset.
         repository: str. OWNER/NAME on the Hub.
         files: dict from name to {"sha256": ..., "bytes": ...}.
-        warnings: list of str. What the owner may want to mend first.
+        warnings: list of str. Problems that the owner may want to fix first.
     """
 
     folder: Path
@@ -42,15 +42,15 @@ class Upload:
 
 
 def check(folder: str | Path, address: str) -> Upload:
-    """Finds out what would be sent, and tries to load the preset.
+    """Returns what `send` would upload, after loading the preset as a test.
 
     Args:
-        folder: str or Path. Folder of a preset, or of a run whose preset it holds.
+        folder: str or Path. Folder of a preset or of a training run.
         address: str. hf://OWNER/NAME.
 
     Raises:
         FileNotFoundError: If the folder is not a preset.
-        ValueError: If it cannot be loaded, or `address` has another form.
+        ValueError: If the preset cannot be loaded, or `address` has another form.
     """
     folder, repository = Path(folder).expanduser(), repository_of(address)
     if not (folder / "config.json").is_file():
@@ -107,15 +107,15 @@ def send(upload: Upload, private: bool = False) -> str:
     The account is that of `hf auth login`, or of the variable HF_TOKEN.
 
     Args:
-        upload: Upload.
-        private: bool. Whether a new repository is private.
+        upload: `Upload`. Result of `check`.
+        private: bool. `True` makes a new repository private.
 
     Returns:
         hf://OWNER/NAME@COMMIT, which `from_preset` takes.
 
     Raises:
         ImportError: If huggingface_hub is not installed.
-        DownloadError: If the Hub refused.
+        DownloadError: If the Hub refuses the upload.
     """
     try:
         from huggingface_hub import CommitOperationAdd, HfApi

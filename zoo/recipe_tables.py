@@ -29,12 +29,13 @@ class Data:
         train: str. Training split in the syntax of TFDS.
         validation: str. Validation split.
         test: str. Test split, which is used once, after training.
-        image_size: [height, width]. Size to which images are resized. `None` keeps their size.
+        image_size: [height, width]. Size to resize images to. `None` keeps their size.
         labeled: int. Number of training images that keep their label, the same number for each
             class; the others are unlabeled. `None` means training without labels.
         labeled_per_batch: int. Labeled images in every batch, in addition to its `batch_size`.
         skip_broken: bool. `True` skips broken images; see `datasets.load`.
-        fit: str. Treatment of another aspect ratio; see `datasets.load`.
+        fit: str. Treatment of images with another aspect ratio: "crop", "pad" or "stretch"; see
+            `datasets.load`.
         channels: int. 1 for gray, 3 for color; see `datasets.load`.
         background: str or list. Color behind transparent images; see `datasets.load`.
         cache: str. Folder for decoded images; see `datasets.load`.
@@ -65,23 +66,23 @@ class Training:
 
     Attributes:
         epochs: int. Number of epochs.
-        batch_size: int. Examples per batch.
+        batch_size: int. Number of examples in a batch.
         seed: int. Seed of the initial weights, the order of the data and the noise.
-        optimizer: table with `class`, the name of a Keras optimizer or "FusedAdam", and its
-            arguments. The default is Adam, or `FusedAdam` if the model has a `dtype`.
-        discriminator_optimizer: table. The same for the discriminators.
-        schedule: str. "cosine" (to 0 over the run), "late_cosine" (over its second half),
-            "constant", or "plateau" (halved when val_loss has not improved for 3 epochs, also for
-            discriminators).
+        optimizer: table. `class`, the name of a Keras optimizer or "FusedAdam", and the arguments
+            of the optimizer. The default is Adam, or `FusedAdam` if the model has a `dtype`.
+        discriminator_optimizer: table. Optimizer of the discriminators, in the same form.
+        schedule: str. Learning rate: "cosine" (falls to 0 over the run), "late_cosine" (falls to 0
+            over the second half), "constant", or "plateau" (halved if val_loss has not improved for
+            3 epochs, also for discriminators).
         weight_average: float. Momentum of `callbacks.WeightAverage`. `None` keeps the last weights.
-        patience: int. Epochs without a better val_loss before training stops and restores the best
-            weights. `None` never stops.
-        starts: int. Number of short runs with other seeds before the run of an InfoGAN. The run
-            uses the seed whose category has the largest `information_real_<code>`, which needs no
-            labels.
-        start_epochs: int. Epochs of each short run.
-        jit_compile: bool. Whether XLA compiles the step, which draws other noise. False leaves the
-            choice to Keras, which compiles on a GPU only.
+        patience: int. Training stops after this number of epochs without a better val_loss, and
+            restores the best weights. `None` trains for all epochs.
+        starts: int. Number of short runs with different seeds before the training of an InfoGAN.
+            The training uses the seed whose category has the largest `information_real_<code>`,
+            which needs no labels.
+        start_epochs: int. Number of epochs of each short run.
+        jit_compile: bool. `True` compiles the training step by XLA, which draws other random
+            numbers. `False` leaves the choice to Keras, which uses XLA on a GPU only.
     """
 
     epochs: _Count = 20
@@ -98,7 +99,7 @@ class Training:
 
 
 def typed(cls: type, values, name: str):
-    """Converts a table to its dataclass."""
+    """Converts a table to a dataclass, and checks names and types."""
     fields = [field.name for field in dataclasses.fields(cls)]
     if not isinstance(values, Mapping):
         raise ValueError(f"{name} is a table, got {values!r}.")
@@ -116,7 +117,10 @@ def typed(cls: type, values, name: str):
 
 
 def merged(a: Mapping, b: Mapping) -> dict:
-    """Merges two tables; the second takes precedence, and another class drops all arguments."""
+    """Merges two tables; the second takes precedence.
+
+    If its `class` differs, the arguments in the first table are dropped.
+    """
     table = dict(a)
     for key, value in b.items():
         old = table.get(key)

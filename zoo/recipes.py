@@ -40,22 +40,25 @@ _PLACES = {
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Description of how a model is built and trained.
+    """Recipe: data, model and training of a run.
 
-    In a file, `[data]` and `[training]` are tables of `Data` and `Training`, and `[model]` has the
-    model's `class` and the arguments of its constructor. An object among these is a table with its
-    own `class`. Networks, prior and codes that are left out follow from the images and the other
-    settings. `{ epochs = 2 }` stands for as many steps, and the text "none" for None.
+    A TOML file has three tables. `[data]` and `[training]` hold the fields of `Data` and
+    `Training`. `[model]` holds the model's `class` and the arguments of its constructor. An
+    argument that is an object is a table with its own `class`. Networks, prior and codes that are
+    not given are chosen by the images and the other settings. Instead of a number of steps, `{
+    epochs = 2 }` gives a number of epochs. The text "none" means None.
 
     Attributes:
-        data: `Data`.
-        model: dict. Table `[model]`.
-        training: `Training`. Its defaults are the `training_defaults` of the model's class.
-        description: str. Purpose of the preset in one line. It does not count in comparisons.
-        meanings: dict from code name to str. What the codes of the published weights do, as seen in
-            pictures. It does not count in comparisons.
-        weights: str. "float16" stores the weights of a published preset in half precision, and its
-            figures are those of the rounded weights. It does not count in comparisons.
+        data: `Data`. Table `[data]`: data set and splits.
+        model: dict. Table `[model]`: class and arguments.
+        training: `Training`. Table `[training]`. The defaults are the `training_defaults` of the
+            model's class.
+        description: str. Purpose of the preset in one line. Ignored when recipes are compared.
+        meanings: dict from code name to str. Visible effect of each code of the published weights.
+            Ignored when recipes are compared.
+        weights: str. "float16" stores the weights of a published preset in half precision; the
+            card's figures are then measured with the rounded weights. Ignored when recipes are
+            compared.
 
     Example:
         from keras_infomodels.zoo.recipes import Recipe
@@ -129,21 +132,21 @@ class Recipe:
             raise ValueError(f"{path}: {error}") from None
 
     def change(self, **settings) -> "Recipe":
-        """Returns the recipe with other settings by short names; None restores a default.
+        """Returns a changed recipe; settings have short names, and None restores a default.
 
         Raises:
-            ValueError: As `of`.
+            ValueError: If the model does not have a setting, or a value is not allowed.
         """
         return self._changed(self._tables(), settings)
 
     def put(self, values: Mapping[str, object]) -> "Recipe":
-        """Returns the recipe with values at places such as "model.encoder.widths".
+        """Returns a changed recipe, with values at places such as "model.encoder.widths".
 
         Args:
             values: dict from place to value.
 
         Raises:
-            ValueError: As `of`.
+            ValueError: If the model does not have a setting, or a value is not allowed.
         """
         from keras_infomodels.models import tables
 
@@ -153,7 +156,7 @@ class Recipe:
         return self._read(changed).checked()
 
     def completed(self, image_shape: tuple[int, ...]) -> dict:
-        """Returns the table `[model]` with the networks that it leaves out, for such images.
+        """Returns the table `[model]` with default networks where it names none.
 
         Args:
             image_shape: (height, width, channels). Shape of an image.
@@ -169,10 +172,10 @@ class Recipe:
         return _class(self.model["class"])
 
     def checked(self) -> "Recipe":
-        """Returns the recipe itself.
+        """Checks the recipe and returns it.
 
         Raises:
-            ValueError: If settings do not fit together, or a class does not have one.
+            ValueError: If settings do not fit together, or a class does not have a setting.
         """
         from keras_infomodels.zoo.tables import check_table
 

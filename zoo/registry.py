@@ -57,7 +57,7 @@ class Entry:
         description: str. Purpose in one line.
         class_name: str. Class of the model.
         dataset: str. Data set of its training.
-        headline: str. Most important figure, with unit.
+        headline: str. Most important figure of the card, with its unit.
         files: dict from name to {"sha256": ..., "bytes": ...}.
     """
 
@@ -87,10 +87,10 @@ class Entry:
 
 
 def check_name(name: str) -> str:
-    """Returns the name.
+    """Checks the name of a preset and returns it.
 
     Raises:
-        ValueError: If it has other characters than lower-case letters, digits, hyphens and
+        ValueError: If the name has characters other than lower-case letters, digits, hyphens and
             underscores.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -102,7 +102,7 @@ def check_name(name: str) -> str:
 
 
 def read(path: str | Path | None = None) -> dict[str, Entry]:
-    """Returns the presets by name.
+    """Reads the presets of a registry, by name.
 
     Args:
         path: str or Path. Registry file; `None` means `PATH`.
@@ -167,15 +167,17 @@ def register(folder: str | Path, path: str | Path | None = None) -> Entry:
 def make(folder: str | Path) -> dict[str, Entry]:
     """Writes FOLDER/registry.json, the registry of all presets in a folder.
 
-    metadata.json of each preset gets the size and SHA-256 of its other files, too, which pins all
-    of them by that of metadata.json. What it does not say of description and data is left empty.
+    The size and SHA-256 of all files of a preset are also added to its metadata.json, so that the
+    SHA-256 of metadata.json pins all files. A description or data set that metadata.json does not
+    contain is left empty.
 
     Args:
-        folder: str or Path. Folder of presets.
+        folder: str or Path. Folder that contains a folder for each preset.
 
     Raises:
         FileNotFoundError: If there is no preset in the folder.
-        ValueError: As `register`, or if the name of a preset's folder is not allowed.
+        ValueError: If a preset cannot be registered, see `register`, or the name of its folder is
+            not allowed.
     """
     folder = Path(folder).expanduser()
     entries = {}

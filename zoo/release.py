@@ -45,7 +45,7 @@ def release(
     presets: Path = PRESETS,
     table: Path = registry.PATH,
 ) -> Path:
-    """Trains a preset's recipe with several seeds, and makes the best run the preset.
+    """Trains a preset's recipe with several seeds, and publishes the best run as the preset.
 
     The best run is chosen after training, without test images, by a validation metric: the highest
     `val_information_real_<category>`; for an autoencoder trained with labels the highest
@@ -57,13 +57,13 @@ def release(
         seeds: list of int. Seeds of the runs.
         runs: str or Path. Folder of the runs; `None` means runs/NAME.
         data_dir: str or path. Folder of the data; see `datasets.load`.
-        resume: bool. Whether an interrupted run is continued.
+        resume: bool. `True` continues an interrupted run.
         presets: Path. Folder of all presets.
         table: Path. Registry file.
 
     Returns:
         Path of the preset's folder, with config, weights, metadata, card, pictures and a float16
-        `.tflite`. Each build is a new revision, counted from 1.
+        `.tflite`. Each build has a new revision number, from 1.
 
     Raises:
         FileNotFoundError: If there is no such recipe.
@@ -94,7 +94,7 @@ def renew(
 ) -> Path:
     """Measures a preset again and writes its files as a new revision, without training.
 
-    This is for a change of what is measured, of the exporters, or of `weights` in the recipe.
+    Use it after a change of the measured figures, of the exporters, or of `weights` in the recipe.
 
     Args:
         name: str. Folder of `presets` with weights.
@@ -106,7 +106,7 @@ def renew(
         Path of the preset's folder.
 
     Raises:
-        FileNotFoundError: If the folder is no preset with a recipe.
+        FileNotFoundError: If the folder is not a preset with a recipe.
     """
     folder = Path(presets) / name
     recipe = Recipe.load(folder / "recipe.toml")
@@ -198,10 +198,10 @@ def _choose(rows: list[dict], runs: Path, recipe: Recipe) -> dict:
 def exported_differences(
     model: keras.Model, recipe: Recipe, data_dir: str | Path | None
 ) -> dict[str, dict]:
-    """Measures the difference of each format from Keras.
+    """Measures the difference of each export format from the Keras model.
 
-    The model is exported and compared on 1,000 images of the test split. Differences are relative
-    to max(1, |value|).
+    The model is exported, and its outputs are compared on 1,000 images of the test split.
+    Differences are relative to max(1, |value|).
 
     Returns:
         {format: {"bytes", "inputs", "signatures"}}.

@@ -37,9 +37,9 @@ def train_seeds(
         seeds: list of int. Seeds of the runs.
         out: str or Path. Folder of the runs.
         data_dir: str or path. Folder of the data; see `datasets.load`.
-        resume: bool. Whether an interrupted run is continued.
-        pictures_every: int. As in `train`.
-        strategy: `tf.distribute.Strategy`. Devices that train; see `train`.
+        resume: bool. `True` continues an interrupted run.
+        pictures_every: int. Number of epochs between pictures; see `train`.
+        strategy: `tf.distribute.Strategy`. Distribution over devices; see `train`.
 
     Returns:
         list of dicts, the figures of each seed by name.

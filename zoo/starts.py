@@ -27,17 +27,17 @@ def choose_start(
 ) -> Recipe:
     """Returns the recipe with the seed of the best short run.
 
-    The best one has the category with the most information about real images. A run with this seed
-    repeats that start to the bit. Starts that are in the table are not run again.
+    The best run has the category with the most information about real images. Training with its
+    seed begins with bit-identical steps. Runs that are already in `table` are not repeated.
 
     Args:
-        recipe: `Recipe` of an InfoGAN. It has `training.starts` runs of `training.start_epochs`
-            epochs, with the schedules of the whole run. Its own seed s tries s, s + 1000, s + 2000,
-            ...
+        recipe: `Recipe`. Recipe of an InfoGAN with the seed s. The number of short runs is
+            `training.starts`, and each has `training.start_epochs` epochs, with the schedules of
+            the whole run. Their seeds are s, s + 1000, s + 2000, ...
         data_dir: str or path. Folder of the data; see `datasets.load`.
-        table: Path. JSON file with the seed and score of every start. The score is
-            H(mean Q) - mean H(Q) in nats on validation images, or 0 for a start that failed.
-        strategy: `tf.distribute` strategy that trains them.
+        table: Path. JSON file with the seed and score of every short run. The score is H(mean Q) -
+            mean H(Q) in nats on validation images, or 0 for a run that failed.
+        strategy: `tf.distribute.Strategy`. Distribution over devices.
     """
     if recipe.training.starts == 1:
         return recipe

@@ -24,7 +24,8 @@ def check_table(table: Mapping, place: str):
         place: str. Place of the table in the recipe, for error messages.
 
     Raises:
-        ValueError: With the nearest name, or the expected type.
+        ValueError: If a name or type is not allowed. The message has the nearest name, or the
+            expected type.
     """
     known = registry.classes()
     name = table["class"]
@@ -40,7 +41,10 @@ def check_table(table: Mapping, place: str):
 
 
 def count_steps(table: Mapping, steps: int, epochs: int) -> dict:
-    """Replaces every {"epochs": n} in a table by steps; a run has `steps` in `epochs`."""
+    """Replaces every {"epochs": n} in a table by a number of steps.
+
+    A whole run has `steps` steps in `epochs` epochs.
+    """
 
     def counted(value):
         if _is_epochs(value):

@@ -34,27 +34,30 @@ def train(
     pictures_every: int = 0,
     strategy: tf.distribute.Strategy | None = None,
 ) -> keras.Model:
-    """Trains a recipe and leaves a preset folder with a subfolder `run/`.
+    """Trains the model of a recipe, and saves it as a preset folder.
 
     Args:
-        recipe: `Recipe`. Model, data and training.
-        out: the preset folder: config.json, metadata.json, model.weights.h5, README.md,
-            recipe.toml; run/ holds history.csv, checkpoints/ and the pictures.
+        recipe: `Recipe`. Data, model and training.
+        out: str or Path. Preset folder to write: config.json, metadata.json, model.weights.h5,
+            README.md and recipe.toml. The subfolder run/ holds history.csv, checkpoints/ and the
+            pictures.
         data_dir: str or path. Folder of the data; see `datasets.load`.
-        resume: goes on from the last finished epoch of an interrupted run, to the same bits as an
-            uninterrupted one.
-        pictures_every: epochs between pictures in run/pictures/; 0 draws them at the end alone.
-        strategy: `tf.distribute` strategy of several devices or workers, which share each batch.
-            Workers call this function alike, with one folder; the chief alone writes to it. `None`
-            is one device.
+        resume: bool. `True` continues an interrupted run from its last finished epoch. The result
+            is bit-identical to that of an uninterrupted run.
+        pictures_every: int. Number of epochs between pictures in run/pictures/. 0 draws them only
+            at the end.
+        strategy: `tf.distribute.Strategy`. Distribution of each batch over several devices or
+            workers. All workers call this function with the same arguments; only the chief writes
+            files. `None` is one device.
 
     Returns:
         The trained model.
 
     Raises:
-        FileExistsError: the folder holds a run and `resume` is False.
-        BlockingIOError: another process is training into the folder.
-        ValueError: `resume` with another recipe than the run's, other data, or no whole backup.
+        FileExistsError: If the folder holds a run and `resume` is `False`.
+        BlockingIOError: If another process is training into the folder.
+        ValueError: If `resume` is `True`, and the recipe or the data differ from the run's, or no
+            backup is complete.
     """
     out = Path(out).expanduser()
     strategy = tf.distribute.get_strategy() if strategy is None else strategy

@@ -1,4 +1,4 @@
-"""Images as `tf.data`: sets by name or by their factors, arrays, `.npz` files and folders."""
+"""Data sets of images as `tf.data`: by name, from arrays, `.npz` files, folders or factors."""
 
 from keras_infomodels.datasets.factor_space import Factors
 from keras_infomodels.datasets.loading import (

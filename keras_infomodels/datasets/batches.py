@@ -35,8 +35,8 @@ def iterate_images(
         data: array, tensor, `tf.data.Dataset` or `PyDataset`.
         batch_size: int. Batch size for arrays; datasets have their own.
         steps: int. Largest number of batches. `None` yields all.
-        check: function of a batch that raises an error for wrong images. `None` checks nothing.
-        limit: int. Number of images after which the iteration ends, at the end of a batch. `None`
+        check: function. Raises an error for a batch of wrong images. `None` means no check.
+        limit: int. The iteration ends after the batch that reaches this number of images. `None`
             yields all.
 
     Raises:
@@ -70,7 +70,7 @@ def iterate_images(
 
 @contextlib.contextmanager
 def order_of_epoch_0(data):
-    """Context manager in which a dataset of `datasets` has the order of epoch 0."""
+    """Context manager in which a dataset of this package has the order of epoch 0."""
     epoch = epoch_variable(data)
     before = None if epoch is None else int(epoch)
     if epoch is not None:
@@ -83,7 +83,7 @@ def order_of_epoch_0(data):
 
 
 def epoch_variable(data) -> tf.Variable | None:
-    """Returns the epoch counter of a dataset of `datasets`; None for other data."""
+    """Returns the epoch counter of a dataset of this package; None for other data."""
     epoch = getattr(data, "epoch", None)
     return epoch if isinstance(data, tf.data.Dataset) and isinstance(epoch, tf.Variable) else None
 

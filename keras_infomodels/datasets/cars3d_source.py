@@ -20,12 +20,12 @@ _ARCHIVE = "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz"
 class Cars3dSource:
     """Source of Cars3D: files `car_*_mesh.mat`, one per car, with 4 elevations x 24 azimuths.
 
-    There is one split, "train", in which the views of a car follow each other. "train[90%:]"
-    therefore shows other cars than "train[:90%]", except for the one at the border.
+    There is one split, "train", ordered by car. So "train[:90%]" and "train[90%:]" show different
+    cars, except for the car at the border.
 
     Args:
-        folder: Path. Folder with the files, or with the folders of their archive.
-        options: `Options`. Only `image_size` is used. `None` is (64, 64), as in
+        folder: Path. Folder with the files, or with the unpacked archive.
+        options: `Options`. Only `image_size` is used; `None` is (64, 64), as in
             disentanglement_lib.
     """
 

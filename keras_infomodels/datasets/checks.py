@@ -1,7 +1,7 @@
 """Checks of images and labels, for all models and data sources.
 
-Arrays are checked as a whole. A dataset's first batch is checked when `fit` begins, and the largest
-and smallest pixel of every later batch within the graph of its step.
+Arrays are checked as a whole. Of a dataset, the first batch is checked when `fit` begins. The
+largest and smallest pixels of later batches are checked in the graph of each training step.
 """
 
 import warnings
@@ -31,12 +31,13 @@ _DARK = 16
 
 @dataclass(frozen=True)
 class Pixels:
-    """Allowed pixel values.
+    """Allowed pixel values of a model's images.
 
     Attributes:
         support: str. "real" (any finite number), "unit" ([0, 1]), "bytes" (0, 1/255, ..., 1) or
             "binary" (0 and 1).
-        asked_by: str. Reason for error messages, such as "a Bernoulli likelihood".
+        asked_by: str. Reason for the restriction, for error messages, such as "a Bernoulli
+            likelihood".
     """
 
     support: str = "real"
@@ -54,7 +55,7 @@ class Pixels:
             raise ValueError(problem)
 
     def problem(self, low: float, high: float, off: float) -> str | None:
-        """Returns a sentence on pixels outside the support; None if there are none.
+        """Returns an error message for pixels outside the support; None if all are allowed.
 
         Args:
             low: float. Smallest pixel; NaN if a pixel is NaN.
@@ -91,7 +92,7 @@ class Pixels:
         return None
 
     def extremes(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns (-low, high, off) of `problem` within a graph, float32 (3,)."""
+        """Computes the arguments of `problem` in a graph: (-low, high, off), a tensor (3,)."""
         # Two passes without a copy, and a third only if the support needs it.
         off = 0.0
         if self.support == "binary":
@@ -101,7 +102,7 @@ class Pixels:
         return tf.stack([-tf.reduce_min(images), tf.reduce_max(images), off])
 
     def allow(self, extremes: tf.Tensor) -> tf.Tensor:
-        """Returns whether `extremes` are within the support, a boolean scalar in a graph."""
+        """Checks in a graph that `extremes` are within the support; returns a boolean scalar."""
         limit = 1 + _ROUNDING
         limits = {"real": [np.inf, np.inf, np.inf], "unit": [_ROUNDING, limit, np.inf]}
         limits["binary"] = [_ROUNDING, limit, _ROUNDING]
@@ -191,7 +192,7 @@ def check_labels(labels, classes: int):
 
 
 def label_problem(low: float, high: float, classes: int) -> str | None:
-    """Returns a sentence on labels from `low` to `high` that are no classes; None if all are."""
+    """Returns an error message if labels from `low` to `high` are not classes, else None."""
     if low >= -1 and high < classes:
         return None
     hint = ""
@@ -206,8 +207,8 @@ def label_problem(low: float, high: float, classes: int) -> str | None:
 def as_pixels(images: np.ndarray) -> np.ndarray:
     """Returns images as bytes from 0 to 255, or as float32 in [0, 1].
 
-    Booleans, and images whose bytes are all 0 or 1, are masks (dSprites, segmentations): 1 becomes
-    255. Unsigned 16-bit integers are divided by 65535.
+    Booleans, and bytes that are all 0 or 1, are masks, as in dSprites or segmentations; their 1
+    becomes 255. Unsigned 16-bit integers are divided by 65535.
 
     Args:
         images: array (n, height, width, channels), or (n, height, width) for one channel.

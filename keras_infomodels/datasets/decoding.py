@@ -32,9 +32,10 @@ class Look:
 
     Attributes:
         image_size: (height, width). `None` keeps the size of the file.
-        fit: str. For another aspect ratio, "crop" cuts the longer side equally at both ends, "pad"
-            adds bars of the background, and "stretch" distorts.
-        channels: int. 1 for gray, 3 for color.
+        fit: str. Treatment of images with another aspect ratio than `image_size`: "crop" cuts the
+            longer side equally at both ends, "pad" adds bars in the background color, "stretch"
+            distorts the image.
+        channels: int. Number of channels: 1 for gray, 3 for color.
         background: (red, green, blue) from 0 to 255. Color behind transparent pixels.
         deep: bool. `True` returns uint16 pixels, `False` uint8.
     """
@@ -62,7 +63,7 @@ class Header:
 
 
 def check_look(fit: str, channels: int | None, background: str | tuple) -> tuple[int, int, int]:
-    """Checks the settings of decoded images, and returns the background as (red, green, blue).
+    """Checks the settings of decoded images; returns the background as (red, green, blue).
 
     Args:
         fit: str. One of `FITS`.
@@ -70,7 +71,7 @@ def check_look(fit: str, channels: int | None, background: str | tuple) -> tuple
         background: str or tuple. Name of a color, or (red, green, blue).
 
     Raises:
-        ValueError: If a setting does not exist.
+        ValueError: If a setting has an unknown value.
     """
     if fit not in FITS:
         raise ValueError(f"fit is one of {', '.join(FITS)}; got {fit!r}.{guess(fit, FITS)}")
@@ -111,8 +112,9 @@ def read_header(path: Path) -> Header:
 def decode(path: Path, look: Look) -> np.ndarray:
     """Decodes an image file as uint8 or uint16 (height, width, channels).
 
-    An animation gives its first frame. The EXIF orientation is applied, and transparent pixels show
-    the background. Errors are those of `read_header`, also for a damaged file.
+    Only the first frame of an animation is decoded. The EXIF orientation is applied. Transparent
+    pixels show the background color. The errors are those of `read_header`; a damaged file raises
+    them too.
 
     Args:
         path: Path. The file.

@@ -21,16 +21,17 @@ class _Drawn(Protocol):
 
 
 def image_information(drawn: _Drawn, **fixed: int) -> dict[str, float]:
-    """Computes the exact I(image; factor) = H(factor) - H(factor | image) under uniform factors.
+    """Computes the exact mutual information of an image and each factor, in nats.
 
-    Every combination is drawn. Equal images are found by digests of 128 bits.
+    I(image; factor) = H(factor) - H(factor | image) for uniformly distributed factors. The image of
+    every combination is drawn. Equal images are found by 128-bit digests.
 
     Args:
-        drawn: set with `factors` and `images(factors)`.
-        **fixed: int. Values of factors that are constant, by name.
+        drawn: data set with the attribute `factors` and the method `images(factors)`.
+        **fixed: int. Values of factors that are kept constant, by name.
 
     Returns:
-        dict of nats, by the name of each factor that is not fixed.
+        dict from the name of each factor that is not fixed to its information in nats.
 
     Raises:
         ValueError: If a factor or value is unknown, or there are more than two million

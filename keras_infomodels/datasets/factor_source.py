@@ -21,20 +21,20 @@ _PARTS = {"train": range(8), "validation": (8,), "test": (9,)}
 
 
 class DrawnSet(Protocol):
-    """Data set whose images are functions of their factors."""
+    """Protocol of a data set that computes images from values of their factors."""
 
     factors: Factors
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Draws images, uint8 (n, height, width, channels), for factors, integers (n, k)."""
+        """Draws images, uint8 (n, height, width, channels), from int factors (n, k)."""
 
 
 def draw_split(factors: Factors, part: str, count: int) -> np.ndarray:
-    """Draws the combinations of a split, without repetition and always the same.
+    """Draws combinations of factors for a split, without repetition.
 
-    The last digit of the sum of a combination's factors selects its split: 0 to 7 is "train", 8 is
-    "validation" and 9 is "test". No combination is in two splits, and each value of each factor is
-    in all of them.
+    The result is the same in every call. The last digit of the sum of a combination's factors
+    determines its split: 0 to 7 is "train", 8 is "validation" and 9 is "test". So no combination is
+    in two splits, and every value of a factor occurs in each split.
 
     Args:
         factors: `Factors`. Names and sizes of the factors.
@@ -74,11 +74,11 @@ DRAWN = {
 
 
 class FactorSource:
-    """Source of a set that is drawn from its factors, with the splits of `draw_split`.
+    """Source of a data set whose images are drawn from factors, with the splits of `draw_split`.
 
     Args:
         name: str. A key of `DRAWN`.
-        options: `Options`. `image_size` is used, and `data_dir` and `download` for nouns.
+        options: `Options`. Only `image_size` is used; for nouns also `data_dir` and `download`.
         drawn: `DrawnSet`. `None` creates the set of this name when it is needed.
         sizes: dict of int. Number of images in each split. `None` takes those of `DRAWN`.
     """
@@ -123,7 +123,7 @@ class FactorSource:
         return images, factors
 
     def draw(self, factors: np.ndarray) -> np.ndarray:
-        """Draws images, uint8, for any factors, integers (n, k)."""
+        """Draws images, uint8 (n, height, width, channels), from any int factors (n, k)."""
         return self._set().images(factors)
 
     def information(self, **fixed: int) -> dict[str, float]:

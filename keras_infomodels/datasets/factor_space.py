@@ -15,10 +15,11 @@ __all__ = ["Factors", "pair_with_factors"]
 
 @dataclass(frozen=True)
 class Factors:
-    """Names and sizes of discrete factors, whose combinations are numbered.
+    """Names and sizes of the discrete factors of a data set.
 
-    A combination is a row of k integers, each from 0 to its factor's size - 1. Combinations are
-    numbered in the order of `itertools.product`: the last factor changes fastest.
+    A factor is a property of images, such as "hue". A combination is a row of k integers, one for
+    each factor, from 0 to the factor's size - 1. All combinations have an index, in the order of
+    `itertools.product`: the last factor changes fastest.
 
     Attributes:
         names: tuple of str. Name of each of the k factors.
@@ -48,10 +49,10 @@ class Factors:
         return math.prod(self.sizes)
 
     def index(self, combinations: np.ndarray) -> np.ndarray:
-        """Returns the number of each combination, int64 (...).
+        """Returns the index of each combination, int64 array (...).
 
         Args:
-            combinations: int array (..., k).
+            combinations: int array (..., k). Values of the k factors.
 
         Raises:
             ValueError: If the last axis has another length, or a value is out of range.
@@ -61,7 +62,7 @@ class Factors:
         ).astype(np.int64)
 
     def combination(self, index: np.ndarray) -> np.ndarray:
-        """Returns the combination of each number, int64 (..., k): the inverse of `index`."""
+        """Returns the combination of each index, int64 array (..., k): the inverse of `index`."""
         return np.stack(np.unravel_index(index, self.sizes), axis=-1).astype(np.int64)
 
     def sample(self, count: int, seed: int = 0, **fixed: int) -> np.ndarray:
@@ -70,7 +71,7 @@ class Factors:
         Args:
             count: int. Number n of combinations.
             seed: int. Seed of the draws.
-            **fixed: int. Values of factors that are constant, by name.
+            **fixed: int. Values of factors that are kept constant, by name.
 
         Returns:
             int64 array (n, k).
@@ -108,7 +109,7 @@ class Factors:
 
 
 def pair_with_factors(rows: tf.data.Dataset, factors: np.ndarray) -> tf.data.Dataset:
-    """Replaces the row numbers in pairs (images, row numbers) by the factors of these rows.
+    """Replaces the row indices in pairs (images, row indices) by the factors of these rows.
 
     Args:
         rows: dataset of `pipeline.from_arrays` with the labels np.arange(n).

@@ -44,8 +44,8 @@ _WITHOUT_A_BAR = 2000
 class FolderSource:
     """Source of a folder of images, with optional subfolders for splits and classes.
 
-    A slice such as "train[:80%]" takes this share of every class, in the order of file names, so
-    that images that were taken in sequence stay together.
+    A slice such as "train[:80%]" takes this share of every class, in the order of file names. So
+    images that were recorded in sequence stay in the same part.
 
     Args:
         folder: Path. The folder.
@@ -79,7 +79,7 @@ class FolderSource:
     def class_names(self) -> list[str] | None:
         """Returns the sorted names of the subfolders with images, over all splits.
 
-        A class has the same number in every split, even if a split lacks other classes.
+        A class has the same label in every split, even if a split lacks other classes.
         """
         folders = [path for root in self._parts().values() for path in _subfolders(root)]
         return sorted({path.name for path in folders if _has_image(path)}) or None

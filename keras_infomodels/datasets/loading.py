@@ -55,60 +55,66 @@ def load(
 ) -> tf.data.Dataset:
     """Loads a data set as batches of float32 images in [0, 1].
 
-    Images are decoded once and kept in memory. Images of a folder that would take more than 2 GiB
-    are decoded in every epoch, or once into `cache`. `name` is one of:
+    Images are decoded once and kept in memory. A folder whose decoded images would take more than 2
+    GiB is decoded in every epoch, or once into the folder `cache`. `name` is one of:
 
-    - "fashion_mnist_mini" or "mnist_mini", inside the package; the latter has only a test split;
-    - "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or any image set of TensorFlow Datasets;
-    - a path of a folder of images, with optional folders "train" and "test" and an optional
-      subfolder for each class. Write "./NAME" for a folder with the name of a set. Classes are
-      numbered by name over all splits. Hidden files and folders are skipped;
-    - a path of a `.npz` file with the arrays `train_images`, `train_labels`, `test_images`, ..., or
-      `x_train`, `y_train`, ..., or `images` and `labels`;
-    - a set that is drawn from its factors: "scenes" (64x64, rooms with an object, factors of 3D
-      Shapes), "sprites" (64x64, gray shapes, factors of dSprites) or "nouns" (32x32, figures of
-      five parts, CC0 1.0, by nounders for Nouns DAO), from one file of 151 kB that is downloaded or
-      in `data_dir/nouns/`. Splits share no combination of factors: the sum of the factors ends in
-      8 in "validation", in 9 in "test" and in other digits in "train". There are 20,000, 2,000 and
-      2,000 scenes, 50,000, 15,000 and 15,000 sprites, or 50,000, 5,000 and 5,000 nouns;
-    - "cars3d", from its published files in `data_dir/cars3d/`.
+    - "fashion_mnist_mini" or "mnist_mini": small sets inside the package, which need no download.
+      "mnist_mini" has only a test split.
+    - "mnist", "fashion_mnist", "kmnist", "binarized_mnist" or another image set of TensorFlow
+      Datasets (TFDS).
+    - Path of a folder of images, with optional folders "train" and "test" and an optional subfolder
+      for each class. Write "./NAME" if the folder has the name of a data set. Labels number the
+      sorted class names of all splits. Hidden files and folders are skipped.
+    - Path of a `.npz` file with the arrays `train_images`, `train_labels`, `test_images`, ..., or
+      `x_train`, `y_train`, ..., or `images` and `labels`.
+    - "scenes", "sprites" or "nouns": sets that the library draws from factors. "scenes" are rooms
+      with an object (64x64x3, factors of 3D Shapes). "sprites" are gray shapes (64x64x1, factors of
+      dSprites). "nouns" are figures of five parts (32x32x3, CC0 1.0, by nounders for Nouns DAO);
+      they need one file of 151 kB, which is downloaded or in `data_dir/nouns/`. The splits "train",
+      "validation" and "test" share no combination of factors. They hold 20,000, 2,000 and 2,000
+      scenes, 50,000, 15,000 and 15,000 sprites, or 50,000, 5,000 and 5,000 nouns.
+    - "cars3d": read from its published files in `data_dir/cars3d/`.
 
     Args:
         name: str or path. Name or path of the data set.
         split: str. Split in the syntax of TensorFlow Datasets, such as "test" or "train[:90%]".
-        batch_size: int. The last batch may be smaller.
-        data_dir: str or path. Folder of prepared TFDS data, or with the canonical files in
-            `data_dir/NAME/`, which are prepared once into TFDS's own directory with verified
-            checksums. `None` is that directory: the variable TFDS_DATA_DIR, or
-            ~/tensorflow_datasets.
-        download: bool. `True` allows the download of missing data.
-        seed: int. Seed of the order, together with the epoch; see `from_arrays`.
+        batch_size: int. Number of images in a batch. The last batch may be smaller.
+        data_dir: str or path. Folder with prepared TFDS data. It may instead hold the originally
+            published files in `data_dir/NAME/`; these are prepared once into TFDS's own folder,
+            with verified checksums. `None` is TFDS's own folder: the environment variable
+            TFDS_DATA_DIR, or ~/tensorflow_datasets.
+        download: bool. `True` allows the download of missing data. `False` raises an error if data
+            are missing.
+        seed: int. Seed of the shuffled order. Each epoch has another order.
         labels: bool. `True` returns pairs (images, int32 labels).
-        factors: bool. `True` returns pairs (images, int32 factors) in the order of
-            `datasets.factors(name)`; not together with `labels`. Sets with factors are "scenes",
-            "sprites", "nouns", "cars3d" and of TFDS "dsprites", "shapes3d", "smallnorb" (classes
-            named `label_*`) and "celeb_a" (40 attributes).
+        factors: bool. `True` returns pairs (images, int32 factors), with columns in the order of
+            `datasets.factors(name)`. It cannot be combined with `labels`. Sets with factors are
+            "scenes", "sprites", "nouns" and "cars3d", and from TFDS "dsprites", "shapes3d",
+            "smallnorb" (factors named `label_*`) and "celeb_a" (40 attributes).
         image_size: (height, width). Size to resize images to. `None` keeps the size, which must be
             the same for all images.
-        shuffle: bool. `None` shuffles splits whose name begins with "train".
-        fit: str. For images of another aspect ratio, "crop" cuts the longer side equally at both
-            ends, "pad" adds bars of the background, and "stretch" distorts.
-        channels: int. 1 for gray, 3 for color. `None` is 3 if any image of a folder has color.
-        background: str or (red, green, blue) from 0 to 255. Color behind transparent images of a
-            folder, or its name, such as "white" or "#ff8800".
+        shuffle: bool. `True` shuffles the images in each epoch. `None` shuffles only splits whose
+            name begins with "train".
+        fit: str. Treatment of images with another aspect ratio than `image_size`: "crop" cuts the
+            longer side equally at both ends, "pad" adds bars in the background color, "stretch"
+            distorts the image.
+        channels: int. Number of channels of a folder's images: 1 for gray, 3 for color. `None` is 3
+            if any image has color, else 1.
+        background: str or (red, green, blue). Color behind transparent images of a folder: a name
+            such as "white" or "#ff8800", or three numbers from 0 to 255.
         skip_broken: bool. `True` skips images of a folder that cannot be decoded, with a warning
             that names them. `False` raises an error.
-        cache: str or path. Folder for decoded images, for a folder of images that does not fit
-            memory. `None` caches nothing.
+        cache: str or path. Folder to store decoded images in, for a folder of images that does not
+            fit in memory. `None` stores nothing.
 
     Returns:
-        Dataset of (batch, height, width, channels), or of pairs with labels (batch,) or factors
-        (batch, k).
+        `tf.data.Dataset` of float32 images (batch, height, width, channels), or of pairs with int32
+        labels (batch,) or factors (batch, k).
 
     Raises:
         FileNotFoundError: If data are missing. The message says what to do.
         ValueError: If the name or split is unknown, the set has no images, labels or factors, an
-            image cannot be read, or images lie beside class folders.
+            image cannot be read, or a folder holds both images and class folders.
 
     Example:
         train = ki.datasets.load("fashion_mnist_mini", "train", batch_size=64)
@@ -155,11 +161,14 @@ def load_arrays(
     cache: str | Path | None = None,
     factors: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Loads a data set as one array, in the set's own order; see `load` for the arguments.
+    """Loads a data set as one array, in the set's own order.
+
+    The arguments are described in `load`.
 
     Returns:
-        Images (n, height, width, channels), uint8 or float32 in [0, 1], and int64 labels (n,), or
-        None for a set without labels. With `factors=True`, int64 factors (n, k) replace the labels.
+        Two values. Images: array (n, height, width, channels), uint8 from 0 to 255 or float32 in
+        [0, 1]. Labels: int64 array (n,), or None for a set without labels. With `factors=True` the
+        second value is factors, int64 (n, k).
 
     Example:
         >>> images, labels = ki.datasets.load_arrays("mnist_mini", "test")
@@ -273,11 +282,12 @@ def factors(
 def draw(
     name: str, factors: np.ndarray, *, data_dir: str | Path | None = None, download: bool = False
 ) -> np.ndarray:
-    """Draws images of "scenes", "sprites" or "nouns" from factors, of any split.
+    """Draws images of "scenes", "sprites" or "nouns" from values of their factors.
 
     Args:
         name: str. "scenes", "sprites" or "nouns".
-        factors: int array (n, k), in the order of `datasets.factors(name)`.
+        factors: int array (n, k). Values of the k factors, in the order of
+            `datasets.factors(name)`. The combinations may belong to any split.
         data_dir: str or path. Folder of the data; see `load`.
         download: bool. `True` allows the download of missing data.
 
@@ -300,19 +310,19 @@ def image_information(
 ) -> dict[str, float]:
     """Computes the exact mutual information of an image and each of its factors.
 
-    I(image; factor) = H(factor) - H(factor | image) under uniform factors, counted over the images
-    of all combinations. It bounds the information of any representation of the image about the
-    factor. It is below H(factor) if images are equal, such as those of a square after a quarter
-    turn.
+    I(image; factor) = H(factor) - H(factor | image) for uniformly distributed factors, computed
+    from the images of all combinations. No representation of the image can contain more information
+    about the factor. The value is below H(factor) if different values of the factor give equal
+    images, such as a square after a quarter turn.
 
     Args:
         name: str. "scenes", "sprites" or "nouns".
         data_dir: str or path. Folder of the data; see `load`.
         download: bool. `True` allows the download of missing data.
-        **fixed: int. Values of factors that are constant, by name.
+        **fixed: int. Values of factors that are kept constant, by name.
 
     Returns:
-        dict of nats, by the name of each factor that is not fixed.
+        dict from the name of each factor that is not fixed to its information in nats.
 
     Raises:
         ValueError: If the set is not drawn from factors, a factor or value is unknown, or there are
@@ -345,19 +355,19 @@ def _factors_of(source: Source, name: str | Path) -> Factors:
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads and prepares a set of TensorFlow Datasets, or the parts of nouns.
+    """Downloads and prepares a set of TensorFlow Datasets (TFDS), or the file of "nouns".
 
     Args:
         name: str. Name of the set.
-        data_dir: str or path. Folder of the prepared data. If it contains the canonical files in
-            `data_dir/NAME/`, these are prepared into TFDS's own directory without a download.
-            `None` is TFDS's own directory.
+        data_dir: str or path. Folder of the prepared data. If it contains the originally published
+            files in `data_dir/NAME/`, these are prepared into TFDS's own folder without a download.
+            `None` is TFDS's own folder.
 
     Returns:
         The folder of the prepared data.
 
     Raises:
-        FileNotFoundError: If the data have to be fetched by hand. The message says where to put
+        FileNotFoundError: If the data must be downloaded by hand. The message says where to put
             them.
         ValueError: If the set belongs to another source and needs no preparation.
     """

@@ -34,12 +34,13 @@ _CHUNK = 256
 
 
 class Nouns:
-    """Data set of figures that are composed of parts; there are 50 million combinations.
+    """Data set of 32x32 figures composed of parts, with 50 million combinations.
 
-    The factors are background (2), body (30), accessory (143), head (254) and glasses (23).
+    The factors and their numbers of values are background (2), body (30), accessory (143), head
+    (254) and glasses (23).
 
     Args:
-        content: bytes. The project's `image-data.json`.
+        content: bytes. Content of the project's file `image-data.json`.
         sha256: str. Expected checksum. The default is that of the pinned version.
 
     Raises:
@@ -68,7 +69,7 @@ class Nouns:
         self.factors = Factors(("background", *_LAYERS), sizes)
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Paints figures.
+        """Draws figures from values of their factors.
 
         Args:
             factors: int array (n, 5). Background, body, accessory, head and glasses.
@@ -106,7 +107,7 @@ def _decode(data: str) -> np.ndarray:
 
 
 def file_path(data_dir: str | Path | None) -> Path:
-    """Returns the path of the parts' file: `nouns/` in a folder, by default that of TFDS."""
+    """Returns the path of the parts' file: in `nouns/` of `data_dir`, by default TFDS's folder."""
     root = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return Path(root).expanduser() / "nouns" / _FILE
 

@@ -34,9 +34,9 @@ class NpzSource:
     """Source of a `.npz` file with arrays of images and labels for each split.
 
     The arrays are named `train_images` and `train_labels`, or `x_train` and `y_train` as in Keras'
-    files, or `images` and `labels` for a single split "train". Labels are optional integers (n,) or
-    (n, 1). Images are uint8 or floats in [0, 1], (n, height, width) or (n, height, width,
-    channels). An array `class_names` of text may name the classes.
+    files. A single split "train" may have the names `images` and `labels`. Images are uint8 or
+    floats in [0, 1], (n, height, width) or (n, height, width, channels). Labels are optional:
+    integers (n,) or (n, 1). An optional array `class_names` of text names the classes.
 
     Args:
         file: Path. The file.

@@ -1,4 +1,4 @@
-"""Batches of rows in an order that is a function of (seed, epoch)."""
+"""Batches of rows in an order that depends only on the seed and the epoch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,14 +12,16 @@ __all__ = ["Order", "in_order"]
 
 
 class Order(NamedTuple):
-    """Rows of each batch of an epoch.
+    """Assignment of rows of a data set to the batches of an epoch.
 
     Attributes:
         count: int. Number of rows.
-        batch_size: int. Rows of a batch; the last one may have fewer.
+        batch_size: int. Number of rows of a batch. The last batch may have fewer.
         seed: int. Seed of the order.
-        shuffle: bool. Whether the order of an epoch is a permutation, drawn from (seed, epoch).
-        more: function from the batch's first position and the epoch to further rows; None for none.
+        shuffle: bool. `True` draws a random permutation from (seed, epoch). `False` keeps the order
+            of the rows.
+        more: function. Returns additional rows for a batch, given its first position and the epoch.
+            `None` adds none.
     """
 
     count: int
@@ -44,15 +46,16 @@ class Order(NamedTuple):
 
 
 def in_order(order: Order, read: Callable[[tf.Tensor], tuple]) -> tf.data.Dataset:
-    """A dataset of the batches of an order.
+    """Creates a dataset of the batches of an order.
 
-    Its variable `epoch` counts the iterations over it. Its method `of_replicas(first, here, of)`
-    returns the dataset of some replicas, with the same counter: of each batch it has `here`
-    elements, the parts of replicas first, first + 1, ..., of so many. No other rows are read.
+    The dataset's variable `epoch` counts the iterations over it. Its method `of_replicas(first,
+    here, of)` returns a dataset for some of the `of` replicas, with the same counter. It splits
+    each batch in `of` parts and returns only the `here` parts of the replicas first, first + 1,
+    .... Rows of other replicas are not read.
 
     Args:
-        order: Order.
-        read: function from rows, int32 (n,), to a batch.
+        order: Order. Rows of each batch.
+        read: function. Returns a batch, given its rows, int32 (n,).
     """
     epoch = epoch_counter()
 

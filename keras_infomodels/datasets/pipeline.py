@@ -1,4 +1,4 @@
-"""Arrays as a `tf.data.Dataset` whose order is a function of (seed, epoch)."""
+"""Arrays as a `tf.data.Dataset` whose order depends only on the seed and the epoch."""
 
 import hashlib
 from functools import partial
@@ -21,25 +21,29 @@ def from_arrays(
     shuffle: bool = True,
     labeled_per_batch: int = 0,
 ) -> tf.data.Dataset:
-    """Creates a dataset of float32 images in [0, 1] from arrays, which stay in memory as given.
+    """Creates a dataset of float32 images in [0, 1] from arrays in memory.
 
-    The order of an epoch is a permutation drawn from (seed, epoch), so that a resumed run sees the
-    order of an uninterrupted run. The variable `dataset.epoch` counts the iterations over the
-    dataset; `callbacks.FollowEpoch` sets it. `dataset.fingerprint()` returns JSON values that
-    identify the data, for `callbacks.AtomicBackup`.
+    The arrays keep their type in memory; only batches are converted. The order of an epoch depends
+    on the seed and the epoch only. So a resumed run sees the same order as an uninterrupted one.
+    The variable `dataset.epoch` counts the iterations over the dataset; `callbacks.FollowEpoch`
+    sets it. `dataset.fingerprint()` returns JSON values that identify the data, for
+    `callbacks.AtomicBackup`.
 
     Args:
-        images: array (n, height, width, channels), or (n, height, width) for one channel; uint8,
-            or floats in [0, 1]. Images whose bytes are all 0 or 1 are masks and become 0.0 and 1.0.
-        labels: int array (n,). -1 means unlabeled. `None` returns images only.
-        batch_size: int. The last batch may be smaller.
+        images: array (n, height, width, channels), or (n, height, width) for one channel. The
+            pixels are uint8, or floats in [0, 1]. If all bytes are 0 or 1, they become 0.0 and 1.0;
+            otherwise bytes are divided by 255.
+        labels: int array (n,). Class of each image from 0, or -1 for unlabeled. `None` returns
+            images only.
+        batch_size: int. Number of images in a batch. The last batch may be smaller.
         seed: int. Seed of the order.
         shuffle: bool. `False` keeps the order of the arrays.
-        labeled_per_batch: int. Number of labeled examples that are added to every batch, drawn
-            anew each time, so that every step sees labels. 0 adds none.
+        labeled_per_batch: int. Number of labeled examples that are added to every batch, drawn anew
+            for each batch. Use it if only few examples are labeled. 0 adds none.
 
     Returns:
-        Dataset of (batch, height, width, channels), or of pairs with int32 labels (batch,).
+        `tf.data.Dataset` of images (batch, height, width, channels), or of pairs with int32 labels
+        (batch,).
 
     Raises:
         ValueError: If the images have another shape or type, or the labels do not fit.
@@ -87,6 +91,8 @@ def _fingerprint(images: tf.Tensor, labels: tf.Tensor | None) -> dict:
 
 def keep_labels(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Keeps `count` random labels, equally many of each class, and sets the others to -1.
+
+    Use it to simulate semi-supervised data.
 
     Args:
         labels: int array (n,). Classes from 0, and -1 for unlabeled examples.

@@ -10,7 +10,9 @@ __all__ = ["resize"]
 
 
 def resize(images, options: Options) -> tf.Tensor:
-    """Resizes images with antialiasing; `Options.fit` is for another aspect ratio.
+    """Resizes images with antialiasing.
+
+    `Options.fit` says what is done if the aspect ratio differs.
 
     Args:
         images: tensor (..., height, width, channels). Bytes, or floats in [0, 1].

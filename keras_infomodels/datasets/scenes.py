@@ -46,14 +46,16 @@ _CHUNK = 64
 
 
 class Scenes:
-    """Data set of rooms with an object; there are 480,000 distinct images.
+    """Data set of rooms with an object, with 480,000 distinct images.
 
-    The factors are floor_hue (10), wall_hue (10), object_hue (10), scale (8), shape (4, see
-    `SHAPES`) and view (15). An image is a linear combination of the three colors. Each of the 480
-    geometries (scale, shape, view) is rendered once, when the first image is drawn.
+    The factors and their numbers of values are floor_hue (10), wall_hue (10), object_hue (10),
+    scale (8), shape (4, see `SHAPES`) and view (15). An image is a linear combination of the three
+    colors. Each of the 480 geometries (scale, shape, view) is rendered once, when the first image
+    is drawn.
 
     Args:
-        side: int from 1 to 256. Height and width of an image. The light takes 5,760 side^2 bytes.
+        side: int, from 1 to 256. Height and width of an image. The rendered geometries take 5,760
+            side^2 bytes of memory.
     """
 
     factors = Factors(
@@ -66,7 +68,7 @@ class Scenes:
         self.shape = (side, side, 3)
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Draws images.
+        """Draws images from values of their factors.
 
         Args:
             factors: int array (n, 6), in the order of `Scenes.factors`.
@@ -86,7 +88,9 @@ class Scenes:
 
 @cache
 def light(side: int = SIDE) -> np.ndarray:
-    """Returns the light from floor, wall and object in each pixel, float32 (8, 4, 15, 3, side^2).
+    """Returns the light from floor, wall and object in each pixel.
+
+    The result is a float32 array (8, 4, 15, 3, side^2).
 
     The axes are scale, shape, view, source of light and pixel, row by row.
     """
@@ -100,7 +104,7 @@ def light(side: int = SIDE) -> np.ndarray:
 
 
 def mix(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Mixes the colors of floor, wall and object.
+    """Computes images from the light and the colors of floor, wall and object.
 
     Args:
         weights: float32 array (n, 3, pixels). Light of each pixel.

@@ -1,4 +1,4 @@
-"""Shards: images of one size in a few TFRecord files, any of which is read by its row."""
+"""Shards: images of one size in a few TFRecord files, from which single rows can be read."""
 
 import hashlib
 import json
@@ -26,16 +26,16 @@ _AT_ONCE = 1024
 
 
 class ShardedImages:
-    """Images in TFRecord files, as an array whose rows are read when they are asked for.
+    """Images in TFRecord files, as an array whose rows are read when they are accessed.
 
-    A record is the bytes of one image, so that row i of a file is at a known place. Memory holds
-    what is asked for; the system caches pages of the files.
+    A record holds the bytes of one image, so the position of each row in a file is known. Only
+    accessed rows are in memory; the operating system caches parts of the files.
 
     Args:
         files: list of Path. Files in the order of their rows.
-        counts: list of int. Rows of each file.
-        image_shape: (height, width, channels).
-        rows: range. Rows that the array has, of all that the files have.
+        counts: list of int. Number of rows of each file.
+        image_shape: (height, width, channels). Shape of an image.
+        rows: range. Rows of the files that belong to the array.
     """
 
     dtype = np.dtype(np.uint8)
@@ -78,18 +78,18 @@ class ShardedImages:
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def fingerprint(self) -> dict:
-        """JSON values that tell these images from others: a digest of names, rows and samples."""
+        """Returns JSON values that identify the images: a digest of names, rows and samples."""
         digest = hashlib.sha256(repr([self._names, self._rows]).encode())
         digest.update(self[np.unique(np.linspace(0, len(self) - 1, 64).astype(int))])
         return {"shape": list(self.shape), "sha256_of_names_and_64_images": digest.hexdigest()}
 
 
 class ShardSource:
-    """A folder of shards that `infomodels shard` has written.
+    """Source of a folder of shards, written by `infomodels shard`.
 
     Args:
-        folder: Path.
-        options: Options. Shards have the size and the channels that they were made with.
+        folder: Path. Folder of the shards.
+        options: Options. Size and channels are those of the shards and cannot be changed.
     """
 
     def __init__(self, folder: Path, options: Options):
@@ -124,22 +124,23 @@ class ShardSource:
 
 
 def write_shards(source: Source, folder: str | Path, files: int = 16) -> dict[str, int]:
-    """Writes the images of all splits of a set as shards, in the set's own order.
+    """Writes the images of all splits of a data set as shards, in the set's own order.
 
-    Memory holds a thousand images at a time where the source does, as a folder of pictures.
+    For a source that reads images one by one, such as a folder of images, only a thousand images
+    are in memory at a time.
 
     Args:
-        source: Source. What to write, as `datasets.find` returns it.
-        folder: path. A folder that is not there yet; it appears when it is complete.
-        files: int. Number of files of each split. Workers read any of them, so the number matters
-            to disks and file systems alone.
+        source: Source. Data set to write, as `datasets.find` returns it.
+        folder: path. Folder to create. It appears under this name when it is complete.
+        files: int. Number of files of each split. Every worker can read every file, so the number
+            need not match the number of workers.
 
     Returns:
-        Number of images of each split.
+        dict from the name of each split to its number of images.
 
     Raises:
-        FileExistsError: the folder is there.
-        ValueError: images that are no bytes.
+        FileExistsError: If the folder exists.
+        ValueError: If pixels are not bytes (uint8).
     """
     folder = Path(folder).expanduser()
     if folder.exists():

@@ -13,7 +13,7 @@ __all__ = ["FactoredSource", "Options", "Source"]
 
 @dataclass(frozen=True)
 class Options:
-    """Options of finding and reading a data set; see `loading.load` for each of them.
+    """Options of finding and reading a data set, described in `loading.load`.
 
     A source uses the options that it needs.
     """
@@ -29,7 +29,10 @@ class Options:
 
 
 class Source(Protocol):
-    """One data set of images with splits. `loading.SOURCES` lists the classes."""
+    """Protocol of a data set of images with splits.
+
+    `loading.SOURCES` lists the classes.
+    """
 
     @classmethod
     def find(cls, name: str, options: Options) -> "Source | None":
@@ -55,10 +58,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class FactoredSource(Source, Protocol):
-    """Source whose data sets may have factors."""
+    """Protocol of a source whose data sets may have factors."""
 
     def factors(self) -> Factors | None:
         """Returns the names and sizes of the factors; None for a set without factors."""
 
     def read_factors(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Reads images as `read`, and their factors, int64 (n, k)."""
+        """Reads images like `read`, and their factors, int64 array (n, k)."""

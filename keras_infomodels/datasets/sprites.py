@@ -39,21 +39,21 @@ _HEART = (12.0, 0.2)
 
 
 class Sprites:
-    """Data set of shapes on a black background; there are 737,280 combinations.
+    """Data set of white shapes on a black background, with 737,280 combinations.
 
-    The factors are shape (3, see `SHAPES`), scale (6, from 0.5 to 1), orientation (40 steps of 9
-    degrees), x (32) and y (32 positions, one pixel apart, from the left and from the top). Squares
-    look the same after 10 steps of orientation and ellipses after 20. An image therefore has
-    ln 40 - (ln 4 + ln 2) / 3 = ln 20 nats of information about its orientation, and full
-    information about the other factors. Each of the 720 shapes is rendered once, when the first
-    image is drawn.
+    The factors and their numbers of values are shape (3, see `SHAPES`), scale (6, from 0.5 to 1),
+    orientation (40 steps of 9 degrees), x (32) and y (32). x and y are positions from the left and
+    from the top, one pixel apart. Squares look the same after 10 steps of orientation, and ellipses
+    after 20. An image therefore determines its orientation only up to symmetry: it has ln 40 - (ln
+    4 + ln 2) / 3 = ln 20 nats of information about it. It determines the other factors exactly.
+    Each of the 720 shapes is rendered once, when the first image is drawn.
     """
 
     shape = (_SIDE, _SIDE, 1)
     factors = Factors(("shape", "scale", "orientation", "x", "y"), (3, 6, 40, 32, 32))
 
     def images(self, factors: np.ndarray) -> np.ndarray:
-        """Draws images.
+        """Draws images from values of their factors.
 
         Args:
             factors: int array (n, 5), in the order of `Sprites.factors`.

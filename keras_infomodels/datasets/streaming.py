@@ -1,4 +1,4 @@
-"""Images that do not fit memory, as a `tf.data.Dataset`."""
+"""Images that do not fit in memory, as a `tf.data.Dataset`."""
 
 import hashlib
 from functools import partial
@@ -24,15 +24,16 @@ def from_rows(
     seed: int = 0,
     shuffle: bool = True,
 ) -> tf.data.Dataset:
-    """Creates the batches of `from_arrays` from images that are read when a batch needs them.
+    """Creates a dataset like `from_arrays` from images that are read when a batch needs them.
 
-    Memory holds a few batches and the labels. Only the first images are checked for masks and dark
-    images; the pixels of every step are checked in its graph.
+    Only a few batches and the labels are in memory. Only the first images are checked for masks
+    (bytes that are all 0 or 1) and dark images. The pixels of every batch are checked in the graph
+    of the training step.
 
     Args:
-        images: `PictureFiles` or memory map (n, height, width, channels).
-        labels: int array (n,), or None.
-        batch_size: int. The last batch may be smaller.
+        images: `PictureFiles`, `ShardedImages` or memory map (n, height, width, channels).
+        labels: int array (n,). Class of each image. `None` returns images only.
+        batch_size: int. Number of images in a batch. The last batch may be smaller.
         seed: int. Seed of the order.
         shuffle: bool. `False` keeps the order of the rows.
     """

@@ -34,8 +34,8 @@ def read(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Reads a data set into the arrays of `loading.load_arrays`.
 
-    Images are resized one by one while they are read, so that memory holds only the result. Bytes
-    of 0 and 1 (dSprites) become 0 and 255 before resizing, which keeps gray edges.
+    Images are resized one by one while they are read, so only the result is in memory. Bytes that
+    are all 0 or 1, as in dSprites, become 0 and 255 before resizing, so that edges become gray.
 
     Args:
         name: str. Name in the catalog of TFDS.
@@ -281,11 +281,11 @@ def _prepare_from(raw: Path, builder: tfds.core.DatasetBuilder):
 
 
 class TfdsSource:
-    """Source of TensorFlow Datasets, for every name that no other source takes.
+    """Source of TensorFlow Datasets, for every name that no other source knows.
 
     Args:
         name: str. Name in the catalog of TFDS.
-        options: `Options`. Options of reading.
+        options: `Options`. Options of finding and reading the data.
     """
 
     def __init__(self, name: str, options: Options):

@@ -1,4 +1,4 @@
-"""Priors, posteriors and likelihoods: objects with JSON configs that create TFP distributions."""
+"""Priors, posteriors and likelihoods: objects that can be saved and create TFP distributions."""
 
 from keras_infomodels.distributions.codes import Categorical, Code, Normal, Uniform
 from keras_infomodels.distributions.latents import Latents

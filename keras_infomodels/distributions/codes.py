@@ -28,10 +28,10 @@ infinite.
 @built_in
 @takes_old_arguments(rename(categories="num_categories"))
 class Categorical(Spec):
-    """Prior of a category: K equally likely values as one-hot vectors, with the entropy ln K.
+    """Prior of a categorical code: K equally likely values, as one-hot vectors. Entropy: ln K nats.
 
     Args:
-        num_categories: int. K, at least 2.
+        num_categories: int, at least 2. Number K of values.
 
     Raises:
         ValueError: If there are fewer than 2 categories.
@@ -48,7 +48,7 @@ class Categorical(Spec):
         self.dimension = self.num_categories
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (K,)."""
+        """Creates the TFP distribution, with batch shape () and event shape (K,)."""
         return tfd.OneHotCategorical(tf.zeros(self.num_categories), dtype=tf.float32)
 
     def get_config(self) -> dict:
@@ -57,7 +57,7 @@ class Categorical(Spec):
 
 @built_in
 class Uniform(Spec):
-    """Prior of a number that is uniform on (-1, 1), with the entropy ln 2.
+    """Prior of a continuous code: uniform on (-1, 1). Differential entropy: ln 2 nats.
 
     Example:
         slant = ki.distributions.Code("slant", ki.distributions.Uniform(), weight=0.1)
@@ -67,7 +67,7 @@ class Uniform(Spec):
     dimension = 1
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (1,)."""
+        """Creates the TFP distribution, with batch shape () and event shape (1,)."""
         return tfd.Independent(tfd.Uniform(tf.fill([1], -1.0), tf.ones(1)), 1)
 
     def get_config(self) -> dict:
@@ -76,7 +76,7 @@ class Uniform(Spec):
 
 @built_in
 class Normal(Spec):
-    """Prior of a number drawn from N(0, 1), with the entropy (1 + ln 2 pi) / 2 = 1.4189.
+    """Prior of a continuous code: N(0, 1). Differential entropy: (1 + ln 2 pi) / 2 = 1.4189 nats.
 
     Example:
         width = ki.distributions.Code("width", ki.distributions.Normal())
@@ -86,7 +86,7 @@ class Normal(Spec):
     dimension = 1
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (1,)."""
+        """Creates the TFP distribution, with batch shape () and event shape (1,)."""
         return tfd.Independent(tfd.Normal(tf.zeros(1), tf.ones(1)), 1)
 
     def get_config(self) -> dict:
@@ -97,26 +97,30 @@ class Normal(Spec):
 class Code(Spec):
     """Latent code c of an InfoGAN: a name, a prior p(c) and the family of the posterior Q(c|x).
 
+    x is an image, and Q(c|x) is computed by the recognition network. The InfoGAN maximizes the
+    bound H(c) + E log Q(c|x) on the mutual information I(c; x), in nats. The families of Q(c|x)
+    are:
+
         "softmax"         for a `Categorical`: K logits.
-        "beta"            for a `Uniform`, and its default: a unimodal Beta on (-1, 1). The family
-                          contains the prior. The standard deviation at the center is at least
-                          `min_stddev`.
-        "gaussian"        N(loc, scale^2) with a learned scale of at least `min_stddev`; the default
-                          for a `Normal`. It does not contain a uniform prior: for c independent of
-                          x the bound is at most -0.1765 nats.
-        "fixed_gaussian"  N(loc, min_stddev^2): squared error with weight 1 / (2 min_stddev^2). At
-                          min_stddev = 1, as in the first published code, the bound of a `Uniform`
-                          is at most -0.2258 nats: training works, but the bound certifies no
-                          information.
+        "beta"            for a `Uniform`, and its default: a unimodal Beta distribution on
+                          (-1, 1). The family contains the prior. At the center, its standard
+                          deviation is at least `min_stddev`.
+        "gaussian"        N(loc, scale^2) with a learned scale of at least `min_stddev`; the
+                          default for a `Normal`. It does not contain a uniform prior: if c and x
+                          are independent, the bound is at most -0.1765 nats instead of 0.
+        "fixed_gaussian"  N(loc, min_stddev^2): squared error with weight 1 / (2 min_stddev^2).
+                          With min_stddev = 1, as in the first published code, the bound for a
+                          `Uniform` is at most -0.2258 nats. Training works, but the bound is
+                          never above 0.
 
     Args:
         name: str. Name of the code, used by `generate(codes={name: ...})`, in the metric
             `information_<name>` and in exported signatures.
-        prior: `Categorical`, `Uniform` or `Normal`. p(c).
-        posterior: str. Family of Q(c|x). `None` means the default of the prior.
-        weight: float. Weight of log Q(c|x) in the objective.
+        prior: `Categorical`, `Uniform` or `Normal`. Prior p(c).
+        posterior: str. Family of Q(c|x), see above. `None` means the default of the prior.
+        weight: float, at least 0. Weight of log Q(c|x) in the loss.
         min_stddev: float. Smallest standard deviation of a continuous posterior, in (0, 0.5] for
-            "beta". Without it the bound of a deterministic generator would grow without limit.
+            "beta". Without this minimum the bound could grow without limit.
 
     Raises:
         ValueError: If the name is not a Python name or is "noise", the posterior does not fit the
@@ -174,9 +178,10 @@ class Code(Spec):
 
     @cached_property
     def ceiling(self) -> float:
-        """Largest H(c) + E log Q(c|x) that the family can reach, in nats.
+        """Largest value that the bound H(c) + E log Q(c|x) can reach, in nats.
 
-        It is ln K for a category. For a continuous code it is finite because of `min_stddev`.
+        The value is ln K for a category of K values. For a continuous code it depends on
+        `min_stddev`.
         """
         if self.posterior == "softmax":
             return self.entropy
@@ -194,7 +199,7 @@ class Code(Spec):
             raw: tensor (batch, parameters). Outputs of the recognition head.
 
         Returns:
-            TFP distribution of batch shape (batch,) and event shape (prior.dimension,).
+            TFP distribution with batch shape (batch,) and event shape (prior.dimension,).
         """
         raw = tf.cast(raw, tf.float32)
         if self.posterior == "softmax":
@@ -225,9 +230,9 @@ class Code(Spec):
     def mean_and_stddev(self, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Computes the mean and the standard deviation of `infer(raw)`, each (batch, 1).
 
-        For a continuous code. Those of a Beta are computed from logarithms and logistic functions,
-        whose ranges are narrow enough for the 256 levels of an int8 export; concentrations from 0
-        to 100 would lose both ends.
+        Only for a continuous code. For a Beta distribution the values are computed from logarithms
+        and logistic functions. Their ranges are narrow enough for the 256 levels of an int8 export.
+        The concentrations themselves, from 0 to 100, would be rounded too coarsely.
 
         Args:
             raw: tensor (batch, parameters). Outputs of the recognition head.

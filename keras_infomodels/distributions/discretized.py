@@ -14,7 +14,10 @@ _HALF = 1 / 510
 
 
 def portable_softplus(x: tf.Tensor) -> tf.Tensor:
-    """Computes ln(1 + e^x). TFLite's own softplus ends at 88.7, where e^x leaves float32."""
+    """Computes softplus, ln(1 + e^x).
+
+    TFLite's own softplus fails above 88.7, where e^x overflows float32.
+    """
     return tf.nn.relu(x) + tf.math.log(1 + tf.exp(-tf.abs(x)))
 
 
@@ -73,9 +76,9 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
     """Logistic variable rounded to the nearest byte.
 
     Args:
-        loc: tensor. Location.
-        scale: tensor of the shape of `loc`. Scale.
-        validate_args: bool. As in TFP.
+        loc: tensor. Location before rounding.
+        scale: tensor of the shape of `loc`. Scale before rounding.
+        validate_args: bool. `True` checks arguments at run time, as in TFP.
         name: str. Name of the distribution.
     """
 
@@ -83,7 +86,7 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
         return self._sum(x, tf.nn.softplus, -tf.math.expm1(-2 * _HALF / self.scale))
 
     def portable_log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        """Log probability by operations that are right in TFLite and that ONNX has."""
+        """Computes the log probability by operations that TFLite computes correctly and ONNX has."""
         t = tf.tanh(_HALF / self.scale)
         return self._sum(x, portable_softplus, 2 * t / (1 + t))
 
@@ -107,7 +110,7 @@ class DiscretizedGaussianPixel(_DiscretizedPixel):
     Args:
         loc: tensor. Mean before rounding.
         scale: tensor of the shape of `loc`. Standard deviation before rounding.
-        validate_args: bool. As in TFP.
+        validate_args: bool. `True` checks arguments at run time, as in TFP.
         name: str. Name of the distribution.
     """
 

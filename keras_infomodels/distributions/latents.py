@@ -18,14 +18,14 @@ __all__ = ["Latents"]
 
 
 class Latents:
-    """Inputs of a generator: noise from N(0, I), then each code, as one vector.
+    """Distribution of a generator's input: noise from N(0, I), then each code, as one vector.
 
     Args:
         noise_dim: int. Number of noise variables; 0 for none.
-        codes: sequence of `Code`. Codes in the order of the vector.
+        codes: sequence of `Code`. Codes, in their order in the vector.
 
     Raises:
-        ValueError: If two codes have the same name, or there are neither noise nor codes.
+        ValueError: If two codes have the same name, or there is no noise and no code.
 
     Example:
         from keras_infomodels.distributions import Categorical, Code, Latents
@@ -49,13 +49,16 @@ class Latents:
         return self.noise_dim + sum(code.prior.dimension for code in self.codes.values())
 
     def sample(self, n: int, seed: tf.Tensor, stratified: bool = False) -> dict[str, tf.Tensor]:
-        """Draws n inputs in parts: {"noise": (n, noise_dim), name: (n, dimension of the code)}.
+        """Draws n inputs, as a dict of parts.
+
+        The part "noise" has shape (n, noise_dim). The part of each code, by its name, has shape (n,
+        dimension of the code). `join` concatenates the parts.
 
         Args:
             n: int. Number of draws.
             seed: int32 tensor (2,). Seed of the draws.
-            stratified: bool. Whether every category is drawn equally often (up to one), in random
-                order.
+            stratified: bool. `True` draws every value of a categorical code equally often (up to
+                one), in random order. `False` draws independently.
         """
         return replicas.own_rows(partial(self._draw, seed=seed, stratified=stratified), n)
 
@@ -71,21 +74,22 @@ class Latents:
         return parts
 
     def join(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Concatenates the parts to the generator's input (n, dimension)."""
+        """Concatenates the parts of `sample` to the generator's input, tensor (n, dimension)."""
         names = (["noise"] if self.noise_dim else []) + list(self.codes)
         return tf.concat([parts[name] for name in names], axis=1)
 
     def code_values(self, name: str, value, n: int) -> np.ndarray:
-        """Checks values of a code that a user gave, and returns them as (n, dimension of the code).
+        """Converts values of a code to an array (n, dimension of the code), and checks them.
 
         Args:
             name: str. Name of the code.
-            value: number, or sequence of n numbers.
+            value: number, or sequence of n numbers. For a categorical code, the index of the
+                category.
             n: int. Number of rows.
 
         Raises:
-            ValueError: If there is no such code, its prior never has the value, or the number of
-                values is neither 1 nor n.
+            ValueError: If there is no such code, a value is outside the prior's range, or the
+                number of values is neither 1 nor n.
         """
         if name not in self.codes:
             raise ValueError(

@@ -1,7 +1,7 @@
-"""Observation models p(x|z).
+"""Likelihoods p(x|z): distributions of an image x given latent variables z.
 
-A likelihood names the parameters that the decoder must return, makes a TFP distribution of them,
-and states the pixels that it is defined for. Log-likelihoods are in nats per example: summed over
+A likelihood names the parameters that the decoder must return. It creates a TFP distribution from
+them, and states which pixel values it allows. Log-likelihoods are in nats per example, summed over
 pixels.
 """
 
@@ -37,7 +37,9 @@ __all__ = [
 
 
 class Likelihood(Protocol):
-    """Protocol of the observation models p(x|z).
+    """Protocol of likelihoods p(x|z): the distribution of an image x given latents z.
+
+    A decoder returns the parameters of the distribution, such as "logits", for each pixel.
 
     Example:
         likelihood = ki.distributions.likelihood("bernoulli_stochastic")
@@ -57,25 +59,28 @@ class Likelihood(Protocol):
     """Whether p(x|z) is a density; its logarithm may be above 0. The default is False."""
 
     def observe(self, x: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
-        """Returns the data as the model sees them.
+        """Transforms images before the model sees them, such as by binarization.
 
         Args:
             x: tensor (batch, *data_shape). Pixels in [0, 1].
-            seed: int32 tensor (2,). Seed of random binarization; `None` draws nothing.
+            seed: int32 tensor (2,). Seed of random binarization. `None` does not binarize at
+                random.
         """
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        """Creates p(x|z), of batch shape (batch,); pixels belong to the event.
+        """Creates p(x|z), a TFP distribution with batch shape (batch,).
+
+        The event shape is that of an image.
 
         Args:
-            parameters: dict from name to tensor. Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
         """
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Computes E[x|z] by operations that TFLite has.
+        """Computes the mean image E[x|z] by operations that TFLite has.
 
         Args:
-            parameters: dict from name to tensor. Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
         """
 
     def get_config(self) -> dict: ...
@@ -92,13 +97,13 @@ def _float32(parameter: tf.Tensor) -> tf.Tensor:
 
 @built_in
 class Bernoulli(Spec):
-    """Bernoulli pixels; the decoder returns {"logits"}.
+    """Likelihood of binary pixels; the decoder returns {"logits"}.
 
     Args:
-        binarization: str or None. How grey pixels in [0, 1] become binary. `None` requires binary
-            data and refuses others. "threshold" is static, at 0.5. "stochastic" is dynamic: each
-            pixel is drawn in every step with its grey value as probability; `encode` and
-            `reconstruct` then see the grey image, which is its mean.
+        binarization: str or None. Conversion of gray pixels in [0, 1] to 0 or 1. `None` means no
+            conversion: gray pixels raise an error. "threshold" rounds at 0.5. "stochastic" draws
+            each pixel anew in every step, with its gray value as the probability of 1. With
+            "stochastic", `encode` and `reconstruct` use the gray image itself.
 
     Raises:
         ValueError: If the binarization is unknown.
@@ -157,9 +162,9 @@ class Bernoulli(Spec):
 
 @built_in
 class ContinuousBernoulli(Spec):
-    """Continuous Bernoulli pixels in [0, 1]; the decoder returns {"logits"}.
+    """Likelihood of gray pixels in [0, 1], continuous Bernoulli; the decoder returns {"logits"}.
 
-    It is a normalized density, so that the log-likelihood may be positive.
+    The distribution is a density on [0, 1], so log-likelihoods may be positive.
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli", 2019.
 
     Example:
@@ -193,17 +198,19 @@ class ContinuousBernoulli(Spec):
 
 @built_in
 class Gaussian(Spec):
-    """Gaussian pixels N(loc, sigma^2).
+    """Likelihood of real-valued pixels, N(loc, sigma^2).
+
+    The decoder returns {"loc"}, or {"loc", "scale"} if `sigma` is `None`.
 
     Args:
-        sigma: float, "shared" or None. A float is a fixed standard deviation. "shared" is one
-            standard deviation of all pixels: in training the root mean square error of each batch,
-            at least that of rounding to bytes, and afterwards its moving average. For both the
-            decoder returns {"loc"}. `None` means one of each pixel: the decoder returns {"loc",
-            "scale"}.
+        sigma: float, "shared" or None. Standard deviation of the pixels. A float is a fixed value.
+            "shared" is one value for all pixels, computed from the data: in training it is the root
+            mean square error of each batch, and in evaluation the moving average of these errors.
+            It is at least the error of rounding to bytes. `None` means a value for each pixel, the
+            decoder's output "scale".
 
     Raises:
-        ValueError: If sigma is a number that is not above 0, or another text.
+        ValueError: If `sigma` is a number that is not above 0, or a text other than "shared".
 
     Source of "shared": Rybkin, Daniilidis and Levine, "Simple and effective VAE training with
     calibrated decoders", 2020, section 3.
@@ -270,12 +277,13 @@ class _Discretized(Spec):
 
 @built_in
 class DiscretizedLogistic(_Discretized):
-    """Logistic pixels rounded to bytes; the decoder returns {"loc", "scale"}.
+    """Likelihood of 8-bit pixels, a rounded logistic; the decoder returns {"loc", "scale"}.
 
         P(x) = F((x + 1/510 - loc) / scale) - F((x - 1/510 - loc) / scale),  F the sigmoid,
 
-    where the values 0 and 1 include the tails. The log-likelihood is that of probabilities, in
-    nats, so that a model's `bits_per_dim` can be compared with that of a lossless compressor.
+    x is one of the 256 pixel values 0, 1/255, ..., 1. The values 0 and 1 include the tails of the
+    logistic distribution. The log-likelihood is that of a discrete probability, so a model's
+    `bits_per_dim` can be compared with the bits per pixel of a lossless compressor.
     Source: Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016,
     section 5.2; Salimans et al., "PixelCNN++", 2017.
 
@@ -288,10 +296,13 @@ class DiscretizedLogistic(_Discretized):
     pixel = DiscretizedLogisticPixel
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Computes E[x|z] of the logistic clipped to [0, 1]: within 1/510 of the sum over bytes.
+        """Computes the mean image E[x|z], with an error of at most 1/510.
+
+        The result is the mean of the logistic variable clipped to [0, 1], which approximates the
+        sum over all 256 values.
 
         Args:
-            parameters: dict from name to tensor. Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
         """
         loc, scale = _float32(parameters["loc"]), _float32(parameters["scale"])
         return scale * (portable_softplus(loc / scale) - portable_softplus((loc - 1) / scale))
@@ -299,9 +310,9 @@ class DiscretizedLogistic(_Discretized):
 
 @built_in
 class DiscretizedGaussian(_Discretized):
-    """Gaussian pixels rounded to bytes; the decoder returns {"loc", "scale"}.
+    """Likelihood of 8-bit pixels, a rounded Gaussian; the decoder returns {"loc", "scale"}.
 
-    As `DiscretizedLogistic`, with F the normal distribution function.
+    It equals `DiscretizedLogistic`, except that F is the normal distribution function.
 
     Example:
         likelihood = ki.distributions.DiscretizedGaussian()
@@ -312,10 +323,12 @@ class DiscretizedGaussian(_Discretized):
     pixel = DiscretizedGaussianPixel
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the location clipped to [0, 1]; near 0 and 1 E[x|z] is further inside.
+        """Returns "loc" clipped to [0, 1], which approximates the mean image E[x|z].
+
+        Near 0 and 1 the true mean is further inside the interval.
 
         Args:
-            parameters: dict from name to tensor. Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
         """
         return tf.clip_by_value(_float32(parameters["loc"]), 0.0, 1.0)
 
@@ -334,10 +347,11 @@ LIKELIHOODS = {
 
 
 def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
-    """Returns the observation model of a name.
+    """Creates a likelihood from its name.
 
     Args:
-        name_or_spec: str or `Likelihood`. A key of `LIKELIHOODS`; an object is returned as it is.
+        name_or_spec: str or `Likelihood`. A key of `LIKELIHOODS`, such as "bernoulli". An object is
+            returned unchanged.
 
     Raises:
         ValueError: If the name is unknown.
@@ -356,14 +370,18 @@ def likelihood(name_or_spec: str | Likelihood) -> Likelihood:
 
 
 def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
-    """Computes log p(x) of each example in nats, by operations that other runtimes have.
+    """Computes log p(x) of each example by operations that TFLite, ONNX and TF.js have.
 
-    TFP computes a Bernoulli's by `MulNoNan`, which ONNX and TF.js lack. Here it is
-    x logits - softplus(logits), summed over pixels. TFLite's softplus is wrong from 88.7 on.
+    For Bernoulli pixels TFP uses the operation `MulNoNan`, which ONNX and TF.js lack. This function
+    uses the sum of x logits - softplus(logits) over pixels instead. It avoids TFLite's own
+    softplus, which is wrong above 88.7.
 
     Args:
         distribution: TFP distribution that `Likelihood.distribution` returns.
         x: tensor (batch, height, width, channels). Pixels.
+
+    Returns:
+        Tensor (batch,), in nats.
 
     Example:
         likelihood = ki.distributions.likelihood("bernoulli")

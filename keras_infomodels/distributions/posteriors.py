@@ -11,17 +11,19 @@ __all__ = ["code_distribution", "posterior", "rate"]
 
 
 def code_distribution(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-    """Creates the distribution of the decoder's input: a category's probabilities, then z.
+    """Creates the distribution of the decoder's input from the outputs of an encoder.
 
-    The decoder's input contains the probabilities of the category instead of a draw, since these
-    have a gradient.
+    The input is a vector of the probabilities of a category, if there is one, and the continuous
+    latents z. It contains the probabilities instead of a one-hot draw, because probabilities have a
+    gradient.
 
     Args:
-        parameters: dict from name to tensor. Outputs of an encoder: those of `posterior` and, for a
-            category, "logits" of shape (batch, K).
+        parameters: dict from name to tensor. Outputs of an encoder: "loc" and, for a stochastic
+            encoder, "scale", each (batch, d). For a category also "logits" (batch, K).
 
     Returns:
-        TFP distribution of batch shape (batch,) and event shape (d,) or (K + d,).
+        TFP distribution with batch shape (batch,) and event shape (d,), or (K + d,) with a
+        category.
 
     Example:
         outputs = {name: tf.ones((2, 3)) for name in ("logits", "loc", "scale")}
@@ -35,14 +37,16 @@ def code_distribution(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
 
 
 def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-    """Creates q(z|x) = N(loc, diag(scale^2)), or a point mass at loc without a scale.
+    """Creates q(z|x), an encoder's distribution of the latents z, from the encoder's outputs.
+
+    It is N(loc, diag(scale^2)), or a point mass at loc if there is no "scale".
 
     Args:
-        parameters: dict from name to tensor (batch, d). "loc" and, for a stochastic encoder,
-            "scale": standard deviations above 0.
+        parameters: dict from name to tensor (batch, d). "loc" holds the means and "scale" the
+            standard deviations, above 0. A deterministic encoder has no "scale".
 
     Returns:
-        TFP distribution of batch shape (batch,) and event shape (d,), in float32 or wider.
+        TFP distribution with batch shape (batch,) and event shape (d,), in float32 or float64.
 
     Example:
         q = ki.distributions.posterior({"loc": tf.zeros((2, 3)), "scale": tf.ones((2, 3))})
@@ -56,18 +60,18 @@ def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
 
 
 def rate(posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
-    """Computes KL(q(z|x) || p(z)) of each example, in nats.
+    """Computes the rate KL(q(z|x) || p(z)) of each example x, in nats.
 
-    It is the closed form if TFP has one. Otherwise it is the one-sample Monte Carlo estimate
-    log q(z|x) - log p(z), which is unbiased and may be negative.
+    The closed form is used if TFP has one. Otherwise the result is the one-sample Monte Carlo
+    estimate log q(z|x) - log p(z), which is unbiased and may be negative.
 
     Args:
-        posterior: TFP distribution of batch shape (batch,). q(z|x).
-        prior: TFP distribution of batch shape (). p(z).
-        z: tensor (batch, d). Samples of the posterior; used by the estimate alone.
+        posterior: TFP distribution with batch shape (batch,). The encoder's q(z|x).
+        prior: TFP distribution with batch shape (). The prior p(z).
+        z: tensor (batch, d). One sample of q(z|x) for each example. Not used by the closed form.
 
     Returns:
-        Tensor (batch,).
+        Tensor (batch,), in nats.
 
     Example:
         q = ki.distributions.posterior({"loc": tf.zeros((2, 3)), "scale": tf.ones((2, 3))})

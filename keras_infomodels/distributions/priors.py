@@ -1,4 +1,4 @@
-"""Priors p(z) as small serializable objects."""
+"""Priors p(z) of latent variables z, as small objects that can be saved."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ __all__ = [
 
 @built_in
 class StandardNormal(Spec):
-    """Prior N(0, I).
+    """Prior N(0, I) of the latent variables z.
 
     Args:
         dimension: int. Number of latent variables, at least 1.
@@ -42,7 +42,7 @@ class StandardNormal(Spec):
         self.dimension = int(dimension)
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (dimension,)."""
+        """Creates the TFP distribution, with batch shape () and event shape (dimension,)."""
         return tfd.MultivariateNormalDiag(tf.zeros(self.dimension), tf.ones(self.dimension))
 
     def get_config(self) -> dict:
@@ -52,14 +52,14 @@ class StandardNormal(Spec):
 @built_in
 @takes_old_arguments(rename(categories="num_categories", dimension="continuous_dim"))
 class CategoricalNormal(Spec):
-    """Prior of one of K equally likely categories and an independent z ~ N(0, I), as one vector.
+    """Prior of a category with K equally likely values, and independent latents z ~ N(0, I).
 
-    The vector contains the one-hot category, then z. The encoder returns {"logits", "loc",
-    "scale"}; see `AdversarialAutoencoder`.
+    A draw is one vector: the one-hot category, then z. A model with this prior needs an encoder
+    that returns {"logits", "loc", "scale"}; see `AdversarialAutoencoder`.
 
     Args:
-        num_categories: int. K, at least 2.
-        continuous_dim: int. Length of z, at least 1.
+        num_categories: int, at least 2. Number K of values of the category.
+        continuous_dim: int, at least 1. Length of z.
 
     Raises:
         ValueError: If a number is too small.
@@ -82,7 +82,7 @@ class CategoricalNormal(Spec):
         self.continuous_dim = int(continuous_dim)
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (K + continuous_dim,)."""
+        """Creates the TFP distribution, of batch shape () and event shape (K + continuous_dim,)."""
         category = tfd.OneHotCategorical(tf.zeros(self.num_categories), dtype=tf.float32)
         return tfd.Blockwise([category, StandardNormal(self.continuous_dim).distribution()])
 
@@ -92,7 +92,7 @@ class CategoricalNormal(Spec):
 
 @built_in
 class GaussianMixture(Spec):
-    """Prior of equally likely components N(mean_k, stddev^2 I).
+    """Prior of K equally likely Gaussian components N(mean_k, stddev^2 I).
 
     Args:
         means: array (K, d). Mean of each component.
@@ -117,7 +117,7 @@ class GaussianMixture(Spec):
 
     @classmethod
     def ring(cls, components: int = 10, radius: float = 4.0, stddev: float = 0.5):
-        """Creates components evenly spaced on a circle in the plane.
+        """Creates a mixture whose components are evenly spaced on a circle in the plane.
 
         Args:
             components: int. Number of components.
@@ -128,7 +128,7 @@ class GaussianMixture(Spec):
         return cls(radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1), stddev)
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (d,)."""
+        """Creates the TFP distribution, with batch shape () and event shape (d,)."""
         components = tfd.MultivariateNormalDiag(
             tf.constant(self.means), tf.fill(self.means.shape, self.stddev)
         )
@@ -142,8 +142,8 @@ class GaussianMixture(Spec):
 class SwissRoll(Spec):
     """Prior on a spiral in the plane: (t cos t, t sin t) times a scale, plus Gaussian noise.
 
-    t is uniform along the curve from 1.5 pi to 4.5 pi. The curve is approximated by 200 narrow
-    Gaussian components, so that the prior has a density.
+    t goes from 1.5 pi to 4.5 pi, and draws are uniform along the curve. The curve is approximated
+    by 200 narrow Gaussian components, so that the prior has a density.
 
     Args:
         radius: float. Radius of the spiral's outer end.
@@ -163,7 +163,7 @@ class SwissRoll(Spec):
         self.stddev = float(stddev)
 
     def distribution(self) -> tfd.Distribution:
-        """Returns the TFP distribution, of batch shape () and event shape (2,)."""
+        """Creates the TFP distribution, with batch shape () and event shape (2,)."""
         # The arc of r = t grows about as t^2 / 2: even steps in t^2 are even along the curve.
         t = np.sqrt(np.linspace((1.5 * math.pi) ** 2, (4.5 * math.pi) ** 2, 200))
         curve = t[:, None] * np.stack([np.cos(t), np.sin(t)], axis=-1)
@@ -174,10 +174,11 @@ class SwissRoll(Spec):
 
 
 def prior_distribution(prior) -> tfd.Distribution:
-    """Returns the TFP distribution of a prior; a TFP distribution is returned as it is.
+    """Returns the TFP distribution of a prior.
 
     Args:
-        prior: object of this module with `distribution()`, or TFP distribution.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution, which is returned
+            unchanged.
 
     Example:
         ki.distributions.prior_distribution(ki.distributions.StandardNormal(2))

@@ -1,4 +1,7 @@
-"""Divergences D(q(z), p(z)) between the aggregated posterior and the prior."""
+"""Divergences D(q(z), p(z)) between the aggregated posterior and the prior.
+
+The aggregated posterior q(z) is the distribution of the latents z of all images together.
+"""
 
 from collections.abc import Mapping
 
@@ -37,11 +40,12 @@ they need a discriminator.
 def divergence(
     name_or_object: str | Mapping[str, Divergence] | Divergence | None,
 ) -> Divergence | None:
-    """Returns the divergence of a name.
+    """Creates a divergence from its name.
 
     Args:
-        name_or_object: str, dict, `Divergence` or None. A key of `DIVERGENCES`, or a dict from part
-            to `Adversarial` (see `Partwise`). Other objects are returned as they are.
+        name_or_object: str, dict, `Divergence` or None. A key of `DIVERGENCES`, such as "mmd", or a
+            dict {"category", "z"} of two `Adversarial` (see `Partwise`). A `Divergence` or None is
+            returned unchanged.
 
     Raises:
         ValueError: If the name is unknown.

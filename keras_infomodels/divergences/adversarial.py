@@ -20,25 +20,31 @@ fold_in = tf.random.experimental.stateless_fold_in
 
 @built_in
 class Adversarial(Divergence):
-    """Divergence by a discriminator T that tells draws of the prior (real) from latents, on logits.
+    """Divergence measured by a discriminator T of latents z against draws of the prior p(z).
+
+    T(z) is a logit: high for draws of the prior, low for the encoder's latents, whose distribution
+    is q(z). E_p and E_q are means over both.
 
         discriminator's loss = E_p softplus(-T) + E_q softplus(T)      2 ln 2 - 2 JSD at its optimum
         "saturating"         E_q [-softplus(T)] = E_q log(1 - D)       2 JSD - 2 ln 2, less p's term
         "non_saturating"     E_q softplus(-T)   = E_q [-log D]         descends KL(q||p) - 2 JSD
         "log_ratio"          E_q [-T]                                  KL(q(z) || p(z))
 
-    with D = sigmoid(T); at the optimum T = log p(z)/q(z). In nats. Only "log_ratio" is itself an
-    estimate of a divergence. `estimates` gives KL(q(z) || p(z)) and the JSD for all three losses.
+    The right column says what each loss equals if the discriminator is optimal, T = log p(z)/q(z).
+    D is sigmoid(T), and JSD is the Jensen-Shannon divergence of q(z) and p(z). All values are in
+    nats. Only the value of "log_ratio" is itself an estimate of a divergence. The method
+    `estimates` estimates KL(q(z) || p(z)) and the JSD, whatever the loss.
+
     Source: Makhzani et al., "Adversarial autoencoders", 2015; Goodfellow et al., 2014.
 
     Args:
-        discriminator: Keras model from z (batch, d) to logits (batch, 1).
+        discriminator: Keras model. Maps latents z (batch, d) to logits (batch, 1).
         loss: str. The encoder's loss: "saturating", "non_saturating" or "log_ratio".
-        noise: float. Standard deviation of Gaussian noise on the discriminator's inputs (instance
-            noise), so that it compares the two blurred distributions. A category needs it: one-hot
-            draws and the encoder's probabilities have disjoint supports, and a discriminator that
-            separates them perfectly gives the encoder no useful gradient. Source: Sonderby et al.,
-            "Amortised MAP inference for image super-resolution", 2017.
+        noise: float, at least 0. Standard deviation of Gaussian noise that is added to the
+            discriminator's inputs (instance noise). The discriminator then compares two blurred
+            distributions. Use it for a category: a discriminator can separate one-hot draws from
+            the encoder's probabilities perfectly, and then gives the encoder no useful gradient.
+            Source: Sonderby et al., "Amortised MAP inference for image super-resolution", 2017.
 
     Raises:
         ValueError: If the loss is unknown, or the noise is negative.
@@ -92,7 +98,7 @@ class Adversarial(Divergence):
         return {"divergence": replicas.mean(losses[self.loss])}
 
     def reference(self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the samples that the discriminator compares with z: n draws of the prior.
+        """Draws n samples of the prior, with which the discriminator compares z.
 
         Args:
             z: tensor (n, d). Latents.
@@ -111,7 +117,7 @@ class Adversarial(Divergence):
             z: tensor (n, d). Latents.
             prior: TFP distribution. p(z).
             seed: int32 tensor (2,). Seed of the draws and of the noise.
-            training: bool. Whether the discriminator's layers are in training mode.
+            training: bool. Training mode of the discriminator's layers.
         """
         reference = self._blur(self.reference(z, prior, seed), seed, 1)
         real = self._logits(reference, training)
@@ -121,9 +127,9 @@ class Adversarial(Divergence):
     def estimates(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
     ) -> dict[str, Estimate]:
-        """Estimates divergences with the discriminator's present weights, in nats.
+        """Estimates the divergence of q(z) from p(z) with the current discriminator, in nats.
 
-        Both estimates are right if the discriminator is optimal.
+        The estimates are accurate only if the discriminator is near its optimum.
 
         Args:
             z: tensor (n, d). Latents that the discriminator was not trained on.
@@ -131,9 +137,9 @@ class Adversarial(Divergence):
             seed: int32 tensor (2,). Seed of the draws from the prior.
 
         Returns:
-            dict of `Estimate`. "jensen_shannon" is ln 2 - loss / 2, a lower bound in expectation
-            with the ceiling ln 2. "log_ratio" is E_q [-T], an estimate of KL(q(z) || p(z)) that is
-            not a bound.
+            dict of `Estimate`. "jensen_shannon" is ln 2 - discriminator_loss / 2. In expectation it
+            is a lower bound on the Jensen-Shannon divergence, at most ln 2. "log_ratio" is the mean
+            of -T over z, an estimate of KL(q(z) || p(z)) that is not a bound.
         """
         reference = self._blur(self.reference(z, prior, seed), seed, 1)
         real = self._logits(reference, training=False)
@@ -171,17 +177,22 @@ class Adversarial(Divergence):
 
 @built_in
 class TotalCorrelation(Adversarial):
-    """Total correlation KL(q(z) || prod_j q(z_j)) by FactorVAE's discriminator, in nats.
+    """Total correlation KL(q(z) || prod_j q(z_j)), measured by FactorVAE's discriminator, in nats.
 
-    The discriminator compares z with a copy in which every dimension is shuffled over the batch,
-    which keeps the marginal distributions. The encoder descends E_q [log q(z) / prod_j q(z_j)] as
-    estimated by the discriminator. With alpha = 0 and lambda = beta the loss is that of beta-TCVAE:
-    the rate plus beta - 1 times the total correlation. `information.AggregatedPosterior` estimates
-    the total correlation itself from the latents of a whole data set. Source: Kim and Mnih,
-    "Disentangling by factorising", 2018; Chen et al., 2018, equation 4.
+    q(z) is the distribution of the latents z of all images, and q(z_j) that of one latent variable.
+    The total correlation is 0 if the latent variables are independent. The discriminator compares z
+    with a copy in which each latent variable is shuffled over the batch, which makes the variables
+    independent. The encoder minimizes the discriminator's estimate of E_q [log q(z) / prod_j
+    q(z_j)].
+
+    In an `InfoVAE` with alpha = 0 and lambda = beta, the loss is that of the beta-TCVAE: the
+    reconstruction, the rate, and beta - 1 times the total correlation.
+    `information.AggregatedPosterior` estimates the total correlation from the latents of a whole
+    data set, without a discriminator.
+    Source: Kim and Mnih, "Disentangling by factorising", 2018; Chen et al., 2018, equation 4.
 
     Args:
-        discriminator: Keras model from z (batch, d) to logits (batch, 1).
+        discriminator: Keras model. Maps latents z (batch, d) to logits (batch, 1).
 
     Example:
         discriminator = ki.networks.MLPDiscriminator(latent_dim=10)
@@ -205,9 +216,9 @@ class TotalCorrelation(Adversarial):
         return replicas.own_rows(lambda _: shuffled, tf.shape(z)[0])
 
     def estimates(self, z, prior, seed):
-        """Estimates divergences with the discriminator's present weights, in nats.
+        """Estimates the total correlation with the current discriminator, in nats.
 
-        Both estimates are right if the discriminator is optimal.
+        The estimates are accurate only if the discriminator is near its optimum.
 
         Args:
             z: tensor (n, d). Latents that the discriminator was not trained on.
@@ -215,9 +226,10 @@ class TotalCorrelation(Adversarial):
             seed: int32 tensor (2,). Seed of the shuffles.
 
         Returns:
-            dict of `Estimate`. "jensen_shannon" is ln 2 - loss / 2, a lower bound (in expectation
-            and for large n) on JSD(q(z), prod_j q(z_j)), with the ceiling ln 2. "log_ratio" is E_q
-            [-T], an estimate of the total correlation that is not a bound.
+            dict of `Estimate`. "jensen_shannon" is ln 2 - discriminator_loss / 2. In expectation
+            and for large n it is a lower bound on the Jensen-Shannon divergence of q(z) and prod_j
+            q(z_j), at most ln 2. "log_ratio" is the mean of -T over z, an estimate of the total
+            correlation that is not a bound.
         """
         return super().estimates(z, prior, seed)
 

@@ -14,12 +14,16 @@ tfd = tfp.distributions
 class Divergence(Spec):
     """Base class of divergences D(q(z), p(z)) that are estimated from a batch of z.
 
-    A subclass implements `__call__` and `get_config`, and states the unit.
+    q(z) is the distribution of the latents z of all images, and p(z) the prior. A subclass
+    implements two methods: `__call__(z, posterior, prior, seed)`, which returns a scalar tensor,
+    and `get_config`. Its docstring states the unit of the scalar.
 
     Attributes:
-        discriminators: dict from name to Keras model. Networks that are trained by the divergence.
-        needs_density: bool. Whether log q(z|x) is needed, which a deterministic encoder lacks.
-        smallest_batch: int. Smallest number of examples in a batch.
+        discriminators: dict from name to Keras model. Networks that the divergence trains. Empty
+            for none.
+        needs_density: bool. `True` if the density q(z|x) is needed. A deterministic encoder has
+            none.
+        smallest_batch: int. Smallest number of examples for which the estimate is defined.
 
     Example:
         @ki.registry.register
@@ -75,11 +79,11 @@ class Divergence(Spec):
         """Computes the terms that a model shows as metrics: "divergence" and its parts.
 
         Args:
-            z: tensor (n, d). As in `__call__`.
-            posterior: TFP distribution of batch shape (n,). As in `__call__`.
-            prior: TFP distribution of batch shape (). As in `__call__`.
-            seed: int32 tensor (2,). As in `__call__`.
-            training: bool. Whether the layers of `discriminators` are in training mode.
+            z: tensor (n, d). Latents.
+            posterior: TFP distribution with batch shape (n,). q(z|x) of each example.
+            prior: TFP distribution with batch shape (). p(z).
+            seed: int32 tensor (2,). Seed of all random numbers.
+            training: bool. Training mode of the layers of `discriminators`.
 
         Returns:
             dict from name to scalar tensor.

@@ -1,8 +1,8 @@
 """Kernels of the MMD as functions of squared distances, with k(x, x) = 1.
 
-Bandwidths are proportional to the dimension d, since two draws of N(0, I) are sqrt(2 d) apart. The
-exception is "paper", exp(-r^2 / d^2), the kernel of the InfoVAE paper's authors: at d = 20 it
-hardly tells a halved variance from the right one.
+r^2 is the squared distance of two points in d dimensions. Two draws of N(0, I) have a mean r^2 of 2
+d, so the bandwidths are proportional to d. The exception is "paper", exp(-r^2 / d^2), the kernel of
+the InfoVAE paper's authors. At d = 20 it hardly distinguishes a halved variance from the right one.
 """
 
 import contextlib
@@ -32,7 +32,9 @@ _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Computes ||x_i - y_j||^2 by one matrix product, without a tensor (n, m, d).
+    """Computes the squared distances ||x_i - y_j||^2 of all pairs of points.
+
+    One matrix product is used, so no tensor (n, m, d) is created.
 
     Args:
         x: tensor (n, d).
@@ -54,8 +56,9 @@ def inverse_multiquadric(
 ) -> tf.Tensor:
     """Inverse multiquadric kernel, mean_s C_s / (C_s + r^2) with C_s = 2 d s.
 
-    Its heavy tails give a gradient to points that are far apart.
-    Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, which takes the sum over scales.
+    `squared` holds squared distances r^2, d is `dimension` and s is one of the `scales`. The kernel
+    has heavy tails, so points that are far apart still get a gradient.
+    Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, who sum over the scales.
     """
     # C / (C + r^2) = 1 / (1 + a r^2) with a = 1 / C; its derivative is -a times its square.
     rates = [0.5 / (dimension * scale) for scale in scales]
@@ -74,13 +77,19 @@ def inverse_multiquadric(
 
 
 def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,)) -> tf.Tensor:
-    """Gaussian kernel, mean_s exp(-r^2 / (2 d s))."""
+    """Gaussian kernel, mean_s exp(-r^2 / (2 d s)).
+
+    `squared` holds squared distances r^2, d is `dimension` and s is one of the `scales`.
+    """
     terms = [tf.exp(squared * (-0.5 / (dimension * scale))) for scale in scales]
     return tf.add_n(terms) / len(scales)
 
 
 def paper(squared: tf.Tensor, dimension: int) -> tf.Tensor:
-    """Kernel exp(-r^2 / d^2) of the InfoVAE paper's authors (Zhao, Song, Ermon, 2017)."""
+    """Kernel exp(-r^2 / d^2) of the InfoVAE paper's authors (Zhao, Song, Ermon, 2017).
+
+    `squared` holds squared distances r^2, and d is `dimension`.
+    """
     return tf.exp(squared * (-1.0 / dimension**2))
 
 
@@ -96,11 +105,11 @@ def gaussian_mixture(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns weights w and rates a with k = sum_i w_i exp(-a_i r^2), for a kernel of `KERNELS`.
 
-    Exact for "gaussian" and "paper". The inverse multiquadric is an integral of Gaussians, C / (C +
-    r^2) = int C e^-aC exp(-a r^2) da, computed by the trapezoidal rule in log a: 48 rates for its
-    default scales together, 39 for a single scale. For d from 1 to 128, scales from .01 to 10 and
-    points up to 10 sqrt(d) from the origin, expectations over N(0, I) have errors below 1e-6 and
-    their gradients below 0.1 %.
+    The sum is exact for "gaussian" and "paper". The inverse multiquadric is an integral of
+    Gaussians, C / (C + r^2) = int C e^-aC exp(-a r^2) da. It is computed by the trapezoidal rule in
+    log a, with 48 rates for all default scales together and 39 for a single scale. For d from 1 to
+    128, scales from .01 to 10 and points up to 10 sqrt(d) from the origin, expectations over N(0,
+    I) have errors below 1e-6 and their gradients below 0.1 %.
     """
     if kernel == "paper":
         return np.ones(1), np.array([1 / dimension**2])
@@ -118,7 +127,7 @@ def gaussian_mixture(
 
 
 def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.Tensor:
-    """Computes the median of ||a - b||^2 over pairs of the first `limit` points of both samples.
+    """Computes the median squared distance of pairs from the first `limit` points of both samples.
 
     Returns:
         Scalar tensor above 0; no gradient flows through it.
@@ -143,7 +152,7 @@ _largest_batch = contextvars.ContextVar("largest_batch", default=math.inf)
 
 @contextlib.contextmanager
 def batches_of(size: int | None) -> Iterator[None]:
-    """Context manager that bounds the size of samples of unknown size, while a graph is traced.
+    """Context manager that states the largest sample size while a graph is traced.
 
     Args:
         size: int. Largest number of points; `None` means unknown.
@@ -158,11 +167,11 @@ def batches_of(size: int | None) -> Iterator[None]:
 def kernel_sum(
     gram: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Computes sum_ij k(x_i, y_j); memory grows with n + m instead of n m for large samples.
+    """Computes sum_ij k(x_i, y_j), with memory that grows with n + m instead of n m.
 
-    Large samples are split in blocks of rows. Samples of up to `SMALL_BATCH` points are one block,
-    also those of unknown size within `batches_of`. The backward pass computes the blocks again
-    instead of storing them.
+    Large samples are processed in blocks of rows, which the backward pass computes again instead of
+    storing them. Samples of up to `SMALL_BATCH` points are one block. So are samples of unknown
+    size within `batches_of`, if their largest size is at most `SMALL_BATCH`.
 
     Args:
         gram: function from (r, d) and (m, d) to the matrix (r, m) of a symmetric kernel.

@@ -15,11 +15,13 @@ class MarginalKL(Divergence):
 
         mean_i [log (1/n) sum_j q(z_i|x_j) - log p(z_i)]
 
-    It is the rate minus the information about which of the n examples was encoded. In expectation
-    it is an upper bound on KL(q(z) || p(z)): tight where I_q(x;z) is far below ln n, and too large
-    by at least I_q - ln n where I_q is above. `information.AggregatedPosterior.marginal_kl`
-    estimates the divergence from a whole data set. Source: Hoffman and Johnson, "ELBO surgery",
-    2016.
+    n is the batch size, q(z|x_j) the encoder's distribution for the image x_j, z_i a draw from
+    q(z|x_i), and p(z) the prior. q(z) is the mean of q(z|x) over all images. In expectation the
+    value is an upper bound on KL(q(z) || p(z)). The bound is tight where the mutual information
+    I_q(x;z) is far below ln n. Where I_q(x;z) is above ln n, the value is too large by at least the
+    difference. `information.AggregatedPosterior.marginal_kl` estimates the divergence from a whole
+    data set.
+    Source: Hoffman and Johnson, "ELBO surgery", 2016.
 
     Example:
         model = ki.InfoVAE(

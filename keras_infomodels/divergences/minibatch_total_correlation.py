@@ -16,14 +16,17 @@ class MinibatchTotalCorrelation(Divergence):
 
         mean_i [log (1/n) sum_j q(z_i|x_j) - sum_k log (1/n) sum_j q(z_ik|x_jk)]
 
-    It needs no network, where `TotalCorrelation` trains a discriminator. Its gradient is that of
-    minibatch-weighted sampling, which has n times the number of examples in place of n: the two
-    differ by a constant. With alpha = 0 and lambda = beta the loss is that of the beta-TCVAE.
+    n is the batch size, q(z|x_j) the encoder's distribution for the image x_j, z_i a draw from
+    q(z|x_i), and z_ik its k-th latent variable. Unlike `TotalCorrelation`, no discriminator is
+    trained. The gradient equals that of minibatch-weighted sampling; the values differ by a
+    constant. In an `InfoVAE` with alpha = 0 and lambda = beta, the loss is that of the beta-TCVAE.
 
-    The value is no estimate of the total correlation of a whole data set: with n far below exp(I_q)
-    each z is explained by its own posterior alone, and dimensions look dependent that are not.
-    `information.AggregatedPosterior.total_correlation` takes a whole table. A batch of one example,
-    or of equal posteriors, has the value 0. Memory grows as n^2 d.
+    The value does not estimate the total correlation of a whole data set. If n is far below
+    exp(I_q(x;z)), only q(z|x_i) is large at z_i, and independent latent variables look dependent.
+    Use `information.AggregatedPosterior.total_correlation` for a whole data set. The value is 0 for
+    a batch of one example, and if all q(z|x_j) are equal. Memory grows as n^2 d, for d latent
+    variables.
+
     Source: Chen et al., "Isolating sources of disentanglement in variational autoencoders", 2018,
     equations 4 and 5.
 

@@ -33,22 +33,27 @@ class MMD(Divergence):
 
         MMD^2 = E k(z, z') + E k(w, w') - 2 E k(z, w),    z, z' ~ q(z),  w, w' ~ p(z)
 
-    The unit is that of the kernel, not nats: k(x, x) = 1, so that equal distributions have the
-    value 0 and two clouds that are far apart have the value 2. Kernels with several scales take
-    their mean. Memory grows with n, not n^2. A batch of one example has no pairs: its value is 0,
-    without a gradient. Source: Gretton et al., "A kernel two-sample test", JMLR 2012, Lemma 6.
+    q(z) is the distribution of the encoder's latents, p(z) the prior and k the kernel, with k(z, z)
+    = 1. The value has no unit: it is 0 for equal distributions, and 2 for two narrow clouds of
+    points that are far apart. Memory grows with the batch size n, not with n^2. A batch of one
+    example has the value 0, without a gradient.
+
+    Source: Gretton et al., "A kernel two-sample test", JMLR 2012, Lemma 6.
 
     Args:
-        kernel: str or TFP kernel. "inverse_multiquadric" (several scales), "gaussian" (exp(-r^2 / 2
-            d)), "gaussian_median" (exp(-r^2 / m), m the median of r^2 over both samples) or "paper"
-            (exp(-r^2 / d^2)). A kernel of `tfp.math.psd_kernels` of batch shape (), or a sum of
-            them, can be trained with but not saved.
-        estimator: str. "unbiased" leaves out the pairs (i, i) and may be negative. "biased" keeps
-            them, which adds ((1 - E_q k) + (1 - E_p k)) / n. "semi_analytic" is unbiased and takes
-            the expectations over the prior N(0, I) without draws: exactly for Gaussian kernels,
-            with an error of 1e-6 for the inverse multiquadric.
+        kernel: str or TFP kernel. A function of the squared distance r^2 of two points in d
+            dimensions: "inverse_multiquadric" (mean of C / (C + r^2) over several C), "gaussian"
+            (exp(-r^2 / 2 d)), "gaussian_median" (exp(-r^2 / m), with m the median of r^2) or
+            "paper" (exp(-r^2 / d^2)). With a kernel of `tfp.math.psd_kernels` of batch shape (), or
+            a sum of such kernels, a model can be trained but not saved.
+        estimator: str. "unbiased" leaves out the pairs of a point with itself and may be negative.
+            "biased" keeps these pairs and is at least 0; it is larger by ((1 - E_q k) + (1 - E_p
+            k)) / n. "semi_analytic" is unbiased and requires the prior N(0, I), whose expectations
+            are computed without draws: exactly for Gaussian kernels, and with an error of 1e-6 for
+            the inverse multiquadric.
         scales: sequence of float. Multiples of the bandwidth 2 d, for "inverse_multiquadric" and
-            "gaussian". `None` means the kernel's default scales.
+            "gaussian"; the kernels of all scales are averaged. `None` means the kernel's default
+            scales.
 
     Raises:
         ValueError: If the kernel, estimator or scales are unknown or do not fit together.

@@ -19,11 +19,11 @@ PARTS = ("category", "z")
 
 @built_in
 class Partwise(Divergence):
-    """Sum of the adversarial losses of the category and of z, under the prior `CategoricalNormal`.
+    """Sum of two adversarial divergences, for models with the prior `CategoricalNormal`.
 
-    Each part has its own discriminator. The discriminator of the category compares one-hot draws
-    with the encoder's probabilities. Source: Makhzani et al., "Adversarial autoencoders", 2015,
-    figure 8.
+    One discriminator compares the category's probabilities with one-hot draws of the prior. The
+    other compares the continuous latents z with draws of N(0, I). Source: Makhzani et al.,
+    "Adversarial autoencoders", 2015, figure 8.
 
     Args:
         category: `Adversarial`. Divergence of the category.
@@ -84,10 +84,11 @@ class Partwise(Divergence):
         """Computes the sum of the discriminators' losses, a scalar in nats; no gradient flows to z.
 
         Args:
-            z: tensor (n, K + d). Latents, the category first.
+            z: tensor (n, K + d). Latents: K probabilities of the category, then d continuous
+                latents.
             prior: TFP distribution. p(category, z).
             seed: int32 tensor (2,). Seed of the draws and of the noise.
-            training: bool. Whether the discriminators' layers are in training mode.
+            training: bool. Training mode of the discriminators' layers.
         """
         losses = [
             part.discriminator_loss(columns, block, seed, training)
@@ -98,7 +99,7 @@ class Partwise(Divergence):
     def estimates(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor
     ) -> dict[str, Estimate]:
-        """Estimates divergences with the present discriminators, see `Adversarial.estimates`.
+        """Estimates the divergence of each part; see `Adversarial.estimates`.
 
         Args:
             z: tensor (n, K + d). Latents that the discriminators were not trained on, the category

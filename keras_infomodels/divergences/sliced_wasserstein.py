@@ -21,22 +21,25 @@ class SlicedWasserstein(Divergence):
 
         SW^2 = E_u mean_i (a_(i) - b_(i))^2,      u uniform on the unit sphere, a_i = u'z_i
 
-    In one dimension the optimal transport pairs points by rank. b_(i) is the i-th smallest of n
-    projected draws of the prior, or the quantile (i - 1/2) / n of N(0, 1), which is the projection
-    of N(0, I) in every direction. The unit is that of z squared, for any d: the distance of N(m,
-    s^2 I) from N(0, I) is |m|^2 / d + (s - 1)^2, and that of latents that have collapsed to 0 is 1.
-    The estimate is at least 0 and biased upwards: n = 100 draws of the prior itself give 0.055
-    against draws and 0.028 against quantiles. A batch of one example has the value 0, without a
-    gradient. Time grows as n log n, memory as n times `projections`. Source: Kolouri et al.,
-    "Sliced-Wasserstein auto-encoders", 2018, algorithm 1.
+    z_1, ..., z_n are the latents of a batch, with d dimensions. a_(i) is the i-th smallest of their
+    projections a_i. b_(i) is the i-th smallest of n projected draws of the prior ("draws"), or the
+    quantile (i - 1/2) / n of N(0, 1) ("quantiles"), which is the projection of N(0, I) in every
+    direction. Sorting gives the optimal transport in one dimension.
+
+    The unit is that of z squared. The distance of N(m, s^2 I) from N(0, I) is |m|^2 / d + (s -
+    1)^2; the distance of latents that have all collapsed to 0 is 1. The estimate is at least 0 and
+    biased upwards: for n = 100 draws of the prior itself it is 0.055 with "draws" and 0.028 with
+    "quantiles". A batch of one example has the value 0, without a gradient. Time grows as n log n,
+    and memory as n times `projections`.
+    Source: Kolouri et al., "Sliced-Wasserstein auto-encoders", 2018, algorithm 1.
 
     Args:
         projections: int. Number of directions u, drawn anew in each step.
-        target: "draws" or "quantiles". Points that the projections are compared with. "quantiles"
-            has less noise and requires the prior N(0, I).
+        target: str. Points b_(i) of the prior: "draws" or "quantiles". "quantiles" has less noise
+            and requires the prior N(0, I).
 
     Raises:
-        ValueError: If the target is unknown, or there is less than one direction.
+        ValueError: If `target` is unknown, or `projections` is below 1.
 
     Example:
         model = ki.MMDVAE(

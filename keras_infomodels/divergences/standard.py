@@ -10,7 +10,7 @@ __all__ = ["is_standard_normal"]
 
 
 def is_standard_normal(prior: tfd.Distribution) -> bool:
-    """Returns whether a prior is N(0, I), from values that are known while a graph is traced."""
+    """Returns `True` if a prior is known to be N(0, I) while a graph is traced."""
     # Other distributions with these moments, such as mixtures, must not pass.
     if not isinstance(prior, tfd.MultivariateNormalDiag):
         return False

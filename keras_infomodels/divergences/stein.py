@@ -14,18 +14,22 @@ tfd = tfp.distributions
 
 @built_in
 class Stein(Divergence):
-    """Stein variational gradient of z as a training direction; its value is the KSD^2.
+    """Kernel Stein discrepancy KSD^2, whose gradient is the Stein variational gradient.
 
         phi(z) = mean_j [k(z_j, z) s(z_j) + grad_{z_j} k(z_j, z)],        s = grad log p
         KSD^2  = mean_{i != j} k [s_i's_j + (s_i - s_j)'(z_i - z_j)/l^2 + d/l^2 - r^2/l^4]
 
-    for k = exp(-r^2 / (2 l^2)) with l^2 = d. Among the kernel's functions, phi is the direction in
-    which KL(q(z) || p(z)) falls fastest. The value is the squared kernel Stein discrepancy,
-    unbiased and in a unit of its own. The *gradient* with respect to z is -phi / n, which is not
-    the gradient of that value. A batch of one example has the value 0, without a gradient. The
-    prior needs a density with a gradient. Source: Liu and Wang, "Stein variational gradient
-    descent", 2016, equation 8; Liu, Lee and Jordan, "A kernelized Stein discrepancy", 2016, theorem
-    3.6.
+    z_1, ..., z_n are the latents of a batch, in d dimensions, with the distribution q(z). p(z) is
+    the prior, s_i = s(z_i) is its score, r is the distance of z_i and z_j, and k = exp(-r^2 / (2
+    l^2)) is a Gaussian kernel with l^2 = d. phi is the direction of z in which KL(q(z) || p(z))
+    falls fastest, among the functions of the kernel's space.
+
+    The value is an unbiased estimate of KSD^2, which is 0 if q(z) = p(z) and is not in nats. The
+    *gradient* with respect to z is defined as -phi / n; it is not the gradient of the value. A
+    batch of one example has the value 0, without a gradient. The prior must have a differentiable
+    density.
+    Source: Liu and Wang, "Stein variational gradient descent", 2016, equation 8; Liu, Lee and
+    Jordan, "A kernelized Stein discrepancy", 2016, theorem 3.6.
 
     Example:
         model = ki.InfoVAE(
@@ -49,7 +53,7 @@ class Stein(Divergence):
         return tf.stop_gradient(value) + descent - tf.stop_gradient(descent)
 
     def direction(self, z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-        """Computes phi at each z, shape (n, d).
+        """Computes the Stein variational gradient phi at each z, tensor (n, d).
 
         Args:
             z: tensor (n, d). Latents.
@@ -62,7 +66,9 @@ class Stein(Divergence):
         return (tf.matmul(kernel, _score(z, prior)) + repulsion / length_squared) / n
 
     def discrepancy(self, z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-        """Computes KSD^2 from the pairs i != j, a scalar that may be negative.
+        """Computes KSD^2 from the pairs i != j.
+
+        The result is an unbiased scalar estimate, which may be negative.
 
         Args:
             z: tensor (n, d). Latents.

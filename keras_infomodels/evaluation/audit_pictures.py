@@ -31,10 +31,11 @@ _LABELS = {
 
 
 def audit_picture(audit: "Audit") -> Figure:
-    """Draws an audit: one bar per quantity in nats.
+    """Draws an audit: one bar for each quantity, in nats.
 
-    Whiskers are standard errors, a bracket marks the two bounds of I_q. A dashed line is the
-    ceiling of the lower bound: the truth may lie above where a bar reaches it.
+    Whiskers are standard errors. A bracket marks the lower and the upper bound of I_q(x;z), the
+    information in latents z about images x. A dashed line marks the ceiling of the lower bound, its
+    largest possible value. If a bar reaches this line, the true value may be larger.
 
     Args:
         audit: `Audit`. Result of `evaluation.audit`.
@@ -79,20 +80,21 @@ def audit_picture(audit: "Audit") -> Figure:
 
 
 def information_plane(audits: Mapping[str, "Audit"]) -> Figure:
-    """Draws models by KL(q(z) || p(z)) and I_q(x;z); each diagonal has one rate, their sum.
+    """Draws audited models in the plane of KL(q(z) || p(z)) and I_q(x;z), in nats.
 
-    The bar of a model reaches from the lower to the upper bound of I_q. For a model with a
-    category, only z is used.
+    I_q(x;z) is the information in latents z about images x, and KL(q(z) || p(z)) the divergence of
+    the latents of all images from the prior. Their sum is the rate, which is constant along each
+    diagonal. The bar of a model reaches from the lower to the upper bound of I_q(x;z). For a model
+    with a category, only the continuous latents are used.
 
     Args:
-        audits: dict from name to `Audit`.
+        audits: dict from str to `Audit`. Results of `evaluation.audit`, by the name to show.
 
     Returns:
         Matplotlib figure.
 
     Raises:
-        ValueError: If there is no audit, or one lacks these quantities, such as that of a
-            generator.
+        ValueError: If there is no audit, or an audit lacks these quantities, as for an InfoGAN.
 
     Example:
         test = ki.datasets.load("fashion_mnist_mini", "test")

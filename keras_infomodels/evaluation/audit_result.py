@@ -26,21 +26,24 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Audit:
-    """Information quantities of a model, in nats; print it for a table.
+    """Result of `evaluation.audit`: information quantities of a model, in nats.
+
+    `print(audit)` shows a table.
 
     Attributes:
         title: str. Title of the model.
-        examples: int. N, the number of examples that were encoded.
-        rows: dict from name to `Estimate`. `MEANINGS` explains the names.
-        calibration: dict from the same names to the error of the estimator on a simulated Gaussian
-            encoder with the same N, moments and scales, whose information is known.
+        examples: int. Number N of examples that were encoded.
+        rows: dict from str to `Estimate`. Quantities by name. The table explains each name.
+        calibration: dict from str to float. Error in nats of each estimator on simulated data with
+            a known answer: a Gaussian encoder with the same N, and with means and standard
+            deviations like the model's.
         dimensions: list of float. KL(q(z_j) || N(0, 1)) of each latent variable.
-        active_units: int. Number of latent variables whose posterior mean has a variance above
-            0.01; None without a table of latents.
-        latent_dim: int. Number of latent variables; 0 without a table of latents.
-        note: str. What was left out, and why; empty for nothing.
-        soundness: tuple of `ReconstructionCheck` and `SampleCheck`, for a model of this library.
-            Each has a `warning`.
+        active_units: int. Number of latent variables whose posterior mean has a variance above 0.01
+            over the examples. None for a generator.
+        latent_dim: int. Number of latent variables. 0 for a generator.
+        note: str. Quantities that were left out, and the reason; empty for none.
+        soundness: tuple of `ReconstructionCheck` and `SampleCheck`. Checks of the images of a model
+            of this library, each with a `warning`.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")

@@ -1,4 +1,4 @@
-"""Audit of the information in a model's latent variables: bounds, and a calibration of each."""
+"""Audit of the information in a model's latent variables: bounds and their calibration."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,41 +43,51 @@ def audit(
 ) -> Audit:
     """Measures the information in the latent variables of a model.
 
-    An `InfoVAE` sees the data as in training; a SavedModel or a function gets them as they are. A
-    model with the likelihood "bernoulli_stochastic" and its own SavedModel therefore differ on grey
-    images: the former is measured on binarized pixels, the latter on grey ones.
+    For an encoder q(z|x), the audit estimates I_q(x;z), the mutual information of images x and
+    their latents z, from below and above. It also estimates the divergence of the latents from the
+    prior. For a generator or decoder, it bounds I_p(x;c) or I_p(x;z), the information about its
+    input in generated images. This needs a new network Q, which is trained to infer the input from
+    the image.
+
+    An `InfoVAE` transforms the data as in training. A SavedModel or a function gets them unchanged.
+    So with the likelihood "bernoulli_stochastic", an `InfoVAE` is measured on binarized pixels, and
+    its SavedModel on gray ones.
 
     Args:
-        model: `InfoVAE` or `InfoGAN`; folder of a SavedModel with a signature "encode" to loc and
-            scale; or function or Keras model from a batch of data to q(z|x): {"loc", "scale"}, each
-            (batch, d), {"loc"} for a deterministic encoder, or a TFP distribution whose dimensions
-            are independent normals.
-        data: array, `tf.data.Dataset` or `PyDataset`; an `InfoGAN` needs none.
-        decoder: function from z (n, d) to generated data, *drawn* from p(x|z), for I_p(x;z) of a
-            function. A model of this library uses its own. The prior must be a multivariate normal;
-            for a model with another prior, I_p is left out.
-        prior: prior of a function's latents, an object of `distributions` or a TFP distribution.
-            `None` means N(0, I).
-        network: Keras model of the fresh Q, as in `fit_posterior`. `None` creates one for images or
-            vectors.
-        steps: int. Training steps of the fresh Q; 0 leaves I_p(x;z) out.
-        limit: int. N, the largest number of examples, at least 4. The cost grows with its square,
-            and the ceiling is ln N.
+        model: `InfoVAE`, `InfoGAN`, path, function or Keras model. A path is the folder of a
+            SavedModel with a signature "encode" that returns "loc" and "scale". A function or Keras
+            model maps a batch of data to q(z|x): a dict {"loc", "scale"}, each (batch, d), a dict
+            {"loc"} for a deterministic encoder, or a TFP distribution of independent normal
+            variables.
+        data: array (n, ...), `tf.data.Dataset` or `PyDataset`. Data to encode. Not needed for an
+            `InfoGAN`.
+        decoder: function. *Draws* data from p(x|z), given z (n, d). It is needed for I_p(x;z) if
+            `model` is a function; a model of this library uses its own decoder. I_p(x;z) also
+            requires that the prior is a multivariate normal; otherwise it is left out.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Prior p(z), if
+            `model` is a function. `None` is N(0, I).
+        network: Keras model. The new network Q, as in `fit_posterior`. `None` creates one that fits
+            images or vectors.
+        steps: int. Number of training steps of Q. 0 leaves out I_p(x;z).
+        limit: int, at least 4. Largest number N of examples. The time grows with N^2, and the lower
+            bound of I_q(x;z) cannot exceed ln N.
         batch_size: int. Batch size for arrays.
-        calibrate: bool. Whether the estimators are also run where the answer is known.
+        calibrate: bool. `True` also runs the estimators on simulated data with a known answer, to
+            measure their error. `False` does not.
         seed: int. Seed of all draws.
-        title: str. Title of the model. `None` means the name of its class, folder or function.
-        trust: bool. Whether a SavedModel is loaded even if it has operators that may read or write
-            files or run code.
+        title: str. Title of the result. `None` is the name of the model's class, folder or
+            function.
+        trust: bool. `True` loads a SavedModel even if it has operators that may read or write files
+            or run code. `False` raises an error.
 
     Returns:
         `Audit` with bounds and estimates, their errors, kinds, ceilings and calibration.
 
     Raises:
-        ValueError: If the model has no latent variables (a `Classifier`, a `GAN` without codes) or
-            is of another type; if an encoder has no data or fewer than 4 examples; if a decoder or
-            prior is given for a model of this library; if q(z|x) is not a product of normals; if
-            the prior does not fit; or if a SavedModel has such operators.
+        ValueError: If the model has no latent variables (a `Classifier`, or a `GAN` without codes)
+            or is of another type; if an encoder has no data or fewer than 4 examples; if a decoder
+            or prior is given for a model of this library; if q(z|x) is not a product of normals; if
+            the prior does not fit; or if a SavedModel has unsafe operators and `trust` is `False`.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")

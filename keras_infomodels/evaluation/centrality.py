@@ -1,4 +1,4 @@
-"""Choosing among runs without labels: ModelCentrality."""
+"""Selection among runs without labels: ModelCentrality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ __all__ = ["Centrality", "centrality_scores", "model_centrality"]
 
 @dataclass(frozen=True)
 class Centrality:
-    """ModelCentrality of m runs.
+    """Result of `model_centrality`: scores of m runs.
 
     Attributes:
-        scores: float (m,). Mean similarity to the other runs; the highest is chosen.
-        pairs: float (m, m). A_ij: FactorVAE score of run j's codes on the images of run i, whose
-            latents are the factors. The diagonal says how well a run's encoder names its own
-            latents, and does not count.
+        scores: float array (m,). Mean similarity of each run to the other runs. Choose the run with
+            the highest score.
+        pairs: float array (m, m). Entry [i, j] is the FactorVAE score of run j's encoder on images
+            that run i generates, with run i's latents as factors. The diagonal is the score of a
+            run on its own images, and is not used in `scores`.
 
     Example:
         ki.evaluation.Centrality(np.array([0.9, 0.9]), np.array([[1.0, 0.9], [0.9, 1.0]]))
@@ -39,37 +40,43 @@ def model_centrality(
     min_stddev: float = 0.05,
     seed: int = 0,
 ) -> Centrality:
-    """Ranks runs by how well the codes of each name the latents that the others generate from.
+    """Ranks trained runs without labels, by how well their encoders agree with other runs.
 
-    Each run i takes the place of the known factors in the FactorVAE score: a vote fixes one of its
-    latents, draws the others, and generates a batch of images; the code of run j that varies least
-    names the latent. With A_ij the score, B = (A + A') / 2 is the similarity, and the score of run
-    i is the mean of B_ij over the other runs.
+    The latents of one run serve as the factors for the FactorVAE score A_ij of another run's
+    encoder. A vote fixes one latent of run i, draws its other latents, and generates a batch of
+    images. Run j encodes the images, and its latent that varies least votes for the fixed latent.
+    A_ij is the share of votes that a majority classifier predicts correctly. The similarity of two
+    runs is B_ij = (A_ij + A_ji) / 2. The score of run i is the mean of B_ij over the other runs j.
 
-    Range: [0, 1]; chance is one over the number of latents. A run without an active latent or code
-    has 0.
+    Range: [0, 1]. Chance is 1 / (number of latents). A run without an active latent has 0.
 
-    Blind to: runs that are entangled alike. As UDR it rests on the assumption that disentangled
-    runs agree and entangled ones differ; here they agree on generated images, so that a generator's
-    failure counts too.
+    Does not detect: runs that are entangled in the same way. Like UDR, the score assumes that
+    disentangled runs agree and entangled runs differ. Since runs are compared on generated images,
+    a bad generator lowers the score too.
 
-    Cost: (train + evaluation) batch_size generated images a run, 32,000, which all m runs encode.
-    The standard error of a score of .5 is sqrt(.25 / evaluation), .022.
+    Cost: each run generates (train + evaluation) * batch_size images, 32,000 by default, and all m
+    runs encode them. The standard error of a score of 0.5 is sqrt(0.25 / evaluation), 0.022 by
+    default.
 
-    Source: Lin et al., "InfoGAN-CR and ModelCentrality", 2020, section 5; votes as in
+    Source: Lin et al., "InfoGAN-CR and ModelCentrality", 2020, section 5, with the votes of
     `disentanglement.factor_vae_score`.
 
     Args:
-        runs: m `LatentSource`, m of at least 2, such as `latent_source(model)` gives.
-        train: int. Votes that decide which latent a code names.
-        evaluation: int. Votes that are scored.
-        batch_size: int. Images in a vote, at least 2.
-        variance_rows: int. Images of free latents, from which each code's variance is measured.
-        min_stddev: float. Codes whose standard deviation is smaller do not vote.
+        runs: sequence of `LatentSource`. At least two runs. `latent_source(model)` creates one from
+            a model.
+        train: int. Number of votes that fit the majority classifier.
+        evaluation: int. Number of further votes, on which the score is measured.
+        batch_size: int, at least 2. Number of images in a vote.
+        variance_rows: int. Number of images with random latents, from which the overall variance of
+            each inferred latent is measured.
+        min_stddev: float. Inferred latents with a smaller standard deviation do not vote.
         seed: int. Seed of the draws.
 
+    Returns:
+        `Centrality`, with a score for each run.
+
     Raises:
-        ValueError: fewer than two runs.
+        ValueError: If there are fewer than two runs.
 
     Example:
         def turned(angle):
@@ -99,10 +106,10 @@ def model_centrality(
 
 
 def centrality_scores(pairs: np.ndarray) -> np.ndarray:
-    """Mean over the other runs of (A_ij + A_ji) / 2, float (m,).
+    """Computes the mean of (A_ij + A_ji) / 2 over the other runs j, float array (m,).
 
     Args:
-        pairs: float (m, m). A of `Centrality`; the diagonal is ignored.
+        pairs: float array (m, m). Scores A_ij, as in `Centrality.pairs`. The diagonal is ignored.
     """
     similarity = (pairs + pairs.T) / 2
     return (similarity.sum(axis=1) - np.diag(similarity)) / (len(pairs) - 1)

@@ -18,13 +18,16 @@ __all__ = ["ClusteringScore", "clustering_error", "contingency_table"]
 
 @dataclass(frozen=True)
 class ClusteringScore:
-    """Agreement of clusters and labels.
+    """Result of `clustering_error`: agreement of clusters and labels.
 
     Attributes:
-        error: float. Fraction of examples whose cluster has another label as its name.
-        names: int array. Label that names each cluster; -1 for none.
-        nmi: float. Normalized mutual information in [0, 1]; needs no names.
-        ari: float. Adjusted Rand index, at most 1 and about 0 by chance; needs no names.
+        error: float. Fraction of examples whose label differs from the label assigned to their
+            cluster.
+        names: int array. Label assigned to each cluster; -1 for none.
+        nmi: float. Normalized mutual information of clusters and labels, in [0, 1]. Independent of
+            `names`.
+        ari: float. Adjusted Rand index, at most 1, and about 0 for random clusters. Independent of
+            `names`.
 
     Example:
         score = ki.evaluation.clustering_error(labels=[0, 0, 1, 1], clusters=[2, 2, 0, 0])
@@ -45,28 +48,28 @@ def clustering_error(
     naming: tuple[np.ndarray, np.ndarray] | None = None,
     confidence: np.ndarray | None = None,
 ) -> ClusteringScore:
-    """Computes the error of clusters as a classifier, after each cluster is named by a label.
+    """Measures how well clusters agree with labels, after assigning a label to each cluster.
 
     Args:
-        labels: int array (n,). Labels from 0.
-        clusters: int array (n,). Clusters from 0.
-        matching: str. "one_to_one" is the Hungarian assignment with the fewest errors: a label
-            names at most one cluster, and further clusters have no name. "majority" names each
-            cluster by its most frequent label. "most_confident" names it by the label of the
-            example that belongs to it with the highest confidence, as in the paper on adversarial
-            autoencoders.
-        naming: (labels, clusters) from which the names are computed, such as those of the training
-            images, so that nothing is fitted to the examples that are scored. `None` uses `labels`
-            and `clusters`.
-        confidence: array. Probability of its cluster for each *naming* example, for
-            "most_confident".
+        labels: int array (n,). True label of each example, from 0.
+        clusters: int array (n,). Cluster of each example, from 0.
+        matching: str. Rule for assigning labels to clusters. "one_to_one" assigns each label to at
+            most one cluster, with the fewest errors (Hungarian algorithm); remaining clusters get
+            no label. "majority" assigns the most frequent label of the cluster. "most_confident"
+            assigns the label of the example with the highest `confidence` in the cluster, as in the
+            paper on adversarial autoencoders.
+        naming: pair of int arrays. Labels and clusters of other examples, such as the training
+            images, from which the assignment is computed. Then nothing is fitted to the examples
+            that are scored. `None` uses `labels` and `clusters` themselves.
+        confidence: float array. For "most_confident": probability of its cluster, for each example
+            of `naming`.
 
     Returns:
-        `ClusteringScore`.
+        `ClusteringScore` with the error, the assignment, NMI and ARI.
 
     Raises:
         ValueError: If the lengths differ or are 0; if there are negative numbers, such as -1 for
-            "unlabeled" or "noise"; if the matching is unknown; or if the confidence is missing.
+            "unlabeled"; if `matching` is unknown; or if `confidence` is missing.
 
     Source: Makhzani et al., "Adversarial autoencoders", 2015, section 6.
 
@@ -115,7 +118,7 @@ def contingency_table(
         int array (n_clusters, n_classes).
 
     Raises:
-        ValueError: As `clustering_error`.
+        ValueError: If the lengths differ or are 0, or there are negative numbers.
 
     Example:
         ki.evaluation.contingency_table([0, 0, 1], [1, 1, 0])  # [[0, 1], [2, 0]]

@@ -88,10 +88,11 @@ def _is_normal(log_q: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndar
 
 
 def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Converts the three arrays to float64, (N, d).
+    """Converts three arrays (N, d) to float64, and checks them.
 
     Raises:
-        ValueError: If the shapes differ, or there are NaN, infinite values or negative deviations.
+        ValueError: If the shapes differ, or there are NaN, infinite values or negative standard
+            deviations.
     """
     z, loc, scale = (np.asarray(a, np.float64) for a in (z, loc, scale))
     if not (z.shape == loc.shape == scale.shape and z.ndim == 2 and z.shape[1]):
@@ -107,9 +108,9 @@ def check_table(z, loc, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def check_drawn(z: np.ndarray, loc: np.ndarray, scale: np.ndarray):
     """Raises ValueError if z, (N, d), can hardly have been drawn from N(loc, diag(scale^2)).
 
-    The squared deviations of each dimension, and of all together, follow chi-square laws; the test
-    is wrong once in a million tables. Deviations that are lost in the rounding of float32 are
-    ignored. The error states the mean square that was found in place of 1.
+    The squared deviations of each dimension, and of all dimensions together, are tested by
+    chi-square tests, with one false alarm in a million tables. Deviations below the rounding of
+    float32 are ignored. The error states the observed mean square, which should be 1.
     """
     seen = scale > 1e-4 * np.maximum(np.abs(loc), 1e-6)
     squares = np.where(seen, (z - loc) / np.where(seen, scale, 1.0), 0.0) ** 2

@@ -1,4 +1,4 @@
-"""Statistics of how close the aggregated posterior q(z) is to N(0, I)."""
+"""Statistics of the distance of the aggregated posterior q(z) from N(0, I)."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,18 @@ __all__ = ["LatentStatistics", "active_units", "latent_statistics"]
 
 @dataclass(frozen=True)
 class LatentStatistics:
-    """Statistics of samples of q(z).
+    """Result of `latent_statistics`: distance of a model's latents z from N(0, I).
+
+    q(z) is the distribution of the latents of all images.
 
     Attributes:
-        log_det: float. ln det Cov[z]. It is 0 for N(0, I), but also for variances of 4 and 1/4. It
-            is -inf if z lies in a plane, as the probabilities of a category do: leave these columns
-            out.
-        gaussian_kl: float. KL(N(m, S) || N(0, I)) of the sample's mean and covariance, in nats; 0
-            only if both match.
-        mmd: float. MMD^2 to N(0, I) with the kernel of `MMD("gaussian", "semi_analytic")`, the same
-            for models trained with any divergence. It is unbiased and may be negative.
+        log_det: float. ln det Cov[z], the log determinant of the covariance. It is 0 for N(0, I),
+            but also for two variables with variances 4 and 1/4. It is -inf if z lies in a plane, as
+            the probabilities of a category do. Leave out such columns.
+        gaussian_kl: float. KL(N(m, S) || N(0, I)) in nats, with the sample's mean m and covariance
+            S. It is 0 only if m = 0 and S = I.
+        mmd: float. Squared maximum mean discrepancy of z and N(0, I), by `MMD("gaussian",
+            "semi_analytic")`. The estimate is unbiased and may be negative.
         active_units: int. Number of latent variables whose posterior mean has a variance above
             0.01.
 
@@ -38,12 +40,15 @@ class LatentStatistics:
 
 
 def latent_statistics(z: np.ndarray, loc: np.ndarray) -> LatentStatistics:
-    """Computes statistics of a table of latents, as `InfoVAE.encoding_table` returns it.
+    """Measures how close a model's latents are to the prior N(0, I).
+
+    `InfoVAE.encoding_table` returns the arrays z and loc.
 
     Args:
-        z: array (n, d), n above d. *Samples* of q(z|x); posterior means would give a smaller
-            determinant. The bias of log_det is about -d (d + 1) / (2 n): compare at equal n.
-        loc: array (n, d). Posterior means.
+        z: array (n, d), n above d. *Samples* of q(z|x) for n images. Posterior means would give a
+            smaller determinant. The bias of `log_det` is about -d (d + 1) / (2 n), so compare
+            values at equal n.
+        loc: array (n, d). Means of q(z|x) for the same images.
 
     Returns:
         `LatentStatistics`.

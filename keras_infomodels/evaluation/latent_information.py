@@ -1,4 +1,4 @@
-"""Sandwiches what latents carry: I_q(x;z), that of each latent, their dependence."""
+"""Bounds on the information in latents, and on the dependence between them."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,22 @@ __all__ = ["LatentInformation", "latent_information"]
 
 @dataclass(frozen=True)
 class LatentInformation:
-    """Information of latents in nats, and how independent they are.
+    """Result of `latent_information`: information in latents z, and their independence.
+
+    I_q(x;z) is the mutual information of images x and all latents z, and I_q(x;z_j) that of one
+    latent. All values except `independence` are in nats.
 
     Attributes:
-        lower: Estimate. Lower bound on I_q(x;z), at most ln N.
-        upper: Estimate. Upper bound on I_q(x;z): the smallest of the audit's.
-        parts: float. Sum over latents of I_q(x;z_j), in nats.
-        total_correlation: (float, float). TC(q(z)) = sum_j I_q(x;z_j) - I_q(x;z) between the sum
-            minus `upper` and the sum minus `lower`, in nats. The first may be negative. Bounds that
-            meet may cross by their standard errors.
-        independence: (float, float). I_q(x;z) / sum_j I_q(x;z_j) by `lower` and by `upper`: 1 for
-            independent latents, 1/d for d copies of one. The second is at most 1.
+        lower: `Estimate`. Lower bound on I_q(x;z), at most ln N for N images.
+        upper: `Estimate`. Upper bound on I_q(x;z), the smallest of several.
+        parts: float. Sum of I_q(x;z_j) over all latents.
+        total_correlation: (float, float). Lower and upper bound on the total correlation of the
+            latents, `parts` minus `upper` and `parts` minus `lower`. The lower bound may be
+            negative. Bounds that are nearly equal may be in the wrong order by their standard
+            errors.
+        independence: (float, float). Lower and upper bound on I_q(x;z) / sum_j I_q(x;z_j). It is 1
+            for independent latents, and 1/d for d copies of one latent. The upper bound is at most
+            1.
 
     Example:
         rng = np.random.default_rng(0)
@@ -50,7 +55,7 @@ class LatentInformation:
         )
 
     def as_dict(self) -> dict:
-        """The quantities as JSON values."""
+        """Returns the quantities as JSON values."""
         return {
             "lower": self.lower.as_dict(),
             "upper": self.upper.as_dict(),
@@ -67,32 +72,38 @@ def latent_information(
     prior=None,
     seed: int = 0,
 ) -> LatentInformation:
-    """Sandwiches the information of latents, their total correlation and their independence.
+    """Bounds the information in latents from both sides, and measures their independence.
 
-    Latents are independent given x, so TC(q(z)) = sum_j I_q(x;z_j) - I_q(x;z): bounds on I_q are
-    bounds on the total correlation too. Each I_q(x;z_j) is of one dimension, where q(z_j) is a
-    mixture of N posteriors whose own terms hardly count; I_q(x;z) of many dimensions is capped by
-    ln N from below, so that both bounds are needed.
+    q(z|x) is the encoder's distribution of the latents z of an image x. I_q(x;z) is the mutual
+    information of images and latents. The latents are independent given x, so their total
+    correlation is sum_j I_q(x;z_j) - I_q(x;z). Therefore bounds on I_q(x;z) also give bounds on the
+    total correlation. The information of a single latent, I_q(x;z_j), is estimated accurately from
+    N images. The lower bound on I_q(x;z) cannot exceed ln N, so the upper bound is needed as well.
 
-    `independence` needs no factors and ranks runs of one kind. Blind to: what latents mean: an
-    encoder of independent mixtures of the factors has 1. A latent that copies another lowers it;
-    one without information changes nothing.
+    `independence` is I_q(x;z) / sum_j I_q(x;z_j). It needs no known factors, and can rank runs of
+    the same model. A latent that copies another one lowers it. A latent without information does
+    not change it. Does not detect: what the latents mean. An encoder whose latents are independent
+    mixtures of the factors has 1.
 
-    Deterministic encoders: of quantized latents the bounds are entropies of the rows and columns,
-    of the N examples; where all rows are distinct as floats they are ln N each and say nothing.
+    For deterministic, quantized latents, the information is the entropy of the rows or columns of
+    the N examples. For deterministic continuous latents, all rows differ; then every value is ln N,
+    and the result has no meaning.
 
     Args:
-        z: float (N, d), N at least 4. A sample of each posterior. None draws it.
-        loc: float (N, d). Posterior means.
-        scale: float (N, d). Posterior standard deviations; all 0 for a deterministic encoder.
-        prior: `Prior`. Prior of z, as in `audit_codes`.
+        z: float array (N, d), N at least 4. One sample of q(z|x) for each of N images. `None` draws
+            the samples.
+        loc: float array (N, d). Means of q(z|x).
+        scale: float array (N, d). Standard deviations of q(z|x); all 0 for a deterministic encoder.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Prior p(z). `None` is
+            N(0, I).
         seed: int. Seed of the draws.
 
     Returns:
         `LatentInformation`.
 
     Raises:
-        ValueError: as `audit_codes`.
+        ValueError: If `loc` or `scale` is missing, shapes differ, values are NaN, z cannot have
+            been drawn from N(loc, scale^2), or the prior does not fit.
 
     Example:
         rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Importance-weighted log-likelihood."""
+"""Log-likelihood of a VAE, by importance sampling."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,26 +22,28 @@ def log_likelihood(
     batch_size: int = 50,
     seed: int = 0,
 ) -> Estimate:
-    """Estimates E log p(x) by importance sampling from the encoder, in nats per example.
+    """Estimates the mean log-likelihood log p(x) of images by importance sampling, in nats.
 
         log p(x) >= E log (1/S) sum_s p(x|z_s) p(z_s) / q(z_s|x),    z_s ~ q(z|x)
 
-    The weights use log q *at the sample*, never the closed-form KL: with the exact posterior the
-    result is log p(x) without variance. The bound rises with S. The observation model is that of
-    the model: with `Bernoulli("stochastic")` each image is binarized once, by a seed of (seed,
-    batch). Source: Burda et al., "Importance weighted autoencoders", 2016, equation 8.
+    z_s are S samples of the encoder's q(z|x), p(x|z) is the decoder's distribution, and p(z) the
+    prior. The bound increases with S, and it is tight if q(z|x) equals the true posterior. With the
+    likelihood `Bernoulli("stochastic")` each image is binarized once, by a seed derived from `seed`
+    and the index of the batch.
+    Source: Burda et al., "Importance weighted autoencoders", 2016, equation 8.
 
     Args:
-        model: `InfoVAE` with a stochastic encoder and a prior that has a density.
-        x: array, `tf.data.Dataset` or `PyDataset` of images (batch, *data_shape), in an order that
-            repeats; a dataset of `datasets` is read in the order of its epoch 0.
-        samples: int. S, the draws of z for each image, at least 1.
-        batch_size: int. Images per batch, for arrays; S times as many are decoded at once.
+        model: `InfoVAE`. It has a stochastic encoder, and a prior with a density.
+        x: array, `tf.data.Dataset` or `PyDataset` of images (batch, *data_shape). The order must be
+            the same in every reading. A dataset of `keras_infomodels.datasets` is read in the order
+            of epoch 0.
+        samples: int, at least 1. Number S of samples of z for each image.
+        batch_size: int. Batch size for arrays. S times as many images are decoded at once.
         seed: int. Seed of z and of random binarization.
 
     Returns:
-        `Estimate` of the kind "lower bound" with its standard error over images. `method` states S,
-        `note` states the observation model and its binarization.
+        `Estimate` of the kind "lower bound", in nats per image, with its standard error over
+        images. `method` states S, and `note` states the likelihood and its binarization.
 
     Raises:
         ValueError: If the encoder has no density, there are no images, the images do not fit the

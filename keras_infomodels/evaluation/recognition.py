@@ -1,4 +1,4 @@
-"""Information of codes, by a fresh posterior that is trained on a frozen generator."""
+"""Information of codes in generated images, by a new Q trained on a frozen generator."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,34 +30,37 @@ def fit_posterior(
     seed: int = 0,
     verbose: int | str = "auto",
 ) -> dict[str, Estimate]:
-    """Bounds I(c; x) of each code from below, by training a new Q(c|x) on a frozen generator.
+    """Computes a lower bound on I(c; x) of each code, by training a new network Q(c|x).
 
         I(c; x) >= H(c) + E log Q(c|x)
 
-    Q is trained on new draws in every step, so that it cannot overfit, and the bound is computed
-    from draws that it was not trained on. The result is what this family and network can extract. A
-    deterministic generator that is injective in (noise, c) has I(c; x) = H(c) for a category and
-    infinite information for a continuous code, with or without training for it. Source: Barber and
-    Agakov, "The IM algorithm", 2003, equation 3.
+    c is a code, x an image that the generator makes from noise and codes, and H(c) the entropy of
+    the code's prior. The generator is not changed. Q is trained on new images in every step, so it
+    cannot overfit. The bound is computed from further images.
+
+    The result is the information that this network Q can extract. The true information is often
+    larger: if a deterministic generator makes a different image for each input, I(c; x) is H(c) for
+    a category and infinite for a continuous code, even for an untrained generator.
+    Source: Barber and Agakov, "The IM algorithm", 2003, equation 3.
 
     Args:
-        generator: function from inputs (batch, d) to images, such as `model.generator`.
-        prior: `Latents`. Noise and codes of the generator, such as `model.latents`.
-        network: Keras model from images to a dict from code name to outputs (batch,
-            `Code.parameters`). `None` creates a `ConvDiscriminator` trunk under a
+        generator: function from latents (batch, d) to images, such as `model.generator`.
+        prior: `Latents`. Prior of the generator's noise and codes, such as `model.latents`.
+        network: Keras model. Q, from images to a dict from code name to outputs (batch,
+            `Code.parameters`). `None` creates a `ConvDiscriminator` without logits, followed by a
             `RecognitionHead`.
-        steps: int. Steps of Adam, rounded up to a multiple of ten; the learning rate falls from
-            `learning_rate` to 0 by a cosine.
-        batch_size: int. Draws per step.
+        steps: int. Number of training steps of Adam, rounded up to a multiple of ten. The learning
+            rate falls from `learning_rate` to 0 by a cosine schedule.
+        batch_size: int. Number of generated images in each step.
         learning_rate: float. Initial learning rate.
-        held_out: int. Draws from which the bound is computed.
+        held_out: int. Number of generated images from which the bound is computed.
         seed: int. Seed of all draws and of the network's weights.
         verbose: int or str. Verbosity of Keras' `fit`.
 
     Returns:
         dict from code name to `Estimate` of the kind "lower bound", in nats, with standard error
-        and ceiling. `history` has the bound of each of ten epochs; a note says if it still rose in
-        the second half.
+        and ceiling. `history` has the bound after each of ten parts of the training. `note` says if
+        the bound still rose in the second half.
 
     Raises:
         ValueError: If the prior has no code, the network has other outputs, or `steps` or

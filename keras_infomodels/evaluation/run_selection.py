@@ -20,13 +20,14 @@ _RATE = 0.01
 
 @dataclass(frozen=True)
 class RunScores:
-    """Label-free scores of a run.
+    """Scores of one run, measured without labels by `select_runs`.
 
     Attributes:
-        udr: float. Score of `udr` with the lasso.
-        centrality: float. Score of `model_centrality`.
-        active: int. Number of latent variables or codes that count.
-        information: LatentInformation or None. None for an InfoGAN, whose Q reads codes alone.
+        udr: float. Score of the unsupervised disentanglement ranking, see `udr`.
+        centrality: float. Score of ModelCentrality, see `model_centrality`.
+        active: int. Number of latent variables or codes that were compared.
+        information: `LatentInformation` or None. Information in the latents and their independence.
+            None for an InfoGAN, which infers only codes.
 
     Example:
         ki.evaluation.RunScores(udr=0.4, centrality=0.6, active=5)
@@ -40,11 +41,13 @@ class RunScores:
 
 @dataclass(frozen=True)
 class RunSelection:
-    """Label-free scores of runs; print it for a table, the highest UDR first.
+    """Result of `select_runs`: scores of several runs, measured without labels.
+
+    `print(selection)` shows a table, with the highest UDR first.
 
     Attributes:
         examples: int. Number of images that were encoded.
-        runs: dict. `RunScores` by the run's name.
+        runs: dict from str to `RunScores`. Scores by the name of the run.
 
     Example:
         runs = {name: ki.evaluation.RunScores(0.4, 0.6, 5) for name in ("seed_0", "seed_1")}
@@ -55,7 +58,7 @@ class RunSelection:
     runs: Mapping[str, RunScores]
 
     def best(self) -> dict[str, str]:
-        """Name of the run that each score chooses: "UDR", "centrality" and "independence"."""
+        """Returns the name of the best run by "UDR", "centrality" and "independence"."""
         found = {
             "UDR": max(self.runs, key=lambda name: _finite(self.runs[name].udr)),
             "centrality": max(self.runs, key=lambda name: _finite(self.runs[name].centrality)),
@@ -79,7 +82,7 @@ class RunSelection:
         return "\n".join([*lines, f"Highest: {chosen}."])
 
     def as_dict(self) -> dict:
-        """The table as JSON can hold it; scores that are not finite are None."""
+        """Returns the scores as JSON values; scores that are not finite become None."""
         runs = {
             name: {
                 "udr": _or_none(scores.udr),
@@ -95,24 +98,29 @@ class RunSelection:
 def select_runs(
     models: Mapping[str, object], images: np.ndarray, votes: int = 500, seed: int = 0
 ) -> RunSelection:
-    """Scores runs without labels: UDR, ModelCentrality and the independence of their latents.
+    """Scores trained runs without labels, to select the most disentangled one.
 
-    All scores are of the same images; see `udr`, `model_centrality` and `latent_information` for
-    what each is blind to. Latent variables whose mean rate is at most .01 nats are left out of the
-    first two. Runs of one recipe are compared best: between recipes, a weaker regularizer changes
-    all scores.
+    Three scores are measured on the same images: the unsupervised disentanglement ranking (`udr`),
+    ModelCentrality (`model_centrality`) and the independence of the latents (`latent_information`).
+    Their docstrings say what each score cannot detect. Latent variables with a mean rate
+    KL(q(z_j|x) || p(z_j)) of at most 0.01 nats are left out of the first two scores. Compare runs
+    of the same recipe that differ by the seed. Between recipes, a weaker regularizer changes all
+    scores.
 
     Args:
-        models: autoencoders without a category, or InfoGANs, at least two, by name.
-        images: array (n, ...), as `fit` takes them; 1,000 to 10,000 suffice.
-        votes: int. Votes of `model_centrality`, to learn from and to score; most of the time.
+        models: dict from str to model. At least two autoencoders without a category, or InfoGANs,
+            by name.
+        images: array (n, height, width, channels). Images as `fit` takes them. 1,000 to 10,000 are
+            enough.
+        votes: int. Number of training votes and of evaluation votes in `model_centrality`, which
+            takes most of the time.
         seed: int. Seed of all draws.
 
     Returns:
-        `RunSelection`.
+        `RunSelection`, with the scores of each run.
 
     Raises:
-        ValueError: fewer than two runs, or a model without latents to compare.
+        ValueError: If there are fewer than two runs, or a model has no latents to compare.
 
     Example:
         test = ki.datasets.load_arrays("fashion_mnist_mini", "test[:200]")[0] / np.float32(255)

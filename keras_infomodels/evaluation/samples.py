@@ -10,17 +10,19 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
         |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))
 
-    It is the squared Wasserstein-2 distance of the Gaussians with these moments; 0 only if both
-    agree. With few rows it is too large: compare at equal numbers, beside the distance of two real
-    sets. Distances in the features of different networks cannot be compared.
+    m_a and C_a are the mean and covariance of the rows of a, m_b and C_b those of b. The value is
+    the squared Wasserstein-2 distance of two Gaussians with these means and covariances. It is 0
+    only if both are equal. With few rows the value is too large. Therefore compare values at equal
+    numbers of rows, and beside the distance of two sets of real images. Distances in the features
+    of different networks cannot be compared.
 
     Args:
-        a: array (n, d), n at least 2 and better several times d. Features, such as those of
-            `mnist_classifier`.
-        b: array (m, d), m at least 2.
+        a: array (n, d), n at least 2 and better several times d. Features of n images, such as
+            those of the preset `mnist_classifier`.
+        b: array (m, d), m at least 2. Features of m other images.
 
     Returns:
-        float in squared units of the features, at least 0 up to rounding.
+        float. Distance in squared units of the features, at least 0 up to rounding.
 
     Raises:
         ValueError: If the shapes do not fit, or features are not finite.

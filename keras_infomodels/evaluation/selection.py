@@ -1,4 +1,4 @@
-"""Choosing among runs without labels: the unsupervised disentanglement ranking (UDR)."""
+"""Selection among runs without labels: the unsupervised disentanglement ranking (UDR)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ __all__ = ["UDR", "udr"]
 
 @dataclass(frozen=True)
 class UDR:
-    """Unsupervised disentanglement ranking of m runs.
+    """Result of `udr`: unsupervised disentanglement ranking of m runs.
 
     Attributes:
-        scores: float (m,). Median of each run's column in `pairs`; the highest is chosen.
-        pairs: float (m, m). Score of each pair: row i predicts column j. The diagonal is NaN.
+        scores: float array (m,). Score of each run, the median of its column in `pairs`. Choose the
+            run with the highest score.
+        pairs: float array (m, m). Score of each pair of runs; the codes of run i predict those of
+            run j. The diagonal is NaN.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(500, 3))
@@ -34,29 +36,36 @@ def udr(
     method: str = "lasso",
     threshold: float = 0.01,
 ) -> UDR:
-    """Ranks runs of one recipe by how alike their codes are up to order, sign and scale.
+    """Ranks runs of one recipe without labels, by how similar their codes are.
 
-    For runs i and j, R_ab is the absolute weight of code a of run i in a lasso (penalty 0.1) for
-    code b of run j, or their absolute rank correlation. The pair's score is the mean of
-    mean_b max_a R_ab^2 / sum_a R_ab and mean_a max_b R_ab^2 / sum_b R_ab.
+    Codes are the posterior means of a run's latents. Two runs are similar if their codes are equal
+    up to order, sign and scale. For runs i and j, R_ab is the absolute weight of code a of run i in
+    a lasso regression (penalty 0.1) that predicts code b of run j. With `method="spearman"`, R_ab
+    is the absolute rank correlation of both codes. The score of the pair is the mean of mean_b
+    max_a R_ab^2 / sum_a R_ab and mean_a max_b R_ab^2 / sum_b R_ab.
 
-    Range: [0, 1]; with the lasso equal codes have 0.9, because the penalty shrinks their weight.
+    Range: [0, 1]. With the lasso, equal codes have 0.9, because the penalty shrinks their weight.
 
-    Blind to: runs that are entangled alike, as by a preference of the data for certain axes. It
-    rests on the assumption that disentangled runs agree and entangled ones differ.
+    Does not detect: runs that are entangled in the same way, for example because the data prefer
+    certain axes. The score assumes that disentangled runs agree and entangled runs differ.
 
     Source: Duan et al., "Unsupervised model selection for variational disentangled representation
     learning", 2020, with the averages of disentanglement_lib.
 
     Args:
-        codes: m arrays (n, d_i), m of at least 2. Posterior means of the same examples, row by row.
-        rates: m arrays (d_i,). Mean KL(q(z_a|x) || p(z_a)) of each code, in nats. None takes all
-            codes that vary as informative.
-        method: str. "lasso" or "spearman".
-        threshold: float. Codes whose rate is not above this are left out.
+        codes: sequence of arrays (n, d_i). For each of at least two runs, the posterior means of
+            the same n examples.
+        rates: sequence of arrays (d_i,). For each run, the mean KL(q(z_a|x) || p(z_a)) of each
+            latent z_a, in nats. `None` uses all codes that are not constant.
+        method: str. "lasso" or "spearman", the definition of R.
+        threshold: float. Codes with a rate of at most this value, in nats, are left out.
+
+    Returns:
+        `UDR` with a score for each run.
 
     Raises:
-        ValueError: fewer than two runs, runs of different examples, or an unknown method.
+        ValueError: If there are fewer than two runs, the numbers of examples differ, or `method` is
+            unknown.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(500, 3))

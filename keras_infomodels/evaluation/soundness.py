@@ -1,7 +1,8 @@
-"""Checks that a model reconstructs and generates at all, to read beside its information.
+"""Checks that a model's reconstructions and samples resemble data.
 
-A model whose every reconstruction is the mean image may still have 4 nats of mutual information,
-and a generator of static may have all the information that its codes can carry.
+Information alone does not show this. A model that reconstructs every image as the mean image may
+still have 4 nats of mutual information. A generator of random pixels may have all the information
+that its codes can carry.
 """
 
 import math
@@ -36,11 +37,14 @@ _SOUND, _FEW = 2000, 40
 
 @dataclass(frozen=True)
 class ReconstructionCheck:
-    """Root mean squared errors over pixels of images in [0, 1].
+    """Result of `check_reconstructions`: errors of reconstructions and of the mean image.
+
+    Errors are root mean squared errors over the pixels of images in [0, 1].
 
     Attributes:
         error: float. Error of the reconstructions.
-        mean_image_error: float. Error of the training split's mean image as every reconstruction.
+        mean_image_error: float. Error if the mean image of the training split replaces every
+            reconstruction.
 
     Example:
         images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")
@@ -54,7 +58,7 @@ class ReconstructionCheck:
 
     @property
     def warning(self) -> str:
-        """Warning to show beside the information; empty for none."""
+        """Warning, if the model is no better than the mean image; empty for none."""
         if self.error <= NEAR_MEAN * self.mean_image_error:
             return ""
         return (
@@ -69,12 +73,14 @@ class ReconstructionCheck:
 
 @dataclass(frozen=True)
 class SampleCheck:
-    """Kernel distances from a set of data, in fixed features.
+    """Result of `check_samples`: distances of generated images from real ones.
+
+    Distances are kernel distances of features, see `kernel_distance`.
 
     Attributes:
-        distance: float. Distance of the samples.
-        mean_image_distance: float. Distance of the training split's mean image, repeated.
-        data_distance: float. Distance of a second set of data; about 0.
+        distance: float. Distance of the generated images from real images.
+        mean_image_distance: float. Distance of copies of the training split's mean image.
+        data_distance: float. Distance of other real images, about 0.
         features: str. Name of the features.
 
     Example:
@@ -91,7 +97,7 @@ class SampleCheck:
 
     @property
     def warning(self) -> str:
-        """Warning to show beside the information; empty for none."""
+        """Warning, if the model is no better than the mean image; empty for none."""
         if self.distance <= FAR_FROM_DATA * self.mean_image_distance:
             return ""
         return (
@@ -112,7 +118,9 @@ class SampleCheck:
 def check_reconstructions(
     images: np.ndarray, reconstructions: np.ndarray, mean_image: np.ndarray
 ) -> ReconstructionCheck:
-    """Compares reconstructions with the mean image, which does not depend on the input.
+    """Compares the errors of reconstructions with those of the mean image.
+
+    A useful model is better than the mean image, which does not depend on the input.
 
     Args:
         images: array (n, ...). Held-out images.
@@ -120,7 +128,7 @@ def check_reconstructions(
         mean_image: array (...). Mean image of the training split.
 
     Returns:
-        `ReconstructionCheck`.
+        `ReconstructionCheck` with both errors.
 
     Raises:
         ValueError: If the shapes do not match.
@@ -148,19 +156,21 @@ def check_reconstructions(
 def model_checks(
     model, data, batch_size: int = 128, seed: int = 0
 ) -> tuple[ReconstructionCheck | SampleCheck, ...]:
-    """Checks a model's reconstructions, if it has any, and its samples against data.
+    """Compares a model's reconstructions, if it has any, and its generated images with data.
 
-    Up to 2,000 images are used. The mean image and the features come from one half; the other half,
-    in two parts, is compared.
+    Up to 2,000 images are used. The mean image and the features are computed from one half. The
+    other half is divided into two parts: one is compared with the model's images, and the other
+    with the first part.
 
     Args:
-        model: model of this library with `generate`.
-        data: images as for `evaluation.audit`. `None` or fewer than 40 images skip the checks.
+        model: model of this library with a method `generate`.
+        data: array or dataset of images, as for `evaluation.audit`. With `None` or fewer than 40
+            images there are no checks.
         batch_size: int. Batch size for arrays.
-        seed: int. Seed of the halves and of the samples.
+        seed: int. Seed of the division of the images and of the generated images.
 
     Returns:
-        tuple of `ReconstructionCheck` and `SampleCheck`.
+        tuple of `ReconstructionCheck` and `SampleCheck`; empty without checks.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")
@@ -192,19 +202,21 @@ def check_samples(
     features: Features,
     name: str = "",
 ) -> SampleCheck:
-    """Compares samples with data, beside the repeated mean image and a second set of data.
+    """Compares generated images with real ones, by kernel distances of features.
+
+    The distances of the mean image and of other real images are measured too, for comparison.
 
     Args:
         samples: array (n, ...). Generated images.
-        data: array (m, ...). Held-out images.
-        other_data: array (k, ...). Other held-out images.
+        data: array (m, ...). Held-out real images.
+        other_data: array (k, ...). Other held-out real images.
         mean_image: array (...). Mean image of the training split.
-        features: function from images to (n, d), fixed before the model was trained: `fit_features`
-            of the training split, or the features of a classifier.
+        features: function from images (n, ...) to features (n, d). It must not depend on the model,
+            such as `fit_features` of the training split, or the features of a classifier.
         name: str. Name of the features in the result.
 
     Returns:
-        `SampleCheck`.
+        `SampleCheck` with the three distances.
 
     Example:
         images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "train")
@@ -220,11 +232,14 @@ def check_samples(
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Computes the unbiased MMD^2 of features with the kernel (x'y / d + 1)^3.
+    """Computes the kernel distance (KID) of two sets of features.
+
+    The value is the unbiased estimate of the squared maximum mean discrepancy with the kernel (x'y
+    / d + 1)^3. It is about 0 for equal distributions, and may be negative.
 
     Args:
-        a: array (n, d), n at least 2. Features.
-        b: array (m, d), m at least 2. Features.
+        a: array (n, d), n at least 2. Features of n images.
+        b: array (m, d), m at least 2. Features of m other images.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -255,10 +270,12 @@ def _diagonal_sum(a: np.ndarray) -> float:
 
 
 def fit_features(images: np.ndarray, components: int = 50) -> Features:
-    """Fits principal components to the training split, scaled to a mean variance of 1.
+    """Creates a function that computes features of images, by principal components.
+
+    The components are fitted to the given images. The features are scaled to a mean variance of 1.
 
     Args:
-        images: array (n, ...). Images of the training split; some thousand are enough.
+        images: array (n, ...). Images of the training split. A few thousand are enough.
         components: int. Number of components, at most n and the number of pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Audit of a table of latents, and of its estimators where the answer is known."""
+"""Audit of the information in a table of latents, and of its estimators on simulated data."""
 
 import math
 from dataclasses import replace
@@ -40,25 +40,31 @@ def audit_codes(
     seed: int = 0,
     title: str = "encoder",
 ) -> Audit:
-    """Measures the information in a table of latents.
+    """Measures the information in the latents of any encoder, given as arrays.
+
+    For each of N examples x, the encoder's distribution of the latents is q(z|x) = N(loc, scale^2).
+    The result has bounds on I_q(x;z), the mutual information of examples and latents, and the
+    divergence of the latents from the prior, in nats.
 
     Args:
-        z: array (N, d), N at least 4. One sample of each posterior; `None` draws them. Posterior
-            means are not samples: with them every bound would be wrong.
-        loc: array (N, d). Posterior means.
-        scale: array (N, d). Posterior standard deviations. All 0 means a deterministic encoder,
-            whose information is that of N distinct latents.
-        prior: object of `distributions` or TFP distribution. `None` means N(0, I).
-        calibrate: bool. Whether the estimators are also run where the answer is known.
+        z: array (N, d), N at least 4. One *sample* of q(z|x) for each example. Do not pass
+            posterior means, which would make every bound wrong. `None` draws the samples.
+        loc: array (N, d). Means of q(z|x).
+        scale: array (N, d). Standard deviations of q(z|x). All 0 means a deterministic encoder; its
+            information is the entropy of the N latents, ln N if all differ.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Prior p(z). `None` is
+            N(0, I).
+        calibrate: bool. `True` also runs the estimators on simulated data with a known answer, to
+            measure their error. `False` does not.
         seed: int. Seed of all draws.
-        title: str. Title of the encoder.
+        title: str. Title of the result.
 
     Returns:
-        `Audit`.
+        `Audit`, which prints as a table.
 
     Raises:
-        ValueError: If means or deviations are missing; if shapes differ or values are NaN; if z
-            cannot have been drawn from N(loc, scale^2); or if the prior does not fit.
+        ValueError: If `loc` or `scale` is missing; if shapes differ or values are NaN; if z cannot
+            have been drawn from N(loc, scale^2); or if the prior does not fit.
 
     Example:
         rng = np.random.default_rng(1)

@@ -1,6 +1,6 @@
 """Entropy and mutual information: closed forms, bounds and estimators, in nats.
 
-The functions take arrays and know no model. Names that need no TensorFlow do not import it.
+The functions take arrays or tensors, not models. TensorFlow is imported only by names that need it.
 """
 
 import importlib

@@ -1,6 +1,8 @@
-"""Information of an encoder, with q(z) the mixture of its posteriors over a whole data set.
+"""Information of an encoder about images, estimated from a whole data set.
 
-Averages over minibatches do not replace q(z): such estimates of I_q(x;z) are wrong by nats.
+q(z|x) is the encoder's distribution of the latents z of an image x. q(z) is the mixture of the N
+distributions q(z|x_j) of a data set. Averages over minibatches do not replace q(z): such estimates
+of the mutual information I_q(x;z) are wrong by several nats.
 """
 
 import math
@@ -30,7 +32,9 @@ _CELLS = 2**20
 
 
 def mixture_log_prob(z: tf.Tensor, loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    """Log density of a mixture, log (1/N) sum_j N(z; loc_j, diag(scale_j^2)), in nats.
+    """Computes the log density of a Gaussian mixture at points z, in nats.
+
+        log (1/N) sum_j N(z; loc_j, diag(scale_j^2))
 
     The function is differentiable.
 
@@ -128,22 +132,23 @@ def _own_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarr
 
 
 class AggregatedPosterior:
-    """Aggregated posterior q(z) = (1/N) sum_j N(z; loc_j, diag(scale_j^2)) at samples of its parts.
+    """Aggregated posterior q(z) of a data set, for estimates of the information in latents z.
 
-    The densities of all pairs are computed once, in blocks of rows, when they are first needed, and
-    are used by every quantity. The errors fall with the number m of samples, the bias with the
-    number N of posteriors.
+        q(z) = (1/N) sum_j q(z|x_j),    q(z|x_j) = N(z; loc_j, diag(scale_j^2))
+
+    x_1, ..., x_N are the images of the data set. All estimates are in nats. Their standard errors
+    fall with the number m of samples z, and their biases with the number N of images. The densities
+    q(z_i|x_j) of all pairs are computed once, when they are first needed.
 
     Args:
-        z: array (m, d). Samples of the posteriors.
-        loc: array (N, d). Means of the posteriors.
-        scale: array (N, d). Standard deviations of the posteriors; values below 1e-12 count as
-            1e-12.
-        index: int array (m,). Index of the posterior of each z. `None` means that z_i is a sample
-            of the i-th posterior.
+        z: array (m, d). Samples of the distributions q(z|x_j).
+        loc: array (N, d). Means of q(z|x_j).
+        scale: array (N, d). Standard deviations of q(z|x_j). Values below 1e-12 are set to 1e-12.
+        index: int array (m,). Index j of the distribution that each z was drawn from. `None` means
+            that z_i was drawn from q(z|x_i).
 
     Raises:
-        ValueError: If the shapes do not match, or `index` has other values than 0 to N - 1.
+        ValueError: If the shapes do not match, or `index` has values outside 0 to N - 1.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")
@@ -164,38 +169,40 @@ class AggregatedPosterior:
 
     @cached_property
     def own(self) -> np.ndarray:
-        """Log densities log q(z_i|x_i), shape (m,)."""
+        """Log densities log q(z_i|x_i), array (m,), with x_i the image that z_i encodes."""
         return _own_log_prob(self.z, self.loc[self.index], self.scale[self.index])
 
     @cached_property
     def others(self) -> np.ndarray:
-        """Log sums ln sum over j != i of q(z_i|x_j), shape (m,)."""
+        """Logarithms of the sums of q(z_i|x_j) over all other images j, array (m,)."""
         return _log_sum_of_others(self.z, self.loc, self.scale, self.index)
 
     @cached_property
     def log_prob(self) -> np.ndarray:
-        """Log densities log q(z_i), shape (m,)."""
+        """Log densities log q(z_i), array (m,)."""
         # For tiny scales the matrix product cancels in each z's own term, the largest one.
         return np.logaddexp(self.own, self.others) - math.log(len(self.loc))
 
     @cached_property
     def marginals(self) -> np.ndarray:
-        """Log densities log q(z_ij) of each dimension, shape (m, d), with errors below 1e-7."""
+        """Log densities log q(z_ij) of each latent variable j, array (m, d); errors below 1e-7."""
         columns = zip(self.z.T, self.loc.T, self.scale.T, strict=True)
         return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
 
     def lower_bound(self) -> Estimate:
-        """Lower bound I_q(x;z) >= E [log q(z|x) - log q(z)], with the ceiling ln N.
+        """Estimates a lower bound on I_q(x;z), E [log q(z|x) - log q(z)], at most ln N.
 
-        It is the information about which of the N examples was encoded.
+        The value is the information that z has about which of the N images was encoded.
         """
         return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.loc)))
 
     def upper_bound(self) -> Estimate:
-        """Leave-one-out bound I_q(x;z) <= E [log q(z|x) - log (1/(N-1)) sum_{j != i} q(z|x_j)].
+        """Estimates an upper bound on I_q(x;z), with a mixture that leaves out the image itself.
+
+            E [log q(z_i|x_i) - log (1/(N-1)) sum_{j != i} q(z_i|x_j)]
 
         Raises:
-            ValueError: If there is only one example.
+            ValueError: If there is only one image.
         """
         if len(self.loc) < 2:
             raise ValueError("Leaving one out needs at least 2 examples, got 1.")
@@ -206,7 +213,7 @@ class AggregatedPosterior:
         """Estimates KL(q(z) || p(z)) = E [log q(z) - log p(z)].
 
         Args:
-            prior: TFP distribution of batch shape () and event shape (d,). p(z).
+            prior: TFP distribution with batch shape () and event shape (d,). Prior p(z).
 
         Raises:
             ValueError: If all standard deviations are 0.
@@ -216,7 +223,7 @@ class AggregatedPosterior:
         return mean_estimate(self.log_prob - log_p, "upper bound")
 
     def total_correlation(self) -> Estimate:
-        """Estimates the total correlation KL(q(z) || prod_j q(z_j)).
+        """Estimates the total correlation KL(q(z) || prod_j q(z_j)) of the latent variables z_j.
 
         Raises:
             ValueError: If all standard deviations are 0.
@@ -225,7 +232,7 @@ class AggregatedPosterior:
         return mean_estimate(self.log_prob - self.marginals.sum(axis=-1), "estimate")
 
     def dimension_wise_kl(self) -> list[Estimate]:
-        """Estimates KL(q(z_j) || N(0, 1)) for each dimension j.
+        """Estimates KL(q(z_j) || N(0, 1)) for each latent variable z_j.
 
         Raises:
             ValueError: If all standard deviations are 0.
@@ -246,20 +253,26 @@ class AggregatedPosterior:
 def mutual_information_bounds(
     z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int | None = None
 ) -> tuple[Estimate, Estimate]:
-    """Bounds I_q(x;z) from below and above, with mixtures of K posteriors in place of q(z).
+    """Bounds I_q(x;z), the information in an encoder's latents z about images x.
 
-        E [log q(z|x) - log (1/K) sum_j q(z|x_j)]            at most ln K
-        E [log q(z|x) - log (1/(K-1)) sum_{j != i} q(z|x_j)]  large where a z has no neighbor
+    q(z|x) is the encoder's distribution. The bounds replace q(z), its mean over all images, by a
+    mixture of K images. i is the image that z encodes, and j runs over all K images:
 
-    In expectation the information of the population lies between the two. Every z is compared with
-    the K posteriors of its own block. The bounds meet as K grows, unless I is near ln K or above.
-    Source: Poole et al., "On variational bounds of mutual information", 2019, section 2.4.
+        lower bound    E [log q(z|x_i) - log (1/K) sum_j q(z|x_j)]                 at most ln K
+        upper bound    E [log q(z|x_i) - log (1/(K-1)) sum_{j != i} q(z|x_j)]
+
+    In expectation the information I_q(x;z) of all images lies between the two. The N images are
+    divided into blocks of K, and every z is compared with the images of its own block. The bounds
+    approach each other as K grows, if I_q(x;z) is well below ln K. The upper bound is very large if
+    a z is far from all other images' z. Source: Poole et al., "On variational bounds of mutual
+    information", 2019, section 2.4.
 
     Args:
-        z: array (N, d). One sample of each posterior.
-        loc: array (N, d). Means of the posteriors, for independent examples.
-        scale: array (N, d). Standard deviations of the posteriors.
-        components: int. K, from 2 to N; the last N mod K examples are left out. `None` means N.
+        z: array (N, d). One sample of q(z|x) for each of N images.
+        loc: array (N, d). Means of q(z|x). The images must be independent draws.
+        scale: array (N, d). Standard deviations of q(z|x).
+        components: int. Block size K, from 2 to N. The last N mod K images are left out. `None`
+            means N.
 
     Returns:
         (lower bound, upper bound), two `Estimate`s in nats.
@@ -292,23 +305,26 @@ def mutual_information_bounds(
 def fitted_marginal_bound(
     z: np.ndarray, loc: np.ndarray, scale: np.ndarray, components: int = 1, seed: int = 0
 ) -> Estimate:
-    """Upper bound I_q(x;z) <= E [log q(z|x) - log r(z)], with r a fitted Gaussian mixture.
+    """Upper bound on I_q(x;z), the information in an encoder's latents z about images x.
 
-    One half of the samples fits r and the other half is measured, so that no z has contributed to
-    its own r. The bound exceeds I_q(x;z) by KL(q(z) || r), which is 0 if q(z) is such a mixture.
+        I_q(x;z) <= E [log q(z|x) - log r(z)]
+
+    q(z|x) is the encoder's distribution, and r is a Gaussian mixture that is fitted to samples of
+    z. r is fitted to one half of the samples, and the mean is over the other half. The bound
+    exceeds I_q(x;z) by KL(q(z) || r), where q(z) is the distribution of z over all images.
 
     Args:
-        z: array (N, d). One sample of each posterior.
-        loc: array (N, d). Means of the posteriors.
-        scale: array (N, d). Standard deviations of the posteriors.
-        components: int. Number of components of r, which have full covariances.
+        z: array (N, d). One sample of q(z|x) for each of N images.
+        loc: array (N, d). Means of q(z|x).
+        scale: array (N, d). Standard deviations of q(z|x).
+        components: int. Number of Gaussian components of r, with full covariance matrices.
         seed: int. Seed of the split and of the fit.
 
     Returns:
         `Estimate` of the kind "upper bound", in nats.
 
     Raises:
-        ValueError: If there are fewer than four examples, or fewer than two per component.
+        ValueError: If there are fewer than four images, or fewer than two per component.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")

@@ -1,12 +1,13 @@
-"""Bounds on mutual information as functions of a score matrix; differentiable, in nats.
+"""Bounds on the mutual information I(X;Y), as differentiable functions in nats.
 
-A score matrix has shape (n, m), m >= n, with f(x_i, y_j) at [i, j]. The diagonal holds the pairs
-that were drawn together (positives), the other entries are negatives. "E joint" is a mean over the
-diagonal, "E product" a mean over the negatives. Shapes may be unknown when a graph is traced.
+Most bounds take a score matrix of shape (n, m), m >= n, with the score f(x_i, y_j) of a critic at
+[i, j]. Entries on the diagonal are scores of pairs that were drawn together (positives). The other
+entries are scores of unrelated pairs (negatives). "E joint" is the mean over the positives, and "E
+product" the mean over the negatives. Shapes may be unknown when a graph is traced.
 
-With finitely many samples DV, NWJ, TUBA and SMILE are dominated by the few largest scores of
-negatives: no distribution-free bound can certify more than about ln n (McAllester and Stratos,
-"Formal limitations on the measurement of mutual information", 2020).
+With finitely many samples the values of `donsker_varadhan`, `nwj`, `tuba` and `smile` are dominated
+by the few largest scores of negatives. No distribution-free bound can certify more than about ln n
+nats (McAllester and Stratos, "Formal limitations on the measurement of mutual information", 2020).
 """
 
 import tensorflow as tf
@@ -34,11 +35,17 @@ __all__ = [
 
 
 def barber_agakov(log_q: tf.Tensor, entropy: float) -> tf.Tensor:
-    """Lower bound I(X;Y) >= H(X) + E joint log Q(x|y), tight where Q(x|y) = p(x|y).
+    """Lower bound on I(X;Y) from a model Q(x|y): I(X;Y) >= H(X) + E log Q(x|y).
+
+    The bound is tight if Q(x|y) = p(x|y). The mean E is over pairs (x_i, y_i) that were drawn
+    together.
 
     Args:
-        log_q: tensor (n,). log Q(x_i|y_i).
-        entropy: float. H(X) in nats, which must be known.
+        log_q: tensor (n,). log Q(x_i|y_i) of each pair, in nats.
+        entropy: float. Entropy H(X) in nats, which must be known.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Barber and Agakov, "The IM algorithm", 2003, equation 3.
 
@@ -49,13 +56,19 @@ def barber_agakov(log_q: tf.Tensor, entropy: float) -> tf.Tensor:
 
 
 def donsker_varadhan(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound E joint f - ln E product exp f, tight at f = ln p(y|x)/p(y) + constant.
+    """Donsker and Varadhan's lower bound on I(X;Y), E joint f - ln E product exp f.
 
-    The logarithm of a sample mean is too small on average. The value is therefore too large on
-    average, the more so the larger the information.
+    "E joint" is the mean over pairs that were drawn together, and "E product" the mean over all
+    other pairs. The bound is tight at f = ln p(y|x)/p(y) + constant. With finitely many samples the
+    value is too large on average, because the logarithm of a sample mean is too small on average.
+    This error grows with the information.
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Donsker and Varadhan, 1983; Belghazi et al., "MINE", 2018, equation 5.
 
@@ -67,18 +80,21 @@ def donsker_varadhan(scores: tf.Tensor) -> tf.Tensor:
 
 
 def mine(scores: tf.Tensor, log_average: tf.Tensor, decay: float = 0.99):
-    """`donsker_varadhan` with MINE's gradient, whose partition function is a moving average.
+    """Donsker and Varadhan's lower bound on I(X;Y), with MINE's gradient.
 
-    The gradient of the plain bound in small batches is biased, since it divides by the partition
-    function of the batch. MINE divides by an average over past batches.
+    The value is that of `donsker_varadhan`. Its gradient divides by E product exp f, the mean of
+    exp f over pairs that were not drawn together. With the mean of a small batch this gradient is
+    biased. MINE divides by a moving average over past batches instead.
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
         log_average: scalar tensor. ln of the moving average of E product exp f before this batch.
-        decay: float. Decay of the moving average.
+        decay: float, from 0 to 1. Factor of the old moving average in each step.
 
     Returns:
-        (value, new log_average). The value is the DV bound of this batch, its gradient is MINE's.
+        Two scalar tensors: the bound of this batch in nats, with MINE's gradient, and the new
+        `log_average`.
 
     Source: Belghazi et al., "MINE", 2018, section 3.2.
 
@@ -103,12 +119,18 @@ def mine(scores: tf.Tensor, log_average: tf.Tensor, decay: float = 0.99):
 
 
 def nwj(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound E joint f - E product exp(f - 1), tight at f = 1 + ln p(y|x)/p(y).
+    """NWJ lower bound on I(X;Y), E joint f - E product exp(f - 1).
 
-    It is unbiased; its variance grows as exp I.
+    "E joint" is the mean over pairs that were drawn together, and "E product" the mean over all
+    other pairs. The bound is tight at f = 1 + ln p(y|x)/p(y). The estimate is unbiased, but its
+    variance grows as exp I(X;Y).
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Nguyen, Wainwright and Jordan, 2010; Poole et al., "On variational bounds of mutual
     information", 2019, equation 6.
@@ -120,14 +142,21 @@ def nwj(scores: tf.Tensor) -> tf.Tensor:
 
 
 def tuba(scores: tf.Tensor, log_baseline: tf.Tensor) -> tf.Tensor:
-    """Lower bound 1 + E joint [f - ln a(x)] - E product exp(f) / a(x), for any a(x) > 0.
+    """TUBA lower bound on I(X;Y), 1 + E joint [f - ln a(x)] - E product exp(f) / a(x).
 
-    Tight at f = ln p(y|x)/p(y) + c(x) and ln a(x) = c(x). With ln a = 1 it is `nwj`.
+    "E joint" is the mean over pairs that were drawn together, and "E product" the mean over all
+    other pairs. The baseline a(x) is any positive function. The bound is tight at f = ln
+    p(y|x)/p(y) + c(x) and ln a(x) = c(x), for any function c. With ln a(x) = 1 it equals `nwj`.
+
     Source: Poole et al., 2019, equation 5, with x and y exchanged.
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
         log_baseline: tensor (n,). ln a(x_i).
+
+    Returns:
+        Scalar tensor, in nats.
 
     Example:
         ki.information.bounds.tuba(tf.eye(8), log_baseline=tf.ones(8))  # as nwj
@@ -136,12 +165,17 @@ def tuba(scores: tf.Tensor, log_baseline: tf.Tensor) -> tf.Tensor:
 
 
 def info_nce(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound E [f(x_i, y_i) - ln (1/m) sum_j exp f(x_i, y_j)], at most ln m.
+    """InfoNCE lower bound on I(X;Y), E [f(x_i, y_i) - ln (1/m) sum_j exp f(x_i, y_j)].
 
-    Largest at f = ln p(y|x)/p(y) + c(x), and tight as m grows.
+    The mean E is over the rows i. The value is at most ln m. The bound is largest at f = ln
+    p(y|x)/p(y) + c(x), for any function c, and becomes tight as m grows.
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: van den Oord et al., "Contrastive predictive coding", 2018; Poole et al., 2019, equation
     10.
@@ -155,20 +189,29 @@ def info_nce(scores: tf.Tensor) -> tf.Tensor:
 
 
 def interpolated(scores: tf.Tensor, log_baseline: tf.Tensor, alpha: float) -> tf.Tensor:
-    """Lower bound between `tuba` (alpha = 0) and `info_nce` (alpha = 1): bias against variance.
+    """Lower bound on I(X;Y) between `tuba` (alpha = 0) and `info_nce` (alpha = 1).
+
+    A larger alpha reduces the variance and increases the bias.
 
         1 + E joint [f - ln w] - E product exp(f) / w,    w = alpha m(x; y_1..K) + (1 - alpha) a(x)
 
-    where m is the mean of exp f over K = m - 1 candidates: the positive and all negatives but one,
-    or all negatives. The bound is at most ln(K / alpha). Source: Poole et al., 2019, equation 12.
+    where a(x) is a positive baseline. m(x; y_1..K) is the mean of exp f(x, y) over K values of y,
+    with K one less than the number of columns. For "E joint", the mean over pairs that were drawn
+    together, these are the pair's own y and all others but one. For "E product", the mean over
+    other pairs, they are all y except the pair's own. The bound is at most ln(K / alpha).
+    Source: Poole et al., 2019, equation 12.
 
     Args:
-        scores: tensor (n, m), m at least 3. Score matrix.
+        scores: tensor (n, m), m at least 3. Score f(x_i, y_j) of a critic at [i, j]; the diagonal
+            holds the pairs (x_i, y_i) that were drawn together.
         log_baseline: tensor (n,). ln a(x_i).
         alpha: float in [0, 1]. Weight of `info_nce`.
 
+    Returns:
+        Scalar tensor, in nats.
+
     Raises:
-        ValueError: If alpha is outside [0, 1].
+        ValueError: If `alpha` is outside [0, 1].
 
     Example:
         ki.information.bounds.interpolated(4.0 * tf.eye(8), tf.zeros(8), alpha=0.5)
@@ -195,15 +238,21 @@ def interpolated(scores: tf.Tensor, log_baseline: tf.Tensor, alpha: float) -> tf
 
 
 def jensen_shannon(scores: tf.Tensor) -> tf.Tensor:
-    """Computes an objective for training a critic f(x, y), which varies less than `nwj`.
+    """Computes an objective for training a critic f(x, y), with less variance than `nwj`.
 
         -E_joint[softplus(-f)] - E_product[softplus(f)]  <=  2 JSD - 2 ln 2
 
-    JSD is the Jensen-Shannon divergence of p(x, y) from p(x) p(y). The objective is largest at
-    f = ln p(y|x)/p(y). It is not a bound on I(X;Y): use `jensen_shannon_nwj` of the trained critic.
+    E_joint is the mean over pairs that were drawn together, and E_product the mean over all other
+    pairs. JSD is the Jensen-Shannon divergence of p(x, y) and p(x) p(y). The objective is largest
+    at f = ln p(y|x)/p(y). The objective is not a bound on I(X;Y). After training, use
+    `jensen_shannon_nwj` with the same scores.
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Nowozin et al., "f-GAN", 2016; Poole et al., 2019, section 2.3.
 
@@ -214,10 +263,16 @@ def jensen_shannon(scores: tf.Tensor) -> tf.Tensor:
 
 
 def jensen_shannon_nwj(scores: tf.Tensor) -> tf.Tensor:
-    """Lower bound: `nwj` of 1 + f, tight at the critic f that maximizes `jensen_shannon`.
+    """Lower bound on I(X;Y), for a critic f that was trained with `jensen_shannon`.
+
+    The value is `nwj(1 + f)`. The bound is tight for the critic that maximizes `jensen_shannon`.
 
     Args:
-        scores: tensor (n, m). Score matrix.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Example:
         ki.information.bounds.jensen_shannon_nwj(tf.zeros((8, 8)))  # 0.0
@@ -226,11 +281,18 @@ def jensen_shannon_nwj(scores: tf.Tensor) -> tf.Tensor:
 
 
 def smile(scores: tf.Tensor, clip: float = 5.0) -> tf.Tensor:
-    """DV estimate whose partition function uses scores clipped to [-clip, clip]; not a bound.
+    """SMILE estimate of I(X;Y), which is not a bound.
+
+    The value is that of `donsker_varadhan`, E joint f - ln E product exp f, but in the second term
+    the scores are clipped to [-clip, clip]. This reduces the variance.
 
     Args:
-        scores: tensor (n, m). Score matrix.
-        clip: float. Largest absolute score in the partition function.
+        scores: tensor (n, m). Score f(x_i, y_j) of a critic at [i, j]; the diagonal holds the pairs
+            (x_i, y_i) that were drawn together.
+        clip: float. Largest absolute score in the second term.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Song and Ermon, "Understanding the limitations of variational mutual information
     estimators", 2020, equation 13.
@@ -242,10 +304,17 @@ def smile(scores: tf.Tensor, clip: float = 5.0) -> tf.Tensor:
 
 
 def known_conditional(log_conditional: tf.Tensor) -> tf.Tensor:
-    """Lower bound with a known encoder, E [ln q(z_i|x_i) - ln (1/K) sum_j q(z_i|x_j)]; <= ln K.
+    """Lower bound on I(X;Z) for a known encoder q(z|x).
+
+        E [ln q(z_i|x_i) - ln (1/K) sum_j q(z_i|x_j)]  <=  ln K
+
+    z_i is a sample of q(z|x_i), and the mean is over i.
 
     Args:
-        log_conditional: tensor (K, K). ln q(z_i|x_j) at [i, j].
+        log_conditional: tensor (K, K). ln q(z_i|x_j) at [i, j], in nats.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Poole et al., 2019, section 2.4.
 
@@ -256,12 +325,18 @@ def known_conditional(log_conditional: tf.Tensor) -> tf.Tensor:
 
 
 def leave_one_out(log_conditional: tf.Tensor) -> tf.Tensor:
-    """Upper bound with a known encoder: `known_conditional` whose mixture leaves x_i out.
+    """Upper bound on I(X;Z) for a known encoder q(z|x).
 
-    The bound is large where a z_i has no neighbor.
+        E [ln q(z_i|x_i) - ln (1/(K-1)) sum_{j != i} q(z_i|x_j)]
+
+    z_i is a sample of q(z|x_i), and the mean is over i. The bound is very large if some z_i is
+    improbable under all other q(z|x_j).
 
     Args:
-        log_conditional: tensor (K, K). ln q(z_i|x_j) at [i, j].
+        log_conditional: tensor (K, K). ln q(z_i|x_j) at [i, j], in nats.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Poole et al., 2019, equation 13.
 
@@ -275,12 +350,17 @@ def leave_one_out(log_conditional: tf.Tensor) -> tf.Tensor:
 
 
 def leave_one_out_terms(own, others, count: int | tf.Tensor) -> tf.Tensor:
-    """Terms ln q(z_i|x_i) - ln (1/(N-1)) sum_{j != i} q(z_i|x_j), whose mean is `leave_one_out`.
+    """Computes the terms whose mean is `leave_one_out`, one for each sample z_i.
+
+        ln q(z_i|x_i) - ln (1/(N-1)) sum_{j != i} q(z_i|x_j)
 
     Args:
         own: array or tensor (n,). ln q(z_i|x_i).
         others: array or tensor (n,). ln sum over j != i of q(z_i|x_j).
-        count: int. N, the number of posteriors with each z's own.
+        count: int. Number N of images x_j, including x_i.
+
+    Returns:
+        Array or tensor (n,), in nats.
 
     Example:
         own, others = tf.zeros(4), tf.math.log(7.0) * tf.ones(4)
@@ -290,14 +370,19 @@ def leave_one_out_terms(own, others, count: int | tf.Tensor) -> tf.Tensor:
 
 
 def rate_bound(posterior, marginal, z: tf.Tensor) -> tf.Tensor:
-    """Upper bound I(X;Z) <= E KL(q(z|x) || r(z)) for any r(z).
+    """Upper bound on the information of an encoder, I(X;Z) <= E KL(q(z|x) || r(z)).
 
-    It is tight at r(z) = q(z). With r the prior it is the rate of a VAE.
+    q(z|x) is the encoder's distribution of latents z for an image x, and r(z) is any distribution.
+    The bound is tight if r(z) = q(z), the mean of q(z|x) over all images. If r is the prior, the
+    bound is the rate of a VAE.
 
     Args:
-        posterior: TFP distribution of batch shape (n,). q(z|x).
-        marginal: TFP distribution of batch shape (). r(z).
-        z: tensor (n, d). Samples of the posterior; used if the KL has no closed form.
+        posterior: TFP distribution with batch shape (n,). q(z|x) of n images.
+        marginal: TFP distribution with batch shape (). r(z).
+        z: tensor (n, d). One sample of q(z|x) for each image, used if the KL has no closed form.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Source: Barber and Agakov, 2003; Poole et al., 2019, equation 1.
 
@@ -312,14 +397,20 @@ def rate_bound(posterior, marginal, z: tf.Tensor) -> tf.Tensor:
 
 
 def club(log_conditional: tf.Tensor) -> tf.Tensor:
-    """Upper bound E joint ln p(y|x) - E product ln p(y|x), for the true conditional alone.
+    """CLUB upper bound on I(X;Y), E joint ln p(y|x) - E product ln p(y|x).
 
-    With a fitted conditional it is an estimate that may lie on either side. It is never tight,
-    unless I = 0: for Gaussians of correlation r it is r^2 / (1 - r^2) per dimension. Source: Cheng
-    et al., "CLUB", 2020, equation 6.
+    "E joint" is the mean over pairs that were drawn together, and "E product" the mean over all
+    other pairs. The value is an upper bound only for the true p(y|x). With a fitted p(y|x) it is an
+    estimate that may be too small or too large. The bound is never tight unless I(X;Y) = 0: for
+    Gaussians of correlation r it is r^2 / (1 - r^2) per dimension.
+    Source: Cheng et al., "CLUB", 2020, equation 6.
 
     Args:
-        log_conditional: tensor (n, m). ln p(y_j|x_i) at [i, j].
+        log_conditional: tensor (n, m). ln p(y_j|x_i) at [i, j]; the diagonal holds the pairs that
+            were drawn together.
+
+    Returns:
+        Scalar tensor, in nats.
 
     Example:
         ki.information.bounds.club(tf.eye(8))  # 1.0

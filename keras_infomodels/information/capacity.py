@@ -1,4 +1,4 @@
-"""Capacity of a discrete channel, by two alternating maximizations with the same limit."""
+"""Capacity of a discrete channel, computed by two algorithms with the same result."""
 
 import math
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ __all__ = ["Capacity", "blahut_arimoto", "im_alternation"]
 
 @dataclass(frozen=True)
 class Capacity:
-    """Capacity of a channel, max over p(x) of I(X;Y).
+    """Capacity of a channel p(y|x): the largest I(X;Y) over all input distributions p(x).
+
+    x has K_x values, and y has K_y values.
 
     Attributes:
-        estimate: `Estimate` in nats. "exact" up to the tolerance, else a lower bound. Its ceiling
-            is the smaller of ln K_x and ln K_y.
+        estimate: `Estimate`. Capacity in nats. Its kind is "exact" if the tolerance was reached,
+            else "lower bound". Its ceiling is the smaller of ln K_x and ln K_y.
         upper: float. Upper bound on the capacity in nats.
-        inputs: array (K_x,). Input distribution whose information is `estimate`.
+        inputs: array (K_x,). Input distribution p(x) that reaches `estimate`.
 
     Example:
         capacity = ki.information.blahut_arimoto([[0.9, 0.1], [0.1, 0.9]])
@@ -34,21 +36,24 @@ class Capacity:
 def blahut_arimoto(
     channel: np.ndarray, tolerance: float = 1e-9, iterations: int = 100_000
 ) -> Capacity:
-    """Computes the capacity of a channel p(y|x) by Blahut and Arimoto's update of p(x).
+    """Computes the capacity of a channel p(y|x) by Blahut and Arimoto's algorithm.
+
+    The capacity is the largest I(X;Y) over all input distributions p(x). Each iteration updates
+    p(x):
 
         p(x) <- p(x) exp(D_x) / sum,    D_x = KL(p(y|x) || p(y))
 
-    At every step I(X;Y) = sum_x p(x) D_x <= capacity <= max_x D_x. The iteration ends when both
-    differ by at most the tolerance. Source: Blahut, "Computation of channel capacity and
+    In every iteration sum_x p(x) D_x <= capacity <= max_x D_x. The algorithm ends when the two
+    bounds differ by at most the tolerance. Source: Blahut, "Computation of channel capacity and
     rate-distortion functions", 1972.
 
     Args:
-        channel: array (K_x, K_y). p(y|x); each row sums to 1.
+        channel: array (K_x, K_y). Probabilities p(y|x); each row sums to 1.
         tolerance: float. Largest error of the capacity in nats.
         iterations: int. Largest number of iterations.
 
     Returns:
-        `Capacity`.
+        `Capacity`, with the value in nats and the input distribution.
 
     Raises:
         ValueError: If the channel has negative entries, or rows that do not sum to 1.
@@ -72,21 +77,26 @@ def blahut_arimoto(
 def im_alternation(
     channel: np.ndarray, tolerance: float = 1e-9, iterations: int = 100_000
 ) -> tuple[Capacity, list[float]]:
-    """Computes the capacity by maximizing Barber and Agakov's bound over Q and p(x) in turn.
+    """Computes the capacity of a channel p(y|x) by maximizing Barber and Agakov's bound.
+
+    The capacity is the largest I(X;Y) over all input distributions p(x). The bound is maximized
+    over a model Q(x|y) and over p(x) in turn:
 
         I(X;Y) >= H(X) + E log Q(x|y)
 
     For fixed p(x) the best Q(x|y) is p(x|y), and the bound is tight. For fixed Q the best p(x) is
-    proportional to exp E_{p(y|x)} log Q(x|y). This is the objective of InfoGAN for a table, where
-    both maximizations are exact. Source: Barber and Agakov, "The IM algorithm", 2003.
+    proportional to exp E_{p(y|x)} log Q(x|y). This is the objective of InfoGAN for discrete
+    variables, where both maximizations are exact. Source: Barber and Agakov, "The IM algorithm",
+    2003.
 
     Args:
-        channel: array (K_x, K_y). p(y|x); each row sums to 1.
+        channel: array (K_x, K_y). Probabilities p(y|x); each row sums to 1.
         tolerance: float. Largest error of the capacity in nats.
         iterations: int. Largest number of iterations.
 
     Returns:
-        (`Capacity`, list of the bound after each iteration in nats, which never falls).
+        Two values: a `Capacity`, and a list of the bound in nats after each iteration, which never
+        decreases.
 
     Example:
         capacity, bounds = ki.information.im_alternation([[0.9, 0.1], [0.1, 0.9]])

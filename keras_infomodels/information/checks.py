@@ -29,14 +29,16 @@ def checked(
     seed: int,
     shuffles: int = SHUFFLES,
 ) -> Estimate:
-    """Adds checks, notes and an interval to an estimate, and raises it to its held-out bound.
+    """Adds checks, notes and an interval to an estimate.
+
+    An estimate below its held-out bound is raised to the bound.
 
     Args:
         found: `Estimate`. The estimate.
         bound: `Estimate`. Lower bound from held-out rows.
         upper: float or None. Upper end of the interval.
         assumption: str. Assumption that the upper end depends on.
-        shuffled: function from a NumPy generator to the estimate on pairs that it shuffles.
+        shuffled: function. Returns the estimate on shuffled pairs, given a NumPy generator.
         seed: int. Seed of the shuffles.
         shuffles: int. Number of shuffles.
     """

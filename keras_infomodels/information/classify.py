@@ -28,9 +28,10 @@ def classifier_terms(x: Columns, label: np.ndarray, scores: np.ndarray, seed: in
 
         I(X;Y) >= H(Y) + E ln q(y|x)
 
-    The classifiers are the marginal distribution alone, logistic regression of numbers and one-hot
-    labels, a random forest (out of bag), the mean of both, and, if rows of x repeat, the table of
-    the other rows. Each half of the rows uses the classifier that is best on the other half.
+    There are up to five classifiers: the marginal distribution of the label, logistic regression on
+    numbers and one-hot labels, a random forest (out of bag), the mean of the last two, and, if rows
+    of x repeat, the table of the other rows. For each half of the rows, the classifier is used that
+    is best on the other half.
 
     Args:
         x: `Columns`. The other side.

@@ -1,4 +1,4 @@
-"""Columns of numbers, labels, counts, codes, one-hot vectors or images, as users have them."""
+"""Preparation of a user's columns: numbers, labels, counts, codes, one-hot vectors or images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ ROWS_A_VALUE = 5
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the pairs as it was given.
+    """One side of the pairs (x, y), as the user gave it.
 
     Attributes:
         columns: list of arrays (n,), float64 or text.
-        labels: list of bool or None. Whether each column is discrete, by its type or by the
-            caller's word; None if the values decide.
+        labels: list of bool or None. `True` for a discrete column, `False` for a continuous one, by
+            its type or as the caller declared it. `None` if the values decide.
         names: list of str. Names of the columns of a dict or data frame; empty for an array.
         images: float32 array (n, height, width, channels) or (n, length, channels); None for a
             table.
@@ -57,13 +57,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Columns:
-    """One side of the pairs, prepared for an estimator.
+    """One side of the pairs (x, y), prepared for an estimator.
 
     Attributes:
         values: array (n, d). Columns that are used as numbers.
         labels: int array (n, k). The other columns, as integers from 0.
-        repeated: bool array (d,). Whether each column of `values` could be used as labels as well:
-            its values have at least `ROWS_A_VALUE` rows on average.
+        repeated: bool array (d,). `True` for a column of `values` that could be used as labels as
+            well, because each value has at least `ROWS_A_VALUE` rows on average.
         images: array (n, height, width, channels). Images of the side; see `Side`.
     """
 
@@ -77,13 +77,13 @@ class Columns:
 
     @property
     def atoms(self) -> bool:
-        """Returns whether some number in `values` has a tenth of the rows or more."""
+        """Returns `True` if some number in `values` occurs in a tenth of the rows or more."""
         least = max(2, ATOM * len(self))
         return any(np.unique(c, return_counts=True)[1].max() >= least for c in self.values.T)
 
     @property
     def tied(self) -> bool:
-        """Returns whether some number in `values` repeats within its column."""
+        """Returns `True` if some number in `values` repeats within its column."""
         return any(len(np.unique(column)) < len(column) for column in self.values.T)
 
     @property
@@ -115,8 +115,8 @@ class Columns:
     def scores(self, rng: np.random.Generator) -> np.ndarray:
         """Computes normal scores of `values`, with ties broken at random.
 
-        Rounded numbers consist of many small atoms, which nearest neighbors would mistake for
-        dependence. A random order within each atom does not change the information.
+        Nearest neighbors would mistake the ties of rounded numbers for dependence. A random order
+        of tied values does not change the information.
         """
         columns = [_untied(column, rng) for column in self.values.T]
         return normal_scores(np.stack(columns, 1) if columns else self.values)
@@ -269,11 +269,11 @@ def prepare_columns(side: Side) -> Columns:
 
 
 def without_copies(x: Side, y: Side) -> tuple[Side, Side, str]:
-    """Drops copies of rows, if numbers with fractions repeat in copied rows alone.
+    """Drops copies of rows, if numbers with fractions repeat only in copied rows.
 
-    If every row has the same number of copies, the table was copied. A few copies among many rows
-    are dropped too. Rows that repeat in another way are a discrete variable, such as products with
-    a price.
+    If every row has the same number of copies, the whole table was copied. A few copies among many
+    rows are dropped too. Rows that repeat in another way are kept as a discrete variable, such as
+    products with a price.
     """
     columns = [*x.columns, *y.columns]
     fractions = [c for c in columns if c.dtype.kind == "f" and np.any(c % 1)]

@@ -1,4 +1,4 @@
-"""Mutual information by canonical correlations, of the data or of its ranks."""
+"""Mutual information from canonical correlations of the data or of their ranks."""
 
 import math
 from dataclasses import dataclass
@@ -21,10 +21,12 @@ __all__ = [
 
 
 def normal_scores(x: np.ndarray) -> np.ndarray:
-    """Maps the ranks of each column to quantiles of N(0, 1); mutual information does not change.
+    """Replaces the values of each column by quantiles of N(0, 1) with the same ranks.
+
+    This does not change the mutual information of continuous columns.
 
     Args:
-        x: array (n, d). Ties share the mean of their ranks.
+        x: array (n, d). Equal values get the mean of their ranks.
 
     Returns:
         Array (n, d).
@@ -37,12 +39,12 @@ def normal_scores(x: np.ndarray) -> np.ndarray:
 
 
 class NormalScores:
-    """`normal_scores` of one sample as a function of other draws.
+    """Function that maps new values to the `normal_scores` of a given sample.
 
-    The function is linear between the points of the sample, and constant outside of its range.
+    The function is linear between the points of the sample, and constant outside of their range.
 
     Args:
-        x: array (n, d). The sample.
+        x: array (n, d). Sample that defines the function.
 
     Example:
         scores = ki.information.NormalScores(np.random.default_rng(1).exponential(size=(500, 1)))
@@ -71,18 +73,18 @@ def gaussian_information(x: np.ndarray, y: np.ndarray) -> Estimate:
 
         I = -1/2 sum ln(1 - r^2)    over the canonical correlations r
 
-    The mean bias of the sample's determinants is subtracted; this is exact for Gaussians. For other
-    data the result may lie on either side of the truth.
+    A correction for the bias of n samples is subtracted, which is exact for Gaussian data. For
+    other data the result may be too small or too large.
 
     Args:
-        x: array (n, d_x) or (n,). n must be above d_x + d_y + 1.
-        y: array (n, d_y) or (n,).
+        x: array (n, d_x) or (n,). n samples of X; n must be above d_x + d_y + 1.
+        y: array (n, d_y) or (n,). Samples of Y, paired with those of X.
 
     Returns:
-        `Estimate` in nats; infinite if a linear function of x equals one of y.
+        `Estimate` in nats. It is infinite if a linear function of x equals a linear function of y.
 
     Raises:
-        ValueError: If there are too few rows, or numbers that are not finite.
+        ValueError: If there are too few samples, or values are not finite.
 
     Source: Gel'fand and Yaglom, 1957; the bias: Misra et al., 2005.
 
@@ -111,14 +113,17 @@ def gaussian_information(x: np.ndarray, y: np.ndarray) -> Estimate:
 
 
 def copula_information(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """Estimates I(X;Y) by `gaussian_information` of the normal scores of each column.
+    """Estimates I(X;Y) by a Gaussian copula: `gaussian_information` of the ranks of each column.
 
-    The estimate is right if monotone maps of single columns make all columns jointly Gaussian. It
-    does not see other dependence.
+    The ranks are replaced by quantiles of N(0, 1). The estimate is right if a monotone function of
+    each column makes all columns jointly Gaussian. Other kinds of dependence are not detected.
 
     Args:
-        x: array (n, d_x) or (n,).
-        y: array (n, d_y) or (n,).
+        x: array (n, d_x) or (n,). n samples of X.
+        y: array (n, d_y) or (n,). Samples of Y, paired with those of X.
+
+    Returns:
+        `Estimate` in nats.
 
     Source: Ince et al., "A statistical framework for neuroimaging data analysis based on mutual
     information estimated via a Gaussian copula", 2017.
@@ -140,7 +145,7 @@ def _check_finite(x: np.ndarray, y: np.ndarray):
 
 
 def canonical_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Computes the canonical correlations, largest first."""
+    """Computes the canonical correlations of x (n, d_x) and y (n, d_y), largest first."""
     qx, qy = _whiten(x), _whiten(y)
     return np.linalg.svd(qx.T @ qy, compute_uv=False).clip(0, 1)
 
@@ -197,8 +202,8 @@ class GaussianRatio:
             x: array (n, d_x).
             y: array (n, d_y).
             ridge: float. Number that is added to variances.
-            shrink: bool. Whether the covariance is shrunk (Ledoit and Wolf), so that collinear
-                columns are not taken for a deterministic relation.
+            shrink: bool. `True` shrinks the covariance (Ledoit and Wolf), so that collinear columns
+                are not mistaken for a deterministic relation.
         """
         dx = x.shape[1]
         both = np.hstack([x, y]).astype(np.float64)

@@ -33,7 +33,7 @@ class _Critic(keras.Model):
 
 
 class Side(keras.layers.Layer):
-    """Embedding of one variable by a linear map plus a network, with a score of its own."""
+    """Embedding g(x) of one variable and its scalar a(x), each a linear map plus a network."""
 
     def __init__(self, hidden: keras.Sequential, embedding: int, kernel: str, **kwargs):
         super().__init__(**kwargs)
@@ -49,13 +49,15 @@ class Side(keras.layers.Layer):
 
 @register
 class SeparableCritic(_Critic):
-    """Critic f(x, y) = g(x)'h(y) + a(x) + b(y), each a linear map plus a network.
+    """Critic f(x, y) = g(x)'h(y) + a(x) + b(y), for vectors x and y.
 
-    One matrix product scores all pairs of a batch. It needs the fewest data of the critics here.
+    Each of g, h, a and b is the sum of a linear map and a network. One matrix product computes the
+    scores of all pairs of a batch. Of the critics in this module, this one needs the fewest data.
+    Called with x (n, d_x) and y (m, d_y), it returns scores (n, m).
 
     Args:
-        embedding: int. Length of g and h. It limits the information to that of as many independent
-            pairs of columns.
+        embedding: int. Length of g(x) and h(y). A critic of length k can represent k independent
+            pairs of dependent columns.
         widths: sequence of int. Widths of the hidden layers of each network.
         activation: str. Keras activation of the hidden layers.
 
@@ -81,13 +83,14 @@ class SeparableCritic(_Critic):
 
 @register
 class BilinearCritic(_Critic):
-    """Critic f(x, y) = g(x)'W h(y), with g and h the last hidden layers.
+    """Critic f(x, y) = g(x)'W h(y), for vectors x and y.
 
-    Without hidden layers it is x'Wy, which detects correlation alone.
+    g and h are the last hidden layers of two networks, and W is a matrix. Without hidden layers the
+    critic is x'Wy, which detects only correlations. Called with x (n, d_x) and y (m, d_y), it
+    returns scores (n, m).
 
     Args:
-        x_width: int. Number of columns of x, which is the number of rows of W without hidden
-            layers.
+        x_width: int. Number d_x of columns of x. Used only if there are no hidden layers.
         widths: sequence of int. Widths of the hidden layers of each network; may be empty.
         activation: str. Keras activation of the hidden layers.
 
@@ -118,9 +121,10 @@ class BilinearCritic(_Critic):
 
 @register
 class ConcatenatedCritic(_Critic):
-    """Critic f(x, y) as one network of the concatenation of x and y.
+    """Critic f(x, y), one network of the concatenated vectors x and y.
 
-    It is the most flexible critic, and needs n m forward passes for a batch.
+    It is the most flexible critic, but it runs the network on all n m pairs of a batch. Called with
+    x (n, d_x) and y (m, d_y), it returns scores (n, m).
 
     Args:
         widths: sequence of int. Widths of the hidden layers.
@@ -148,11 +152,13 @@ class ConcatenatedCritic(_Critic):
 class ConvolutionalCritic(keras.Model):
     """Critic f(x, y) = g(x)'h(y) + a(x) + b(y), with strided convolutions for images.
 
+    Called with x (n, *x_shape) and y (m, *y_shape), it returns scores (n, m).
+
     Args:
-        x_shape: tuple. Shape of one x: (height, width, channels), or (d,) for a vector, which has
-            the networks of `SeparableCritic`.
-        y_shape: tuple. Shape of one y.
-        embedding: int. Length of g and h.
+        x_shape: tuple of int. Shape of one x: (height, width, channels) for an image, or (d,) for a
+            vector, which gets the networks of `SeparableCritic`.
+        y_shape: tuple of int. Shape of one y.
+        embedding: int. Length of g(x) and h(y).
         filters: sequence of int. Filters of the convolutions, each of which halves height and
             width.
         units: int. Units of the dense layer after them.
@@ -210,7 +216,7 @@ class StackedCritic(keras.layers.Layer):
 
     Args:
         count: int. Number of critics.
-        embedding: int. Length of g and h.
+        embedding: int. Length of g(x) and h(y).
         width: int. Width of both hidden layers.
     """
 

@@ -17,12 +17,13 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
     """Draws a Venn diagram of the entropies and mutual informations of two or three variables.
 
     For two variables the areas are proportional to the quantities, unless one is negative. For
-    three variables they are not, and the picture says so. A negative quantity (a co-information of
-    three variables, a differential entropy) is written as a number.
+    three variables the areas are not proportional, and the picture says so. Quantities may be
+    negative: a co-information of three variables, or a differential entropy.
 
     Args:
-        joint: `Joint`. `JointTable`, `GaussianJoint`, `MeasuredJoint` or another subclass.
-        unit: "nats" or "bits".
+        joint: `Joint`. Variables with known entropies: a `JointTable`, `GaussianJoint`,
+            `MeasuredJoint` or another subclass.
+        unit: str. "nats" or "bits".
         title: str. Title of the picture.
 
     Returns:
@@ -59,7 +60,7 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
 
 
 def circle_geometry(area_x: float, area_y: float, shared: float) -> tuple[float, float, float]:
-    """Computes the radii of two circles, and the distance at which they share a given area."""
+    """Computes the radii of two circles of given areas, and their distance for a shared area."""
     rx, ry = math.sqrt(area_x / math.pi), math.sqrt(area_y / math.pi)
     inside, apart = abs(rx - ry), rx + ry
     if shared >= min(area_x, area_y) * (1 - 1e-9):

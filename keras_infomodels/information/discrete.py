@@ -25,16 +25,18 @@ __all__ = [
 
 
 class JointTable(Joint):
-    """Discrete variables with a known joint distribution; every result is exact, in nats.
+    """Discrete variables with a known joint distribution.
+
+    Its methods, such as `entropy` and `mutual_information`, return exact results in nats.
 
     Args:
-        probabilities: array (K_1, ..., K_n). One axis per variable; entries are non-negative and
-            sum to 1.
+        probabilities: array (K_1, ..., K_n). Joint probabilities of n variables, with one axis for
+            each variable. They are non-negative and sum to 1.
         names: sequence of str. Names of the variables. `None` means x, y, z for up to three
             variables and x1, x2, ... for more.
 
     Raises:
-        ValueError: If the entries are not a distribution.
+        ValueError: If the entries are negative or do not sum to 1.
 
     Example:
         table = ki.information.JointTable([[0.4, 0.1], [0.1, 0.4]])
@@ -56,16 +58,16 @@ class JointTable(Joint):
         self.probabilities = p / p.sum()
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Entropy of the variables together, in nats."""
+        """Computes the joint entropy of the named variables, in nats."""
         return float(entropy(self.marginal(names).ravel())) if names else 0.0
 
     def log_size(self, names: frozenset[str]) -> float:
-        """Logarithm of the number of joint values of the variables."""
+        """Returns the logarithm of the number of joint values of the named variables."""
         sizes = dict(zip(self.names, self.probabilities.shape, strict=True))
         return sum(math.log(sizes[name]) for name in names)
 
     def marginal(self, names: Sequence[str] | frozenset[str]) -> np.ndarray:
-        """Returns the table of some variables, with axes in the order of the whole table."""
+        """Returns the joint probabilities of some variables, with axes in the original order."""
         group = self._group(names)
         others = tuple(i for i, name in enumerate(self.names) if name not in group)
         return self.probabilities.sum(axis=others)
@@ -87,20 +89,23 @@ class JointTable(Joint):
 
 
 def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """Computes I(X;Y) of the empirical distribution of pairs, in nats.
+    """Estimates I(X;Y) of discrete variables by the information of the observed frequencies.
 
-    For independent variables its bias is about (K_x - 1)(K_y - 1) / (2n); see `miller_madow` and
-    `shuffle_null`.
+    The estimate is too large on average. For independent variables its bias is about (K_x - 1)(K_y
+    - 1) / (2n) nats, where K_x and K_y are the numbers of values and n is the number of pairs.
+    `miller_madow` corrects the bias, and `shuffle_null` measures it.
 
     Args:
-        x: array (n,) or (n, d). Labels of any kind; equal rows are one value.
-        y: array (n,) or (n, d).
+        x: array (n,) or (n, d). Labels of any type: numbers, text or bool. Equal rows are the same
+            value of X.
+        y: array (n,) or (n, d). Labels of Y, paired with those of X.
 
     Returns:
-        `Estimate` in nats, never negative. Its ceiling is ln of the smaller number of values.
+        `Estimate` in nats, never negative. Its ceiling is the smaller of ln K_x and ln K_y.
 
     Raises:
-        ValueError: If there are no rows, numbers of rows differ, or labels are NaN, NaT or None.
+        ValueError: If there are no rows, x and y have different numbers of rows, or labels are NaN,
+            NaT or None.
 
     Example:
         ki.information.plug_in(["a", "a", "b", "b"], [0, 0, 1, 1])  # ln 2 nats
@@ -114,20 +119,26 @@ def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
 
 
 def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """Estimates I(X;Y) by `plug_in` plus the first term of its bias, in nats.
+    """Estimates I(X;Y) of discrete variables by `plug_in` with a correction of its bias.
 
-        plug-in + (K_x + K_y - K_xy - 1) / (2n),    K the numbers of values that occur
+        plug-in + (K_x + K_y - K_xy - 1) / (2n)
 
-    It may be negative. It may exceed `plug_in` by at most (K - 1) / (2n), with K the smaller of K_x
-    and K_y, since K_xy is at least the larger of both; the ceiling includes this. Source: Miller,
-    "Note on the bias of information estimates", 1955.
+    K_x, K_y and K_xy are the numbers of values of x, y and pairs (x, y) that occur among the n
+    pairs. The estimate may be negative. It may exceed `plug_in` by at most (K - 1) / (2n), where K
+    is the smaller of K_x and K_y.
+    Source: Miller, "Note on the bias of information estimates", 1955.
 
     Args:
-        x: array (n,) or (n, d). Labels of any kind; equal rows are one value.
-        y: array (n,) or (n, d).
+        x: array (n,) or (n, d). Labels of any type: numbers, text or bool. Equal rows are the same
+            value of X.
+        y: array (n,) or (n, d). Labels of Y, paired with those of X.
+
+    Returns:
+        `Estimate` in nats. Its ceiling is the smaller of ln K_x and ln K_y, plus (K - 1) / (2n).
 
     Raises:
-        ValueError: As `plug_in`.
+        ValueError: If there are no rows, x and y have different numbers of rows, or labels are NaN,
+            NaT or None.
 
     Example:
         rng = np.random.default_rng(1)
@@ -143,20 +154,27 @@ def miller_madow(x: np.ndarray, y: np.ndarray) -> Estimate:
 
 
 def grassberger(x: np.ndarray, y: np.ndarray) -> Estimate:
-    """Estimates I(X;Y) = H(X) + H(Y) - H(X,Y), each by Grassberger's estimator, in nats.
+    """Estimates I(X;Y) = H(X) + H(Y) - H(X,Y) by Grassberger's estimator of each entropy.
 
         H = ln n - (1/n) sum_i n_i G(n_i)
         G(n) = psi(n) + (-1)^n / 2 (psi((n + 1) / 2) - psi(n / 2))
 
-    In tables with two to ten rows per cell its bias is a fraction of that of `miller_madow`; with
-    fewer rows it is too large. The standard error is that of `plug_in`.
+    n_i is the number of rows with the i-th value, n the number of all rows and psi the digamma
+    function. If the table of x and y has two to ten rows per cell, the bias is a fraction of that
+    of `miller_madow`. With fewer rows per cell the estimate is too large. The standard error is
+    that of `plug_in`.
 
     Args:
-        x: array (n,) or (n, d). Labels of any kind; equal rows are one value.
-        y: array (n,) or (n, d).
+        x: array (n,) or (n, d). Labels of any type: numbers, text or bool. Equal rows are the same
+            value of X.
+        y: array (n,) or (n, d). Labels of Y, paired with those of X.
+
+    Returns:
+        `Estimate` in nats, which may be negative.
 
     Raises:
-        ValueError: As `plug_in`.
+        ValueError: If there are no rows, x and y have different numbers of rows, or labels are NaN,
+            NaT or None.
 
     Source: Grassberger, "Entropy estimates from insufficient samplings", 2003, equation 30.
 
@@ -181,13 +199,15 @@ def _grassberger_entropy(counts: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class ShuffleNull:
-    """Distribution of an estimator under independence with the same marginals.
+    """Result of `shuffle_null`: an estimator's values on pairs that were shuffled.
+
+    Shuffled pairs are independent, with the same distributions of x and y.
 
     Attributes:
-        estimate: `Estimate` in nats. Mean over shuffles, with the standard error of the mean.
-        spread: float. Standard deviation over shuffles in nats.
-        p_value: float. Share of shuffles that reach the estimate of the pairs; at least
-            1 / (shuffles + 1).
+        estimate: `Estimate`. Mean over the shuffles in nats, with the standard error of the mean.
+        spread: float. Standard deviation over the shuffles in nats.
+        p_value: float. Share of shuffles whose value is at least that of the original pairs. The
+            smallest possible value is 1 / (shuffles + 1).
 
     Example:
         null = ki.information.shuffle_null([0, 1, 0, 1], [0, 1, 0, 1], shuffles=20)
@@ -206,17 +226,20 @@ def shuffle_null(
     shuffles: int = 100,
     seed: int = 0,
 ) -> ShuffleNull:
-    """Applies an estimator to shuffled pairs.
+    """Applies an estimator of I(X;Y) to shuffled pairs, to test for independence.
+
+    Shuffling y makes the pairs independent, so the truth is 0. The values on shuffled pairs show
+    the bias and the spread of the estimator.
 
     Args:
-        x: array with n rows.
-        y: array with n rows.
-        information: function from (x, y) to an `Estimate`, such as `plug_in` or `ksg`.
+        x: array with n rows. Samples of X, as `information` takes them.
+        y: array with n rows. Samples of Y, paired with those of X.
+        information: function. Estimator from (x, y) to an `Estimate`, such as `plug_in` or `ksg`.
         shuffles: int. Number of shuffles, at least 2.
         seed: int. Seed of the permutations.
 
     Returns:
-        `ShuffleNull`.
+        `ShuffleNull`, with the mean, the spread and a p-value.
 
     Raises:
         ValueError: If `shuffles` is below 2, or x or y contains NaN, NaT or None.
@@ -270,7 +293,7 @@ def _is_missing(value) -> bool:
 
 
 def row_codes(side: np.ndarray) -> np.ndarray:
-    """Returns an integer from 0 for each row, column by column, as NumPy cannot sort objects."""
+    """Returns an integer from 0 for each row; equal rows get the same integer."""
     columns = side.reshape(len(side), -1).T
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], axis=1)
     return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)

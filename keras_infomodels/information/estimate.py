@@ -1,4 +1,4 @@
-"""The result type of every estimator and bound."""
+"""Result type of every estimator and bound."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,21 +23,22 @@ KINDS = ("exact", "lower bound", "upper bound", "estimate")
 
 @dataclass(frozen=True)
 class Estimate:
-    """Value of an information quantity, with its error, kind and ceiling.
+    """Value of an information quantity in nats, with its standard error, kind and ceiling.
 
     Attributes:
-        nats: float. Value in nats. It is not clamped: a negative estimate of a quantity that cannot
-            be negative tells that the estimator failed or that the truth is near 0.
+        nats: float. Value in nats. It is not clipped at 0. A negative estimate of a quantity that
+            cannot be negative means that the estimator failed or that the truth is near 0.
         standard_error: float. Standard error of the value in nats; 0 for an exact value.
         kind: str. "exact", "lower bound", "upper bound" or "estimate".
         ceiling: float. Largest value that the method can return, in nats; infinity for none.
-        method: str. Name of the estimator that was used, where the caller did not name one.
-        note: str. Warning that a reader needs in order to use the value; empty for none.
-        history: dict. Lists with one entry per epoch, for an estimator that was trained.
-        checks: dict of `Estimate`. Other estimates for comparison. "shuffled" is the result of the
-            same estimator on shuffled pairs; its standard error is the spread over shuffles.
-        interval: (float, float or None). Interval of nominally 95 %. The lower end comes from a
-            bound on held-out rows; the upper end is `None` if it is unknown.
+        method: str. Name of the estimator that was chosen, if the caller did not choose one.
+        note: str. Warning about the value; empty for none.
+        history: dict from str to list. Metrics of each epoch, for an estimator that was trained.
+        checks: dict from str to `Estimate`. Other estimates for comparison. "shuffled" is the mean
+            result of the same estimator on shuffled pairs, for which the truth is 0; its standard
+            error is the spread over the shuffles.
+        interval: (float, float or None). 95 % interval in nats. The lower end comes from a bound on
+            held-out rows. The upper end is `None` if it is unknown.
         assumption: str. Assumption that the upper end of the interval depends on.
 
     Example:
@@ -66,17 +67,17 @@ class Estimate:
         return self.nats / math.log(2)
 
     def near_ceiling(self, margin: float = 0.1) -> bool:
-        """Returns whether the value is within `margin` nats of the ceiling.
+        """Returns `True` if the value is within `margin` nats of the ceiling.
 
-        The truth may then lie above the ceiling.
+        The true value may then be larger than the ceiling.
         """
         return self.nats > self.ceiling - margin
 
     def is_nothing(self) -> bool:
-        """Returns whether the value cannot be distinguished from that of independent variables.
+        """Returns `True` if the value cannot be distinguished from that of independent variables.
 
-        True if the value is at most two standard errors above the estimate on shuffled pairs. False
-        if `checks` has no "shuffled" estimate.
+        This is so if the value is at most two standard errors above the estimate on shuffled pairs.
+        The result is `False` if `checks` has no estimate "shuffled".
         """
         shuffled = self.checks.get("shuffled")
         if shuffled is None:
@@ -85,7 +86,10 @@ class Estimate:
         return self.nats <= max(shuffled.nats, 0.0) + 2 * spread
 
     def as_dict(self) -> dict:
-        """Returns the fields except `history` as JSON values: None for what is not finite."""
+        """Returns the fields except `history` as JSON values.
+
+        Numbers that are not finite become None.
+        """
         numbers = {
             name: value if math.isfinite(value := getattr(self, name)) else None
             for name in ("nats", "standard_error", "ceiling")
@@ -117,15 +121,16 @@ class Estimate:
 
 
 def discrete_entropy(values: np.ndarray) -> Estimate:
-    """Computes the entropy of the empirical distribution of rows.
+    """Computes the entropy of the observed frequencies of rows.
 
-    It is the information of a deterministic encoder about which of the N examples was encoded.
+    For the outputs of a deterministic encoder, this is the information that they have about which
+    of N examples was encoded.
 
     Args:
-        values: array (N, d). Equal rows count as one value.
+        values: array (N, d). Equal rows are the same value.
 
     Returns:
-        Exact `Estimate` in nats. It equals its ceiling ln N if all rows differ.
+        `Estimate` in nats, of the kind "exact". It equals its ceiling ln N if all rows differ.
 
     Example:
         codes = np.array([[0], [0], [1], [1]])
@@ -137,13 +142,18 @@ def discrete_entropy(values: np.ndarray) -> Estimate:
 
 
 def category_information(probabilities: np.ndarray) -> Estimate:
-    """Computes I(x;category) = H(mean q) - mean H(q), for x one of N examples.
+    """Computes the information that a category has about which of N examples was classified.
+
+        I(x; category) = H(mean q) - mean H(q)
+
+    q is q(category|x), the probabilities of K categories for an example x. H is the entropy, and
+    both means are over the examples.
 
     Args:
-        probabilities: array (N, K). q(category|x); each row sums to 1.
+        probabilities: array (N, K). q(category|x) of each example; each row sums to 1.
 
     Returns:
-        Exact `Estimate` for the N examples, in nats. Its ceiling is ln min(N, K).
+        `Estimate` in nats, of the kind "exact". Its ceiling is ln min(N, K).
 
     Example:
         ki.information.category_information(np.eye(10)).nats  # 2.303, ln 10
@@ -154,12 +164,12 @@ def category_information(probabilities: np.ndarray) -> Estimate:
 
 
 def mean_estimate(terms: np.ndarray, kind: str = "estimate", ceiling: float = math.inf) -> Estimate:
-    """Computes the mean of independent terms with its standard error.
+    """Creates an `Estimate` from independent terms: their mean and its standard error.
 
     Args:
         terms: array (n,). Terms in nats. The standard error is NaN for n = 1.
-        kind: str. Kind of the estimate.
-        ceiling: float. Ceiling of the estimate.
+        kind: str. Kind of the estimate: "estimate", "lower bound" or "upper bound".
+        ceiling: float. Largest possible value in nats. Infinity means none.
 
     Example:
         ki.information.mean_estimate(np.array([0.9, 1.0, 1.1]))

@@ -22,11 +22,12 @@ _LINEAR = "a linear function of x is one of y, without noise"
 
 
 def known_relation(x: Columns, y: Columns) -> Estimate | None:
-    """Returns the information where a column of x, or a linear function of x, equals one of y.
+    """Returns the information if a column of x, or a linear function of x, equals one of y.
 
-    Values that hardly repeat give infinity. Values that repeat are discrete, and their entropy is a
-    lower bound; it is the whole information if y is a single column. Integers that hardly repeat
-    have a finite entropy too, of which few rows give a lower bound.
+    If the values hardly repeat, the information is infinite. If they repeat, they are discrete, and
+    their entropy is a lower bound on the information. It is the whole information if y is a single
+    column. Integers that hardly repeat have a finite entropy too; for them the result is a lower
+    bound. The result is None if there is no such relation.
     """
     n = len(x)
     if not (x.values.shape[1] and y.values.shape[1]):

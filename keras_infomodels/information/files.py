@@ -38,7 +38,9 @@ _SHOWN, _LONG = 20, 60
 
 
 class InformationTable(dict):
-    """Dict from (names of x, names of y) to `Estimate`, which a notebook shows as a table.
+    """Dict of mutual informations, which a notebook shows as a table.
+
+    A key is a pair of tuples of column names, (names of x, names of y). A value is an `Estimate`.
 
     Example:
         estimate = ki.information.Estimate(0.4, 0.01)
@@ -63,21 +65,21 @@ class InformationTable(dict):
 def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
     r"""Reads columns of a CSV file with a header.
 
-    A column is numeric if every field is a number, and holds labels otherwise.
+    A column becomes numbers if every field is a number, and text labels otherwise.
 
     Args:
-        path: str or Path. File in UTF-8, UTF-16 with a byte order mark, or Windows-1252. Fields are
-            separated by commas and have at most 10 MB.
-        names: sequence of str. Names of the columns to read; the contents of the others are not
-            checked. `None` reads all columns.
+        path: str or Path. CSV file with fields separated by commas, in UTF-8, UTF-16 with a byte
+            order mark, or Windows-1252. A field has at most 10 MB.
+        names: sequence of str. Names of the columns to read. Other columns are not checked. `None`
+            reads all columns.
 
     Returns:
-        dict from name to array (n,), of float64 or str.
+        dict from column name to array (n,) of float64 or str.
 
     Raises:
-        ValueError: If there are no rows or a row has another number of fields; if a name is unknown
-            or belongs to several columns; or if a column that is read has an empty field, NaN or an
-            infinite number, or a field that is not a number although at least half of them are.
+        ValueError: If there are no rows, or a row has another number of fields than the header; if
+            a name is unknown or occurs twice in the header; or if a column has an empty field, NaN,
+            an infinite number, or some fields that are not numbers while at least half of them are.
 
     Example:
         pathlib.Path("measurements.csv").write_text("age,size\n30,1.7\n41,1.8\n")
@@ -118,17 +120,22 @@ def information_table(
     information: MutualInformation,
     discrete="auto",
 ) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Estimate]:
-    """Estimates I of all x with all y, then of each column of x with each column of y.
+    """Estimates the mutual information of columns x and y, together and in pairs.
+
+    The first entry of the result is the information of all columns of x with all columns of y. The
+    others are those of each column of x with each column of y.
 
     Args:
-        columns: dict from name to array (n,).
+        columns: dict from name to array (n,). Columns of a table, such as the result of
+            `read_columns`.
         x: sequence of str. Names of the columns of x.
         y: sequence of str. Names of the columns of y.
-        information: `MutualInformation`. The estimator.
-        discrete: "auto", or names of the columns that hold categories.
+        information: `MutualInformation`. Estimator to use.
+        discrete: str or sequence of str. Names of the columns that hold categories. "auto" decides
+            by type and values.
 
     Returns:
-        `InformationTable`, a dict from (names of x, names of y) to `Estimate`.
+        `InformationTable`, a dict from (names of x, names of y) to `Estimate` in nats.
 
     Raises:
         ValueError: If a name is not a column, or is in both x and y.
@@ -169,19 +176,19 @@ def _among(discrete, names: Sequence[str]):
 def measured_joint(
     columns: Mapping[str, np.ndarray], x: Sequence[str], y: Sequence[str], information: Estimate
 ) -> MeasuredJoint | None:
-    """Measures the entropies beside the information, for `information_diagram`.
+    """Estimates the entropies of x and y, for an `information_diagram` with their information.
 
-    Labels have the Miller-Madow entropy, as their information has. Numbers have the differential
-    entropy by nearest neighbors, which may be negative.
+    The entropy of labels is estimated with Miller and Madow's correction. For numbers the
+    differential entropy is estimated by nearest neighbors; it may be negative.
 
     Args:
-        columns: dict from name to array (n,).
+        columns: dict from name to array (n,). Columns of a table.
         x: sequence of str. Names of the columns of x.
         y: sequence of str. Names of the columns of y.
-        information: `Estimate`. Their mutual information.
+        information: `Estimate`. Mutual information of x and y.
 
     Returns:
-        `MeasuredJoint`; `None` if a side mixes labels and numbers, or has numbers that repeat.
+        `MeasuredJoint`, or `None` if x or y mixes labels and numbers, or has numbers that repeat.
 
     Example:
         rng = np.random.default_rng(1)
@@ -198,11 +205,11 @@ def measured_joint(
 
 
 def format_table(table: Mapping[tuple, Estimate], unit: str = "nats") -> str:
-    """Formats the estimates of `information_table`, one line each below a header.
+    """Formats the estimates of `information_table` as text: a header, then one line each.
 
     Args:
         table: dict from (names of x, names of y) to `Estimate`.
-        unit: "nats" or "bits".
+        unit: str. "nats" or "bits".
 
     Example:
         table = {(("age",), ("size",)): ki.information.Estimate(0.4, 0.01)}

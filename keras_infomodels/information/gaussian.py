@@ -12,20 +12,24 @@ __all__ = ["GaussianJoint", "gaussian_channel"]
 
 
 class GaussianJoint(Joint):
-    """Jointly Gaussian variables; every result is exact, in nats.
+    """Jointly Gaussian variables with a known covariance.
+
+    Its methods, such as `entropy` and `mutual_information`, return exact results in nats:
 
         H(X) = 1/2 ln det(2 pi e S_x)        I(X;Y) = 1/2 ln(det S_x det S_y / det S_xy)
 
-    The entropies are differential entropies: they may be negative and depend on the unit of X.
+    S_x is the covariance of X, S_y that of Y, and S_xy that of both together. The entropies are
+    differential entropies: they may be negative and depend on the unit of X.
 
     Args:
-        covariance: array (d, d). Symmetric and positive definite. The checks use correlations, so
-            the variables may have any units.
-        variables: sequence of str with one name per dimension, or dict from name to number of
-            dimensions; the numbers sum to d.
+        covariance: array (d, d). Covariance matrix, symmetric and positive definite. The variables
+            may have any units.
+        variables: sequence of str, or dict from str to int. A name for each of the d dimensions, or
+            for each variable its number of dimensions, which sum to d.
 
     Raises:
-        ValueError: If the matrix is not a covariance, or is singular (the information is infinite).
+        ValueError: If the matrix is not a covariance, or is singular, so that information is
+            infinite.
 
     Example:
         joint = ki.information.GaussianJoint([[1.0, 0.8], [0.8, 1.0]], "xy")
@@ -48,7 +52,7 @@ class GaussianJoint(Joint):
         }
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Differential entropy of the variables together, in nats."""
+        """Computes the joint differential entropy of the named variables, in nats."""
         if not names:
             return 0.0
         columns = [i for name in self.names if name in names for i in self._columns[name]]
@@ -59,21 +63,22 @@ class GaussianJoint(Joint):
 def gaussian_channel(
     matrix: np.ndarray, input_covariance: np.ndarray, noise_covariance: np.ndarray
 ) -> Estimate:
-    """Computes I(x;z) of z = A x + e, with x ~ N(0, Sx) and e ~ N(0, S), in nats.
+    """Computes I(x;z) of a linear channel z = A x + e, with x ~ N(0, Sx) and noise e ~ N(0, S).
 
         I(x;z) = 1/2 ln(det(A Sx A' + S) / det S)
 
-    It is the information of the encoder of `LinearGaussian`. x may be degenerate, the noise may
-    not.
+    Sx may be singular, but S may not. The encoder of `LinearGaussian` is such a channel.
 
     Args:
-        matrix: array (k, d). A.
-        input_covariance: array (d, d). Sx.
-        noise_covariance: array (k, k). S, positive definite.
+        matrix: array (k, d). Matrix A.
+        input_covariance: array (d, d). Covariance Sx of the input x.
+        noise_covariance: array (k, k). Covariance S of the noise, positive definite.
+
+    Returns:
+        `Estimate` in nats, of the kind "exact".
 
     Raises:
-        ValueError: If the shapes do not match, a matrix is not a covariance, or the noise is zero
-            in some direction. The information is then infinite, or not of this form.
+        ValueError: If the shapes do not match, a matrix is not a covariance, or S is singular.
 
     Example:
         ki.information.gaussian_channel([[1.0]], [[3.0]], [[1.0]])  # ln 2 nats, 1 bit

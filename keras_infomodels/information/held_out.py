@@ -1,4 +1,4 @@
-"""Lower bounds from the other rows, without training or TensorFlow.
+"""Lower bounds on I(X;Y) from predictions of each row by the other rows, without TensorFlow.
 
     I(X;Y) >= E [ln q(y|x) - ln p(y)] for any q that does not use the row
 
@@ -27,10 +27,10 @@ _PAIRS, _ROWS = 4096, 2000
 
 
 def crossed_choice(candidates: np.ndarray, halves: np.ndarray) -> np.ndarray:
-    """Chooses between candidates on one half of the rows, for the terms of the other half.
+    """Chooses the best candidate on each half of the rows, and applies it to the other half.
 
-    No row takes part in the choice of the candidate whose term it gives. A candidate with terms of
-    0 is added.
+    So no row takes part in the choice of the candidate whose term it contributes. A candidate whose
+    terms are all 0 is added.
 
     Args:
         candidates: array (c, n). Terms of each candidate in nats.
@@ -49,16 +49,16 @@ def crossed_choice(candidates: np.ndarray, halves: np.ndarray) -> np.ndarray:
 def neighbor_terms(
     x: np.ndarray, y: np.ndarray, label: bool, seed: int = 0, queries: np.ndarray | None = None
 ) -> np.ndarray:
-    """Computes ln q(y|x) - ln p(y) of rows, with q from the y of the nearest other rows in x.
+    """Computes ln q(y|x) - ln p(y) of rows, where q is estimated from the nearest other rows in x.
 
-    The ranks of a number y are uniform on (0, 1), and q is a mean of kernels at the ranks of the
-    neighbors. For a label q holds the shares among the neighbors. The number of neighbors and the
-    width of the kernels are chosen on one half of the rows for the other.
+    For a label y, q(y|x) is the share of the label among the neighbors. For a number y, q(y|x) is a
+    kernel density of the neighbors' ranks, scaled to (0, 1). The number of neighbors and the width
+    of the kernels are chosen on one half of the rows, and applied to the other half.
 
     Args:
         x: array (n, d). Points on one scale; codes of labels are far apart.
         y: array (n,). Numbers, or labels from 0.
-        label: bool. Whether y holds labels.
+        label: bool. `True` if y holds labels, `False` if it holds numbers.
         seed: int. Seed of the halves, and of the order of equal numbers.
         queries: int array. Rows whose terms are computed; `None` draws at most 3,000.
 
@@ -105,10 +105,10 @@ def _kernel_candidates(u: np.ndarray, own: np.ndarray, counts: np.ndarray) -> np
 
 
 def label_table_terms(x: np.ndarray, y: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Computes ln q(y|x) - ln p(y) of each row, with q the smoothed table of the other rows.
+    """Computes ln q(y|x) - ln p(y) of each row, where q is the table of the other rows.
 
-    The table is smoothed towards the marginal distribution of y, by added rows or by an absolute
-    discount of each occupied cell; the discount keeps a peak among rare cells.
+    The table of frequencies is smoothed towards the marginal distribution of y. This is done either
+    by adding rows, or by an absolute discount of each occupied cell.
 
     Args:
         x: int array (n,). Labels from 0.
@@ -139,7 +139,7 @@ def label_table_terms(x: np.ndarray, y: np.ndarray, seed: int = 0) -> np.ndarray
 
 
 def best_pair(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
-    """Finds the columns with the largest plug-in information of ranks in twelve parts.
+    """Finds the pair of columns with the largest plug-in information, with ranks cut in 12 parts.
 
     Args:
         x: array (n, d_x). Labels are given as codes.
@@ -147,7 +147,7 @@ def best_pair(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[int, int]
         rows: int array. Rows that are used.
 
     Returns:
-        (column of x, column of y).
+        Two indices: of a column of x and of a column of y.
     """
     information = pair_information(x[rows], y[rows])
     return np.unravel_index(information.argmax(), information.shape)

@@ -1,4 +1,4 @@
-"""Random variables with known joint entropies, from which all quantities of a diagram follow."""
+"""Random variables with known joint entropies, from which other quantities are computed."""
 
 import itertools
 import math
@@ -15,15 +15,16 @@ Variables = str | Sequence[str]
 class Joint:
     """Base class of named random variables with known joint entropies.
 
-    Every quantity is a signed sum of joint entropies. A subclass implements `joint_entropy` and,
-    for ceilings, `log_size`. Groups of variables are a name or a sequence of names.
+    The methods compute other quantities as signed sums of joint entropies, in nats. Their arguments
+    are a name or a sequence of names of variables. A subclass implements `joint_entropy`, and
+    `log_size` if the entropies have an upper limit.
 
     Args:
         names: sequence of str. Names of the variables.
 
     Attributes:
         names: tuple of str. Names of the variables.
-        kind: str. Kind of the results.
+        kind: str. Kind of the results, such as "exact" or "estimate".
 
     Example:
         class Coins(ki.information.Joint):  # independent fair coins
@@ -41,34 +42,37 @@ class Joint:
             raise ValueError(f"Each variable has a name of its own, got {self.names}.")
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Returns the entropy of these variables together, in nats; 0 for no variables."""
+        """Returns the joint entropy of the named variables, in nats; 0 for no variables."""
         raise NotImplementedError
 
     def log_size(self, names: frozenset[str]) -> float:
-        """Returns the largest entropy that these variables could have, in nats."""
+        """Returns the largest possible joint entropy of the named variables, in nats."""
         return math.inf
 
     def entropy(self, variables: Variables, given: Variables = ()) -> Estimate:
-        """Computes H(X|Z) = H(X,Z) - H(Z), which is H(X) if `given` is empty. H(X|X) is 0.
+        """Computes the entropy H(X), or the conditional entropy H(X|Z) = H(X,Z) - H(Z).
 
-        For densities (`GaussianJoint`) it is the differential entropy, which may be negative.
+        For continuous variables (`GaussianJoint`) the result is the differential entropy, which may
+        be negative. H(X|X) is 0.
 
         Args:
-            variables: str or sequence of str. X.
-            given: str or sequence of str. Z.
+            variables: str or sequence of str. Names of the variables X.
+            given: str or sequence of str. Names of the variables Z. Empty means no condition.
         """
         x, z = self._group(variables), self._group(given)
         return self._answer(self.joint_entropy(x | z) - self.joint_entropy(z), self.log_size(x - z))
 
     def mutual_information(self, x: Variables, y: Variables, given: Variables = ()) -> Estimate:
-        """Computes I(X;Y|Z) = H(X,Z) + H(Y,Z) - H(X,Y,Z) - H(Z), at least 0.
+        """Computes the mutual information I(X;Y), or the conditional one, I(X;Y|Z).
 
-        Its ceiling is the smaller of the largest entropies of X and Y.
+            I(X;Y|Z) = H(X,Z) + H(Y,Z) - H(X,Y,Z) - H(Z)
+
+        The ceiling of the result is the smaller of the largest possible entropies of X and Y.
 
         Args:
-            x: str or sequence of str. X.
-            y: str or sequence of str. Y.
-            given: str or sequence of str. Z.
+            x: str or sequence of str. Names of the variables X.
+            y: str or sequence of str. Names of the variables Y.
+            given: str or sequence of str. Names of the variables Z. Empty means no condition.
         """
         x, y, z = self._group(x), self._group(y), self._group(given)
         h = self.joint_entropy
@@ -77,16 +81,17 @@ class Joint:
         )
 
     def co_information(self, *variables: Variables, given: Variables = ()) -> Estimate:
-        """Computes the co-information I(X;Y;...|Z); for two variables it is the mutual information.
+        """Computes the co-information I(X;Y;...|Z), the mutual information if there are two groups.
 
             I(X;Y;W) = I(X;Y) - I(X;Y|W) = -sum over nonempty subsets S of (-1)^|S| H(S)
 
-        For three or more variables it may be negative: -ln 2 for two fair bits and their XOR.
+        For three or more groups the value may be negative. For example it is -ln 2 for two fair
+        bits and their XOR.
         Source: McGill, "Multivariate information transmission", 1954.
 
         Args:
-            *variables: str or sequence of str. X, Y, ...
-            given: str or sequence of str. Z.
+            *variables: str or sequence of str. Names of the variables of each group X, Y, ...
+            given: str or sequence of str. Names of the variables Z. Empty means no condition.
         """
         groups, z = [self._group(v) for v in variables], self._group(given)
         total = 0.0
@@ -100,8 +105,8 @@ class Joint:
     def atoms(self) -> dict[frozenset[str], float]:
         """Computes the 2^n - 1 regions of the information diagram, in nats.
 
-        The atom of {X, Y} is I(X;Y|all others), the atom of {X} is H(X|all others). The atoms sum
-        to the joint entropy.
+        The region of {X} is H(X|all others), and that of {X, Y} is I(X;Y|all others). All regions
+        sum to the joint entropy. The keys of the result are frozensets of names.
         """
         everything = frozenset(self.names)
         return {
@@ -126,10 +131,10 @@ class Joint:
 
 
 class MeasuredJoint(Joint):
-    """Variables with measured joint entropies.
+    """Random variables with estimated joint entropies.
 
     Args:
-        entropies: dict from tuple of names to entropy, in nats or as an `Estimate`, for each
+        entropies: dict from tuple of str to float or `Estimate`. Joint entropy in nats of each
             non-empty subset of the variables.
 
     Raises:
@@ -163,16 +168,16 @@ class MeasuredJoint(Joint):
         entropies: tuple[float | Estimate, float | Estimate],
         information: float | Estimate,
     ) -> "MeasuredJoint":
-        """Creates two variables from their entropies and their mutual information.
+        """Creates a pair of variables from their entropies and their mutual information.
 
         Args:
             names: (str, str). Names of the variables.
-            entropies: (H(X), H(Y)), in nats or as `Estimate`s.
+            entropies: pair of float or `Estimate`. H(X) and H(Y) in nats.
             information: float or `Estimate`. I(X;Y) in nats.
         """
         x, y, both = (float(getattr(v, "nats", v)) for v in (*entropies, information))
         return cls({names[:1]: x, names[1:]: y, names: x + y - both})
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Returns the measured entropy of these variables together, in nats."""
+        """Returns the estimated joint entropy of the named variables, in nats."""
         return self._entropies[names] if names else 0.0

@@ -13,7 +13,10 @@ __all__ = ["LinearGaussian"]
 
 @dataclass(frozen=True)
 class LinearGaussian:
-    """Gaussian data with a linear-Gaussian encoder and decoder, and the prior N(0, I).
+    """Linear-Gaussian VAE, for which every term of the loss has a closed form.
+
+    The data x are Gaussian, encoder and decoder are linear with Gaussian noise, and the prior of
+    the latents z is N(0, I):
 
         x ~ N(0, data_covariance)                                   d dimensions
         q(z|x) = N(A x + b, S)     A, b, S = encoder_matrix, encoder_offset, encoder_covariance
@@ -48,7 +51,10 @@ class LinearGaussian:
         return tfd.MultivariateNormalTriL(np.zeros(k), np.eye(k))
 
     def aggregated_posterior(self) -> tfd.Distribution:
-        """Returns q(z) = N(b, A C A^T + S), where C is `data_covariance`, as a TFP distribution."""
+        """Returns q(z), the mean of q(z|x) over the data, as a TFP distribution.
+
+        q(z) = N(b, A C A^T + S), where C is `data_covariance`.
+        """
         return self._normal(self.encoder_offset, self._aggregated_covariance())
 
     def mutual_information(self) -> float:
@@ -61,7 +67,7 @@ class LinearGaussian:
         return float(tfd.kl_divergence(self.aggregated_posterior(), self.prior()))
 
     def rate(self) -> float:
-        """Computes E KL(q(z|x) || p(z)), which equals I_q(x;z) + KL(q(z) || p(z))."""
+        """Computes the rate E KL(q(z|x) || p(z)), which equals I_q(x;z) + KL(q(z) || p(z))."""
         conditional = self._normal(self.encoder_offset, self.encoder_covariance)
         spread = np.trace(self.encoder_matrix @ self.data_covariance @ self.encoder_matrix.T)
         return float(tfd.kl_divergence(conditional, self.prior())) + 0.5 * float(spread)

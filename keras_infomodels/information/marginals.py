@@ -18,12 +18,14 @@ _CELLS = 2**21
 
 
 def mixture_marginal_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Computes log (1/N) sum_j N(z; loc_j, scale_j^2) in one dimension, in nats.
+    """Computes the log density of a one-dimensional Gaussian mixture at many points, in nats.
 
-    The values come from a cubic spline through a grid, if the grid has fewer points than there are
-    queries. They are summed directly elsewhere, such as for narrow components that are far apart. A
-    second spline through every other grid point shows where the density bends too much for the
-    spline; queries there are summed directly too.
+        log (1/N) sum_j N(z; loc_j, scale_j^2)
+
+    Where possible, the values are interpolated by a cubic spline through a grid, which is faster
+    than N sums for each of m points. A second spline through every other grid point shows where the
+    interpolation is not accurate enough. There the sum is computed directly. The same is done if
+    the grid would have more points than z, as for narrow components that are far apart.
 
     Args:
         z: array (m,). Points.

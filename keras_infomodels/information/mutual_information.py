@@ -38,26 +38,29 @@ AUTO = {"batch_size": 256, "learning_rate": 3e-3, "epochs": 100, "patience": 15}
 
 
 class MutualInformation:
-    """Estimator of I(X;Y) from paired samples, in nats.
+    """Estimator of the mutual information I(X;Y) from paired samples (x, y), in nats.
+
+    The argument `estimator` selects the method:
 
         "ksg"        nearest neighbors; continuous columns in few dimensions (it warns above five)
         "mixed"      nearest neighbors for discrete, continuous and mixed columns; the plug-in
                      estimate with Miller and Madow's correction if all columns are discrete
-        "gaussian"   canonical correlations; exact in the limit for jointly Gaussian data
-        "copula"     the same of ranks; for Gaussian data up to monotone maps of single columns
+        "gaussian"   canonical correlations; right for jointly Gaussian data
+        "copula"     "gaussian" applied to ranks; right if a monotone function of each column makes
+                     the data jointly Gaussian
         "info_nce", "nwj", "tuba", "donsker_varadhan", "mine", "interpolated"
                      lower bounds by a trained critic, computed from held-out pairs
-        "jensen_shannon"  a critic trained on that bound; its `nwj` bound is returned
-        "smile"      the same critic; its `smile` estimate is returned
+        "jensen_shannon"  trains a critic on the Jensen-Shannon objective; returns its `nwj` bound
+        "smile"           trains the same critic; returns its `smile` estimate, which is not a bound
         "auto"       see below
 
-    Text, booleans and columns of two values are labels. Other columns are numbers. Columns of
-    numbers that repeat, such as counts, codes and rounded measurements, may be used as labels as
-    well: "auto" finds out which is better, the other estimators use columns with at most sqrt(rows)
-    values as labels, and `discrete` of `fit` overrides both. Columns of labels that repeat
-    together, such as one-hot columns, count as one label.
+    Columns of text, booleans and columns with two values are labels. Other columns are numbers.
+    Numbers that repeat, such as counts, codes and rounded measurements, can be used as numbers or
+    as labels. "auto" tests which is better. The other estimators use a column as labels if it has
+    at most sqrt(rows) values. The argument `discrete` of `fit` overrides both rules. Several label
+    columns of one side, such as one-hot columns, count as one label.
 
-    "auto" chooses by the data:
+    "auto" chooses a method by the data. `Estimate.method` names the choice:
 
         "miller_madow"  if all columns can be labels, and their table has ten rows per cell
         "ksg", "mixed"  if there are at most three columns of numbers in all, and labels have three
@@ -74,22 +77,23 @@ class MutualInformation:
         "copula"        the same if no critic finds more and held-out pairs agree with the copula
         "best pair"     the held-out bound of one pair of columns, if critics found less
 
-    Every answer is checked. `Estimate.checks` holds a lower bound from held-out rows, and the
-    answer is never below it. It also holds the result of the same estimator on shuffled pairs; this
-    is not subtracted, since the bias differs under dependence. `Estimate.interval` reaches from the
-    held-out bound minus two standard errors to an upper end that depends on `Estimate.assumption`.
+    Every result of "auto" is checked. `Estimate.checks` holds a lower bound from held-out rows; the
+    result is never below this bound. `Estimate.checks` also holds the result of the same estimator
+    on shuffled pairs. It is not subtracted, because the bias differs for dependent data.
+    `Estimate.interval` reaches from the held-out bound minus two standard errors to an upper end
+    that depends on `Estimate.assumption`.
 
-    All estimators except "gaussian" see the ranks of continuous columns as normal scores, so that
-    monotone maps of single columns do not change the answer. Constant columns are left out. If a
-    continuous column of x, or a linear function of columns of x, equals one of y, the information
-    is infinite, and so is the answer, with a note. If the values that both sides share are
-    discrete, such as a sum of counts, the answer is their entropy.
+    All estimators except "gaussian" replace the values of a continuous column by quantiles of N(0,
+    1) with the same ranks. So monotone functions of single columns do not change the result.
+    Constant columns are left out. If a continuous column of x, or a linear function of columns of
+    x, equals one of y, the result is infinite, with a note. If the equal values are discrete, such
+    as a sum of counts, the result is their entropy.
 
     Args:
         estimator: str. One of the names above.
-        neighbors: int. Number of neighbors of "ksg" and "mixed".
+        neighbors: int. Number k of nearest neighbors, for "ksg" and "mixed".
         seed: int. Seed of splits, weights and orders.
-        **settings: Fields of `NeuralSettings`, for the estimators with a critic.
+        **settings: fields of `NeuralSettings`, for the estimators that train a critic.
 
     Raises:
         ValueError: If the estimator is unknown, or a setting is out of range.
@@ -115,28 +119,30 @@ class MutualInformation:
         self.settings = NeuralSettings(**{"seed": seed, **defaults, **settings})
 
     def fit(self, x, y=None, discrete="auto") -> Estimate:
-        """Estimates I(X;Y).
+        """Estimates I(X;Y) from paired samples.
 
         Args:
-            x: array (n,) or (n, d_x) of numbers or labels of any kind; images (n, height, width) or
-                (n, height, width, channels); sequences (n, length, channels); dict from name to
-                column (n,); or data frame. For an estimator with a critic also a function from (n,
-                NumPy generator) to n new pairs (x, y), which then trains on fresh draws.
-            y: array, images or column, like x; `None` if x is a function.
-            discrete: "auto", bool, or sequence. Columns that are categories. "auto" decides by type
-                and values; a bool applies to all columns; a mask has one entry for each column of x
-                and then of y; a sequence of names is for dicts and data frames, whose other columns
-                are as for "auto".
+            x: array, dict, data frame or function. n samples of X: numbers or labels (n,) or (n,
+                d_x), images (n, height, width) or (n, height, width, channels), sequences (n,
+                length, channels), a dict from name to column (n,), or a data frame. For an
+                estimator with a critic, x may also be a function that draws n new pairs (x, y),
+                given n and a NumPy generator; the critic is then trained on new pairs in each step.
+            y: array, dict or data frame. Samples of Y in the same forms, paired with those of X.
+                `None` if x is a function.
+            discrete: str, bool or sequence. Columns that hold categories. "auto" decides by type
+                and values. A bool applies to all columns. A sequence of bool has one entry for each
+                column of x, then of y. A sequence of str names columns of dicts or data frames;
+                "auto" decides on the others.
 
         Returns:
-            `Estimate` in nats, not clamped, with the method, a note (which is logged too), the
-            checks and the history of the training.
+            `Estimate` in nats, which may be negative. It contains the method, a note (which is also
+            logged), the checks and the history of the training.
 
         Raises:
-            ValueError: If the numbers of rows differ or are below four; if values are missing (NaN,
-                NaT, None) or infinite; if labels hardly repeat; if the estimator does not support
-                the columns, or `discrete` does not match them.
-            FloatingPointError: If a training diverged.
+            ValueError: If x and y have different numbers of rows, or fewer than four; if values are
+                missing (NaN, NaT, None) or infinite; if labels hardly repeat; if the estimator does
+                not support the columns; or if `discrete` does not match them.
+            FloatingPointError: If the training of a critic diverges.
         """
         if "tensorflow" not in sys.modules:  # and so no strategy, whose scope is to be left
             return self._estimate(x, y, discrete)

@@ -1,4 +1,7 @@
-"""Entropy and mutual information from distances to nearest neighbors; needs no TensorFlow."""
+"""Entropy and mutual information from distances to nearest neighbors.
+
+This module does not import TensorFlow.
+"""
 
 import math
 import warnings
@@ -20,22 +23,25 @@ def ksg(x: np.ndarray, y: np.ndarray, neighbors: int = 3) -> Estimate:
 
         psi(k) + psi(n) - < psi(n_x + 1) + psi(n_y + 1) >
 
-    n_x is the number of points whose x is nearer than the k-th neighbor in (x, y), in the maximum
-    norm. Bring the columns to one scale first. The estimator is accurate in few dimensions; in many
-    dimensions or for a large information it is too small by nats.
+    psi is the digamma function, n the number of points (x, y), and < > the mean over points.
+    Distances use the maximum norm. n_x is the number of points whose x is nearer than the point's
+    k-th nearest neighbor in (x, y); n_y is the same for y. Scale the columns of x, and those of y,
+    to similar ranges first. The estimator is accurate in few dimensions. In many dimensions, or for
+    large information, the estimate can be too small by several nats.
 
     Args:
-        x: array (n, d_x) or (n,). No two rows are equal.
-        y: array (n, d_y) or (n,).
-        neighbors: int. k; larger values reduce the variance and increase the bias.
+        x: array (n, d_x) or (n,). n samples of X, no two of them equal.
+        y: array (n, d_y) or (n,). Samples of Y, paired with those of X.
+        neighbors: int. Number k of neighbors. Larger values reduce the variance and increase the
+            bias.
 
     Returns:
-        `Estimate` in nats, not clamped. Its ceiling is psi(k) + psi(n) - 2 psi(1), for points
-        without other neighbors in x and y. The standard error is that of a mean over points, and
-        ignores that they share neighbors.
+        `Estimate` in nats, which may be negative. Its ceiling, the largest possible value, is
+        psi(k) + psi(n) - 2 psi(1). The standard error treats the points as independent, although
+        they share neighbors.
 
     Raises:
-        ValueError: If n is at most k.
+        ValueError: If n is not above k.
 
     Source: Kraskov et al., "Estimating mutual information", 2004, equation 8 (algorithm 1).
 
@@ -72,17 +78,22 @@ def mixed_ksg(
 
         < psi(k') + ln n - psi(n_x) - psi(n_y) >
 
-    Different labels have an infinite distance. Where the k-th neighbor is at distance 0, k' is the
-    number of equal points, and the term is that of the plug-in estimate. Elsewhere the term is
-    about that of KSG, with k reduced where a label has fewer rows. A row that is alone with its
-    labels adds psi(1) + ln n - psi(n_x) - psi(n_y).
+    psi is the digamma function, n the number of points, and < > the mean over points. n_x is the
+    number of points, itself included, whose x is nearer than the point's k-th nearest neighbor; n_y
+    is the same for y. Points with different labels are infinitely far apart. k' is k, or less if a
+    label has fewer points; it is 1 for a point whose labels occur only once. If the k-th neighbor
+    is at distance 0, the term is that of `plug_in`: logarithms of the numbers of equal points
+    replace psi.
 
     Args:
-        x: array (n, d_x) or (n,). Numbers; no columns if there are labels alone.
-        y: array (n, d_y) or (n,).
-        neighbors: int. k.
-        x_label: int array (n,). Discrete part of x; `None` for none.
-        y_label: int array (n,). Discrete part of y; `None` for none.
+        x: array (n, d_x) or (n,). Numbers of X. Use an array (n, 0) if X consists of labels only.
+        y: array (n, d_y) or (n,). Numbers of Y, paired with those of X.
+        neighbors: int. Number k of neighbors.
+        x_label: int array (n,). Discrete part of X. `None` means that there is none.
+        y_label: int array (n,). Discrete part of Y. `None` means that there is none.
+
+    Returns:
+        `Estimate` in nats.
 
     Source: Gao et al., "Estimating mutual information for discrete-continuous mixtures", 2017,
     algorithm 1; with labels: Ross, "Mutual information between discrete and continuous data
@@ -152,16 +163,21 @@ def _count_in_groups(x: np.ndarray, radius: np.ndarray, groups: list[np.ndarray]
 def nearest_neighbor_entropy(x: np.ndarray, neighbors: int = 3) -> Estimate:
     """Estimates the differential entropy H(X) in nats, by Kozachenko and Leonenko's estimator.
 
-        psi(n) - psi(k) + d < ln 2 eps >,    eps the maximum norm to the k-th neighbor
+        psi(n) - psi(k) + d < ln 2 eps >
 
-    It may be negative, and depends on the unit of x.
+    psi is the digamma function, n the number of points, d their dimension, < > the mean over
+    points, and eps the distance of a point to its k-th nearest neighbor, in the maximum norm. The
+    entropy may be negative, and it depends on the unit of x.
 
     Args:
-        x: array (n, d) or (n,). No two rows are equal.
-        neighbors: int. k.
+        x: array (n, d) or (n,). n points, no two of them equal.
+        neighbors: int. Number k of neighbors.
+
+    Returns:
+        `Estimate` in nats.
 
     Raises:
-        ValueError: If rows are equal, or n is at most k.
+        ValueError: If rows are equal, or n is not above k.
 
     Source: Kozachenko and Leonenko, 1987.
 

@@ -17,7 +17,9 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """Row and column sums of a score matrix f(x_i, y_j), i < q and j < m, from which bounds follow.
+    """Sums over rows and columns of a score matrix, from which bounds are computed.
+
+    The matrix has f(x_i, y_j) at [i, j], for i < q and j < m.
 
     Attributes:
         joint: array (q,). f(x_i, y_i).
@@ -25,7 +27,7 @@ class ScoreSummary:
         rows_but_one: array (q,). `rows` without j = i + 1 (mod m).
         clipped: array (q,). `rows` of clipped scores, or None.
         columns: array (q,). ln sum over i != j of exp f(x_i, y_j); None if q is below m.
-        candidates: int. m.
+        candidates: int. Number m of columns.
     """
 
     joint: np.ndarray

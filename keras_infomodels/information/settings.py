@@ -13,27 +13,29 @@ __all__ = ["NeuralSettings"]
 
 @dataclass(frozen=True)
 class NeuralSettings:
-    """Settings of the training of a critic.
+    """Settings of estimators that train a critic, a network f(x, y) that scores pairs.
+
+    `MutualInformation` takes these fields as keyword arguments.
 
     Attributes:
-        critic: Keras model from (x, y) to scores (n, m). Its weights are restored after the fit.
-            `None` creates a `SeparableCritic`.
-        warm_start: bool. Whether the critic is added to the log ratio of a Gaussian copula that is
-            fitted to the training pairs. The sum is then exact for a Gaussian copula from the
-            start.
-        alpha: float in [0, 1]. Interpolation weight of "interpolated".
-        clip: float. Largest absolute score of "smile".
-        batch_size: int. Pairs per step.
+        critic: Keras model. Critic from (x, y) to scores (n, m). Its initial weights are restored
+            after the fit. `None` creates a `SeparableCritic`.
+        warm_start: bool. `True` adds the critic to ln p(x, y) / (p(x) p(y)) of a Gaussian copula
+            that is fitted to the training pairs. The critic then only learns the difference from a
+            Gaussian copula. `False` trains the critic alone.
+        alpha: float in [0, 1]. Weight of InfoNCE in the estimator "interpolated".
+        clip: float. Largest absolute score in the estimator "smile".
+        batch_size: int. Number of pairs per training step.
         learning_rate: float. Learning rate of AdamW.
         weight_decay: float. Weight decay of AdamW.
-        epochs: int. Largest number of passes over the pairs.
+        epochs: int. Largest number of passes over the training pairs.
         patience: int. Number of epochs without a better validation bound before training stops.
-        held_out: float. Share of the pairs from which the bound is computed. A third as many pairs
-            select the epoch.
-        steps: int. Number of training steps on fresh draws; the learning rate falls by a cosine.
-            Numbers above 50 are rounded up to a multiple of 50, the steps of one call.
-        candidates: int. Number of fresh draws from which the bound is computed.
-        queries: int. Largest number of these draws that are used as x.
+        held_out: float. Share of the pairs from which the bound is computed. Further pairs, a third
+            as many, are used to select the best epoch.
+        steps: int. Number of training steps if x is a function that draws pairs. The learning rate
+            falls by a cosine schedule. Numbers above 50 are rounded up to a multiple of 50.
+        candidates: int. Number of new pairs from which the bound is computed, if x is a function.
+        queries: int. Largest number of pairs whose x is scored against the y of all pairs.
         seed: int. Seed of the split, the weights and the order.
         verbose: int or str. Verbosity of Keras' `fit`.
 

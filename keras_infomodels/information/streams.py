@@ -8,13 +8,13 @@ _SALT = 0x696E666F
 
 
 def generator(seed: int, stream: int = 0) -> np.random.Generator:
-    """Creates a generator that shares no numbers with `np.random.default_rng(seed)`.
+    """Creates a generator whose numbers differ from those of `np.random.default_rng(seed)`.
 
-    Data are often drawn with the seed that an estimator has by default. Noise or an order from the
-    same numbers would depend on the data, and add information.
+    Users often draw their data with the same seed as the estimator's. Noise from the same random
+    numbers would depend on the data, and an estimator would find false information.
 
     Args:
         seed: int. Seed of the caller.
-        stream: int. Number of the use; each use has one of its own.
+        stream: int. Number of the stream. Use another one for each purpose.
     """
     return np.random.default_rng([seed, stream, _SALT])

@@ -14,12 +14,17 @@ __all__ = ["EncoderParts", "GeneratorParts"]
 
 @dataclass(frozen=True)
 class EncoderParts:
-    """Encodings, whose I_q(x;z) is bounded, and a decoder for I_p(x;z).
+    """Encodings and decoder of an autoencoder, as `evaluation.audit` needs them.
+
+    q(z|x) is the encoder's distribution of the latents z of an image x, and p(x|z) the decoder's.
+    The audit bounds two mutual informations: I_q(x;z) of images and their encodings, and I_p(x;z)
+    of draws of the prior and their decoded images.
 
     Attributes:
-        table: three arrays (N, d). A sample, the mean and the standard deviation of each q(z|x).
+        table: three arrays (N, d). A sample, the mean and the standard deviation of q(z|x) for N
+            images.
         table_prior: prior of the encodings' z. `None` is N(0, I).
-        decoder: function from z to data that are drawn from p(x|z). `None` leaves I_p(x;z) out.
+        decoder: function. Draws data from p(x|z), given z (n, d). `None` leaves out I_p(x;z).
         prior: prior of the decoder's z. I_p(x;z) needs a normal prior.
         before: dict of Estimate. The model's own estimates, shown before those of the encodings.
         after: dict of Estimate. The model's own estimates, shown after those of the encodings.
@@ -35,7 +40,9 @@ class EncoderParts:
 
 @dataclass(frozen=True)
 class GeneratorParts:
-    """Generator, whose I_p(x;c) is bounded for each code.
+    """Generator of an InfoGAN, as `evaluation.audit` needs it.
+
+    The audit bounds I_p(x;c), the mutual information of generated images x and each code c.
 
     Attributes:
         generator: function from latents (batch, latent_dim) to images.

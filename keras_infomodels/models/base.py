@@ -53,19 +53,22 @@ __all__ = ["InfoModel"]
 class InfoModel(ModelDescription, keras.Model):
     """Base class of the models: a Keras model whose loss is a sum of named terms.
 
-    `fit` shows every term as a metric. A subclass sets an integer `seed` and a `data_shape`, and
-    defines `optimizer_groups`, `term_names`, `terms` and `pixels`. A subclass whose `call` takes
-    something else than data also overrides `call_shape`, `check_inputs` and `predict_step`. The
-    methods of `ModelDescription` answer evaluation, plots, export and the zoo.
+    `fit` shows every term as a metric. A subclass sets two attributes: an integer `seed`, and
+    `data_shape`, the shape of one example. It defines the methods `optimizer_groups`, `term_names`
+    and `terms`, and `pixels` if pixels are restricted. A subclass whose `call` takes something else
+    than data, such as a generator's latents, also overrides `call_shape`, `check_inputs` and
+    `predict_step`. Evaluation, plots, export and the zoo use the methods of `ModelDescription`,
+    which a subclass may override.
 
     Attributes:
         extremes: `Extremes`. Largest and smallest values in the batches since the last call of
             `fit`, `evaluate` or `predict`.
-        smallest_batch: int. Number of examples below which a term of the loss has no value.
+        smallest_batch: int. Smallest batch for which every loss term has a value.
         of_labeled: tuple of str. Names of the terms that are means over labeled examples only.
-        presets: dict. A description of each preset that `from_preset` of the class takes, by name.
-        picture_kinds: dict. Functions that draw a `Grid` or `Scatter` of the model, by name.
-        card_figures: tuple of str. Groups of figures that `zoo.figures` adds to the terms of
+        presets: dict from str to str. Name and description of the presets of this class.
+        picture_kinds: dict from str to function. Functions that take the model and return a
+            picture, a `Grid` or `Scatter`.
+        card_figures: tuple of str. Groups of figures on the card of a preset, beside the terms of
             `evaluate`: "latents", "samples", "accuracy", "most_confident_error".
         loss_unit: str. Unit of the metric "loss".
         units: dict. Unit of each term that is not in nats per example, by the term's name.
@@ -74,7 +77,8 @@ class InfoModel(ModelDescription, keras.Model):
         default_augmentations: str. Augmentations of `Consistency` in a recipe that names none.
         title: str. Name of the class on a card. A class without one uses the class's name.
         citation: str. The paper, for a card; empty for none. A subclass inherits it.
-        training_defaults: dict. `[training]` table of a recipe, where it differs from the usual.
+        training_defaults: dict. Default settings of the `[training]` table of a recipe that differ
+            from those of other models.
 
     Example:
         class Autoencoder(ki.models.InfoModel):
@@ -121,9 +125,9 @@ class InfoModel(ModelDescription, keras.Model):
         return getattr(self, new)
 
     def optimizer_groups(self) -> list[OptimizerGroup]:
-        """Returns the groups of networks that are trained, each by an optimizer of its own.
+        """Returns the groups of networks; each group is trained by its own optimizer.
 
-        The first group uses Keras' own `optimizer`.
+        The first group uses the `optimizer` that `compile` sets.
         """
         raise NotImplementedError
 
@@ -157,13 +161,13 @@ class InfoModel(ModelDescription, keras.Model):
             Some of the images, see `check_images`; None for a generator.
 
         Raises:
-            ValueError: The images have another shape, or pixels outside the model's support.
+            ValueError: If the images have another shape, or pixels that the model does not allow.
         """
         return check_images(data, self.data_shape, self.pixels)
 
     @property
     def call_shape(self) -> tuple[int, ...]:
-        """Shape of one example of the model's input."""
+        """Shape of one example of the input of `call`, without the batch dimension."""
         return self.data_shape
 
     def check_array(self, x):
@@ -189,17 +193,20 @@ class InfoModel(ModelDescription, keras.Model):
         return html.table(("network", "class", "parameters"), rows, title, terms)
 
     def traced(self, function: Callable, *arguments):
-        """Calls a function of tensors, such as a method, as a traced graph that is kept."""
+        """Calls a function of tensors as a `tf.function` that is traced once and kept."""
         functions = vars(self).setdefault("_inference", Compiled())
         return functions(self, function, self.inference_parts(), *arguments)
 
     def inference_parts(self) -> tuple:
-        """Returns the objects that traced methods read; replacing one traces the methods anew."""
+        """Returns the objects that traced methods use.
+
+        If one of them is replaced by another object, the methods are traced again.
+        """
         return tuple(network for group in self.optimizer_groups() for network in group.networks)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
-        """Returns an int32 (2,) seed: the same for the same integer, a new one for None."""
+        """Returns a seed tensor, int32 (2,): fixed for an integer, random for `None`."""
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     @classmethod
@@ -212,25 +219,25 @@ class InfoModel(ModelDescription, keras.Model):
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
-        """Returns a config with the arguments of version 0.1 replaced by today's."""
+        """Returns a config in which arguments of version 0.1 are replaced by current ones."""
         return renew(config, cls.default_augmentations)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
-        """Configures training; as `keras.Model.compile`, without `loss` and `metrics`.
+        """Configures training, like `keras.Model.compile` without `loss` and `metrics`.
 
-        The loss and the metrics are the model's own terms.
+        The model computes its own loss and metrics.
 
         Args:
             optimizer: str or Keras optimizer. Trains the encoder and the decoder, or the generator.
             discriminator_optimizer: str or Keras optimizer. Trains the discriminator and, in an
                 InfoGAN, the recognition network. `None` is Adam with a learning rate of 1e-3 and
-                beta_1 of 0.5. Callbacks that change the learning rate of `optimizer`, such as
-                `ReduceLROnPlateau`, change this one's by the same factor.
+                beta_1 of 0.5. A callback that changes the learning rate of `optimizer`, such as
+                `ReduceLROnPlateau`, changes that of this optimizer by the same factor.
             **kwargs: arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: `loss` or `metrics` is given; `jit_compile=True` for a model that XLA
-                cannot compile; `discriminator_optimizer` for a model without a discriminator.
+            ValueError: If `loss` or `metrics` is given, `jit_compile=True` for a model that XLA
+                cannot compile, or `discriminator_optimizer` for a model without a discriminator.
 
         Example:
             model = ki.from_preset("infogan_mnist")
@@ -286,16 +293,16 @@ class InfoModel(ModelDescription, keras.Model):
         information_freq=1,
         **kwargs,
     ):
-        """Trains the model; as `keras.Model.fit`, on images or on pairs of images and labels.
+        """Trains the model, like `keras.Model.fit`, on images or on pairs of images and labels.
 
-        The order of a dataset of `keras_infomodels.datasets` is a function of its seed and the
-        epoch. If you call `fit` once for each epoch, pass `initial_epoch`; otherwise every call
-        sees the order of epoch 0. The same seed gives the same bits on the same machine. XLA
-        draws other random numbers from the same seed.
+        A dataset of `keras_infomodels.datasets` shuffles by its seed and the number of the epoch.
+        If you call `fit` once per epoch, pass `initial_epoch`; otherwise every call uses the order
+        of epoch 0. On one machine, the same seed gives bit-identical results. With XLA the same
+        seed gives other random numbers than without it.
 
         Args:
-            x: array, dataset or generator of images (batch, height, width, channels), or dataset
-                of pairs of images and labels.
+            x: array, dataset or generator of images (batch, height, width, channels), or dataset of
+                pairs (images, labels).
             y: int array (n,). Labels, -1 for unlabeled. `None` if there are none.
             batch_size: int. Batch size for arrays. `None` is 32.
             *args: further positional arguments of `keras.Model.fit`.
@@ -304,19 +311,19 @@ class InfoModel(ModelDescription, keras.Model):
                 validation.
             class_weight: not supported.
             sample_weight: not supported.
-            information_freq: int. Epochs between two measurements of the validation data's
-                information, such as `val_mutual_information`; 0 measures none. Before the last
-                epoch an autoencoder's is measured with 1,000 samples of the encodings that
-                validation made.
+            information_freq: int. Number of epochs between two measurements of the information of
+                validation data, such as `val_mutual_information`. 0 measures none. Before the last
+                epoch, autoencoders measure it from 1,000 samples of z only.
             **kwargs: keyword arguments of `keras.Model.fit`.
 
         Returns:
-            A Keras `History`.
+            Keras `History`, with a list of values for each metric.
 
         Raises:
-            ValueError: Pixels or labels that the model cannot take, or weights of examples.
-            FloatingPointError: A loss term is no longer finite. The model then holds the last good
-                weights.
+            ValueError: If pixels or labels are not allowed by the model, or `class_weight` or
+                `sample_weight` is given.
+            FloatingPointError: If a loss term becomes NaN or infinite. The model then holds the
+                last finite weights.
 
         Example:
             model = ki.from_preset("mmd_vae_2d_mnist")
@@ -394,12 +401,13 @@ class InfoModel(ModelDescription, keras.Model):
         return_dict=False,
         **kwargs,
     ):
-        """Returns the loss terms and the information of data; as `keras.Model.evaluate`.
+        """Measures the loss terms and the information of data, like `keras.Model.evaluate`.
 
-        The results of `evaluate_information` come after the terms. They are left out for a Python
-        generator, which can be read only once. A dataset of `keras_infomodels.datasets` is read in
-        the order of its epoch 0, so that results repeat. The arguments are those of
-        `keras.Model.evaluate`, without `sample_weight`.
+        The results hold the mean of each loss term, then the information in nats, such as
+        `mutual_information`. The information is left out for a Python generator, which can be read
+        only once. A dataset of `keras_infomodels.datasets` is always read in the order of epoch 0,
+        so results repeat. The arguments are those of `keras.Model.evaluate`, without
+        `sample_weight`.
 
         Example:
             model = ki.from_preset("mmd_vae_2d_mnist")
@@ -429,7 +437,7 @@ class InfoModel(ModelDescription, keras.Model):
         return logs if return_dict else list(logs.values())
 
     def predict(self, x, *args, **kwargs):
-        """Calls the model batch by batch; as `keras.Model.predict`."""
+        """Calls the model batch by batch, like `keras.Model.predict`."""
         self.check_inputs(x)
         with self._watching():
             # For one batch without a progress bar the input pipeline costs more than the call.
@@ -455,7 +463,7 @@ class InfoModel(ModelDescription, keras.Model):
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
-        """Raises ValueError for an array of labels that the model uses and that are not classes."""
+        """Raises ValueError for labels that are not class indices, if the model uses labels."""
         if self.label_classes is not None and labels is not None and is_array(labels):
             check_labels(labels, self.label_classes)
 
@@ -472,7 +480,7 @@ class InfoModel(ModelDescription, keras.Model):
 
     @contextmanager
     def global_batch(self, x: tf.Tensor) -> Iterator[None]:
-        """Context manager of a step on this replica's part x of a batch."""
+        """Context manager for a training step in which x is this replica's part of a batch."""
         if self.replicas == 1:
             yield
             return
@@ -491,10 +499,11 @@ class InfoModel(ModelDescription, keras.Model):
     def export(
         self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
     ):
-        """Writes the model's `call` to a file; as `keras.Model.export`.
+        """Writes the model's `call` to a file, like `keras.Model.export`.
 
-        The functions of `keras_infomodels.export` also write the other signatures, the pixels'
-        range and the measured difference between the file and the model.
+        The functions of `keras_infomodels.export` write more: further signatures, such as
+        `generate`, the allowed pixel range, and the measured difference between the file and the
+        model.
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
@@ -504,7 +513,7 @@ class InfoModel(ModelDescription, keras.Model):
     def evaluate_information(
         self, x, batch_size: int | None, steps: int | None, show: bool
     ) -> dict[str, float]:
-        """Measures the information of the data as a whole, in nats, by name.
+        """Measures information that needs the whole data set, in nats, by name.
 
         Args:
             x: array, dataset or `PyDataset` of images.
@@ -515,10 +524,10 @@ class InfoModel(ModelDescription, keras.Model):
         return {}
 
     def begin_validation(self):
-        """Discards what an earlier evaluation kept for `validation_information`."""
+        """Discards data that an earlier evaluation stored for `validation_information`."""
 
     def validation_information(self, show: bool) -> dict[str, float] | None:
-        """Measures the information of what the last evaluation kept; None if it kept nothing."""
+        """Measures information from data of the last evaluation; None if none were stored."""
         return None
 
     def test_step(self, data):

@@ -13,7 +13,7 @@ _BATCH = 256
 
 
 def code_table(model, images: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Returns posterior means of images, and the most likely value of a category.
+    """Returns the posterior means of latents or codes, and the most likely value of a category.
 
     Args:
         model: an autoencoder or an InfoGAN.

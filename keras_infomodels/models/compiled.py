@@ -12,9 +12,9 @@ __all__ = ["Compiled"]
 class Compiled:
     """Functions of one model that are traced once for all batch sizes.
 
-    A traced function reads the model's current weights. It is traced anew if a network or another
-    part was replaced. Within a graph, such as a user's own `tf.function`, and with `run_eagerly`
-    the plain function is called.
+    A traced function uses the model's current weights. It is traced again if a network or another
+    part of the model was replaced. The Python function is called directly inside a graph, such as
+    your own `tf.function`, and with `run_eagerly`.
     """
 
     def __init__(self):

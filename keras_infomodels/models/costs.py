@@ -17,7 +17,7 @@ Ask = Callable[[str, dict], dict]
 
 @dataclass(frozen=True)
 class Cost:
-    """One figure of the Keras model and of the exported file.
+    """One figure, measured with the Keras model and with an exported file.
 
     Attributes:
         name: str. "reconstruction", "rate" or "information_<code>", in nats per example;
@@ -56,7 +56,7 @@ def changed(
     key: str,
     limit: float | None = None,
 ) -> Cost:
-    """Counts the images whose most likely category differs between two outputs, in percent.
+    """Measures the percentage of images whose most likely category differs between two outputs.
 
     Args:
         name: str. Name of the category.

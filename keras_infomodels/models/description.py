@@ -20,9 +20,10 @@ __all__ = ["ModelDescription"]
 
 
 class ModelDescription:
-    """Default answers; a model class overrides those that differ.
+    """Description of a model for evaluation, plots, export and the zoo.
 
-    The attributes are described at `InfoModel`.
+    The methods have defaults; a model class overrides those that differ. The attributes are
+    described in `InfoModel`.
     """
 
     of_labeled: tuple[str, ...] = ("classification", "accuracy")
@@ -39,12 +40,12 @@ class ModelDescription:
 
     @classmethod
     def shorten(cls, table: dict, short: Short) -> Short:
-        """Puts values of short names into the `[model]` table of a recipe; returns the others."""
+        """Moves settings given by short names into a recipe's `[model]` table; returns the rest."""
         return short
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe with the networks that it leaves out."""
+        """Returns the `[model]` table of a recipe, with default networks where it names none."""
         return dict(table)
 
     @staticmethod
@@ -63,7 +64,7 @@ class ModelDescription:
 
     @property
     def pixel_range(self) -> tuple[int, int] | None:
-        """(0, 1), or None where pixels may be any real number."""
+        """Range of the pixels: (0, 1), or None if pixels may be any real number."""
         return None if self.pixels.support == "real" else (0, 1)
 
     @property
@@ -77,7 +78,7 @@ class ModelDescription:
         return {}
 
     def ceilings(self, examples: int) -> dict[str, float]:
-        """Returns the largest possible value of each information metric, in nats.
+        """Returns the largest value that each information metric can reach, in nats, by name.
 
         Args:
             examples: int. Number of examples that are evaluated.
@@ -148,7 +149,7 @@ class ModelDescription:
             seed: int. Seed of the samples.
 
         Raises:
-            ValueError: The model has no latent variables to audit, or `data` is missing.
+            ValueError: If the model has no latent variables to audit, or `data` is missing.
         """
         raise ValueError(
             f"This {type(self).__name__} has no latent variables, so there is no information to "
@@ -156,15 +157,16 @@ class ModelDescription:
         )
 
     def quantization_costs(self, own: Ask, file: Ask, images: np.ndarray) -> list[Cost]:
-        """Measures what an exported file costs in the model's own terms.
+        """Measures how quantization changes a model's terms, such as its reconstruction.
 
         Args:
-            own: function (name, arrays) -> arrays. Calls a signature of the Keras model.
-            file: function (name, arrays) -> arrays. Calls a signature of the exported file.
+            own: function (name, inputs) -> outputs. Calls a signature of the Keras model with a
+                dict of arrays.
+            file: function (name, inputs) -> outputs. Calls a signature of the exported file.
             images: float32 array (n, height, width, channels). Images as `fit` takes them.
         """
         return []
 
     def calibration_images(self, images: np.ndarray) -> np.ndarray:
-        """Returns the images whose activations set the ranges of int8, given training images."""
+        """Selects images that calibrate the int8 ranges of activations, given training images."""
         return images

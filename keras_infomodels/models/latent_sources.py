@@ -16,14 +16,15 @@ _BATCH = 512
 
 @dataclass(frozen=True)
 class LatentSource:
-    """A run whose latents stand for factors: what `evaluation.model_centrality` compares.
+    """Trained model as functions, for `evaluation.model_centrality`.
 
     Attributes:
-        sample: function (n, seed) -> float (n, d). Draws of the prior of all latents.
-        generate: function float (n, d) -> images (n, ...).
-        encode: function images -> codes, float (n, c).
-        factors: sequence of sequences of int. Columns of the latents of each factor. A category is
-            one factor with several columns; noise is none.
+        sample: function from (n, seed) to latents. Draws n latents from the prior, array (n, d).
+        generate: function from latents (n, d) to images (n, height, width, channels).
+        encode: function from images to inferred latents, array (n, c).
+        factors: sequence of sequences of int. For each factor, its columns in the latents. A
+            one-hot category is one factor with several columns. Columns of noise belong to no
+            factor.
 
     Example:
         identity = ki.evaluation.LatentSource(
@@ -41,15 +42,17 @@ class LatentSource:
 
 
 def latent_source(model, active: Sequence[int] | None = None) -> LatentSource:
-    """The latents of an autoencoder without a category, or the codes of an InfoGAN.
+    """Creates the `LatentSource` of an autoencoder or InfoGAN.
+
+    Its factors are the latent variables of the autoencoder, or the codes of the InfoGAN.
 
     Args:
-        model: an autoencoder or an InfoGAN.
-        active: numbers of the latent variables that count as factors, such as those whose rate is
-            above .01 nats. None is all. Of an InfoGAN all codes count.
+        model: autoencoder without a category, or `InfoGAN`.
+        active: sequence of int. Indices of the autoencoder's latent variables that are factors,
+            such as those with a rate above 0.01 nats. `None` means all. Ignored for an InfoGAN.
 
     Raises:
-        ValueError: a model with a category beside its latents, or without latents to infer.
+        ValueError: If the model has a category beside its latents, or infers no latents.
     """
     if getattr(model, "infer_codes", None) is not None:
         return _of_codes(model)

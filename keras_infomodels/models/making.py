@@ -12,19 +12,20 @@ __all__ = ["from_images", "from_preset", "save_to_preset"]
 
 
 def from_images(cls, images, **settings) -> keras.Model:
-    """Creates a model with default networks for images of a shape.
+    """Creates a model with default networks that fit the shape of your images.
 
-    Small gray images get the networks of MNIST's presets. Others get residual or deeper
+    Small gray images get the networks of the MNIST presets. Other images get residual or deeper
     convolutional networks and a likelihood for color. `infomodels train` uses the same defaults.
 
     Args:
         cls: class of the model.
-        images: array (n, height, width, channels), or dataset of images. Only the shape is used.
+        images: array (n, height, width, channels), or dataset of images. Only the shape is used, so
+            the model is not trained yet.
         **settings: arguments of the constructor other than networks, or short names such as
             `latent_dim`, `network` ("mlp", "conv", "residual") and `widths`.
 
     Raises:
-        ValueError: The model has no such setting, or the images have another rank.
+        ValueError: If the model has no such setting, or the images are not of rank 4.
 
     Example:
         x_train = np.random.default_rng(0).uniform(size=(64, 28, 28, 1)).astype("float32")
@@ -51,14 +52,14 @@ def from_preset(
 
     Args:
         cls: class of the model.
-        name_or_dir: str or path. Name of a preset, or a preset folder.
+        name_or_dir: str or path. Name of a preset, such as "vae_mnist", or path of a preset folder.
         load_weights: bool. `False` keeps the initial weights.
         dtype: str or Keras dtype policy. `None` keeps the preset's own.
-        custom_objects: dict. Classes by name, for a preset that holds classes of your own. `None`
-            knows the registered ones only.
+        custom_objects: dict from str to class. Your own classes that the preset uses, by name.
+            `None` allows the registered classes only.
 
     Raises:
-        ValueError: The preset is a model of another class.
+        ValueError: If the preset is a model of another class.
 
     Example:
         model = ki.MMDVAE.from_preset("mmd_vae_2d_mnist")

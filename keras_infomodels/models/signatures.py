@@ -17,9 +17,9 @@ class Input:
     Attributes:
         name: str. Name of the tensor.
         shape: tuple of int. Shape of one example, without the batch.
-        kind: str. Meaning of the values: "image"; "latent" (input of the decoder); draws of
-            "normal", "uniform" (-1 to 1) or "category" (one-hot, all K equally likely); "count"
-            (one int32); "seed" (int32 of shape (2,)).
+        kind: str. Meaning of the values: "image", "latent" (input of the decoder), "normal" (draws
+            of N(0, 1)), "uniform" (draws from -1 to 1), "category" (one-hot, all K values equally
+            likely), "count" (one int32) or "seed" (int32 of shape (2,)).
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Networks: functional Keras models with JSON configs.
 
-An encoder returns {"loc", "scale"}; a decoder the parameters of its likelihood; a generator images;
-a discriminator or classifier {"logits", "features"}.
+An encoder returns {"loc", "scale"}. A decoder returns a dict of the parameters of its likelihood. A
+generator returns images. A discriminator or classifier returns {"logits", "features"}.
 """
 
 from keras_infomodels.networks.classifier import ConvClassifier

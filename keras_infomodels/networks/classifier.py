@@ -14,15 +14,17 @@ __all__ = ["ConvClassifier"]
 
 @built_in
 class ConvClassifier(Network):
-    """Classifier network: images to float32 {"logits" (batch, classes), "features" (batch, width)}.
+    """Convolutional classifier network for images.
 
-    3x3 convolutions, each followed by batch normalization, ReLU and pooling by 2, and a dense
-    layer, whose activations are the features.
+    The input is (batch, height, width, channels). The output is a dict of float32 tensors: "logits"
+    (batch, classes) and "features" (batch, width). Each 3x3 convolution is followed by batch
+    normalization, ReLU and pooling by 2. Then comes a dense layer, whose activations are the
+    features.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
         classes: int. Number of classes, at least 2.
-        filters: sequence of int. Filters of the convolutions.
+        filters: sequence of int. Number of filters of each convolution.
         width: int. Units of the dense layer.
         dtype: str or Keras dtype policy of the hidden layers. `None` means Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.

@@ -25,19 +25,20 @@ __all__ = ["ConvDecoder", "ConvEncoder"]
 class ConvEncoder(Network):
     """Encoder q(z|x) with 4x4 convolutions of stride 2 and one dense layer.
 
-    The output is {"loc", "scale"}, each (batch, latent_dim - num_categories).
+    The input is images x (batch, height, width, channels). The output is {"loc", "scale"}, the mean
+    and standard deviation of the latent variables z, each (batch, latent_dim - num_categories).
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
-        latent_dim: int. Number of latent variables, the categories included: the length of the
-            decoder's input.
+        latent_dim: int. Length of the decoder's input: number of continuous latent variables plus
+            `num_categories`.
         filters: sequence of int. Filters of the convolutions; each halves height and width.
         width: int. Units of the dense layer.
         activation: str. Keras activation of the hidden layers.
-        min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
-            deterministic: it returns {"loc"} alone.
-        num_categories: int. Number of categories of a discrete latent variable, whose "logits" are
-            returned too. 0 means none.
+        min_stddev: float. Smallest "scale". `None` makes the encoder deterministic: it returns
+            {"loc"} only.
+        num_categories: int. Number of values of a discrete latent variable. Its "logits" (batch,
+            num_categories) are returned too. 0 means that there is none.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
@@ -88,8 +89,9 @@ class ConvEncoder(Network):
 class ConvDecoder(Network):
     """Decoder p(x|z) with one dense layer and 4x4 transposed convolutions of stride 2.
 
-    The input is (batch, latent_dim), the output a dict of parameters with the shape of the image.
-    Sizes that are not a multiple of 2^len(filters) are cropped from the next one.
+    The input is latent variables z (batch, latent_dim). The output is a dict of the parameters of
+    p(x|z), each (batch, height, width, channels). If height or width is not a multiple of
+    2^len(filters), a larger image is computed and cropped.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
@@ -97,8 +99,9 @@ class ConvDecoder(Network):
         filters: sequence of int. Filters of the convolutions; each doubles height and width.
         width: int. Units of the dense layer.
         activation: str. Keras activation of the hidden layers.
-        parameters: sequence of str. Names of the outputs: the likelihood's `parameters`.
-        min_stddev: float. Smallest "scale", if the likelihood has one.
+        parameters: sequence of str. Names of the outputs, which must be those of the likelihood,
+            such as ("logits",) or ("loc", "scale"); see `Likelihood.parameters`.
+        min_stddev: float. Smallest "scale", if it is one of the parameters.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.

@@ -16,20 +16,20 @@ __all__ = ["ConvDiscriminator", "ConvGenerator", "RecognitionHead"]
 
 @built_in
 class ConvGenerator(Network):
-    """Generator with one dense layer and convolutions that double the image.
+    """Generator with one dense layer and convolutions that double height and width.
 
-    The input is (batch, latent_dim), the output images in [0, 1], (batch, height, width, channels).
-    Batch normalization follows every hidden layer.
+    The input is latents (batch, latent_dim). The output is images in [0, 1], (batch, height, width,
+    channels). Batch normalization follows every hidden layer.
     Source: Chen et al., "InfoGAN", 2016, appendix C, with a narrower dense layer.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
-        latent_dim: int. Length of the input, noise and codes together: `Latents(...).dimension`.
-        filters: sequence of int. Channels before each convolution, which doubles height and width.
+        latent_dim: int. Length of the input, the sum of `noise_dim` and the lengths of the codes.
+        filters: sequence of int. Number of input channels of each convolution.
         width: int. Units of the dense layer.
-        upsampling: str. "transposed" (4x4 transposed convolutions of stride 2) or "bilinear" (3x3
-            convolutions after bilinear interpolation, which avoid checkerboard artifacts; source:
-            Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016).
+        upsampling: str. "transposed" uses 4x4 transposed convolutions of stride 2. "bilinear" uses
+            bilinear interpolation and 3x3 convolutions, which avoids checkerboard artifacts.
+            Source: Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016.
         dtype: str or Keras dtype policy of the hidden layers; the images are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
@@ -100,19 +100,22 @@ class ConvGenerator(Network):
 @built_in
 @takes_old_arguments(rename(judging="return_logits"))
 class ConvDiscriminator(Network):
-    """Discriminator network: images to {"logits" (batch, 1), "features" (batch, width)}.
+    """Convolutional discriminator network for images.
 
-    4x4 convolutions of stride 2 and one dense layer, with leaky ReLU. The features are the input of
-    the recognition head Q.
+    The input is (batch, height, width, channels). The output is a dict: "logits" (batch, 1), and
+    "features" (batch, width), the input of an InfoGAN's recognition head Q. The layers are 4x4
+    convolutions of stride 2 and one dense layer, with leaky ReLU.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
         filters: sequence of int. Filters of the convolutions; each halves height and width.
         width: int. Units of the dense layer.
-        normalization: str or None. "batch" (after every layer but the first; real and generated
-            images are separate batches), "spectral" (of every kernel) or None. Use "spectral" or
-            None with a gradient penalty: batch normalization couples the examples of a batch.
-        return_logits: bool. Whether "logits" are returned. False makes a trunk for Q alone.
+        normalization: str or None. "batch" is batch normalization after every layer but the first;
+            real and generated images are separate batches. "spectral" is spectral normalization of
+            every kernel. `None` means no normalization. With a gradient penalty use "spectral" or
+            `None`, because batch normalization couples the examples of a batch.
+        return_logits: bool. `True` returns "logits" and "features". `False` returns "features"
+            only, for a separate trunk of Q.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
@@ -193,13 +196,18 @@ class ConvDiscriminator(Network):
 
 @built_in
 class RecognitionHead(Network):
-    """Recognition head Q(c|x) on a discriminator's features: a dict from code to outputs, float32.
+    """Recognition head of an InfoGAN: computes the parameters of Q(c|x) for each code c.
+
+    The input is features of images x, (batch, features), from a discriminator. The output is a dict
+    from the name of a code to a float32 tensor (batch, number of outputs). The head has one hidden
+    layer.
 
     Args:
-        features: int. Number of features of the discriminator.
+        features: int. Length of the input.
         sizes: dict from code name to int. Number of outputs of each code: `Code.parameters`.
         width: int. Units of the hidden layer.
-        normalization: str or None. "batch" or None.
+        normalization: str or None. "batch" is batch normalization after the hidden layer. `None`
+            means no normalization.
         dtype: str or Keras dtype policy of the hidden layer. `None` means Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
 

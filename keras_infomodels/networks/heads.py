@@ -19,9 +19,9 @@ CHANNELS_LAST = "channels_last"
 
 
 def count_categories(usual: int) -> Callable[[Mapping], dict]:
-    """Returns a function that renews old arguments of an encoder.
+    """Returns a function that converts an encoder's arguments of version 0.1.
 
-    In version 0.1 `latent_dim` counted the continuous latent variables only, beside `categories`.
+    In version 0.1 `latent_dim` was the number of continuous latent variables, without `categories`.
 
     Args:
         usual: int. Default of `latent_dim`.
@@ -40,9 +40,10 @@ def count_categories(usual: int) -> Callable[[Mapping], dict]:
 def posterior_head(
     x: keras.KerasTensor, latent_dim: int, min_stddev: float | None, num_categories: int = 0
 ) -> dict:
-    """Adds {"loc", "scale"} with scale = softplus(.) + min_stddev; no scale if that is None.
+    """Adds the last layer of an encoder, with the outputs {"loc", "scale"}.
 
-    With categories it adds their "logits" too.
+    "scale" is softplus(.) + min_stddev, or absent if `min_stddev` is None. With categories the
+    layer also has "logits".
     """
     continuous_dim = latent_dim - num_categories
     if continuous_dim < 1:
@@ -69,10 +70,11 @@ def image_head(
     parameters: Sequence[str],
     min_stddev: float,
 ) -> dict:
-    """Adds the parameters of an image's likelihood, one output of `image_shape` each.
+    """Adds the last layers of a decoder: one output of `image_shape` for each parameter.
 
     Args:
-        last_layer: function from a name to a layer whose output is at least as large as the image.
+        last_layer: function. Returns a layer, given its name. The output of the layer is at least
+            as large as the image.
         x: Keras tensor. Last hidden activations.
         image_shape: (height, width, channels). Shape of an image.
         parameters: sequence of str. "logits", "loc" (through a sigmoid, as pixels are in [0, 1]) or

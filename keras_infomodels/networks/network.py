@@ -8,7 +8,10 @@ __all__ = ["Network"]
 
 
 class Network(keras.Model):
-    """Functional model whose config is the dict `self._arguments` that its `__init__` sets.
+    """Base class of networks: a functional Keras model whose constructor's arguments are saved.
+
+    A subclass sets the dict `self._arguments` at the end of its `__init__`. `get_config` returns
+    this dict.
 
     Args:
         inputs: Keras tensor or structure of them. Inputs, as for `keras.Model`.
@@ -48,5 +51,5 @@ class Network(keras.Model):
 
     @classmethod
     def renew_config(cls, config: dict) -> dict:
-        """Returns a config with the arguments of earlier versions replaced by today's."""
+        """Returns a config in which arguments of earlier versions are replaced by current ones."""
         return config

@@ -10,11 +10,12 @@ __all__ = ["BatchNormalization"]
 
 @keras.saving.register_keras_serializable(package="keras_infomodels")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' batch normalization, with TensorFlow's fused kernel for training on bfloat16 images.
+    """Keras' batch normalization, with a faster kernel for training on bfloat16 images.
 
-    The statistics are float32 in both. Keras' layer converts the images to float32, in a dozen
-    passes over them. On several replicas the statistics are those of the batch of all of them. For
-    all other data, and outside of training, this is Keras' layer.
+    For bfloat16 images in training this layer uses TensorFlow's fused kernel; Keras' layer would
+    convert the images to float32, in a dozen passes over them. The statistics are float32 in both.
+    On several replicas the statistics are those of the whole batch. For all other data, and in
+    evaluation, the layer equals Keras' layer.
     """
 
     def call(self, inputs, training=None, mask=None):

@@ -13,10 +13,11 @@ __all__ = ["PairClassifier"]
 
 @built_in
 class PairClassifier(Network):
-    """Classifier of pairs of images: pairs, stacked along the channels, to logits (batch, classes).
+    """Convolutional classifier of pairs of images.
 
-    4x4 convolutions of stride 2 and one dense layer, with leaky ReLU: a `ConvDiscriminator` of
-    pairs without normalization, which would couple the pairs of a batch.
+    The input is pairs stacked along the channels, (batch, height, width, 2 channels). The output is
+    logits (batch, classes). The layers are 4x4 convolutions of stride 2 and one dense layer, with
+    leaky ReLU. There is no batch normalization, because it would couple the pairs of a batch.
 
     Args:
         image_shape: (height, width, channels). Shape of one image; a pair has twice its channels.

@@ -14,8 +14,8 @@ __all__ = ["gelu_by_erf", "portable", "subpixel_kernel"]
 def gelu_by_erf(x: tf.Tensor) -> tf.Tensor:
     """Computes GELU as x (1 + erf(x / sqrt 2)) / 2.
 
-    TensorFlow uses erfc, which ONNX, TF.js and OpenVINO lack. In float32 the difference is at most
-    2.4e-7 max(1, |x|): below -1 the sum 1 + erf loses digits that erfc keeps.
+    TensorFlow computes GELU by erfc, which ONNX, TF.js and OpenVINO lack. In float32 the results
+    differ by at most 2.4e-7 max(1, |x|).
     """
     return 0.5 * x * (1.0 + tf.math.erf(x * math.sqrt(0.5)))
 
@@ -24,14 +24,14 @@ def gelu_by_erf(x: tf.Tensor) -> tf.Tensor:
 def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
     """Context manager in which a model is traced for an export.
 
-    The activation "gelu" of its layers is `gelu_by_erf` inside, and computed by erfc outside, as in
-    training and `predict`. It must not be used by several threads at once.
+    Within the context, layers with the activation "gelu" use `gelu_by_erf`. Outside of it they use
+    erfc, as in training and `predict`. Only one thread at a time may use the context.
 
     Args:
         model: keras.Model. Layers inside layers and networks are changed too.
-        static_shapes: bool. Whether `Conv2DTranspose` is computed by a convolution and
-            `depth_to_space`, with the same result up to rounding. TFLite's transposed convolution
-            takes the shape of its output as a tensor, which is dynamic for batches of any size.
+        static_shapes: bool. `True` replaces `Conv2DTranspose` by a convolution and
+            `depth_to_space`, with the same result up to rounding. TFLite's own transposed
+            convolution needs a dynamic shape if the batch size is free. `False` keeps it.
     """
     with contextlib.ExitStack() as stack:
 

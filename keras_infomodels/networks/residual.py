@@ -21,7 +21,7 @@ __all__ = ["ResidualDecoder", "ResidualEncoder", "usual_filters"]
 
 
 def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
-    """Returns the filters of stride-2 convolutions that reduce an image to a grid of 3x3 or 4x4.
+    """Returns default filters: enough stride-2 convolutions to reduce an image to 3x3 or 4x4.
 
     An encoder has about 270,000 parameters at 64x64x3 and 300,000 at 128x128x3.
 
@@ -37,23 +37,24 @@ def usual_filters(image_shape: Sequence[int]) -> tuple[int, ...]:
 class ResidualEncoder(Network):
     """Encoder q(z|x) with stride-2 convolutions and residual blocks between them.
 
-    The output is {"loc", "scale"}, each (batch, latent_dim - num_categories). A block has two 3x3
-    convolutions beside the identity. The second one is initialized to zero, so that no
-    normalization is needed.
+    The input is images x (batch, height, width, channels). The output is {"loc", "scale"}, the mean
+    and standard deviation of the latent variables z, each (batch, latent_dim - num_categories). A
+    residual block adds the output of two 3x3 convolutions to its input. The second convolution is
+    initialized to zero, so no normalization is needed.
     Source: He et al., "Identity mappings in deep residual networks", 2016; Zhang et al., "Fixup
     initialization", 2019.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
-        latent_dim: int. Number of latent variables, the categories included: the length of the
-            decoder's input.
+        latent_dim: int. Length of the decoder's input: number of continuous latent variables plus
+            `num_categories`.
         filters: sequence of int. Filters of the convolutions; each halves height and width. `None`
             chooses them by the size of the image.
         activation: str. Keras activation of the hidden layers.
-        min_stddev: float. Smallest standard deviation of the posterior. `None` makes the encoder
-            deterministic: it returns {"loc"} alone.
-        num_categories: int. Number of categories of a discrete latent variable, whose "logits" are
-            returned too. 0 means none.
+        min_stddev: float. Smallest "scale". `None` makes the encoder deterministic: it returns
+            {"loc"} only.
+        num_categories: int. Number of values of a discrete latent variable. Its "logits" (batch,
+            num_categories) are returned too. 0 means that there is none.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
@@ -112,8 +113,9 @@ class ResidualEncoder(Network):
 class ResidualDecoder(Network):
     """Decoder p(x|z) with 4x4 transposed convolutions of stride 2 and residual blocks between them.
 
-    The input is (batch, latent_dim), the output a dict of parameters with the shape of the image.
-    Sizes that are not a multiple of 2^len(filters) are cropped from the next one.
+    The input is latent variables z (batch, latent_dim). The output is a dict of the parameters of
+    p(x|z), each (batch, height, width, channels). If height or width is not a multiple of
+    2^len(filters), a larger image is computed and cropped.
 
     Args:
         image_shape: (height, width, channels). Shape of an image.
@@ -121,10 +123,12 @@ class ResidualDecoder(Network):
         filters: sequence of int. Filters of the convolutions; each doubles height and width. `None`
             chooses them by the size of the image.
         activation: str. Keras activation of the hidden layers.
-        parameters: sequence of str. Names of the outputs: the likelihood's `parameters`.
-        min_stddev: float. Smallest "scale", if the likelihood has one.
-        position_scale: bool. Learns one "scale" for each pixel and channel, the same for all
-            images. False computes it from z: then a wide scale may explain what is hard to draw.
+        parameters: sequence of str. Names of the outputs, which must be those of the likelihood,
+            such as ("logits",) or ("loc", "scale"); see `Likelihood.parameters`.
+        min_stddev: float. Smallest "scale", if it is one of the parameters.
+        position_scale: bool. `True` learns one "scale" for each pixel and channel, the same for all
+            images. `False` computes "scale" from z; the decoder may then use a large scale for
+            details that are hard to draw.
         dtype: str or Keras dtype policy of the hidden layers; the outputs are float32. `None` means
             Keras' global policy.
         **kwargs: `name` and `trainable`, as for `keras.Model`.

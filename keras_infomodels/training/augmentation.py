@@ -13,16 +13,20 @@ __all__ = ["Augmentation"]
 class Augmentation(Spec):
     """Differentiable random augmentation of real and generated images.
 
-    With few images a discriminator memorizes them; augmentation prevents this. Generated images are
-    augmented too, so that the generator does not learn the augmentations.
+    A GAN's discriminator memorizes a small training set; augmentation prevents this. Real and
+    generated images are augmented in the same way, so the generator does not learn to draw
+    augmented images.
     Source: Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
 
     Args:
-        color: float, at least 0. Largest change of brightness. Saturation is multiplied by a factor
-            from 1 - 2 color to 1 + 2 color, and contrast by one from 1 - color to 1 + color.
-        translation: float, at least 0. Largest shift as a fraction of height and width. Pixels from
-            outside the image are black.
-        cutout: float from 0 to 1. Side of a gray square as a fraction of height and width.
+        color: float, at least 0. Strength of color changes. A number from -color to color is added
+            to all pixels (brightness). Saturation is multiplied by a factor from 1 - 2 color to 1 +
+            2 color. Contrast is multiplied by a factor from 1 - color to 1 + color. 0 means no
+            change.
+        translation: float, at least 0. Largest shift, as a fraction of height and width. Pixels
+            that move in from outside the image are black. 0 means no shift.
+        cutout: float, from 0 to 1. Height and width of a gray rectangle at a random place, as a
+            fraction of the image's height and width. 0 means none.
 
     Raises:
         ValueError: If a number is negative.

@@ -10,17 +10,17 @@ class WeightAverage(keras.callbacks.Callback):
     """Callback that keeps a moving average of all weights, for validation and the final model.
 
     The average includes both networks of a GAN and the statistics of batch normalization, which
-    Keras' own average leaves out. It starts as a plain mean, so that the initial weights have no
-    lasting influence. Source of its use with GANs: Yazici et al., "The unusual effectiveness of
-    averaging in GAN training", 2019.
+    Keras' own average leaves out. The average starts as a plain mean of the steps so far, so the
+    initial weights have no lasting influence. Averaging is used with GANs in Yazici et al., "The
+    unusual effectiveness of averaging in GAN training", 2019.
 
-    Do not combine it with `EarlyStopping(restore_best_weights=True)`, which selects an epoch by the
-    average's metrics and then restores the weights before averaging. `fit` of the models of this
-    library refuses the pair.
+    Do not combine this callback with `EarlyStopping(restore_best_weights=True)`. That callback
+    selects an epoch by the metrics of the averaged weights, but restores the weights without
+    averaging. `fit` of the models of this library raises an error for this combination.
 
     Args:
-        momentum: float between 0 and 1. Momentum for one training step; 0.999 averages over about
-            the last 1,000 steps.
+        momentum: float, between 0 and 1. Factor of the old average in each training step. 0.999
+            averages over about the last 1,000 steps.
 
     Attributes:
         averages: list of arrays. Average of each of the model's weights; None before training.

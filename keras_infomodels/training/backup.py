@@ -26,25 +26,28 @@ _CHECKSUMS = "checksums.json"
 
 
 class AtomicBackup(keras.callbacks.Callback):
-    """Callback that backs up weights, optimizers, random states and other callbacks' state.
+    """Callback that saves a backup of the training after each epoch, to resume it later.
 
-    The last two epochs are kept. A backup is a folder named by the number of epochs done. It
-    appears by one rename, so that the newest folder is complete even after a kill, and contains
-    the SHA-256 of its files. Keras' `BackupAndRestore` writes weights and epoch as two files,
-    neither atomically, and does not save the patience of `EarlyStopping` or the state of `Dropout`.
-    Pass this callback last, so that it sees the decisions of the others.
+    A backup holds the weights, the optimizers, the random states and the state of other callbacks.
+    It is a folder named after the number of finished epochs, with the SHA-256 of each file. The
+    folder is written under another name and then renamed, so it is complete even if the process is
+    killed. The last two backups are kept. Pass this callback last, so that the other callbacks have
+    finished their epoch.
+
+    Keras' `BackupAndRestore` writes weights and epoch as two files, neither atomically. It does not
+    save the patience of `EarlyStopping` or the state of `Dropout`.
 
     Args:
         directory: str or path. Folder of the backups, which are named `after_epoch_N`.
-        callbacks: list of Keras callbacks. Their state is saved: `EarlyStopping`,
-            `ReduceLROnPlateau`, `SwapEMAWeights`, `WeightAverage`, `History` and others that keep
-            their state in the attributes of `STATE`, or lists of arrays in those of `ARRAYS`.
+        callbacks: list of Keras callbacks. Callbacks whose state is saved, such as `EarlyStopping`,
+            `ReduceLROnPlateau`, `SwapEMAWeights`, `WeightAverage` and `History`. A callback of
+            another class needs an attribute that `backup.STATE` or `backup.ARRAYS` names.
         data: dict of JSON values. Fingerprint of the data, such as {"train":
-            dataset.fingerprint()}, which has to be the same when the run is resumed. `None` checks
-            nothing.
+            dataset.fingerprint()}. `restore` raises an error if it has changed. `None` means no
+            check.
 
     Raises:
-        ValueError: If a callback has none of these attributes.
+        ValueError: If the state of a callback cannot be saved.
 
     Example:
         model = ki.from_preset("mmd_vae_2d_mnist")
@@ -87,18 +90,19 @@ class AtomicBackup(keras.callbacks.Callback):
     def restore(self, model: keras.Model) -> tuple[int, bool]:
         """Loads the newest complete backup into a compiled model.
 
-        The callbacks get their state when `fit` begins, because `fit` resets them. A warning names
-        damaged backups and changed versions of Keras and TensorFlow.
+        The state of the callbacks is restored later, when `fit` begins, because `fit` resets them.
+        A warning is given for damaged backups and for changed versions of Keras or TensorFlow.
 
         Args:
             model: keras.Model. Compiled model to restore.
 
         Returns:
-            The number of epochs done, 0 without a backup, and True if a callback had stopped the
-            training.
+            Two values: the number of finished epochs, which is 0 without a backup, and `True` if a
+            callback had stopped the training.
 
         Raises:
-            ValueError: If no backup is complete, or it belongs to other callbacks or other data.
+            ValueError: If all backups are damaged, or the backup was made with other callbacks or
+                data.
         """
         found = self._newest()
         if found is None:

@@ -20,10 +20,10 @@ __all__ = [
 
 
 class Checked:
-    """Data that a compiled model has checked, so that the next `fit` starts at once.
+    """Record of the data that a compiled model has checked, so they are not checked again.
 
-    Data are recognized by identity and not kept alive. Pixels that are changed in place later are
-    still checked in each step.
+    Data are recognized by identity (`is`), through weak references. Pixels that are changed in
+    place later are still checked in each training step.
     """
 
     def __init__(self):
@@ -44,7 +44,7 @@ class Checked:
 
 
 def check_compile(model: keras.Model, kwargs: dict):
-    """Raises an error for a loss, metrics, or XLA if it cannot compile the step."""
+    """Raises ValueError for `loss` or `metrics`, and for XLA if it cannot compile the step."""
     name = type(model).__name__
     if kwargs.get("loss") is not None:
         raise ValueError(f"{name} has its own loss; call compile(optimizer) without loss.")
@@ -61,7 +61,10 @@ def check_compile(model: keras.Model, kwargs: dict):
 
 
 def check_optimizer(optimizer: keras.Optimizer):
-    """Raises ValueError for gradient accumulation, which would repeat the noise of a step."""
+    """Raises ValueError for gradient accumulation.
+
+    The accumulated steps would all use the same noise.
+    """
     if getattr(optimizer, "gradient_accumulation_steps", None):
         raise ValueError(
             "Gradient accumulation would repeat the noise of a step, whose seed is folded from the "
@@ -114,14 +117,14 @@ def _batch_size(model: keras.Model, data, batch_size: int | None) -> int | None:
 
 
 def check_batch(model: keras.Model, x, y, **weights):
-    """Raises ValueError for a batch that a model cannot take, or for weights of its examples."""
+    """Raises ValueError for a batch that a model cannot take, or for example weights."""
     check_no_weights(**weights)
     model.check_array(x)
     model.check_labels(y)
 
 
 def check_no_weights(**given):
-    """Raises ValueError for weights of examples or classes, by the name of their argument."""
+    """Raises ValueError if a `sample_weight` or `class_weight` is given."""
     for name, weights in given.items():
         if weights is not None:
             words = "A weight of examples in validation_data" if "data" in name else name

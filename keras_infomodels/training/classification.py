@@ -12,10 +12,11 @@ __all__ = ["Classification", "classification_terms"]
 
 @built_in
 class Classification(Spec):
-    """Loss term for the labels of semi-supervised training.
+    """Loss term that ties a model's category to labels, for semi-supervised training.
 
-    `fit` then takes pairs (x, y), with y = -1 for unlabeled examples. The metrics include
-    `classification`, the cross-entropy of the category in nats, and `accuracy`.
+    `fit` then takes images x and integer labels y; the label -1 marks an unlabeled image. The
+    metrics include `classification`, the cross-entropy in nats between the labels and the inferred
+    category, and `accuracy`. Both are means over the labeled images.
 
     Args:
         weight: float, at least 0. Weight of the cross-entropy in the loss.
@@ -43,8 +44,8 @@ class Classification(Spec):
 def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
     """Computes the cross-entropy and the accuracy of the labeled examples of a batch.
 
-    Both are 0 if the batch has no labels. A label outside the classes makes `classification` NaN,
-    which stops the training.
+    Both are 0 if no example of the batch is labeled. A label outside -1 to K - 1 makes
+    `classification` NaN, which stops the training.
 
     Args:
         logits: tensor (batch, K). Logits of the category.
@@ -54,7 +55,7 @@ def classification_terms(logits: tf.Tensor, labels: tf.Tensor | None) -> dict[st
         dict of scalars: "classification" in nats, and "accuracy".
 
     Raises:
-        ValueError: If there are no labels, or they have another shape.
+        ValueError: If `labels` is None or has another shape.
     """
     if labels is None:
         raise ValueError(

@@ -24,20 +24,24 @@ _AUGMENTATIONS = ("adversarial", "affine", "both")
 class Consistency(Spec):
     """Loss term that keeps an inferred category the same under small changes of the images.
 
-    The term is `category_consistency` between the categories of images and of augmented images. It
-    assumes classes of about equal frequency.
+    A model with a category infers q(category|x), the probabilities of K categories for an image x.
+    The term compares them with those of the augmented image, and it rewards using all K categories
+    equally often; see `category_consistency`. It assumes that all classes are about equally
+    frequent.
 
     Args:
         weight: float, at least 0. Weight of the term in the loss.
-        augmentations: str. "adversarial" (`adversarial_shift`), "affine" (`random_affine`) or
-            "both" (an affine map, then the shift). XLA cannot compile the affine maps.
-        radius: float, above 0. Euclidean length of the adversarial shift.
-        balance_tolerance: float, at least 0, in nats. Largest amount by which the entropy of the
-            mean category may fall below ln K at no cost. Set it if the number of categories is not
-            a multiple of the number of classes.
-        warmup: Warmup or int. Training steps over which the weight rises from 0. With full weight
-            from the start the category may stay undecided, because a uniform category is trivially
-            consistent. `None` means no warm-up.
+        augmentations: str. "adversarial" is a small shift in the direction that changes the
+            category most. "affine" is a small random rotation, scaling, slant and translation.
+            "both" is "affine", then "adversarial". XLA cannot compile "affine" and "both".
+        radius: float, above 0. Euclidean length of the adversarial shift, in pixel values over the
+            whole image.
+        balance_tolerance: float, at least 0, in nats. The entropy of the category's mean
+            probabilities may be below its maximum ln K by this amount without a penalty. Use a
+            value above 0 if the number of categories is not a multiple of the number of classes.
+        warmup: `Warmup` or int. Number of training steps over which the weight rises from 0. With
+            the full weight from the start, all probabilities may stay equal to 1/K, because such a
+            category is trivially consistent. `None` means no warm-up.
 
     Raises:
         ValueError: If a number is out of range, or `augmentations` is unknown.
@@ -129,8 +133,8 @@ def random_affine(
 ) -> tf.Tensor:
     """Rotates, scales, slants and shifts each image at random.
 
-    Pixels from outside the image are black. Images are never mirrored and rotated by a small angle
-    only, so that a 6 does not become a 9.
+    Pixels from outside the image are black. Images are never mirrored, and rotations are small, so
+    that a 6 does not become a 9.
 
     Args:
         images: tensor (batch, height, width, channels).
@@ -170,9 +174,9 @@ def adversarial_shift(
 ) -> tf.Tensor:
     """Shifts each image by `radius` in the direction that changes its category most.
 
-    The direction comes from one power iteration with a random start. No gradient flows through it.
-    If an image's category is certain to the last bit, the gradient vanishes and the shift is
-    shorter or zero. In float16 this happens earlier.
+    The direction is computed by one power iteration from a random start. No gradient flows through
+    the direction. If the category of an image is so certain that its gradient rounds to zero, the
+    shift is shorter or zero. In float16 this happens earlier than in float32.
     Source: Miyato et al., "Virtual adversarial training", 2018, algorithm 1; used for clustering
     by Hu et al., 2017.
 
@@ -205,21 +209,24 @@ def category_consistency(
 ) -> tf.Tensor:
     """Computes KL(q(category|x) || q(category|T x)) + ln K - H(mean q(category|x)), at least 0.
 
-    The first term is a mean over the batch and makes the category consistent under T. q(.|x) is a
-    target without gradient. The rest makes the batch use all K categories equally often; otherwise
-    one category for all images would be optimal. It assumes classes of about equal frequency.
+    q(category|x) are the probabilities of K categories for an image x. T is the augmentation, H the
+    entropy, and both means are over the batch. The KL term is small if the augmentation does not
+    change the category; q(category|x) is a target through which no gradient flows. The term ln K -
+    H is small if the batch uses all K categories equally often. Without this term, one category for
+    all images would be optimal. It assumes that all classes are about equally frequent.
+
     Source: Hu et al., "Learning discrete representations via information maximizing self-augmented
     training", 2017, equations 4 and 8.
 
     Args:
         logits: tensor (batch, K). Logits of the images.
         augmented_logits: tensor (batch, K). Logits of the same images after T.
-        balance_tolerance: float, in nats. Largest amount by which H(mean q) may fall below ln K at
-            no cost. Ten classes cannot fill 16 categories equally: with six of them in two
+        balance_tolerance: float, at least 0, in nats. H may be below ln K by this amount without a
+            penalty. Ten classes cannot fill 16 categories equally: with six of them in two
             categories each and four in one, H is 0.054 nats below ln 16.
 
     Returns:
-        A scalar in nats.
+        Scalar tensor, in nats.
     """
     logits = tf.cast(logits, tf.float32)
     divergence = _divergence(logits, tf.cast(augmented_logits, tf.float32))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from keras_infomodels import log
 from keras_infomodels.datasets.batches import is_array
 
 __all__ = ["Execution", "ProgressBar", "looks_at_batches", "steps_together"]
@@ -18,12 +19,19 @@ _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_ba
 class ProgressBar(keras.callbacks.ProgbarLogger):
     """Keras' progress bar that does not count past the last step of an epoch.
 
-    Keras' own counts whole calls: 50 of 43 steps with ten steps per call.
+    Keras' own bar counts whole calls of several steps. With ten steps per call it would show
+    "50/43" for 43 steps. Messages of the library begin on a new line while the bar is shown.
     """
 
     def on_train_batch_end(self, batch, logs=None):
         last = batch if self.target is None else min(batch, self.target - 1)
         super().on_train_batch_end(last, logs)
+        # In a file or with verbose=2, Keras ends each line itself.
+        log.line_is_open(self.verbose == 1 and getattr(self.progbar, "_dynamic_display", False))
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        log.line_is_open(False)
 
 
 class Execution:
@@ -34,7 +42,7 @@ class Execution:
             choose.
 
     Attributes:
-        large: bool. Whether batches may be larger than `SMALL_BATCH`.
+        large: bool. `True` if batches may be larger than `SMALL_BATCH`.
     """
 
     def __init__(self, given: int | None):
@@ -43,7 +51,9 @@ class Execution:
         self.begin()
 
     def begin(self, watched: bool = True, large: bool = True):
-        """Starts a call of `fit`; a call without arguments ends it.
+        """Starts a call of `fit`.
+
+        A call of this method without arguments ends it.
 
         Args:
             watched: bool. `True` reads the metrics after every step, for callbacks that look at
@@ -54,14 +64,15 @@ class Execution:
         self._calls, self._latest = 0, {}
 
     def function(self, model: keras.Model, make: Callable[[], Callable], force: bool) -> Callable:
-        """Returns the function of an iterator that runs `model.steps_per_execution` steps.
+        """Returns a function that takes a data iterator and runs `model.steps_per_execution` steps.
 
-        Afterwards the attribute has its compiled value again, because validation and `predict` have
-        other numbers of batches.
+        Afterwards `steps_per_execution` has its compiled value again, because validation and
+        `predict` run other numbers of batches.
 
         Args:
             model: keras.Model. Model to train.
-            make: function that returns a training function. Its trace reads the attribute.
+            make: function. Returns a training function, which reads `steps_per_execution` when it
+                is traced.
             force: bool. `True` replaces an existing function.
         """
         together = model.steps_per_execution
@@ -95,8 +106,8 @@ def steps_together(
 ) -> int:
     """Returns the number of steps per call: a twentieth of an epoch, at most 10.
 
-    It is 1 if the number of steps is unknown before the data are read, or if a callback looks at
-    every batch. The bits of training do not depend on it.
+    The result is 1 if the number of steps per epoch is unknown before the data are read, or if a
+    callback acts on every batch. The trained weights do not depend on this number.
 
     Args:
         x: data as `fit` takes them.

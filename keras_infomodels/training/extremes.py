@@ -15,7 +15,7 @@ _START = np.full(5, -np.inf, np.float32)
 
 
 class Extremes:
-    """Largest and smallest pixels and labels of batches, in one variable that a step updates.
+    """Largest and smallest pixels and labels of the batches, in a variable updated by each step.
 
     The variable is not part of a model, so that weights files do not contain it.
 
@@ -43,22 +43,22 @@ class Extremes:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Context manager that raises ValueError at its end if a batch in it was not allowed."""
+        """Context manager that raises ValueError at its end if a batch had values not allowed."""
         self.reset()
         yield
         if problem := self.problem():
             raise ValueError(problem)
 
     def see(self, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        """Adds a batch, within a graph or eagerly.
+        """Updates the largest and smallest values with a batch, in a graph or eagerly.
 
         Args:
             x: tensor (batch, ...). Images.
             labels: tensor (batch,), or None.
 
         Returns:
-            0.0, or NaN if a pixel is outside the support. Added to a loss, the NaN stops the
-            training; assertions would not, because XLA drops them.
+            Scalar tensor: 0.0, or NaN if a pixel is not allowed. Add it to a loss; the NaN then
+            stops the training. Assertions are not used, because XLA drops them.
         """
         of_pixels = self.pixels.extremes(x)
         of_labels = tf.constant(_START[3:])
@@ -70,7 +70,7 @@ class Extremes:
         return tf.where(self.pixels.allow(seen[:3]), 0.0, np.nan)
 
     def problem(self) -> str | None:
-        """Returns an error message on the batches since `reset`; None if all are allowed."""
+        """Returns an error message about the batches since `reset`; None if all are allowed."""
         low, high, grey, label_low, label_high = self._values.numpy() * [-1, 1, 1, -1, 1]
         if high == -np.inf:  # nothing was seen
             return None

@@ -10,7 +10,7 @@ from keras_infomodels import replicas
 
 @contextmanager
 def sums_kept():
-    """Context manager that keeps the graph optimizer from merging the sums of `gradient`."""
+    """Context manager that keeps the graph optimizer from merging the sums made by `gradient`."""
     options, name = tf.config.optimizer, "arithmetic_optimization"
     earlier = options.get_experimental_options().get(name, True)
     options.set_experimental_options({name: False})
@@ -21,12 +21,12 @@ def sums_kept():
 
 
 def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
-    """Computes gradients as `tape.gradient`, with the same bits in every run of a traced step.
+    """Computes gradients like `tape.gradient`, but bit-identical in every run of a traced step.
 
-    If three or more gradients meet, a tape sums them by one operation. Its order depends on which
-    buffer is free first, so that the rounding would change with measured times, within a run and
-    after a resume. Here they are summed in pairs. `sums_kept` around the call of the step keeps the
-    pairs.
+    If a tensor is used three or more times, `tf.GradientTape` sums its gradients by one operation.
+    The order of summation then depends on timing, so rounding errors would differ between runs.
+    This function sums the gradients in pairs instead. Call the step within `sums_kept`, so that the
+    pairs are not merged.
 
     Args:
         tape: `tf.GradientTape`. Tape that recorded `target`.
@@ -34,7 +34,8 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
         sources: tensor or Keras variable, or a list of these.
 
     Returns:
-        The gradient of each source, in the structure of `sources`; None for no dependence.
+        Gradient of each source, in the structure of `sources`. None for a source that `target` does
+        not depend on.
     """
     # Replicas trace one graph, in which `tf.gradients` would walk through all of them, in an order
     # that may differ between them. What they exchange has to come in one order.
@@ -53,7 +54,10 @@ def gradient(tape: tf.GradientTape, target: tf.Tensor, sources):
 
 
 def are_finite(terms, gradients, optimizers) -> tf.Tensor:
-    """Checks that terms and gradients are finite; a loss scale may handle overflow itself.
+    """Checks that terms and gradients are finite.
+
+    Gradients of an optimizer with a loss scale may overflow while the scale is above 1, because the
+    optimizer then lowers the scale.
 
     Args:
         terms: list of scalars.

@@ -9,11 +9,11 @@ __all__ = ["OptimizerGroup", "build_optimizers", "second_optimizer"]
 
 @dataclass(frozen=True)
 class OptimizerGroup:
-    """Optimizer, the loss term that it minimizes, and the networks that it trains.
+    """Group of networks that one optimizer trains, and the loss term that it minimizes.
 
     Attributes:
-        optimizer_name: str. Attribute of the model that holds the optimizer.
-        term: str. Name of the loss term that is minimized.
+        optimizer_name: str. Name of the model's attribute with the optimizer, such as "optimizer".
+        term: str. Name of the minimized loss term, a key of what `InfoModel.terms` returns.
         networks: tuple of Keras models. Their trainable variables belong to the optimizer.
 
     Example:
@@ -40,7 +40,7 @@ def second_optimizer(model: keras.Model, chosen) -> keras.Optimizer:
             0.5.
 
     Raises:
-        ValueError: `chosen` is the model's own optimizer.
+        ValueError: If `chosen` is the model's own optimizer.
     """
     optimizer = keras.optimizers.get(chosen or keras.optimizers.Adam(1e-3, beta_1=0.5))
     wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)

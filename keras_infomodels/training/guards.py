@@ -8,12 +8,13 @@ __all__ = ["StopOnNonFinite", "StopOnSaturation"]
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Callback that stops training if a term is not finite, naming the step and the term.
+    """Callback that stops training if a loss term becomes NaN or infinite.
 
-    `fit` of the models of this library adds it. Their steps skip the update if a term is not
-    finite, so that the model holds the last good weights, even if the NaN is noticed some steps
-    later: `fit` reads the metrics every ten steps, and at the end of an epoch. A NaN in validation
-    stops the training too, because `EarlyStopping` would wait for it to improve.
+    The error names the step and the term. `fit` of the models of this library adds this callback. A
+    training step of these models skips the update if a term is not finite. So the model keeps its
+    last finite weights, even if the NaN is noticed some steps later: `fit` reads the metrics every
+    ten steps and at the end of an epoch. A NaN in validation stops the training too; otherwise
+    `EarlyStopping` would wait for the NaN to improve.
 
     Raises:
         FloatingPointError: In `fit`, if a term is not finite.
@@ -90,9 +91,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
 class StopOnSaturation(keras.callbacks.Callback):
     """Callback that stops the training of a GAN whose discriminator is always right.
 
-    `fit` of a GAN adds it. The training stops if the discriminator's mean loss over an epoch is
-    within `margin` of the objective's minimum. The generator's gradient has then vanished, or does
-    not depend on the data.
+    `fit` of a GAN adds this callback. Training stops if the discriminator's mean loss over an epoch
+    is within `margin` of its minimum, such as 0 for "non_saturating". The generator then no longer
+    learns: its gradient is zero or does not depend on the data.
 
     Args:
         margin: float. Distance from the minimum, in the unit of the discriminator's loss.

@@ -13,15 +13,17 @@ __all__ = ["History"]
 
 
 class History(keras.callbacks.Callback):
-    """Callback that writes the logs of every epoch to a CSV file, also across resumed runs.
+    """Callback that writes the metrics of every epoch to a CSV file.
+
+    A resumed run continues the file of the interrupted run.
 
     Args:
-        path: str or path. The CSV file, with a line for each epoch. Lines of an existing file from
-            `first_epoch` on are removed.
-        first_epoch: int. First epoch of this run, from 0.
+        path: str or path. CSV file with one line for each epoch. In an existing file, lines from
+            `first_epoch` on are removed first.
+        first_epoch: int. Index of the first epoch of this run. 0 starts a new file.
 
     Attributes:
-        rows: list of dict. The logs of each epoch.
+        rows: list of dict. Metrics of each epoch, by name.
 
     Raises:
         ValueError: If an existing file lacks an epoch before `first_epoch`.

@@ -20,13 +20,13 @@ class InformationReader(keras.callbacks.Callback):
     evaluation).
 
     Args:
-        every: int. Epochs of `fit` between two measurements. The last epoch is always measured. 0
-            measures none.
+        every: int. Number of epochs of `fit` between two measurements. The last epoch is always
+            measured. 0 measures none.
 
     Attributes:
-        read: function that measures. `evaluate` sets it.
-        glance: function that measures from what the evaluation kept, for the epochs before the
-            last. It returns None if nothing was kept. `evaluate` sets it.
+        read: function. Measures the information. `evaluate` sets it.
+        glance: function. Cheaper measurement for epochs before the last, from data that the
+            evaluation stored. It returns None if nothing was stored. `evaluate` sets it.
     """
 
     def __init__(self, every: int = 1):
@@ -58,7 +58,7 @@ class InformationReader(keras.callbacks.Callback):
         return self.read() if found is None else found
 
     def result(self) -> dict:
-        """Returns the measurement; measures now if no evaluation called this callback."""
+        """Returns the last measurement, or measures now if there is none."""
         return self.read() if self._found is None else self._found
 
 
@@ -83,7 +83,7 @@ class Table:
     def add(self, rows: tf.Tensor):
         """Adds the rows of a batch, (batch, columns), within a graph or eagerly.
 
-        On several replicas the rows are those of all, and one replica of each process adds them.
+        On several replicas, the rows of all replicas are added, by one replica of each process.
         """
         if not replicas.is_first_here():
             return

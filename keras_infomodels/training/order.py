@@ -6,13 +6,14 @@ __all__ = ["FollowEpoch"]
 
 
 class FollowEpoch(keras.callbacks.Callback):
-    """Callback that sets the epoch of a dataset, so that its order depends on seed and epoch only.
+    """Callback that tells a dataset the current epoch, which determines the order of its examples.
 
-    `fit` of the models of this library adds it. Other Keras models need it if a resumed run has to
-    see the order of an uninterrupted run.
+    The order then depends only on the dataset's seed and the epoch. So a resumed run sees the same
+    order as an uninterrupted one. `fit` of the models of this library adds this callback; add it
+    yourself for other Keras models.
 
     Args:
-        dataset: `tf.data.Dataset` from `datasets.load` or `datasets.from_arrays`.
+        dataset: `tf.data.Dataset`. Dataset made by `datasets.load` or `datasets.from_arrays`.
 
     Example:
         train = ki.datasets.load("fashion_mnist_mini", "train", labels=True)

@@ -13,12 +13,12 @@ _SAVING = (AtomicBackup, keras.callbacks.BackupAndRestore, keras.callbacks.Model
 
 
 class FollowLearningRate(keras.callbacks.Callback):
-    """Callback that keeps the ratio of two optimizers' learning rates.
+    """Callback that keeps the ratio of the learning rates of two optimizers constant.
 
-    Keras' callbacks, such as `ReduceLROnPlateau` and `LearningRateScheduler`, change the first
-    optimizer only. The second one's rate is then changed by the same factor. A callback that sets
-    both rates sets a new ratio. `compile` of the models of this library creates this callback, and
-    `fit` adds it.
+    Keras' callbacks, such as `ReduceLROnPlateau` and `LearningRateScheduler`, change the learning
+    rate of the first optimizer only. This callback then changes that of the second optimizer by the
+    same factor. If another callback sets both learning rates, their new ratio is kept. `compile` of
+    the models of this library creates this callback, and `fit` adds it.
 
     Args:
         first: Keras optimizer. Optimizer that other callbacks change.

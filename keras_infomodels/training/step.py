@@ -24,15 +24,15 @@ def update_groups(
     seed: tf.Tensor,
     earlier: tuple[tf.Tensor, ...] = (),
 ) -> dict[str, tf.Tensor]:
-    """Updates all groups at once, with gradients of the same loss terms.
+    """Updates all groups simultaneously, with gradients from one computation of the loss terms.
 
-    If a term, a gradient or one of the `earlier` losses is not finite, no variable is updated, the
-    statistics of batch normalization included, and "loss" becomes NaN.
+    If a term, a gradient or one of the `earlier` losses is not finite, no variable is updated, not
+    even the statistics of batch normalization. "loss" is then NaN.
 
     Args:
         model: keras.Model. Compiled model of this library.
         groups: list of OptimizerGroup. Groups to update.
-        terms: function (x, labels, seed, training) -> dict of scalars.
+        terms: function from (x, labels, seed, training) to a dict of scalars.
         x: float32 tensor (batch, ...). Images.
         labels: tensor (batch,), or None.
         seed: int32 tensor (2,). Seed of the step.

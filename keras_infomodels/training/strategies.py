@@ -23,17 +23,20 @@ __all__ = [
 
 
 def choose_strategy(devices: int | None = None) -> tf.distribute.Strategy:
-    """Returns the strategy of a command, which calls this before TensorFlow does anything.
+    """Returns the distribution strategy of a command.
 
-    With several workers in the environment's TF_CONFIG they train together, each with its GPUs, or
-    its CPU where there are none. Otherwise `devices` GPUs do, or as many parts of the CPU where
-    there are fewer.
+    Call it before any other TensorFlow function. If the environment variable TF_CONFIG names
+    several workers, the strategy spans all workers, each with its GPUs, or its CPU if it has no
+    GPU. Otherwise the strategy uses `devices` GPUs of this machine. With fewer GPUs, the CPU is
+    split into `devices` virtual devices.
 
     Args:
-        devices: int. Number of devices of this process; None is TensorFlow's default, one.
+        devices: int. Number of devices of this process. `None` is TensorFlow's default strategy,
+            one device.
 
     Raises:
-        ValueError: a TF_CONFIG that is not understood, fewer than one device, or both.
+        ValueError: If TF_CONFIG cannot be parsed, `devices` is below 1, or both TF_CONFIG and
+            `devices` are given.
     """
     if devices is not None and devices < 1:
         raise ValueError(f"There is at least one device, got {devices}.")
@@ -68,15 +71,15 @@ def _count_workers() -> int:
 
 
 def writes(model: keras.Model) -> bool:
-    """Returns whether callbacks of a model write files, which only the chief does."""
+    """Returns `True` if callbacks of a model write files: in the chief worker only."""
     return model is None or replicas.is_chief(model.distribute_strategy)
 
 
 def for_replicas(model: keras.Model, settings: dict) -> dict:
-    """Arguments of `compile` as several replicas take them; warns of those that they do not.
+    """Returns arguments of `compile` adapted to several replicas; warns of unsupported ones.
 
     Args:
-        model: keras.Model. Its `distribute_strategy` counts.
+        model: keras.Model. Model with a `distribute_strategy`.
         settings: dict. Arguments of `keras.Model.compile`.
     """
     if model.distribute_strategy.num_replicas_in_sync == 1:
@@ -94,7 +97,7 @@ def for_replicas(model: keras.Model, settings: dict) -> dict:
 
 
 def check_scope(model: keras.Model):
-    """Raises ValueError where model, networks and optimizers are not of one strategy's scope."""
+    """Raises ValueError unless model, networks and optimizers belong to the same strategy scope."""
     own = model.distribute_strategy if model.distribute_strategy.num_replicas_in_sync > 1 else None
     optimizers = [getattr(model, group.optimizer_name) for group in model.optimizer_groups()]
     inner = [getattr(each, "inner_optimizer", each) for each in optimizers]
@@ -143,7 +146,10 @@ def _check_layers(model: keras.Model):
 
 
 def check_one_replica(model: keras.Model, method: str, instead: str):
-    """Raises ValueError on several replicas, each of which Keras would give the whole batch."""
+    """Raises ValueError if there are several replicas.
+
+    Keras would give each of them the whole batch.
+    """
     if model.distribute_strategy.num_replicas_in_sync > 1:
         raise ValueError(
             f"{method} gives every replica the whole batch; call {instead}, which splits it."
@@ -151,15 +157,17 @@ def check_one_replica(model: keras.Model, method: str, instead: str):
 
 
 def distributed(strategy: tf.distribute.Strategy, data, training: bool = True):
-    """Data for `fit` and `evaluate`, of which each replica has consecutive rows of a batch.
+    """Distributes data for `fit` and `evaluate`: each replica gets consecutive rows of a batch.
 
-    Between workers a dataset of `datasets` reads in training what its worker needs. Of other
-    datasets each worker reads all.
+    With several workers, a dataset of `keras_infomodels.datasets` reads only the examples of its
+    own worker in training. Any other dataset is read completely by each worker.
 
     Args:
-        strategy: tf.distribute.Strategy.
-        data: dataset or arrays, as `fit` takes them. Keras splits what is no `tf.data.Dataset`.
-        training: bool. Whether Keras alone sees the result; else it has the attributes of `data`.
+        strategy: tf.distribute.Strategy. Strategy of the model.
+        data: dataset or arrays, as `fit` takes them. Only a `tf.data.Dataset` is changed here;
+            Keras distributes arrays itself.
+        training: bool. `True` for `fit`. `False` also keeps the attributes of `data`, such as its
+            epoch.
     """
     if strategy.num_replicas_in_sync == 1 or not isinstance(data, tf.data.Dataset):
         return data

@@ -11,10 +11,10 @@ __all__ = ["Warmup", "warmup_of"]
 
 @built_in
 class Warmup(Spec):
-    """Factor that rises linearly from 0 to 1 in training, and is 1 in evaluation.
+    """Factor for a loss weight: rises linearly from 0 to 1 in training, and is 1 in evaluation.
 
     Args:
-        steps: int, at least 0. Training steps until the factor is 1.
+        steps: int, at least 0. Number of training steps until the factor is 1. 0 means no warm-up.
 
     Raises:
         ValueError: If `steps` is negative.

@@ -1,8 +1,10 @@
-"""Disentanglement: whether codes carry known factors, one by one.
+"""Disentanglement metrics: how well single codes correspond to single known factors.
 
-Each metric is a function of codes (n, d) and factors (n, k), one example a row; `report` measures
-all of them. Definitions are those of disentanglement_lib (Locatello et al., 2019) and of InfoMEC
-(Hsu et al., 2023), which is the recommended summary.
+Codes are the representation of an example, such as the posterior mean of a VAE's latents. Factors
+are known properties, such as hue or position, as integers. Each metric is a function of codes (n,
+d) and factors (n, k), with one example in each row. `report` measures all of them. Definitions are
+those of disentanglement_lib (Locatello et al., 2019) and of InfoMEC (Hsu et al., 2023), which is
+the recommended summary.
 """
 
 from keras_infomodels.evaluation.disentanglement.arrays import (

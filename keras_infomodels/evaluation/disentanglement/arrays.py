@@ -23,14 +23,14 @@ Held = tuple[np.ndarray, np.ndarray]
 
 
 def check_arrays(codes, factors, least_codes: int = 1, least_factors: int = 1) -> Held:
-    """Returns codes (n, d) and factors (n, k) as arrays.
+    """Checks codes (n, d) and factors (n, k), and returns them as arrays.
 
-    Codes keep their floating-point type, because bin edges are computed in it. Factors become
-    int64.
+    Codes keep their floating-point type, because bin edges are computed in this type. Factors
+    become int64.
 
     Raises:
-        ValueError: other shapes or types, NaN or infinite codes, fewer codes or factors than the
-            metric needs, or a factor with a single value.
+        ValueError: If shapes or types differ, codes are NaN or infinite, there are fewer codes or
+            factors than the metric needs, or a factor has a single value.
     """
     codes, factors = np.asarray(codes), np.asarray(factors)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or len(codes) < 2:
@@ -68,16 +68,17 @@ def check_arrays(codes, factors, least_codes: int = 1, least_factors: int = 1) -
 def split_rows(
     codes, factors, test: Held | None, seed: int, least_codes: int = 1, least_factors: int = 1
 ) -> tuple[Held, Held]:
-    """Returns (codes, factors) to fit on and to score on.
+    """Splits rows into a part to fit on and a part to score on, each (codes, factors).
 
     Args:
-        codes, factors: arrays (n, d) and (n, k).
-        test: codes and factors to score on. None holds a random third of the rows out.
-        seed: int. Seed of the choice of that third.
-        least_codes, least_factors: int. As in `check_arrays`.
+        codes, factors: arrays (n, d) and (n, k). One example in each row.
+        test: pair of arrays. Codes and factors to score on. `None` holds out a random third of the
+            rows.
+        seed: int. Seed of the random choice of rows.
+        least_codes, least_factors: int. Smallest allowed d and k.
 
     Raises:
-        ValueError: as `check_arrays`, or test arrays with another d or k.
+        ValueError: If the arrays are not allowed, see `check_arrays`, or `test` has another d or k.
     """
     codes, factors = check_arrays(codes, factors, least_codes, least_factors)
     if test is None:
@@ -101,9 +102,10 @@ def split_rows(
 
 @contextmanager
 def iterations_as_defined() -> Iterator[None]:
-    """Silences scikit-learn where a fit ends before its optimum: the metric defines the iterations.
+    """Context manager that silences scikit-learn's warnings about fits that do not converge.
 
-    Separable values have no finite optimum at all.
+    The number of iterations is part of a metric's definition. For separable values there is no
+    finite optimum.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -111,48 +113,47 @@ def iterations_as_defined() -> Iterator[None]:
 
 
 def discretize(values: np.ndarray, bins: int = 20) -> np.ndarray:
-    """Replaces each column by the numbers of equal-width bins between its extremes.
+    """Replaces each column by the indices of equal-width bins between its extremes.
 
-    The largest value has a bin's number of its own only where `np.histogram`'s edges put it there;
-    this is `np.digitize(x, np.histogram(x, bins)[1][:-1])`, the discretizer of disentanglement_lib.
+    This is `np.digitize(x, np.histogram(x, bins)[1][:-1])`, the discretizer of disentanglement_lib.
 
     Args:
-        values: array (n, d).
+        values: array (n, d). Each column is binned by itself.
         bins: int. Number of bins.
 
     Returns:
-        int64 (n, d), from 1 to `bins`.
+        int64 array (n, d), with values from 1 to `bins`.
     """
     columns = [np.digitize(x, np.histogram(x, bins)[1][:-1]) for x in np.asarray(values).T]
     return np.stack(columns, axis=1).astype(np.int64)
 
 
 def information_matrix(codes, factors, bins: int = 20) -> np.ndarray:
-    """Plug-in mutual information of each binned code with each factor.
+    """Estimates the mutual information of each binned code with each factor, in nats.
 
-    The estimate is biased upwards by about (bins - 1) (K - 1) / (2 n) for a factor of K values. It
-    is bounded by ln(bins) and by the factor's entropy.
+    The plug-in estimate of n rows is biased upwards by about (bins - 1) (K - 1) / (2 n) for a
+    factor of K values. It is at most ln(bins), and at most the factor's entropy.
 
     Args:
-        codes: float (n, d).
-        factors: integers (n, k).
+        codes: float array (n, d). Representation of each example, such as posterior means.
+        factors: int array (n, k). Known factors of each example.
         bins: int. Number of equal-width bins of each code.
 
     Returns:
-        float64 (d, k), in nats.
+        float64 array (d, k), in nats.
     """
     codes, factors = check_arrays(codes, factors)
     return pairwise_information(discretize(codes, bins), factors)
 
 
 def pairwise_information(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Plug-in mutual information of the columns of two integer arrays, (d, k), in nats."""
+    """Estimates the mutual information of the columns of two int arrays, (d, k), in nats."""
     first, second = _number(a), _number(b)
     return np.array([[_information(x, y) for y in second] for x in first])
 
 
 def factor_entropies(factors: np.ndarray) -> np.ndarray:
-    """Entropy of each factor's values among the rows, (k,), in nats."""
+    """Computes the entropy of each factor's values among the rows, array (k,), in nats."""
     counts = [np.unique(column, return_counts=True)[1] for column in np.asarray(factors).T]
     shares = [c / c.sum() for c in counts]
     return np.array([-(p * np.log(p)).sum() for p in shares])

@@ -13,10 +13,11 @@ _CHUNK = 512
 
 
 def draws_of(codes, factors, seed: int) -> "RowDraws | FactorDraws":
-    """Draws from a function and the sizes of factors, or from arrays.
+    """Creates an object that draws batches, from a function or from arrays.
 
     Raises:
-        ValueError: a function with an array, an array with sizes, or arrays of other shapes.
+        ValueError: If a function is given with an array, an array with sizes, or arrays of other
+            shapes.
     """
     if callable(codes) != hasattr(factors, "sizes"):
         raise ValueError(
@@ -32,9 +33,9 @@ class FactorDraws:
     """Draws of all combinations of factors, in the order of disentanglement_lib.
 
     Args:
-        represent: function from integers (m, k) to codes (m, d).
+        represent: function from int factors (m, k) to codes (m, d).
         sizes: sequence of int. Number of values of each factor.
-        seed: int. Seed of a `RandomState`.
+        seed: int. Seed of the draws.
     """
 
     def __init__(self, represent: Callable[[np.ndarray], np.ndarray], sizes, seed: int):
@@ -44,11 +45,14 @@ class FactorDraws:
         self.factors = len(self._sizes)
 
     def sample(self, count: int) -> np.ndarray:
-        """Codes (count, d) of independent examples."""
+        """Returns the codes (count, d) of independent examples."""
         return self._codes(self._draw(count)[None])[0]
 
     def groups(self, count: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Fixed factors (m,) and codes (m, size, d) of batches that share its value."""
+        """Yields batches that share the value of a fixed factor.
+
+        Each item has the indices of the fixed factors (m,), and the codes (m, size, d).
+        """
         for chunk in _chunks(count):
             fixed = np.empty(chunk, np.int64)
             rows = np.empty((chunk, size, self.factors), np.int64)
@@ -59,7 +63,11 @@ class FactorDraws:
             yield fixed, self._codes(rows)
 
     def pairs(self, count: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Fixed factors (m,) and codes (m, size, d) of the first and second of pairs."""
+        """Yields pairs of examples that share the value of a fixed factor.
+
+        Each item has the indices of the fixed factors (m,), and the codes (m, size, d) of the first
+        and of the second members.
+        """
         for chunk in _chunks(count):
             fixed = np.empty(chunk, np.int64)
             rows = np.empty((2, chunk, size, self.factors), np.int64)
@@ -79,11 +87,11 @@ class FactorDraws:
 
 
 class RowDraws:
-    """Draws of rows that are at hand, with repetition.
+    """Draws of rows of given arrays, with repetition.
 
     Args:
-        codes: float (n, d).
-        factors: integers (n, k).
+        codes: float array (n, d). Representation of each example, such as posterior means.
+        factors: int array (n, k). Known factors of each example.
         seed: int. Seed of the draws.
     """
 
@@ -101,11 +109,14 @@ class RowDraws:
         self._starts, self._ends = (np.stack(p, axis=1) for p in zip(*pairs, strict=True))
 
     def sample(self, count: int) -> np.ndarray:
-        """Codes (n, d) of all rows, whatever the count."""
+        """Returns the codes (n, d) of all rows; `count` is ignored."""
         return self._rows
 
     def groups(self, count: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Fixed factors (m,) and codes (m, size, d) of batches that share its value."""
+        """Yields batches that share the value of a fixed factor.
+
+        Each item has the indices of the fixed factors (m,), and the codes (m, size, d).
+        """
         for chunk in _chunks(count):
             fixed = self._random.integers(self.factors, size=chunk)
             first = self._random.integers(len(self._rows), size=chunk)
@@ -113,7 +124,11 @@ class RowDraws:
             yield fixed, self._rows[rows]
 
     def pairs(self, count: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Fixed factors (m,) and codes (m, size, d) of the first and second of pairs."""
+        """Yields pairs of examples that share the value of a fixed factor.
+
+        Each item has the indices of the fixed factors (m,), and the codes (m, size, d) of the first
+        and of the second members.
+        """
         for chunk in _chunks(count):
             fixed = self._random.integers(self.factors, size=chunk)
             first = self._random.integers(len(self._rows), size=(chunk, size))

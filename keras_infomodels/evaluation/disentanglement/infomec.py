@@ -30,15 +30,19 @@ _NEIGHBORS = 10
 
 @dataclass(frozen=True)
 class InfoMEC:
-    """InfoM, InfoE, InfoC, and what they are made of.
+    """Result of `infomec`: InfoM, InfoE and InfoC.
 
     Attributes:
-        infom: float in [0, 1]. InfoModularity: each code has information on one factor alone.
-        infoe: float, at most 1. InfoExplicitness: all codes tell the factors, linearly.
-        infoc: float in [0, 1]. InfoCompactness: each factor is in one code alone. NaN with a single
-            active code.
-        nmi: float (d, k). I(code; factor) / H(factor).
-        active: bool (d,). Codes that InfoM and InfoC take.
+        infom: float in [0, 1]. InfoModularity: 1 if each code has information about one factor
+            only.
+        infoe: float, at most 1. InfoExplicitness: 1 if the factors can be predicted linearly from
+            all codes together.
+        infoc: float in [0, 1]. InfoCompactness: 1 if each factor is encoded in one code only. NaN
+            with a single active code.
+        nmi: float array (d, k). Mutual information of each code with each factor, divided by the
+            factor's entropy.
+        active: bool array (d,). Codes that are not constant. Only these are used in InfoM and
+            InfoC.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(300, 2))
@@ -54,42 +58,54 @@ class InfoMEC:
 
 
 def infomec(codes, factors, discrete: bool = False, seed: int = 0) -> InfoMEC:
-    """InfoM, InfoE and InfoC: the recommended summary of disentanglement.
+    """Computes InfoM, InfoE and InfoC, the recommended summary of disentanglement.
 
-    With NMI_ij = I(code i; factor j) / H(factor j), inactive codes left out, and d' active codes:
+    InfoM (modularity) is 1 if each code has information about one factor only. InfoC (compactness)
+    is 1 if each factor is encoded in one code only. InfoE (explicitness) is 1 if the factors can be
+    predicted linearly from all codes.
+
+    NMI_ij is I(code i; factor j) / H(factor j), the mutual information divided by the factor's
+    entropy. Inactive (nearly constant) codes are left out of InfoM and InfoC; d' is the number of
+    active codes and k the number of factors:
 
         InfoM = (mean over active i of max_j NMI_ij / sum_j NMI_ij - 1/k) / (1 - 1/k)
         InfoC = (mean over j of max_i NMI_ij / sum_i NMI_ij - 1/d') / (1 - 1/d')
         InfoE = mean over j of (H_0(factor j) - H_V(factor j | all codes)) / H_0(factor j)
 
-    Estimators: I by nearest neighbors (Ross, 2014; scikit-learn's `mutual_info_classif` with 10
-    neighbors) for continuous codes, by counts for discrete ones. H_V is the mean log loss of an
-    unpenalized logistic regression with balanced classes on standardized or one-hot codes, fitted
-    and scored on the same rows; H_0 is that of the same regression without codes, ln K for K
-    balanced values. A code is inactive where its range is at most a twentieth of the largest range;
-    discrete codes, where it is constant.
+    I is estimated by nearest neighbors for continuous codes (Ross, 2014; scikit-learn's
+    `mutual_info_classif` with 10 neighbors), and by counts for discrete codes. H_V is the mean log
+    loss of an unpenalized logistic regression with balanced classes on standardized or one-hot
+    codes, fitted and scored on the same rows. H_0 is the log loss of the same regression without
+    codes, ln K for K balanced values. A continuous code is inactive if its range is at most a
+    twentieth of the largest range of a code. A discrete code is inactive if it is constant.
 
-    Range: [0, 1], but for InfoE, which may be slightly negative. A code without any information
-    counts as 0 in InfoM, as does a factor that no code knows in InfoC.
+    Range: [0, 1]; InfoE may be slightly negative. In InfoM a code without any information counts as
+    0. In InfoC a factor that no code has information about counts as 0.
 
     Values of InfoM and InfoC on a grid of four factors: identity codes 1 and 1, pairs rotated by
     45 degrees 1/3 and 1/3, duplicated codes 1 and 3/7, merged pairs 1/3 and 1. Random codes may
     have an InfoM near 1, because estimates near 0 are divided by each other; their InfoE is 0.
 
-    Blind to: InfoM to how much is known, and to duplicated codes; InfoC to merged ones; InfoE to
-    rotations. Report the three together. InfoE is optimistic for few rows, since nothing is held
-    out. Pruning depends on the codes' scales.
+    Limits: InfoM ignores how much is encoded and duplicated codes. InfoC ignores codes that merge
+    several factors. InfoE ignores rotations. Report the three together. InfoE is too large for few
+    rows, because no rows are held out. Which codes are inactive depends on the scales of the codes.
 
     Source: Hsu et al., "Disentanglement via latent quantization", 2023, section 4.
 
     Args:
-        codes: float (n, d), d of at least 2.
-        factors: integers (n, k), k of at least 2.
-        discrete: bool. Whether codes are categories, such as the values of quantized latents.
-        seed: int. Seed of the noise that breaks ties between equal codes (1e-10 of their size).
+        codes: float array (n, d), d at least 2. Representation of each example, such as posterior
+            means.
+        factors: int array (n, k), k at least 2. Known factors of each example.
+        discrete: bool. `True` for codes that are categories, such as the values of quantized
+            latents. `False` for continuous codes.
+        seed: int. Seed of the small noise (1e-10 of the codes' size) that breaks ties between equal
+            codes.
+
+    Returns:
+        `InfoMEC` with the three scores.
 
     Raises:
-        ValueError: arrays of other shapes, or a factor with a single value.
+        ValueError: If the arrays have other shapes, or a factor has a single value.
     """
     codes, factors = check_arrays(codes, factors, 2, 2)
     nmi = normalized_information(codes, factors, discrete, seed)
@@ -131,23 +147,25 @@ def normalized_information(
 
 
 def active_codes(codes: np.ndarray, discrete: bool = False) -> np.ndarray:
-    """Codes whose range is above a twentieth of the largest range, bool (d,).
+    """Finds the active codes: bool array (d,), `True` for active.
 
-    Of discrete codes, those that are not constant.
+    A continuous code is active if its range is above a twentieth of the largest range of a code. A
+    discrete code is active if it is not constant.
     """
     ranges = np.ptp(codes, axis=0)
     return ranges > (0 if discrete else ranges.max() / 20)
 
 
 def infom(nmi: np.ndarray) -> float:
-    """InfoM of the normalized information of active codes, (d', k); 0 without any active code."""
+    """Computes InfoM from the NMI of the active codes, (d', k); 0 without any active code."""
     return _concentration(nmi)
 
 
 def infoc(nmi: np.ndarray) -> float:
-    """InfoC of the normalized information of active codes, (d', k).
+    """Computes InfoC from the NMI of the active codes, (d', k).
 
-    It is 0 without any active code and NaN with a single one, where it is not defined.
+    The result is 0 without any active code. It is NaN with a single active code, for which InfoC is
+    not defined.
     """
     if len(nmi) == 0:
         return 0.0
@@ -155,7 +173,7 @@ def infoc(nmi: np.ndarray) -> float:
 
 
 def infoe(codes: np.ndarray, factors: np.ndarray, discrete: bool = False) -> float:
-    """InfoE of all codes: see `infomec`."""
+    """Computes InfoE of all codes; see `infomec`."""
     x = (OneHotEncoder() if discrete else StandardScaler()).fit_transform(codes)
     scores = []
     for factor in factors.T:

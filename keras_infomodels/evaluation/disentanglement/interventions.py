@@ -1,4 +1,4 @@
-"""Metrics of groups of examples that share a factor: FactorVAE score, BetaVAE score, IRS."""
+"""Metrics from groups of examples that share a factor: FactorVAE score, BetaVAE score, IRS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,14 +32,16 @@ Codes = np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class FactorVAEScore:
-    """FactorVAE score.
+    """Result of `factor_vae_score`.
 
     Attributes:
-        train_accuracy: float in [0, 1]. Share of the training votes that the classifier predicts.
-        eval_accuracy: float in [0, 1]. The same of new votes: the score.
-        votes: int64 (k, d). Training votes: how often code i varied least while factor j was fixed.
-        eval_votes: int64 (k, d). New votes.
-        active: bool (d,). Codes whose standard deviation is large enough to vote.
+        train_accuracy: float in [0, 1]. Share of training votes that the majority classifier
+            predicts correctly.
+        eval_accuracy: float in [0, 1]. The same share of new votes. This is the score.
+        votes: int64 array (k, d). Training votes. Entry [j, i] counts how often code i varied least
+            while factor j was fixed.
+        eval_votes: int64 array (k, d). New votes, in the same form.
+        active: bool array (d,). `True` for codes whose standard deviation is large enough to vote.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(2000, 2))
@@ -65,36 +67,43 @@ def factor_vae_score(
     min_stddev: float = 0.05,
     seed: int = 0,
 ) -> FactorVAEScore:
-    """FactorVAE score: whether the code that varies least names the factor that is fixed.
+    """Computes the FactorVAE score: 1 if the code that varies least identifies the fixed factor.
 
-    A vote draws a factor and a batch of examples that share its value; the code with the smallest
-    variance in the batch, relative to its variance among all examples, votes for the factor. The
-    classifier is the majority of the training votes of each code; the score is its accuracy.
+    For a vote, a factor is drawn, and a batch of examples that share its value. The code with the
+    smallest variance in the batch, relative to its variance over all examples, votes for the
+    factor. A classifier predicts, for each code, the factor with most of its training votes. The
+    score is the accuracy of the classifier on new votes.
 
-    Range: [0, 1]; chance is 1 / k. No active code gives 0. Pairs of factors that are rotated by 45
-    degrees have 1/2.
+    Range: [0, 1]. Chance is 1 / k, for k factors. Without an active code the score is 0. Pairs of
+    factors that are rotated by 45 degrees have 1/2.
 
-    Blind to: a factor's further codes (duplicated codes have 1); a factor that a code carries in
-    addition, as long as another one is carried more; the size of what is carried.
+    Does not detect: further codes of a factor (duplicated codes have 1), a second factor in a code,
+    if the first has more influence, and the amount of information.
 
     Source: Kim and Mnih, "Disentangling by factorising", 2018, section 4, with the protocol of
-    disentanglement_lib. With a function, draws are those of disentanglement_lib for
-    `RandomState(seed)` and a set whose factors are all observed, one by one. Its matrix of votes
-    has the active codes in its first columns; here each code keeps its column.
+    disentanglement_lib. If `codes` is a function, the draws equal those of disentanglement_lib for
+    `RandomState(seed)` and a data set whose factors are all observed, one by one. In
+    disentanglement_lib, the matrix of votes has the active codes in its first columns; here each
+    code keeps its column.
 
     Args:
-        codes: float (n, d), one row an example, from which batches are drawn with repetition. Or a
-            function from integers (m, k), rows of factors, to codes (m, d).
-        factors: integers (n, k). With a function, `datasets.Factors`, or what has its `sizes`.
-        batch_size: int. Examples in a vote.
-        train, evaluation: int. Numbers of votes.
-        variance_rows: int. Examples from which a function's variances are measured; arrays use all
-            their rows.
-        min_stddev: float. Codes whose standard deviation is smaller do not vote.
+        codes: float array (n, d), or function. Representation of each example; batches are drawn
+            with repetition. A function computes codes (m, d) from int factors (m, k).
+        factors: int array (n, k), or `datasets.Factors`. Known factors of each example. If `codes`
+            is a function, an object with the `sizes` of the factors.
+        batch_size: int. Number of examples in a vote.
+        train, evaluation: int. Numbers of training votes and of new votes.
+        variance_rows: int. Number of examples from which the variances over all examples are
+            measured, if `codes` is a function. For arrays all rows are used.
+        min_stddev: float. Codes with a smaller standard deviation do not vote.
         seed: int. Seed of the draws.
 
+    Returns:
+        `FactorVAEScore`, whose `eval_accuracy` is the score.
+
     Raises:
-        ValueError: arrays of other shapes, a function without `sizes`, or the reverse.
+        ValueError: If the arrays have other shapes, or a function is given without `sizes` or
+            `sizes` without a function.
     """
     draws = draws_of(codes, factors, seed)
     variances = np.var(draws.sample(variance_rows), axis=0, ddof=1)
@@ -119,17 +128,17 @@ def factor_vae_votes(
     active: np.ndarray,
     factors: int,
 ) -> np.ndarray:
-    """Counts the votes of batches in which a factor is fixed.
+    """Counts the votes of batches in which a factor is fixed; see `factor_vae_score`.
 
     Args:
-        batches: float (m, b, d). Codes of b examples of each of m batches.
-        fixed: integers (m,). Number of the factor that each batch shares.
-        variances: float (d,). Variance of each code among all examples.
-        active: bool (d,). Codes that may vote.
+        batches: float array (m, b, d). Codes of b examples in each of m batches.
+        fixed: int array (m,). Index of the fixed factor of each batch.
+        variances: float array (d,). Variance of each code over all examples.
+        active: bool array (d,). `True` for codes that may vote.
         factors: int. Number k of factors.
 
     Returns:
-        int64 (k, d).
+        int64 array (k, d). Number of votes of each code for each factor.
     """
     ratio = np.var(batches, axis=1, ddof=1)[:, active] / variances[active]
     least = np.flatnonzero(active)[ratio.argmin(axis=1)]
@@ -140,11 +149,11 @@ def factor_vae_votes(
 
 @dataclass(frozen=True)
 class BetaVAEScore:
-    """BetaVAE score.
+    """Result of `beta_vae_score`.
 
     Attributes:
-        train_accuracy: float in [0, 1]. Accuracy on the batches that were fitted.
-        eval_accuracy: float in [0, 1]. Accuracy on new batches: the score.
+        train_accuracy: float in [0, 1]. Accuracy of the classifier on its training points.
+        eval_accuracy: float in [0, 1]. Accuracy on new points. This is the score.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(2000, 2))
@@ -165,31 +174,37 @@ def beta_vae_score(
     evaluation: int = 5_000,
     seed: int = 0,
 ) -> BetaVAEScore:
-    """BetaVAE score: whether a linear classifier names the factor that pairs of examples share.
+    """Computes the BetaVAE score: 1 if a linear classifier identifies a factor that pairs share.
 
-    A point draws a factor and a batch of pairs that share its value; its features are the mean
-    absolute differences of the codes within pairs. The score is the accuracy of a logistic
-    regression from features to factors.
+    For a point, a factor is drawn, and a batch of pairs of examples that share its value. The
+    features of the point are the mean absolute differences of the codes within pairs. A logistic
+    regression predicts the factor from the features. The score is its accuracy on new points.
 
-    Range: [0, 1]; chance is 1 / k.
+    Range: [0, 1]. Chance is 1 / k, for k factors.
 
-    Blind to: most rotations of the codes, because each factor leaves a trace of its own in all of
-    them (by exactly 45 degrees two like factors leave the same one); duplicated codes. Most models
-    of the literature are close to 1.
+    Does not detect: duplicated codes, and most rotations of the codes, because each factor has a
+    characteristic effect on all codes. (Only a rotation by exactly 45 degrees gives two like
+    factors the same effect.) Most models of the literature are close to 1.
 
     Source: Higgins et al., "beta-VAE", 2017, section 3, with the protocol of disentanglement_lib;
     see `factor_vae_score` for the draws.
 
     Args:
-        codes: array (n, d) or function; see `factor_vae_score`.
-        factors: int array (n, k) or `Factors`; see `factor_vae_score`.
+        codes: float array (n, d), or function. Representation of each example, or a function from
+            int factors (m, k) to codes (m, d).
+        factors: int array (n, k), or `datasets.Factors`. Known factors of each example, or, for a
+            function, the sizes of the factors.
         batch_size: int. Number of pairs in a point.
         train: int. Number of points for training.
         evaluation: int. Number of points for evaluation.
         seed: int. Seed of the draws.
 
+    Returns:
+        `BetaVAEScore`, whose `eval_accuracy` is the score.
+
     Raises:
-        ValueError: as `factor_vae_score`.
+        ValueError: If the arrays have other shapes, or a function is given without `sizes` or
+            `sizes` without a function.
     """
     draws = draws_of(codes, factors, seed)
     points = []
@@ -206,28 +221,30 @@ def beta_vae_score(
 
 
 def irs(codes, factors, bins: int = 20, quantile: float = 0.99) -> float:
-    """Interventional robustness: how little a code moves while its factor stays.
+    """Computes the interventional robustness score (IRS): 1 if each code depends on one factor.
 
-    IRS = sum_i w_i max_j R_ij / sum_i w_i, with R of `irs_matrix` and the largest deviation of code
-    i from its mean as w_i. Constant codes are left out; none left gives 0.
+    The score measures how little a code changes if one factor is fixed and all others vary. IRS =
+    sum_i w_i max_j R_ij / sum_i w_i. R_ij is the robustness of code i with factor j fixed, see
+    `irs_matrix`. The weight w_i is the largest deviation of code i from its mean. Constant codes
+    are left out. If all codes are constant, the score is 0.
 
-    Range: [0, 1]; codes that depend on one factor alone have 1. Pairs of factors of five values
+    Range: [0, 1]. Codes that each depend on one factor only have 1. Pairs of factors of five values
     that are rotated by 45 degrees have .50, and those merged into one code .83.
 
-    Blind to: whether every factor is known (copies of one factor have 1) and by how many codes.
-    Rare values of a code set its weight and its scale.
+    Does not detect: whether every factor is encoded (copies of one factor have 1), and by how many
+    codes. Rare extreme values of a code determine its weight and its scale.
 
     Source: Suter et al., "Robustly disentangled causal mechanisms", 2019, section 4, as in
-    disentanglement_lib, where factors are binned too: 40 values become 20.
+    disentanglement_lib. There, factors are binned too: 40 values become 20.
 
     Args:
-        codes: float (n, d).
-        factors: integers (n, k).
+        codes: float array (n, d). Representation of each example, such as posterior means.
+        factors: int array (n, k). Known factors of each example.
         bins: int. Number of equal-width bins of each factor.
-        quantile: float. Quantile of the deviations that counts as the largest.
+        quantile: float. Quantile of the deviations that is used as the largest deviation.
 
     Raises:
-        ValueError: arrays of other shapes, or a factor with a single value.
+        ValueError: If the arrays have other shapes, or a factor has a single value.
     """
     codes, factors = check_arrays(codes, factors)
     codes = codes[:, codes.var(axis=0) > 0]
@@ -239,18 +256,19 @@ def irs(codes, factors, bins: int = 20, quantile: float = 0.99) -> float:
 
 
 def irs_matrix(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -> np.ndarray:
-    """Robustness R of each code against changes of all factors but one.
+    """Computes the robustness R of each code against changes of all factors but one.
 
-    R_ij = 1 - (mean over values v of factor j of the quantile of |code i - its mean given v|) /
-    (largest |code i - its mean|).
+    R_ij = 1 - E_ij / w_i. E_ij is the mean over values v of factor j of the largest deviation of
+    code i from its mean given v. w_i is the largest deviation of code i from its overall mean. The
+    largest deviation in E_ij is measured by `quantile`.
 
     Args:
-        codes: float (n, d), of which none is constant.
-        factors: integers (n, k).
-        quantile: float. Quantile of the deviations that counts as the largest.
+        codes: float array (n, d). Representation of each example; no code is constant.
+        factors: int array (n, k). Known factors of each example.
+        quantile: float. Quantile of the deviations that is used as the largest deviation.
 
     Returns:
-        float64 (d, k), at most 1.
+        float64 array (d, k), at most 1.
     """
     largest = np.abs(codes - codes.mean(axis=0)).max(axis=0)
     deviations = np.zeros((codes.shape[1], factors.shape[1]))

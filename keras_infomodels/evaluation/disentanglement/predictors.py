@@ -30,14 +30,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DCI:
-    """Disentanglement, completeness and informativeness.
+    """Result of `dci`: disentanglement, completeness and informativeness.
 
     Attributes:
-        disentanglement: float in [0, 1]. Whether each code matters for one factor alone.
-        completeness: float in [0, 1]. Whether each factor is predicted from one code alone.
-        informativeness_train: float in [0, 1]. Mean accuracy on the rows that were fitted.
-        informativeness_test: float in [0, 1]. Mean accuracy on held-out rows.
-        importance: float (d, k). Importance of each code for each factor; columns add up to 1.
+        disentanglement: float in [0, 1]. 1 if each code is important for one factor only.
+        completeness: float in [0, 1]. 1 if each factor is predicted from one code only.
+        informativeness_train: float in [0, 1]. Mean accuracy of the predictors on their training
+            rows.
+        informativeness_test: float in [0, 1]. Mean accuracy of the predictors on held-out rows.
+        importance: float array (d, k). Importance of each code for each factor; columns sum to 1.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(200, 2))
@@ -53,30 +54,37 @@ class DCI:
 
 
 def dci(codes, factors, test: Held | None = None, seed: int = 0) -> DCI:
-    """Disentanglement, completeness and informativeness by gradient-boosted trees.
+    """Computes disentanglement, completeness and informativeness (DCI) by boosted trees.
 
-    For each factor a `GradientBoostingClassifier` with scikit-learn's defaults is fitted; its
-    feature importances are a column of R. See `disentanglement` and `completeness` for the scores
-    of R; informativeness is the mean accuracy.
+    For each factor, scikit-learn's `GradientBoostingClassifier` predicts the factor from the codes.
+    Its feature importances form a matrix. Disentanglement is 1 if each code is important for one
+    factor only; completeness is 1 if each factor needs one code only. Their formulas are in
+    `disentanglement` and `completeness`. Informativeness is the mean accuracy of the classifiers.
 
-    Values: identity codes 1 and 1 (disentanglement and completeness); k = 4 factors merged in pairs
-    1 - ln 2 / ln 4 = .5 and 1; in general m factors in one code 1 - ln m / ln k.
+    Values of disentanglement and completeness: identity codes 1 and 1; k = 4 factors merged in
+    pairs 1 - ln 2 / ln 4 = 0.5 and 1. In general, codes that merge m factors have the
+    disentanglement 1 - ln m / ln k.
 
-    Blind to: importance that correlated codes share (trees may take either of two equal codes, so
-    duplicated codes have completeness between 1/2 and 1 by chance); how a code depends on its
-    factor, since trees see order alone: monotone maps of codes change nothing.
+    Does not detect: how importance is shared by correlated codes. Trees may use either of two equal
+    codes, so duplicated codes have a random completeness between 1/2 and 1. Monotone functions of
+    codes do not change the scores, because trees use only the order of values.
 
     Source: Eastwood and Williams, "A framework for the quantitative evaluation of disentangled
     representations", 2018, section 2, with the predictor of disentanglement_lib.
 
     Args:
-        codes: float (n, d), d of at least 2.
-        factors: integers (n, k), k of at least 2.
-        test: codes and factors to score on. None holds a random third of the rows out.
-        seed: int. Seed of the trees and of the choice of that third.
+        codes: float array (n, d), d at least 2. Representation of each example, such as posterior
+            means.
+        factors: int array (n, k), k at least 2. Known factors of each example.
+        test: pair of arrays. Codes and factors to score on. `None` holds out a random third of the
+            rows.
+        seed: int. Seed of the trees and of the choice of held-out rows.
+
+    Returns:
+        `DCI` with the scores and the importance matrix.
 
     Raises:
-        ValueError: arrays of other shapes, or a factor with a single value.
+        ValueError: If the arrays have other shapes, or a factor has a single value.
     """
     (x, y), (test_x, test_y) = split_rows(codes, factors, test, seed, 2, 2)
     # Threads suffice: trees are grown outside of Python's lock.
@@ -101,19 +109,27 @@ def _boosted(x, y, test_x, test_y, seed: int) -> tuple[np.ndarray, float, float]
 
 
 def disentanglement(importance: np.ndarray) -> float:
-    """DCI's D: the codes' 1 - H(row / its sum) / ln k, weighted by the sums of their rows.
+    """Computes DCI's disentanglement from a matrix of importances.
+
+    Each code i has the score 1 - H(p_i) / ln k. p_i is row i divided by its sum, and H the entropy.
+    The result is the mean of the scores, weighted by the sums of the rows.
 
     Args:
-        importance: float (d, k), not negative. Importance of each code for each factor.
+        importance: float array (d, k), not negative. Importance of each of d codes for each of k
+            factors.
     """
     return _concentration(np.asarray(importance, np.float64))
 
 
 def completeness(importance: np.ndarray) -> float:
-    """DCI's C: the factors' 1 - H(column / its sum) / ln d, weighted by the sums of their columns.
+    """Computes DCI's completeness from a matrix of importances.
+
+    Each factor j has the score 1 - H(p_j) / ln d. p_j is column j divided by its sum, and H the
+    entropy. The result is the mean of the scores, weighted by the sums of the columns.
 
     Args:
-        importance: float (d, k), not negative. Importance of each code for each factor.
+        importance: float array (d, k), not negative. Importance of each of d codes for each of k
+            factors.
     """
     return _concentration(np.asarray(importance, np.float64).T)
 
@@ -129,33 +145,35 @@ def _concentration(rows: np.ndarray) -> float:
 
 
 def sap(codes, factors, test: Held | None = None, continuous: bool = False, seed: int = 0) -> float:
-    """Separated attribute predictability: how far a factor's best code is ahead of the second.
+    """Computes separated attribute predictability (SAP): the gap of a factor's two best codes.
 
-    SAP = mean over factors j of S_(1)j - S_(2)j, the two largest entries of column j of
-    `sap_matrix`.
+    SAP = mean over factors j of S_(1)j - S_(2)j. S_ij is the score of code i as the only predictor
+    of factor j, see `sap_matrix`. S_(1)j and S_(2)j are the two largest scores for factor j.
 
-    Range: [0, 1]. With discrete factors it stays far below 1 for a perfect code, because one
-    linear boundary for each value cannot single out the values in the middle.
+    Range: [0, 1]. With discrete factors, SAP is far below 1 even for a perfect code, because a
+    linear boundary cannot separate values in the middle from all others.
 
     Values of the continuous version: identity codes 1, rotated and duplicated ones 0, two factors
     merged into one code 1/2, random codes about 0.
 
-    Blind to: a code that carries several factors. The continuous version sees linear dependence
-    alone: a factor whose effect is symmetric about its mean has 0.
+    Does not detect: a code that encodes several factors. The continuous version detects only linear
+    dependence: a code that depends on a factor symmetrically about its mean has 0.
 
     Source: Kumar et al., "Variational inference of disentangled latent concepts from unlabeled
     observations", 2018, section 3, as in disentanglement_lib.
 
     Args:
-        codes: float (n, d), d of at least 2.
-        factors: integers (n, k).
-        test: codes and factors to score on. None holds a random third of the rows out; with
-            continuous factors nothing is held out.
-        continuous: bool. Whether S is the squared correlation in place of an accuracy.
-        seed: int. Seed of the classifier and of the choice of that third.
+        codes: float array (n, d), d at least 2. Representation of each example, such as posterior
+            means.
+        factors: int array (n, k). Known factors of each example.
+        test: pair of arrays. Codes and factors to score on. `None` holds out a random third of the
+            rows. With continuous factors no rows are held out.
+        continuous: bool. `True` uses the squared correlation as the score S, `False` the accuracy
+            of a linear classifier.
+        seed: int. Seed of the classifier and of the choice of held-out rows.
 
     Raises:
-        ValueError: arrays of other shapes, or a factor with a single value.
+        ValueError: If the arrays have other shapes, or a factor has a single value.
     """
     check_arrays(codes, factors, least_codes=2)
     return sap_from_matrix(sap_matrix(codes, factors, test, continuous, seed))
@@ -164,10 +182,11 @@ def sap(codes, factors, test: Held | None = None, continuous: bool = False, seed
 def sap_matrix(
     codes, factors, test: Held | None = None, continuous: bool = False, seed: int = 0
 ) -> np.ndarray:
-    """Score of each code as the only predictor of each factor.
+    """Computes the score of each code as the only predictor of each factor.
 
-    Discrete factors: test accuracy of `LinearSVC(C=0.01, class_weight="balanced")`. Continuous
-    ones: cov(code, factor)^2 / (var(code) var(factor)), and 0 for a variance below 1e-12.
+    For discrete factors the score is the test accuracy of scikit-learn's `LinearSVC(C=0.01,
+    class_weight="balanced")`. For continuous factors it is the squared correlation, cov(code,
+    factor)^2 / (var(code) var(factor)), and 0 for a variance below 1e-12.
 
     Args:
         codes: array (n, d). Codes of the examples.
@@ -177,7 +196,7 @@ def sap_matrix(
         seed: int. Seed of the split.
 
     Returns:
-        float64 (d, k).
+        float64 array (d, k).
     """
     if continuous:
         return _squared_correlations(*check_arrays(codes, factors))
@@ -191,7 +210,7 @@ def sap_matrix(
 
 
 def sap_from_matrix(scores: np.ndarray) -> float:
-    """SAP of a matrix of scores of each code for each factor, (d, k)."""
+    """Computes SAP from the scores of each code for each factor, array (d, k)."""
     ordered = np.sort(scores, axis=0)
     return float(np.mean(ordered[-1] - ordered[-2]))
 
@@ -206,30 +225,32 @@ def _squared_correlations(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 
 def explicitness(codes, factors, test: Held | None = None, seed: int = 0) -> tuple[float, float]:
-    """Accuracy of a linear classifier on all codes for each factor's value.
+    """Computes explicitness: 1 if a linear classifier predicts each factor from all codes.
 
-    For each factor a logistic regression is fitted on standardized codes; explicitness is the mean
-    over factors of the area under the ROC curve, averaged over the factor's values.
+    For each factor, a logistic regression is fitted to standardized codes. Its score is the area
+    under the ROC curve, averaged over the values of the factor. Explicitness is the mean score of
+    the factors.
 
-    Range: [0, 1]; chance is 1/2.
+    Range: [0, 1]. Chance is 1/2.
 
-    Blind to: disentanglement. Invertible linear maps of the codes, such as rotations, change it by
-    the fit's regularization alone.
+    Does not detect: disentanglement. Invertible linear maps of the codes, such as rotations, hardly
+    change the score, only through the regularization of the fit.
 
     Source: Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss",
     2018, section 3, as in disentanglement_lib.
 
     Args:
-        codes: float (n, d).
-        factors: integers (n, k).
-        test: codes and factors to score on. None holds a random third of the rows out.
-        seed: int. Seed of the choice of that third.
+        codes: float array (n, d). Representation of each example, such as posterior means.
+        factors: int array (n, k). Known factors of each example.
+        test: pair of arrays. Codes and factors to score on. `None` holds out a random third of the
+            rows.
+        seed: int. Seed of the choice of held-out rows.
 
     Returns:
-        Explicitness on the rows that were fitted, and on held-out rows.
+        Two floats: explicitness on the training rows, and on held-out rows.
 
     Raises:
-        ValueError: arrays of other shapes, or a factor with a single value.
+        ValueError: If the arrays have other shapes, or a factor has a single value.
     """
     (x, y), (test_x, test_y) = split_rows(codes, factors, test, seed)
     mean, deviation = x.mean(axis=0), x.std(axis=0)

@@ -1,4 +1,4 @@
-"""All metrics of one table of codes: a table in words, numbers for JSON, a picture."""
+"""Report of all disentanglement metrics: a table in text, JSON values and a picture."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -108,12 +108,12 @@ _MEANINGS = {
 
 @dataclass(frozen=True)
 class Score:
-    """A metric's value, with an interval where it was resampled.
+    """Value of a metric, with a 95 % interval if it was resampled.
 
     Attributes:
-        value: float.
-        low, high: float or None. Ends of the interval of 95 %, value ± 1.96 standard errors of a
-            delete-a-group jackknife; None where the metric was measured once or is not finite.
+        value: float. Value of the metric.
+        low, high: float or None. Ends of the 95 % interval: value ± 1.96 standard errors of a
+            delete-a-group jackknife. None if the metric was measured only once, or is not finite.
 
     Example:
         score = ki.evaluation.disentanglement.Score(0.9, low=0.85, high=0.95)
@@ -126,18 +126,22 @@ class Score:
 
 @dataclass(frozen=True)
 class DisentanglementReport:
-    """Metrics of one table of codes; print it.
+    """Result of `report`: disentanglement metrics of codes.
+
+    `print(report)` shows a table.
 
     Attributes:
-        examples: int. Number of rows.
-        code_names, factor_names: tuple of str.
-        scores: dict. A `Score` by name.
-        information: float (d, k). Plug-in I(code; factor) of 20 bins, in nats.
-        entropies: float (k,). H(factor), the ceiling of each column of `information`, in nats.
-        information_error: float (d, k). Standard error of `information`, in nats, by the jackknife
-            of the scores; None without intervals.
-        latents: LatentInformation. I_q(x;z) between its bounds and the total correlation of q(z);
-            None for a table of codes alone.
+        examples: int. Number of examples.
+        code_names, factor_names: tuple of str. Names of the d codes and the k factors.
+        scores: dict from str to `Score`. Metrics by name.
+        information: float array (d, k). Mutual information of each code, in 20 bins, with each
+            factor, in nats.
+        entropies: float array (k,). Entropy of each factor in nats, the largest possible value in
+            its column of `information`.
+        information_error: float array (d, k). Standard error of `information` in nats, by a
+            jackknife. None without intervals.
+        latents: `LatentInformation`. Bounds on the information in the latents behind the codes.
+            None if it was not given.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(600, 2))
@@ -203,7 +207,7 @@ class DisentanglementReport:
         return "\n".join(lines + ([str(self.latents)] if self.latents else []))
 
     def as_dict(self) -> dict:
-        """The report as JSON can hold it; numbers that are not finite are None."""
+        """Returns the report as JSON values; numbers that are not finite become None."""
         scores = {
             name: {key: _finite(getattr(score, key)) for key in ("value", "low", "high")}
             for name, score in self.scores.items()
@@ -221,7 +225,10 @@ class DisentanglementReport:
         }
 
     def heat_map(self) -> Figure:
-        """I(code; factor) in nats; the color is the share of the factor's entropy."""
+        """Draws the mutual information of codes and factors in nats.
+
+        The color shows the share of the factor's entropy.
+        """
         d, k = self.information.shape
         figure = Figure((1.6 + 0.9 * k, 1.4 + 0.4 * d), layout="constrained")
         axes = figure.subplots()
@@ -253,30 +260,36 @@ def report(
     latents: "LatentInformation | None" = None,
     seed: int = 0,
 ) -> DisentanglementReport:
-    """Measures all metrics of a table of codes.
+    """Measures all disentanglement metrics of codes.
 
-    The protocol of the literature has 15,000 rows, of which a third is held out where predictors
-    are fitted. DCI, SAP, explicitness, FactorVAE and BetaVAE score are measured once. For the
-    others the rows are parted into groups, and each is left out once; the spread gives the
-    interval.
+    The protocol of the literature uses 15,000 examples. Metrics that fit predictors hold out a
+    third of them. DCI, SAP, explicitness, FactorVAE score and BetaVAE score are measured once. For
+    the other metrics a 95 % interval is computed: the examples are divided into groups, and the
+    metric is measured without each group in turn (jackknife).
 
     Args:
-        codes: float (n, d), d of at least 2.
-        factors: integers (n, k), k of at least 2.
-        names: k strings. Names of the factors. None numbers them.
-        code_names: d strings. Names of the codes. None numbers them.
-        metrics: strings from `METRICS`. What to measure. None measures all.
-        groups: int. Number of groups that are left out one at a time; 0 leaves intervals out.
-        refit: bool. Whether DCI, SAP, explicitness, FactorVAE and BetaVAE score have intervals too,
-            at `groups` + 1 times their time.
-        discrete: bool. Whether codes are categories, for InfoMEC.
-        latents: LatentInformation. What `evaluation.latent_information` measured of the latents
-            behind the codes, to stand beside the scores. None leaves it out.
+        codes: float array (n, d), d at least 2. Representation of each example, such as posterior
+            means.
+        factors: int array (n, k), k at least 2. Known factors of each example.
+        names: sequence of str. Names of the k factors. `None` numbers them.
+        code_names: sequence of str. Names of the d codes. `None` numbers them.
+        metrics: sequence of str. Metrics to measure, from `METRICS`, such as "mig". `None` measures
+            all.
+        groups: int. Number of groups for the intervals. 0 computes no intervals.
+        refit: bool. `True` also computes intervals of DCI, SAP, explicitness, FactorVAE score and
+            BetaVAE score, which takes `groups` + 1 times as long.
+        discrete: bool. `True` for codes that are categories, which InfoMEC treats differently.
+            `False` for continuous codes.
+        latents: `LatentInformation`. Result of `evaluation.latent_information` for the latents
+            behind the codes, to show beside the scores. `None` leaves it out.
         seed: int. Seed of all draws.
 
+    Returns:
+        `DisentanglementReport`.
+
     Raises:
-        ValueError: arrays of other shapes, a factor with a single value, names of another number,
-            or an unknown metric.
+        ValueError: If the arrays have other shapes, a factor has a single value, the number of
+            names differs, or a metric is unknown.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(4, size=(2000, 2))

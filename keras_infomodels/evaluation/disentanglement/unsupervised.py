@@ -1,4 +1,4 @@
-"""Scores of the dependence between codes, which need no factors."""
+"""Scores of the dependence between codes, without known factors."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class UnsupervisedScores:
-    """Dependence between codes; 0 is none in each.
+    """Result of `unsupervised_scores`: dependence between codes, 0 for independent codes.
 
     Attributes:
         gaussian_total_correlation: float. Total correlation of a Gaussian with the codes'
             covariance, in nats.
-        gaussian_wasserstein_correlation: float. Squared Wasserstein distance of that Gaussian from
-            the product of its marginals, in squared units of the codes.
-        gaussian_wasserstein_correlation_norm: float. The same divided by the codes' total variance,
-            in [0, 2].
-        mutual_info_score: float. Mean mutual information of two binned codes, in nats.
+        gaussian_wasserstein_correlation: float. Squared Wasserstein distance of this Gaussian from
+            the product of its marginal distributions, in squared units of the codes.
+        gaussian_wasserstein_correlation_norm: float. The previous value divided by the total
+            variance of the codes, in [0, 2].
+        mutual_info_score: float. Mean mutual information of pairs of binned codes, in nats.
 
     Example:
         codes = np.random.default_rng(0).normal(size=(2000, 2))
@@ -39,22 +39,26 @@ class UnsupervisedScores:
 
 
 def unsupervised_scores(codes, bins: int = 20) -> UnsupervisedScores:
-    """Measures the dependence between codes without factors.
+    """Measures the dependence between codes, without known factors.
 
-    Blind to: what codes mean (random independent codes have 0, the best value), and, but for the
-    mutual-information score, all dependence beyond the covariance. Posterior means may depend on
-    each other although samples of the aggregated posterior do not, so state which are given.
+    Does not detect: what the codes mean. Random independent codes have 0, the best value. All
+    scores except `mutual_info_score` use only the covariance. Posterior means can be dependent
+    although samples of the latents are independent, so state which of them you pass.
 
     Source: Locatello et al., "Challenging common assumptions in the unsupervised learning of
     disentangled representations", 2019, appendix C; Xiao and Wang, "Disentangled representation
     learning with Wasserstein total correlation", 2019.
 
     Args:
-        codes: float (n, d), d of at least 2.
-        bins: int. Number of equal-width bins of each code, for the mutual-information score.
+        codes: float array (n, d), d at least 2. Representation of each example, such as posterior
+            means.
+        bins: int. Number of equal-width bins of each code, for `mutual_info_score`.
+
+    Returns:
+        `UnsupervisedScores`.
 
     Raises:
-        ValueError: another shape, or NaN or infinite values.
+        ValueError: If `codes` has another shape, or NaN or infinite values.
 
     Example:
         >>> codes = np.random.default_rng(0).normal(size=(5000, 3))
@@ -81,13 +85,14 @@ def unsupervised_scores(codes, bins: int = 20) -> UnsupervisedScores:
 
 
 def gaussian_total_correlation(covariance: np.ndarray) -> float:
-    """Total correlation of N(0, S): (sum_i ln S_ii - ln det S) / 2, in nats.
+    """Computes the total correlation of N(0, S), (sum_i ln S_ii - ln det S) / 2, in nats.
 
-    It is 0 for a diagonal S, infinite for codes that are linear functions of others, unchanged
-    when codes are scaled, and changed by rotations.
+    S is the covariance of the codes. The value is 0 for a diagonal S, and infinite if a code is a
+    linear function of others. Scaling the codes does not change it; rotations do.
 
     Args:
-        covariance: float (d, d). Constant codes, whose row is 0, are left out.
+        covariance: float array (d, d). Covariance S of the codes. Constant codes, whose row is 0,
+            are left out.
     """
     covariance = np.asarray(covariance, np.float64)
     varying = np.diag(covariance) > 0
@@ -102,12 +107,12 @@ def gaussian_total_correlation(covariance: np.ndarray) -> float:
 
 
 def gaussian_wasserstein_correlation(covariance: np.ndarray) -> float:
-    """Squared Wasserstein distance of N(0, S) from N(0, D), D = diag(S).
+    """Computes the squared Wasserstein distance of N(0, S) from N(0, D), with D = diag(S).
 
-    It is 2 tr S - 2 tr (D^1/2 S D^1/2)^1/2: 0 for a diagonal S and finite for every other one.
+    The value is 2 tr S - 2 tr (D^1/2 S D^1/2)^1/2. It is 0 for a diagonal S, and always finite.
 
     Args:
-        covariance: float (d, d).
+        covariance: float array (d, d). Covariance S of the codes.
     """
     covariance = np.asarray(covariance, np.float64)
     scale = np.sqrt(np.diag(covariance))

@@ -26,31 +26,47 @@ __all__ = ["AdversarialAutoencoder"]
 class AdversarialAutoencoder(InfoVAE):
     """Adversarial autoencoder (AAE): loss = reconstruction + lambda * the encoder's GAN loss.
 
-    Equal to `InfoVAE(alpha=1, lambda_, divergence=Adversarial(...))`, to the bit. A discriminator
-    separates z from draws of the prior. The prior needs no density, so that any prior of
-    `keras_infomodels.distributions` can be used. An encoder that returns {"loc", "scale"} is
-    stochastic. An encoder that returns {"loc"} alone is deterministic, and then the rate is absent;
-    see `model.deterministic`. At the discriminator's optimum `discriminator_loss` is
-    2 ln 2 - 2 JSD(q(z), p(z)), which is 1.386 nats if q(z) is the prior.
+    The reconstruction is -E log p(x|z) in nats per image x. A discriminator learns to tell the
+    latent variables z of images from draws of the prior p(z). The encoder's GAN loss rewards
+    latents that the discriminator takes for draws of the prior. The prior needs no density, so any
+    prior of `keras_infomodels.distributions` can be used. Training is bit-identical to that of
+    `InfoVAE(alpha=1, lambda_, divergence=Adversarial(...))`.
+
+    An encoder that returns {"loc", "scale"} is stochastic: z is drawn from q(z|x) = N(loc,
+    scale^2). An encoder that returns {"loc"} alone is deterministic, and z is loc. Then KL(q(z|x)
+    || p(z)), the metric `rate`, is undefined and absent; `model.deterministic` is True. The metric
+    `discriminator_loss` of an optimal discriminator is 2 ln 2 - 2 JSD(q(z), p(z)). JSD is the
+    Jensen-Shannon divergence, and q(z) is the distribution of z over all images. The value is 1.386
+    nats if q(z) equals the prior.
+
     Source: Makhzani et al., "Adversarial autoencoders", 2015.
 
     Args:
-        encoder: Keras model from images to {"loc", "scale"} or {"loc"}; see `InfoVAE`.
-        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
-        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
-            standard normal.
-        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
-        discriminator: Keras model from z to a logit (batch, 1). With the prior `CategoricalNormal`,
-            a dict of two for "category" and "z". `None` is `MLPDiscriminator`.
-        loss: str. Loss of the encoder; see `divergences.Adversarial`.
-        category_noise: float, at least 0. `noise` of the category's `Adversarial`.
-        lambda_: float or "auto". Weight of the adversarial loss. "auto" is 1 at 28x28x1; see
-            `weights.scaled_weight`.
-        classification: `Classification`. Term for the labels of semi-supervised training, with a
-            `CategoricalNormal` prior. `None` means no term.
-        consistency: `Consistency`. Term that keeps the category the same under small changes of the
-            images, with a `CategoricalNormal` prior. Without this term or labels the categories do
-            not become classes. `None` means no term.
+        encoder: Keras model. Maps images (batch, height, width, channels) to {"loc", "scale"} or
+            {"loc"}, each (batch, latent_dim). With the prior `CategoricalNormal` it also returns
+            "logits" of the K categories; see `InfoVAE`.
+        decoder: Keras model. Maps latent variables z (batch, latent_dim) to a dict of the
+            parameters that `likelihood` needs, such as {"logits"} for Bernoulli pixels.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Distribution p(z) of
+            the latent variables. `None` is the standard normal N(0, I).
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, such as "gaussian", or an object.
+        discriminator: Keras model. Maps z (batch, latent_dim) to logits (batch, 1). With the prior
+            `CategoricalNormal` it is a dict of two models, "category" and "z". `None` is
+            `MLPDiscriminator`.
+        loss: str. GAN loss of the encoder: "non_saturating", "saturating" or "log_ratio"; see
+            `divergences.Adversarial`.
+        category_noise: float, at least 0. Standard deviation of the Gaussian noise added to the
+            inputs of the category's discriminator. Used only with the prior `CategoricalNormal`;
+            see `divergences.Adversarial`.
+        lambda_: float or "auto". Weight of the encoder's GAN loss. "auto" is 1 for 28x28x1 images
+            and grows with the number of pixels.
+        classification: `Classification`. Loss term that ties the category to labels, for
+            semi-supervised training. It requires the prior `CategoricalNormal`. `None` means no
+            term.
+        consistency: `Consistency`. Loss term that keeps the category the same under small changes
+            of the images. It requires the prior `CategoricalNormal`. Without this term or labels
+            the categories do not match classes. `None` means no term.
         seed: int. Seed of all randomness in training and evaluation.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 
@@ -79,7 +95,7 @@ class AdversarialAutoencoder(InfoVAE):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe with the networks that it leaves out."""
+        """Returns the `[model]` table of a recipe, with default networks where it names none."""
         table = add_discriminator(super().complete(table, image_shape))
         return add_terms(scale_weight(table, image_shape), cls.default_augmentations)
 

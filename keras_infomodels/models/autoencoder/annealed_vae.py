@@ -14,31 +14,44 @@ __all__ = ["AnnealedVAE"]
 
 @built_in
 class AnnealedVAE(InfoVAE):
-    """The annealed-capacity beta-VAE: the rate is held to a capacity that grows in training.
+    """Annealed-capacity beta-VAE: keeps the rate near a capacity that grows in training.
 
         loss = reconstruction + gamma |rate - C|,    C = capacity * min(step / warmup, 1)
 
-        capacity = C of the step                     nats per example; a metric
+        reconstruction = -E log p(x|z)            nats per example, summed over pixels
+        rate           = E KL(q(z|x) || p(z))     nats per example
+        C              = the metric `capacity`    nats per example
 
-    A small capacity lets through what saves most reconstruction for a nat, such as the position of
-    a sprite; factors that matter less follow in latent variables that are still free. With
-    `capacity` 0 this is the `BetaVAE` of beta = gamma, to the bit. Evaluation takes the final
-    capacity. Since the rate is I_q(x;z) + KL(q(z) || p(z)), the capacity bounds I_q(x;z) as far as
-    gamma holds the rate to it.
+    Early in training C is small, so the encoder spends its few nats on the factors that lower the
+    reconstruction term most, such as the position of a sprite. As C grows, less important factors
+    are encoded in latent variables that are still unused. Evaluation uses the final capacity. With
+    `capacity` 0 training is bit-identical to that of `BetaVAE(beta=gamma)`.
+
+    The rate is the sum of I_q(x;z), the mutual information of images x and latents z, and KL(q(z)
+    || p(z)), the divergence of the latents' distribution q(z) over all images from the prior p(z).
+    So the rate bounds I_q(x;z) from above, and the capacity does too where gamma keeps the rate at
+    C.
     Source: Burgess et al., "Understanding disentangling in beta-VAE", 2018, equation 8.
 
     Args:
-        encoder: Keras model. A stochastic encoder; see `InfoVAE`.
-        decoder: Keras model. Decoder; see `InfoVAE`.
-        prior: `Prior`. Prior of z; see `InfoVAE`.
-        likelihood: str or likelihood. Distribution of pixels; see `InfoVAE`.
-        gamma: float above 0. Weight of the rate's distance from the capacity.
+        encoder: Keras model. Maps images (batch, height, width, channels) to {"loc", "scale"}, each
+            (batch, latent_dim).
+        decoder: Keras model. Maps z (batch, latent_dim) to a dict of the parameters that
+            `likelihood` needs.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Distribution p(z).
+            `None` is the standard normal.
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, or an object.
+        gamma: float, above 0. Weight of |rate - C|.
         capacity: float, at least 0. Final capacity C in nats.
-        warmup: Warmup or int. Training steps in which C rises from 0 to `capacity`. None is none.
-        seed: int. Seed of all randomness.
+        warmup: `Warmup` or int. Number of training steps in which C rises from 0 to `capacity`.
+            `None` means that C is constant.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: a weight that is not above 0, a negative capacity, or what `InfoVAE` raises.
+        ValueError: If `gamma` is not above 0, `capacity` is negative, or settings or shapes do not
+            fit together.
 
     Example:
         sizes = {"image_shape": (28, 28, 1), "latent_dim": 10}

@@ -12,20 +12,27 @@ __all__ = ["BetaVAE"]
 class BetaVAE(InfoVAE):
     """Beta-VAE: loss = reconstruction + beta * rate, in nats per example.
 
-    Equal to `InfoVAE(alpha=1 - beta, lambda_=beta)`, to the bit. Both the mutual information and
-    the aggregated posterior's divergence from the prior have weight beta, so that beta above 1
-    *lowers* I_q(x;z). Source: Higgins et al., "beta-VAE", 2017, equation 4.
+    The reconstruction is -E log p(x|z). The rate is E KL(q(z|x) || p(z)), with images x and latent
+    variables z. The rate equals I_q(x;z) + KL(q(z) || p(z)): the mutual information of images and
+    latents, and the divergence of q(z), the latents of all images together, from the prior. Both
+    parts have weight beta. So beta above 1 *lowers* the mutual information. Training is
+    bit-identical to that of `InfoVAE(alpha=1 - beta, lambda_=beta)`.
+
+    Source: Higgins et al., "beta-VAE", 2017, equation 4.
 
     Args:
-        encoder: Keras model from images to {"loc", "scale"}, each (batch, latent_dim).
-        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
-        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
-            standard normal.
-        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        encoder: Keras model. Maps images (batch, height, width, channels) to {"loc", "scale"}, the
+            mean and standard deviation of q(z|x), each (batch, latent_dim).
+        decoder: Keras model. Maps latent variables z (batch, latent_dim) to a dict of the
+            parameters that `likelihood` needs, such as {"logits"} for Bernoulli pixels.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Distribution p(z) of
+            the latent variables. `None` is the standard normal N(0, I).
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, such as "gaussian", or an object.
         beta: float, above 0. Weight of the rate.
-        warmup: `Warmup` or int. Training steps over which the weight rises linearly from 0 to beta,
-            so that latent variables do not collapse before the decoder uses them. Evaluation always
-            uses beta. `None` means no warm-up.
+        warmup: `Warmup` or int. Number of training steps over which the weight rises linearly from
+            0 to beta. A warm-up keeps latent variables from collapsing to the prior before the
+            decoder uses them. Evaluation always uses beta. `None` means no warm-up.
         seed: int. Seed of all randomness in training and evaluation.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 
@@ -77,7 +84,7 @@ class BetaVAE(InfoVAE):
 
     @property
     def divergence_weight(self) -> float:
-        """Weight alpha + lambda - 1 of the divergence: 0, without rounding."""
+        """Weight of the divergence, alpha + lambda - 1, which is exactly 0 here."""
         return 0.0
 
     def current_rate_weight(self, training: bool):

@@ -11,10 +11,10 @@ _SMOOTH = (
     "Pixels are independent given z, so that reconstructions are smoother than images, and some "
     "samples are not convincing."
 )
+_NLL = "Compare the NLL only with that of a model with the same observation model."
 _LIMITS = {
-    "vae": f"{FOR} {_SMOOTH} {VARIETY} The NLL belongs to the stated observation model; "
-    "compare it only with an NLL of the same one. High mutual information does not imply that a "
-    "single latent variable has a meaning.",
+    "vae": f"{FOR} {_SMOOTH} {VARIETY} High mutual information does not imply that a single latent "
+    "variable has a meaning.",
     "deterministic": f"{FOR} {_SMOOTH} {VARIETY} An image is encoded as a point, not as a "
     "distribution: the model has no likelihood, its mutual information is that of a table of "
     "examples, and an encoding has no measure of uncertainty.",
@@ -28,7 +28,9 @@ _LIMITS = {
 
 def autoencoder_protocol(model, metrics: Mapping[str, float]) -> str:
     """Returns a sentence on how the metrics of `evaluate` are measured."""
-    information = "The mutual information is a lower bound from at most 10,000 encodings."
+    information = (
+        "The mutual information is a lower bound, from the encodings of at most 10,000 images."
+    )
     if "information_category" in metrics:
         information = "The category's information is exact for these examples."
     return f"Observation model: {observation_model(model)}. {information}"
@@ -53,4 +55,4 @@ def autoencoder_words(config: Mapping) -> CardWords:
         contents += " latent variables"
     elif encoder.get("min_stddev", 0) is None:
         kind = "deterministic"
-    return CardWords(contents, f"{GENERATE}\n{use}", _LIMITS[kind])
+    return CardWords(contents, f"{GENERATE}\n{use}", _LIMITS[kind], _NLL)

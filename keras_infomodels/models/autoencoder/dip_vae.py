@@ -18,7 +18,7 @@ _COVARIANCES = ("covariance_off_diagonal", "covariance_diagonal")
 
 @built_in
 class DIPVAE(InfoVAE):
-    """DIP-VAE: a VAE with a penalty on the difference of a covariance from the identity.
+    """DIP-VAE: a VAE that pushes the covariance of the latent variables towards the identity.
 
         loss = reconstruction + rate
              + lambda_od covariance_off_diagonal + lambda_d covariance_diagonal
@@ -28,27 +28,34 @@ class DIPVAE(InfoVAE):
         C = Cov[mu(x)]                                        type "i", of the encoder's means
         C = Cov[mu(x)] + E[diag(sigma(x)^2)] = Cov_q(z)[z]    type "ii", of q(z)
 
-    With both weights 0 this is the `VAE`, to the bit. C is the batch's covariance, with divisor n,
-    as in the authors' code. Sampling noise adds to the terms: n draws of N(0, I) in d dimensions
-    give about d (d + 1) / n in sum. Compare terms at the same batch size only.
+    mu(x) and sigma(x) are the mean and standard deviation of q(z|x), the encoder's distribution of
+    the d latent variables z for an image x. reconstruction and rate, in nats, are those of `VAE`. C
+    is estimated from a batch of n images, with divisor n, as in the authors' code. The estimate is
+    biased upwards: for n draws of N(0, I) the two terms add up to about d (d + 1) / n instead of 0.
+    Therefore compare the terms at the same batch size only. With both weights 0, training is
+    bit-identical to that of the `VAE`.
+
     Source: Kumar, Sattigeri and Balakrishnan, "Variational inference of disentangled latent
     concepts from unlabeled observations", 2018, equations 6 and 7.
 
     Args:
-        encoder: Keras model from images to {"loc", "scale"}, each (batch, latent_dim).
-        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
-        prior: `StandardNormal`. `None` is the same.
-        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
-        dip_type: str. "i" or "ii", the covariance C.
+        encoder: Keras model. Maps images (batch, height, width, channels) to {"loc", "scale"}, the
+            mean and standard deviation of q(z|x), each (batch, latent_dim).
+        decoder: Keras model. Maps latent variables z (batch, latent_dim) to a dict of the
+            parameters that `likelihood` needs, such as {"logits"} for Bernoulli pixels.
+        prior: `StandardNormal`. Distribution p(z), which must be N(0, I). `None` creates it.
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, such as "gaussian", or an object.
+        dip_type: str. Covariance C in the penalty: "i" (of the means) or "ii" (of z).
         lambda_od: float, at least 0. Weight of the entries off the diagonal.
-        lambda_d: float, at least 0. Weight of the diagonal. The paper takes 10 `lambda_od` for type
-            "i", and `lambda_od` for type "ii".
+        lambda_d: float, at least 0. Weight of the entries on the diagonal. The paper uses 10 times
+            `lambda_od` for type "i", and `lambda_od` for type "ii".
         seed: int. Seed of all randomness in training and evaluation.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: If the prior or the type is another, a weight is negative, or settings or shapes
-            do not fit together.
+        ValueError: If the prior is not N(0, I), `dip_type` is unknown, a weight is negative, or
+            settings or shapes do not fit together.
 
     Example:
         encoder = ki.networks.MLPEncoder((28, 28, 1), latent_dim=10)

@@ -40,21 +40,24 @@ PAIRS = 10_000_000
 
 
 def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
-    """Estimates I_q(x;z) from the encodings of a data set, whose mixture is q(z).
+    """Estimates I_q(x;z), the mutual information of images x and their latent variables z.
+
+    Each of N images is encoded as a distribution q(z|x). The mixture of the N distributions stands
+    for q(z), and the estimate is the mean of log q(z|x) - log q(z) over one draw of each.
 
     Args:
         model: `InfoVAE`.
-        x: array, `tf.data.Dataset` or Keras `PyDataset` of images.
+        x: array (n, *data_shape), `tf.data.Dataset` or Keras `PyDataset` of images.
         batch_size: int. Batch size for arrays. `None` is 32.
-        limit: int. Largest number N of encodings. The cost grows with its square.
+        limit: int. Largest number N of images that are used. The time grows with N^2.
 
     Returns:
-        `Estimate`, a lower bound in nats with the ceiling ln N. There are three exceptions. The
-        information of a deterministic encoder is infinite for a continuous x, as the `note` says;
-        the result is the exact information about the N examples, ln N if their latents differ.
-        Under `Bernoulli("stochastic")` x is one binarized draw of each example, so that copies of
-        an image differ, and the result is a lower bound. With a category the result is the exact
-        I_q(x;category) = H(mean q) - mean H(q) of the N examples, at most ln K.
+        `Estimate` in nats: a lower bound on I_q(x;z), at most ln N, its `ceiling`. There are two
+        exceptions. For a deterministic encoder, I_q(x;z) of continuous images is infinite; the
+        result is the information about which of the N images was encoded, ln N if all latents
+        differ. With a category of K values, the result is I_q(x;category) = H(mean q) - mean H(q),
+        with q = q(category|x) and the entropy H, computed exactly for the N images; it is at most
+        ln K. With `Bernoulli("stochastic")` pixels, x is one random binarization of each image.
 
     Source: Hoffman and Johnson, "ELBO surgery", 2016; `information.aggregate`.
 
@@ -68,10 +71,19 @@ def mutual_information(model, x, batch_size: int | None = None, limit: int = EXA
 def encoding_table(
     model, x, batch_size: int | None = None, limit: int = EXAMPLES
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A sample, the mean and the standard deviation of q(z|x) for up to `limit` images.
+    """Encodes up to `limit` images: a sample, the mean and the standard deviation of q(z|x).
 
-    The draws repeat: they depend on the model's seed and the batch's number. See
-    `mutual_information` for the arguments; each array has shape (N, d).
+    The samples depend only on the model's seed and the index of the batch, so repeated calls give
+    the same arrays.
+
+    Args:
+        model: `InfoVAE`.
+        x: array (n, *data_shape), `tf.data.Dataset` or Keras `PyDataset` of images.
+        batch_size: int. Batch size for arrays. `None` is 32.
+        limit: int. Largest number N of images.
+
+    Returns:
+        Three arrays (N, d), with d the number of latent variables.
     """
     model.check_data(x)
     return _encodings(model, x, batch_size, limit)
@@ -80,7 +92,7 @@ def encoding_table(
 def evaluate_information(
     model, x, batch_size: int | None, steps: int | None, show: bool
 ) -> dict[str, float]:
-    """Measures I_q(x;z) of data in nats, by its name.
+    """Measures I_q(x;z) of data in nats, as a dict with one metric.
 
     Args:
         model: `InfoVAE`.
@@ -90,6 +102,7 @@ def evaluate_information(
         show: bool. `True` allows a log message on the ceiling.
     """
     information = table_information(model, *_encodings(model, x, batch_size, EXAMPLES, steps))
+    model.information_estimate = information
     if show:
         _show_ceiling(model, information)
     return {model.information_name: information.nats}
@@ -101,7 +114,7 @@ def encode_batch(model, x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.T
     Args:
         model: `InfoVAE`.
         x: tensor (batch, *data_shape). Images.
-        index: int32 scalar. Number of the batch. It is folded into the sample's seed.
+        index: int32 scalar. Index of the batch, from which the seed of the sample is derived.
     """
     seed = seeds.fold_seed(model.seed, seeds.TABLE, index)
     data_seed, posterior_seed = tf.unstack(tf.random.experimental.stateless_split(seed))
@@ -131,7 +144,7 @@ def begin_validation(model):
 
 
 def validation_information(model, show: bool) -> dict[str, float] | None:
-    """Measures I_q(x;z) of the encodings in the model's table, with a part of their samples.
+    """Measures I_q(x;z) from the encodings that validation stored, with a subset of the samples.
 
     Args:
         model: `InfoVAE`.
@@ -159,8 +172,8 @@ def table_information(
         z: array (n, d). Sample of q(z|x) of each x.
         loc: array (n, d). Mean of q(z|x).
         scale: array (n, d). Standard deviation of q(z|x).
-        pairs: int. Largest number of pairs of a sample and a posterior. Samples are then left out
-            evenly. `None` uses all.
+        pairs: int. Largest number of pairs of a sample and a posterior, of which there are n^2.
+            With more, only every k-th sample is used. `None` uses all.
     """
     if model.categorical:
         return category_information(loc[:, : model.prior.num_categories])

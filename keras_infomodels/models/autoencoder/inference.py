@@ -15,16 +15,16 @@ __all__ = ["decode", "encode", "generate", "interpolate", "reconstruct"]
 
 
 def encode(model, x: tf.Tensor) -> tfd.Distribution | dict[str, tfd.Distribution]:
-    """Computes the posterior q(z|x).
+    """Computes q(z|x), the distribution of the latent variables z of each image x.
 
     Args:
         model: `InfoVAE`.
         x: tensor (batch, *data_shape). Images.
 
     Returns:
-        TFP distribution of batch shape (batch,) and event shape (latent_dim,). With the prior
-        `CategoricalNormal`, a dict with "category", a one-hot distribution q(category|x), and "z",
-        q(z|x).
+        TFP distribution with batch shape (batch,) and event shape (latent_dim,); `.mean()` and
+        `.sample()` give tensors (batch, latent_dim). With the prior `CategoricalNormal`, a dict of
+        two distributions: "category", one-hot of event shape (K,), and "z".
 
     Raises:
         ValueError: If the images have another shape or pixels that the likelihood does not allow.
@@ -42,14 +42,16 @@ def encode(model, x: tf.Tensor) -> tfd.Distribution | dict[str, tfd.Distribution
 
 
 def decode(model, z: tf.Tensor) -> tfd.Distribution:
-    """Computes the observation model p(x|z).
+    """Computes p(x|z), the distribution of images x for given latent variables z.
 
     Args:
         model: `InfoVAE`.
-        z: tensor (batch, latent_dim). Latent variables; a category comes first, as one-hot.
+        z: tensor (batch, latent_dim). Latent variables. With a category, its one-hot vector comes
+            first.
 
     Returns:
-        TFP distribution of batch shape (batch,) and event shape data_shape.
+        TFP distribution with batch shape (batch,) and event shape data_shape; `.mean()` gives
+        images.
 
     Example:
         model = ki.from_preset("mmd_vae_2d_mnist")
@@ -59,16 +61,18 @@ def decode(model, z: tf.Tensor) -> tfd.Distribution:
 
 
 def reconstruct(model, x: tf.Tensor, sample: bool = False, seed: int | None = None) -> tf.Tensor:
-    """Computes E[x|z] at the mean of q(z|x), or at a sample of it.
+    """Encodes images and decodes them again.
+
+    The result is E[x|z], the mean of the decoder's distribution.
 
     Args:
         model: `InfoVAE`.
         x: tensor (batch, *data_shape). Images.
-        sample: bool. `True` draws z from q(z|x). `False` takes the mean.
+        sample: bool. `True` draws z from q(z|x). `False` decodes the mean of q(z|x).
         seed: int. Seed of the draw. `None` draws a new one.
 
     Returns:
-        float32 tensor (batch, *data_shape).
+        float32 tensor (batch, *data_shape). Mean pixel values.
     """
     if not sample:
         return model.traced(model._reconstruction, float_images(model, x))
@@ -76,7 +80,9 @@ def reconstruct(model, x: tf.Tensor, sample: bool = False, seed: int | None = No
 
 
 def generate(model, n: int, seed: int | None = None) -> tf.Tensor:
-    """Computes E[x|z] for n draws of the prior.
+    """Generates images: draws z from the prior and decodes it.
+
+    The result is E[x|z], the mean of the decoder's distribution, so no pixel noise is added.
 
     Args:
         model: `InfoVAE`.

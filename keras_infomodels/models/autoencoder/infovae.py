@@ -67,40 +67,49 @@ class InfoVAE(InfoModel):
         loss = reconstruction + (1 - alpha) rate + (alpha + lambda - 1) divergence
 
         reconstruction = -E log p(x|z)           nats per example, summed over pixels
-        rate           = E KL(q(z|x) || p(z))    nats per example; I_q(x;z) + KL(q(z) || p(z))
+        rate           = E KL(q(z|x) || p(z))    nats per example; = I_q(x;z) + KL(q(z) || p(z))
         divergence     = D(q(z), p(z))           its own unit (MMD^2 by default)
         bits_per_dim   = (reconstruction + rate) / (pixels ln 2), for likelihoods of 8-bit values
 
-    The mutual information I_q(x;z) is penalized with weight 1 - alpha. alpha = 0 is the VAE,
-    alpha = 1 has no penalty, and alpha above 1 rewards information. Source: Zhao, Song and Ermon,
-    "InfoVAE: information maximizing variational autoencoders", 2017, equation 6 with the divergence
-    of equation 7.
+    x is an image and z its latent variables. q(z|x) is the encoder's distribution, p(x|z) the
+    decoder's, p(z) the prior, and q(z) the mean of q(z|x) over all images. I_q(x;z) is the mutual
+    information of images and latents. Its weight in the loss is 1 - alpha. With alpha = 0 the model
+    is the VAE. With alpha = 1 information is not penalized, and with alpha above 1 it is rewarded.
 
-    `fit` shows the terms as metrics. After each validation, `val_mutual_information` estimates
-    I_q(x;z) from up to 10,000 encodings of the validation data; before the last epoch it uses
-    1,000 samples of them.
+    Source: Zhao, Song and Ermon, "InfoVAE: information maximizing variational autoencoders", 2017,
+    equation 6 with the divergence of equation 7.
+
+    `fit` shows the terms as metrics. After each validation, the metric `val_mutual_information`
+    estimates I_q(x;z) from up to 10,000 validation images. Before the last epoch it uses only 1,000
+    samples of z, to save time.
 
     Args:
-        encoder: Keras model from images (batch, height, width, channels), or data of any shape, to
-            {"loc", "scale"}, each (batch, d). An encoder that returns {"loc"} alone is
-            deterministic; its rate is undefined and absent. With the prior `CategoricalNormal` the
-            encoder also returns "logits" (batch, K).
-        decoder: Keras model from z (batch, latent_dim) to the dict of parameters that the
-            likelihood names. `latent_dim` is d, or K + d with the prior `CategoricalNormal`.
-        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution, which can be
-            trained with but not saved. `None` is the standard normal.
-        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        encoder: Keras model. Maps images (batch, height, width, channels), or data of another
+            shape, to {"loc", "scale"}, the mean and standard deviation of z, each (batch, d). An
+            encoder that returns {"loc"} alone is deterministic: z is loc, and the rate is undefined
+            and absent. With the prior `CategoricalNormal` the encoder also returns "logits" (batch,
+            K), of the K categories.
+        decoder: Keras model. Maps z (batch, latent_dim) to a dict of the parameters that
+            `likelihood` needs, such as {"logits"} for Bernoulli pixels. `latent_dim` is d, or K + d
+            with the prior `CategoricalNormal`.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Distribution p(z). A
+            model with a TFP distribution can be trained but not saved. `None` is the standard
+            normal N(0, I).
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, such as "gaussian", or an object.
         alpha: float. 1 minus the weight of the rate.
-        lambda_: float, above 0. The weight of the divergence, alpha + lambda_ - 1, is at least 0.
-        divergence: str or divergence. A name of `divergences.DIVERGENCES`, or an object. `None` is
-            `MMD()` if its weight is above 0, and no divergence otherwise. With `CategoricalNormal`,
-            a dict with an `Adversarial` for "category" and for "z".
+        lambda_: float, above 0. Sets the weight of the divergence, alpha + lambda_ - 1, which must
+            be at least 0.
+        divergence: str or `Divergence`. D(q(z), p(z)): a key of `divergences.DIVERGENCES`, or an
+            object. `None` is `MMD()` if the weight of the divergence is above 0, and no divergence
+            otherwise. With the prior `CategoricalNormal` it is a dict {"category", "z"} of two
+            `Adversarial`.
         seed: int. Seed of all randomness in training and evaluation.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: If settings or shapes do not fit together; later, if pixels are outside the
-            likelihood's support.
+        ValueError: If settings or shapes do not fit together. Methods raise it for pixels that the
+            likelihood does not allow.
 
     Example:
         model = ki.from_preset("infovae_mnist")
@@ -176,6 +185,7 @@ class InfoVAE(InfoModel):
         for name, network in self._discriminators().items():
             setattr(self, name, network)
         self._ceiling_shown = False
+        self.information_estimate = None  # of the last `evaluate`, with its standard error
         self.validation_table = Table(EXAMPLES)
         self._keeping = False
         # A fixed signature, because batches of other sizes would trace the function again.
@@ -196,20 +206,23 @@ class InfoVAE(InfoModel):
         return 1 - self.alpha
 
     def current_rate_weight(self, training: bool):
-        """Returns the rate's weight in this step; a subclass with a schedule overrides it."""
+        """Returns the weight of the rate in the current step.
+
+        A subclass with a schedule overrides this method.
+        """
         return self.rate_weight
 
     @property
     def divergence_weight(self) -> float:
-        """Weight alpha + lambda - 1 of the divergence, up to rounding."""
+        """Weight of the divergence, alpha + lambda - 1; rounding errors near 0 are set to 0."""
         return divergence_weight(self.alpha, self.lambda_)
 
     @property
     def has_density(self) -> bool:
         """True if q(z|x) has a density, so that the rate is defined.
 
-        A deterministic encoder has none. An encoder with a category has none either, because the
-        decoder gets the category's probabilities and not a sample.
+        It is False for a deterministic encoder. It is also False with a category, because the
+        decoder gets the probabilities of the category instead of a sample.
         """
         return not (self.deterministic or self.categorical)
 
@@ -269,10 +282,11 @@ class InfoVAE(InfoModel):
         Args:
             optimizer: str or Keras optimizer. Trains the encoder and the decoder.
             discriminator_optimizer: str or Keras optimizer. Trains the discriminator, if any.
-            local_divergence: bool. On several replicas, compares the examples of each replica by
-                itself in a divergence without a discriminator, and averages the results. It costs
-                less for large batches. It is another objective, with more noise and the bias of
-                smaller batches. False compares the examples of all replicas.
+            local_divergence: bool. Matters only on several replicas (devices) and for a divergence
+                without a discriminator. `True` computes the divergence on each replica's part of
+                the batch and averages the results. This is cheaper for large batches, but noisier,
+                and it has the bias of smaller batches. `False` computes the divergence on the whole
+                batch.
             **kwargs: arguments of `InfoModel.compile`.
         """
         self.local_divergence = bool(local_divergence)
@@ -325,8 +339,8 @@ class InfoVAE(InfoModel):
     def observation(self, z: tf.Tensor, x: tf.Tensor, training: bool) -> tfd.Distribution:
         """Returns p(x|z) for training and `evaluation.log_likelihood`.
 
-        A subclass whose pixels depend on each other, such as an autoregressive decoder, overrides
-        this method and uses x.
+        The default ignores x. A subclass whose pixels depend on each other given z, such as one
+        with an autoregressive decoder, overrides this method and uses x.
 
         Args:
             z: tensor (batch, latent_dim). Latent variables.
@@ -346,8 +360,9 @@ class InfoVAE(InfoModel):
         Args:
             parameters: dict of tensors (batch, *data_shape). Outputs of the decoder or of an
                 exported file.
-            scale: scalar. Standard deviation of all pixels, for a likelihood that shares one.
-                `None` is the model's moving average.
+            scale: scalar. Standard deviation of all pixels, for a likelihood with one shared
+                standard deviation, such as `Gaussian("shared")`. `None` is the model's moving
+                average.
         """
         if self.shared_scale is not None:
             parameters = {
@@ -364,7 +379,9 @@ class InfoVAE(InfoModel):
         seed: tf.Tensor,
         training: bool,
     ) -> tuple[tf.Tensor | float, dict[str, tf.Tensor]]:
-        """Computes further terms from the encoder's outputs; a subclass overrides it.
+        """Computes additional loss terms from the encoder's outputs.
+
+        The default has none. A subclass overrides this method.
 
         Args:
             parameters: dict. The encoder's outputs.

@@ -20,22 +20,30 @@ has the prior's moments, and from 1000 on posteriors are wider than `min_stddev`
 class MMDVAE(InfoVAE):
     """MMD-VAE: loss = reconstruction + lambda * MMD^2(q(z), p(z)).
 
-    Equal to `InfoVAE(alpha=1)`, to the bit. The rate has weight 0, so that I_q(x;z) is not
-    penalized and only the aggregated posterior is matched to the prior. Apart from the MMD nothing
-    keeps posteriors wide, so that the encoder's `min_stddev` limits I_q(x;z).
+    The reconstruction is -E log p(x|z) in nats per image x. MMD^2 is the squared maximum mean
+    discrepancy between q(z), the latent variables z of all images together, and the prior p(z). The
+    rate KL(q(z|x) || p(z)) has weight 0. So the mutual information I_q(x;z) of images and latents
+    is not penalized. No term keeps the standard deviations of single posteriors q(z|x) from
+    shrinking; only the encoder's `min_stddev` limits I_q(x;z). Training is bit-identical to that of
+    `InfoVAE(alpha=1)`.
+
     Source: Zhao, Song and Ermon, "InfoVAE", 2017, section 3. The WAE-MMD of Tolstikhin et al.,
     2018, has the same objective.
 
     Args:
-        encoder: Keras model from images to {"loc", "scale"} or {"loc"}; see `InfoVAE`.
-        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
-        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
-            standard normal.
-        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
-        lambda_: float or "auto". Weight of the divergence. "auto" is 1000 at 28x28x1 and grows with
-            the number of pixels; see `weights.scaled_weight`.
-        divergence: str or divergence. A name of `divergences.DIVERGENCES`, or an object. `None` is
-            `MMD()`.
+        encoder: Keras model. Maps images (batch, height, width, channels) to {"loc", "scale"}, the
+            mean and standard deviation of q(z|x), each (batch, latent_dim). An encoder that returns
+            {"loc"} alone is deterministic.
+        decoder: Keras model. Maps latent variables z (batch, latent_dim) to a dict of the
+            parameters that `likelihood` needs, such as {"logits"} for Bernoulli pixels.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Distribution p(z) of
+            the latent variables. `None` is the standard normal N(0, I).
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, such as "gaussian", or an object.
+        lambda_: float or "auto". Weight of the divergence. "auto" is 1000 for 28x28x1 images and
+            grows with the number of pixels.
+        divergence: str or `Divergence`. Divergence of q(z) from p(z): a key of
+            `divergences.DIVERGENCES`, or an object. `None` is `MMD()`.
         seed: int. Seed of all randomness in training and evaluation.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 
@@ -58,7 +66,7 @@ class MMDVAE(InfoVAE):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe with the settings that it leaves out."""
+        """Returns the `[model]` table of a recipe, with defaults for settings that are missing."""
         return scale_weight(super().complete(table, image_shape), image_shape)
 
     def __init__(

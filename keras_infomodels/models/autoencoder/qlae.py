@@ -27,33 +27,43 @@ class QLAE(InfoVAE):
 
         loss = reconstruction + quantization_weight quantization + commitment_weight commitment
 
-        z_j          = the one of v_j1, ..., v_jK that is nearest to the encoder's y_j
-        quantization = E sum_j (stop(y_j) - z_j)^2     squared latents; moves the values
-        commitment   = E sum_j (y_j - stop(z_j))^2     squared latents; moves the encoder
+        y_j          = the encoder's output "loc", for j = 1, ..., d
+        z_j          = the value among v_j1, ..., v_jK that is nearest to y_j
+        quantization = E sum_j (stop(y_j) - z_j)^2     squared latents; trains the values v
+        commitment   = E sum_j (y_j - stop(z_j))^2     squared latents; trains the encoder
         rate         = d ln K                          nats per example, a constant
 
-    The decoder's gradient passes from z to y as it is (straight-through). q(z|x) is a point mass
-    and the prior is uniform over the K^d combinations, so that the rate is constant and
-    reconstruction + rate bounds -log p(x) from above. I_q(x;z) is the entropy of the combination,
-    H(index), at most d ln K, which `mutual_information` counts over up to 10,000 examples. This is
-    `InfoVAE` at alpha = 1, without a divergence and with a quantizer behind its encoder.
+    stop() blocks the gradient. reconstruction is -E log p(x|z), in nats per image x. The gradient
+    of the reconstruction with respect to z is used as the gradient with respect to y
+    (straight-through estimator).
 
-    The authors add weight decay, which they found to matter as much as the quantization: compile
-    with `keras.optimizers.AdamW(weight_decay=0.1)`.
+    q(z|x) is a point mass, and the prior is uniform over the K^d combinations of values. Therefore
+    the rate is constant, and reconstruction + rate is an upper bound on -log p(x). The mutual
+    information I_q(x;z) is the entropy of the combination that encodes an image. It is at most d ln
+    K; `mutual_information` estimates it from the counts of up to 10,000 images. The model is an
+    `InfoVAE` with alpha = 1, no divergence, and a quantizer after the encoder.
+
+    The authors found weight decay to matter as much as the quantization. Compile with
+    `keras.optimizers.AdamW(weight_decay=0.1)`.
+
     Source: Hsu et al., "Disentanglement via latent quantization", 2023, section 3.
 
     Args:
-        encoder: Keras model from images (batch, height, width, channels), or any data shape, to
-            {"loc"} (batch, d) alone: a deterministic one.
-        decoder: Keras model. Decoder; see `InfoVAE`.
-        likelihood: str or likelihood. Distribution of pixels; see `InfoVAE`.
-        num_values: int, at least 2. K. The values begin evenly from -1/2 to 1/2.
+        encoder: Keras model. Maps images (batch, height, width, channels), or data of another
+            shape, to {"loc"} (batch, d). It must be deterministic: no "scale".
+        decoder: Keras model. Maps z (batch, d) to a dict of the parameters that `likelihood` needs.
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, or an object.
+        num_values: int, at least 2. Number K of values of each latent variable. They start evenly
+            spaced from -1/2 to 1/2.
         quantization_weight: float, at least 0. Weight of `quantization`.
         commitment_weight: float, at least 0. Weight of `commitment`.
-        seed: int. Seed of all randomness.
+        seed: int. Seed of all randomness in training and evaluation.
+        **kwargs: `name`, `dtype` and others of `keras.Model`.
 
     Raises:
-        ValueError: fewer than two values, a negative weight, or what `InfoVAE` raises.
+        ValueError: If there are fewer than two values, a weight is negative, or settings or shapes
+            do not fit together.
 
     Example:
         sizes = {"image_shape": (28, 28, 1), "latent_dim": 10}
@@ -72,7 +82,7 @@ class QLAE(InfoVAE):
 
     @classmethod
     def complete(cls, table, image_shape):
-        """The `[model]` table of a recipe with the networks that it leaves out."""
+        """Returns the `[model]` table of a recipe, with default networks where it names none."""
         completed = super().complete(table, image_shape)
         encoder = {"min_stddev": "none", **completed["encoder"]}
         if "prior" not in table:
@@ -101,16 +111,16 @@ class QLAE(InfoVAE):
 
     @property
     def divergence_weight(self) -> float:
-        """0: the rate is constant, and the aggregated posterior is free."""
+        """Weight of the divergence: 0, because q(z) is not matched to a prior."""
         return 0.0
 
     @property
     def codebook(self) -> np.ndarray:
-        """The values of each latent variable, float32 (d, K)."""
+        """Learned values of each latent variable, float32 array (d, K)."""
         return self.prior.quantizer.values.numpy()
 
     def encode_indices(self, x: tf.Tensor) -> np.ndarray:
-        """Returns the numbers of the values that images are encoded by, int64 (batch, d).
+        """Returns the index (0 to K - 1) of each latent variable's value, int64 array (batch, d).
 
         Args:
             x: tensor (batch, *data_shape). Images.
@@ -121,8 +131,9 @@ class QLAE(InfoVAE):
     def export_signatures(self) -> dict:
         """Returns the functions of an exported file; see `signatures.vae_signatures`.
 
-        `generate` takes `position`, (d,) in (-1, 1): the place of each latent variable's value
-        among its K, from the first to the last. Even draws are draws of the prior.
+        The signature `generate` takes `position`, d numbers in (-1, 1) for each image. The interval
+        is divided into K equal parts, one for each value of a latent variable. Uniform draws of
+        `position` are draws of the prior.
         """
         position = Input("position", (self.latent_dim,), "uniform")
         return super().export_signatures() | {"generate": Signature(self._at, (position,))}

@@ -16,10 +16,11 @@ _LEAST_RATE = 0.01
 
 
 class SharedScale(keras.layers.Layer):
-    """Standard deviation: a batch's error in training, and the moving average in evaluation.
+    """Layer that estimates one standard deviation for all pixels of a Gaussian likelihood.
 
-    The root mean square error of a batch maximizes its log-likelihood, so that no gradient is
-    needed. Source: Rybkin, Daniilidis and Levine, 2020, section 3.
+    In training the standard deviation is the root mean square error of the batch, which maximizes
+    the log-likelihood of the batch, so no gradient is needed. In evaluation it is the moving
+    average of these values. Source: Rybkin, Daniilidis and Levine, 2020, section 3.
     """
 
     def __init__(self, **kwargs):

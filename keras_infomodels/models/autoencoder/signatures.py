@@ -29,7 +29,7 @@ _NOT_IN_TFLITE = {
 
 
 def vae_signatures(model) -> dict[str, Signature]:
-    """Returns the signatures of an `InfoVAE`, by name.
+    """Returns the functions of an exported `InfoVAE`, by name.
 
         encode           loc and scale of q(z|x), probabilities of a category
         decode           E[x|z] and other parameters of p(x|z): logits, or the scale of each pixel
@@ -39,9 +39,11 @@ def vae_signatures(model) -> dict[str, Signature]:
         score            -log p(x|z) and KL(q(z|x) || p(z)) of each example, in nats, at that z
         generate_seeded  E[x|z] of prior draws, from a count and a seed
 
-    `encode_sample` and the rate are absent if q(z|x) has no density, and `generate` if the prior is
-    a TFP distribution. `score` takes gray images of a Bernoulli likelihood as they are. Because the
-    log-likelihood is linear in x, the result is the mean over all binarizations.
+    x is an image, z its latent variables, q(z|x) the encoder's distribution, p(x|z) the decoder's
+    and p(z) the prior. `encode_sample` and the KL term of `score` are absent if q(z|x) has no
+    density, as for a deterministic encoder. `generate` is absent if the prior is a TFP
+    distribution. With a Bernoulli likelihood, `score` does not binarize gray images. Because log
+    p(x|z) is linear in x, the result is the mean over all binarizations.
 
     Args:
         model: `InfoVAE`.

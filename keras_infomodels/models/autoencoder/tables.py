@@ -48,11 +48,11 @@ _PLANE = ("GaussianMixture", "SwissRoll")
 
 
 def shorten(table: dict, short: Short) -> Short:
-    """Puts values of short names into a table, and returns the others.
+    """Moves settings given by short names into a table; returns the settings of unknown names.
 
     Args:
         table: dict. Changed in place.
-        short: dict. Values by short names.
+        short: dict. Values by short name, such as "latent_dim".
 
     Raises:
         ValueError: If a network or prior is unknown, or a setting belongs to an object that the
@@ -80,9 +80,9 @@ def shorten(table: dict, short: Short) -> Short:
 def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     """Returns the table with networks, a prior and a likelihood that fit the images.
 
-    Small gray images get an `MLPEncoder` with 10 latent variables and binarized pixels, as MNIST.
-    Others get a `ResidualEncoder` with 32 latent variables, 64 from 128x128 on, and
-    `Gaussian("shared")`.
+    Small gray images, such as MNIST's, get an `MLPEncoder` with 10 latent variables and binarized
+    pixels. Other images get a `ResidualEncoder` with 32 latent variables (64 from 128x128 pixels
+    on) and the likelihood `Gaussian("shared")`.
 
     Args:
         table: dict. Table of a recipe.
@@ -124,7 +124,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
 
 
 def is_small_and_grey(image_shape: tuple[int, ...]) -> bool:
-    """Returns whether images are like MNIST's, for which the default weights were measured."""
+    """Returns `True` for images like MNIST's, for which the default weights were measured."""
     return max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
 
 

@@ -10,15 +10,21 @@ __all__ = ["VAE"]
 class VAE(InfoVAE):
     """Variational autoencoder: loss = reconstruction + rate, the negative ELBO in nats per example.
 
-    Equal to `InfoVAE(alpha=0, lambda_=1)`, to the bit. Source: Kingma and Welling, "Auto-encoding
-    variational Bayes", 2013, equation 10.
+    The reconstruction is -E log p(x|z), summed over the pixels of an image x. The rate is E
+    KL(q(z|x) || p(z)), with latent variables z. Training is bit-identical to that of
+    `InfoVAE(alpha=0, lambda_=1)`.
+
+    Source: Kingma and Welling, "Auto-encoding variational Bayes", 2013, equation 10.
 
     Args:
-        encoder: Keras model from images to {"loc", "scale"}, each (batch, latent_dim).
-        decoder: Keras model from z (batch, latent_dim) to the likelihood's parameters.
-        prior: a prior of `keras_infomodels.distributions`, or a TFP distribution. `None` is the
-            standard normal.
-        likelihood: str or likelihood. A name of `distributions.LIKELIHOODS`, or an object.
+        encoder: Keras model. Maps images (batch, height, width, channels) to {"loc", "scale"}, the
+            mean and standard deviation of q(z|x), each (batch, latent_dim).
+        decoder: Keras model. Maps latent variables z (batch, latent_dim) to a dict of the
+            parameters that `likelihood` needs, such as {"logits"} for Bernoulli pixels.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Distribution p(z) of
+            the latent variables. `None` is the standard normal N(0, I).
+        likelihood: str or `Likelihood`. Distribution p(x|z) of the pixels: a key of
+            `distributions.LIKELIHOODS`, such as "gaussian", or an object.
         seed: int. Seed of all randomness in training and evaluation.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 

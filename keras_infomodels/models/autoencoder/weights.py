@@ -17,10 +17,11 @@ _OTHERS = 4.0
 
 
 def scaled_weight(weight, usual: float, encoder: keras.Model, likelihood: Likelihood) -> float:
-    """Returns a weight; "auto" is replaced by a weight for the number of pixels.
+    """Returns a weight; the value "auto" becomes a weight that fits the number of pixels.
 
-    The reconstruction is summed over pixels. Its gradients grow with the number of pixels and if
-    the density of a pixel can become narrow, so that a constant weight has less effect. "auto" is
+    The reconstruction loss is a sum over pixels. Its gradients grow with the number of pixels. They
+    also grow if the density of a pixel can become narrow. A constant weight would then have less
+    effect. "auto" is
 
         usual * (pixels / 784) * c,   c = 1 for a Bernoulli or continuous Bernoulli, 4 for others.
 
@@ -28,7 +29,7 @@ def scaled_weight(weight, usual: float, encoder: keras.Model, likelihood: Likeli
 
     Args:
         weight: float or "auto".
-        usual: float. Weight at 28x28x1 with a Bernoulli.
+        usual: float. Weight for 28x28x1 images with Bernoulli pixels.
         encoder: keras.Model. Its input has the shape of an image.
         likelihood: a likelihood of `keras_infomodels.distributions`.
     """

@@ -30,12 +30,15 @@ class Classifier(InfoModel):
 
         loss = -E log p(label|x)    nats per example, mean over the labeled examples
 
-    The metrics are `loss`, with the terms of the network's regularizers, and `accuracy`. `fit`
-    takes pairs of images and integer labels, -1 for unlabeled. `predict` returns probabilities.
+    x is an image. The metrics are `loss`, which includes the network's regularization losses, and
+    `accuracy`. `fit` takes images and integer labels; the label -1 marks an unlabeled image.
+    `predict` returns the class probabilities. In this library the classifier's labels and features
+    measure generative models.
 
     Args:
-        network: Keras model from images to {"logits" (batch, K), "features" (batch, width)}.
-        augment: bool. `True` transforms training images by `consistency.random_affine`.
+        network: Keras model. Maps images (batch, height, width, channels) to {"logits", "features"}
+            of shapes (batch, K) and (batch, width), for K classes.
+        augment: bool. `True` applies a small random affine map to each training image.
         seed: int. Seed of all randomness in training.
         **kwargs: `name`, `dtype` and others of `keras.Model`.
 
@@ -98,7 +101,7 @@ class Classifier(InfoModel):
         return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the input of the last layer for images (batch, *data_shape), (batch, width)."""
+        """Computes the input of the last layer, (batch, width), for images (batch, *data_shape)."""
         return self.network(self._images(x), training=False)["features"]
 
     def export_signatures(self) -> dict:

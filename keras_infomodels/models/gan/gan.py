@@ -39,31 +39,36 @@ class GAN(InfoModel):
         discriminator's loss = E_p real(T(x)) + E_z fake(T(G(z))) + penalties
         generator's loss     = E_z generator(T(G(z)))
 
-    T is the discriminator's logit. The three functions are those of
-    `models.gan.objectives.OBJECTIVES`. The metrics are `loss` (the generator's loss with all its
-    terms), `generator_loss`, `discriminator_loss` (without penalties), and `gradient_penalty` and
-    `gradient_norm` if there is a penalty. With "non_saturating", the discriminator's loss is
-    2 ln 2 = 1.386 nats if it cannot tell real from generated images, and 0 if it always can.
+    G maps latents z to images, T maps an image x to the discriminator's logit, and E_p is the mean
+    over real images. `objective` chooses the functions `real`, `fake` and `generator`;
+    `models.gan.objectives.OBJECTIVES` lists them.
+
+    The metrics are `loss` (the generator's loss with all its terms), `generator_loss` and
+    `discriminator_loss` (without penalties). With a penalty there are also `gradient_penalty` and
+    `gradient_norm`. With the objective "non_saturating", the discriminator's loss is 2 ln 2 = 1.386
+    nats if it cannot tell real from generated images, and 0 if it always can.
     Source: Goodfellow et al., "Generative adversarial nets", 2014.
 
     Args:
-        generator: Keras model from latents (batch, latent_dim) to images or data of any shape.
-            `latent_dim` is `noise_dim` and the lengths of the codes together.
-        discriminator: Keras model from images to {"logits" (batch, 1), ...} or to logits alone.
+        generator: Keras model. Maps latents (batch, latent_dim) to images, or data of another
+            shape. `latent_dim` is the sum of `noise_dim` and the lengths of the codes.
+        discriminator: Keras model. Maps images to logits (batch, 1), or to a dict with "logits".
         noise_dim: int. Number of noise variables.
-        codes: sequence of `distributions.Code`. Named latents beside the noise. Only an `InfoGAN`
-            trains the generator to use them.
-        objective: str. A key of `OBJECTIVES`.
-        gradient_penalty: float. Weight of E (|grad T| - 1)^2 on lines between real and generated
-            images. `None` is 10 for "wasserstein" and 0 otherwise. Source: Gulrajani et al., 2017.
-        r1: float. Weight of E |grad T|^2 / 2 on real images. Source: Mescheder et al., 2018.
+        codes: sequence of `distributions.Code`. Named latent variables, inputs of the generator
+            beside the noise. Only an `InfoGAN` trains the generator to use them.
+        objective: str. Name of the losses: a key of `OBJECTIVES`, such as "hinge" or "wasserstein".
+        gradient_penalty: float. Weight of E (|grad T| - 1)^2, where grad is the gradient by the
+            image, at random points between real and generated images. `None` is 10 for
+            "wasserstein" and 0 otherwise. Source: Gulrajani et al., 2017.
+        r1: float. Weight of the R1 penalty, E |grad T|^2 / 2 on real images. Source: Mescheder et
+            al., 2018.
         label_smoothing: float in [0, 0.5). The discriminator's target for real images is 1 minus
-            this value. Only "non_saturating" has targets. Source: Salimans et al., 2016.
+            this value. Only allowed with "non_saturating". Source: Salimans et al., 2016.
         update: str. "simultaneous" computes the gradients of both losses from one forward pass of
-            the generated images. "alternating" updates the discriminator first, and the generator
-            against the new discriminator.
-        discriminator_steps: int. Updates of the discriminator for each update of the generator,
-            all on the same real batch with new noise. Above 1 only with "alternating".
+            the generated images. "alternating" first updates the discriminator, then updates the
+            generator with the new discriminator.
+        discriminator_steps: int. Updates of the discriminator for each update of the generator, all
+            on the same real batch with new noise. More than 1 requires "alternating".
         augmentation: `Augmentation`. Random changes of all images that the discriminator sees in
             training. `None` means no augmentation.
         seed: int. Seed of all randomness in training and evaluation.
@@ -135,19 +140,19 @@ class GAN(InfoModel):
     # What the model computes
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns the images of latents (batch, latent_dim)."""
+        """Generates the images (batch, *data_shape) of latents (batch, latent_dim)."""
         return self.generator(latents, training=training)
 
     def generate(
         self, n: int, codes: Mapping[str, object] | None = None, seed: int | None = None
     ) -> tf.Tensor:
-        """Draws n images.
+        """Generates n images from random latents, with chosen values of codes.
 
         Args:
             n: int. Number of images.
-            codes: dict from code name to value, one for all images or n of them. A value is the
-                index of a category, or a number in the range of the code's prior. Codes that are
-                left out are drawn.
+            codes: dict from code name to value. One value for all images, or a sequence of n
+                values. A value is the index of a category, or a number in the range of the code's
+                prior. Codes that are not named are drawn from their priors.
             seed: int. Seed of the draws. `None` draws a new one.
 
         Returns:
@@ -219,7 +224,7 @@ class GAN(InfoModel):
 
     @property
     def saturated_loss(self) -> float | None:
-        """Loss of a discriminator that is always right; None if the loss has no minimum."""
+        """Discriminator's loss if it is always right; None if its loss has no minimum."""
         s = self.label_smoothing
         if s:  # With smoothing s, a perfect discriminator's loss is the entropy of Bernoulli(s).
             return -s * math.log(s) - (1 - s) * math.log1p(-s)
@@ -230,14 +235,15 @@ class GAN(InfoModel):
         return names + (["gradient_penalty", "gradient_norm"] if self.gradient_penalty else [])
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
-        """Trains the model as `InfoModel.fit`, and stops if the discriminator's loss saturates.
+        """Trains the model like `InfoModel.fit`; stops if the discriminator's loss saturates.
 
-        A saturated discriminator separates all images, so that the generator no longer learns. The
-        check uses the mean loss of an epoch. It is not made for "wasserstein", "kl", "reverse_kl"
-        and "pearson", whose loss has no minimum. The arguments are those of `InfoModel.fit`.
+        A saturated discriminator recognizes every generated image, so the generator no longer
+        learns. The check uses the mean loss of an epoch. The objectives "wasserstein", "kl",
+        "reverse_kl" and "pearson" are not checked, because their discriminator's loss has no
+        minimum. The arguments are those of `InfoModel.fit`.
 
         Raises:
-            FloatingPointError: The discriminator's loss is saturated, or a term is not finite.
+            FloatingPointError: If the discriminator's loss is saturated, or a term is not finite.
         """
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [StopOnSaturation(), *keras.tree.flatten(callbacks or [])]
@@ -410,7 +416,7 @@ class GAN(InfoModel):
         return (self.latents.dimension,)
 
     def check_inputs(self, x):
-        """Raises ValueError for latents of another shape, or with values that are not finite."""
+        """Raises ValueError for latents of a wrong shape, or with values that are not finite."""
         if not is_array(x):
             return
         if tuple(x.shape[1:]) != self.call_shape:

@@ -47,15 +47,18 @@ class InfoGAN(GAN):
         generator      minimizes  GAN loss - information_weight * sum_k weight_k E log Q(c_k|x)
         discriminator  minimizes  GAN loss; Q minimizes the second term
 
-    H(c) is the entropy of the code's own prior, and c is the *same* code that the generator was
-    given. Without codes the model is the `GAN`, to the bit. Metrics beside those of the `GAN`:
+    c are the codes, named latent variables of the generator G beside the noise. Q is the
+    recognition network, which infers the codes from an image x. L_I is a lower bound in nats. H(c)
+    is the entropy of the prior p(c), and c is the *same* code that the generator was given. Without
+    codes, training is bit-identical to that of the `GAN`. Metrics beside those of the `GAN`:
 
-    - `information_<code>`, in nats, each at most its `Code.ceiling`, and their sum `information`;
+    - `information_<code>`: L_I of each code in nats, at most `Code.ceiling`; `information` is their
+      sum.
     - `fake_consistency`, `real_consistency`, `classification` and `accuracy`, if their weights are
-      above 0;
-    - `val_information_real_<code>`, after each validation: H(mean Q) - mean H(Q) of a category
-      over real images. It is the information that Q's category carries about the images, at most
-      ln K, and needs no labels.
+      above 0.
+    - `val_information_real_<code>`, after each validation: H(mean Q) - mean H(Q) of a category over
+      real images. It measures in nats how much the inferred category says about real images,
+      without labels. It is at most ln K, for K categories.
 
     Source: Chen et al., "InfoGAN", 2016, equations 5 and 6; the bound is Barber and Agakov's, 2003.
 
@@ -67,36 +70,46 @@ class InfoGAN(GAN):
     | "stop_gradient" | the discriminator's features | Q's head (only the GAN loss trains a trunk) |
     | "separate"      | features of its own trunk    | Q's head and its own trunk                  |
 
-    With "stop_gradient" the terms of real images train Q's head only, too. In all three the GAN
-    loss alone trains the discriminator's last layer. "shared" is the paper's choice. With strong
-    continuous codes and without the options below, training with "shared" can become unstable: the
-    discriminator wins and the images get worse, which `discriminator_loss` shows. In bfloat16 with
-    `FusedAdam` this happened in each run that was made (docs/notebook.md, "Speed of InfoGAN's
-    step"). With "stop_gradient" it did not.
+    The trunk is the part of the discriminator that computes the features. With "stop_gradient", the
+    terms on real images also train Q's head only. In all three cases only the GAN loss trains the
+    discriminator's last layer.
 
-    The options from `stratified` on are not in the paper and are off by default. The recipe
-    `infogan_mnist` uses some of them; docs/notebook.md measures what each is worth.
+    "shared" is the paper's choice. With large weights of continuous codes and without the options
+    below, training with "shared" can become unstable: the discriminator wins, `discriminator_loss`
+    falls and the images get worse. In bfloat16 with `FusedAdam` every run became unstable
+    (docs/notebook.md, "Speed of InfoGAN's step"). With "stop_gradient" no run did.
+
+    The arguments from `stratified` on are not in the paper and are off by default. The recipe
+    `infogan_mnist` uses some of them. docs/notebook.md measures the effect of each.
 
     Args:
-        generator: Keras model from latents (batch, latent_dim) to images; see `GAN`.
-        discriminator: Keras model from images to {"logits" (batch, 1), "features" (batch, f)}.
+        generator: Keras model. Maps latents (batch, latent_dim), noise and codes, to images; see
+            `GAN`.
+        discriminator: Keras model. Maps images to {"logits", "features"} of shapes (batch, 1) and
+            (batch, f).
         noise_dim: int. Number of noise variables. 0 if the codes are the only input.
-        codes: sequence of `distributions.Code`.
-        posterior: str. "shared", "stop_gradient" or "separate"; see the table.
+        codes: sequence of `distributions.Code`. Latent variables with a name, a prior and a
+            posterior.
+        posterior: str. Input of Q and gradients of L_I: "shared", "stop_gradient" or "separate";
+            see the table.
         information_weight: float, at least 0. Weight lambda of L_I in the objective.
-        recognition: Keras model from features (batch, f) to a dict with the outputs of each code.
-            `None` is a `RecognitionHead` of width 128.
-        recognition_trunk: Keras model from images to {"features"}, for "separate". `None` makes one
-            with the config of the discriminator, a `ConvDiscriminator`.
+        recognition: Keras model. Q's head, from features (batch, f) to a dict with the outputs of
+            each code, by name. `None` is a `RecognitionHead` of width 128.
+        recognition_trunk: Keras model. Q's own trunk for "separate", from images to {"features"}.
+            `None` creates one with the config of the discriminator, which must then be a
+            `ConvDiscriminator`.
         stratified: bool. `True` draws every category equally often in a training batch. The codes
-            of a batch are then dependent, and a generator with batch normalization can use this.
-            The bound on I(c; x) is the metric `val_information_<code>`, of independent draws.
-        fake_consistency_weight: float, at least 0. Weight of -E log Q(c|T(x)) for the categories,
-            in the objectives of both networks. T is `consistency.random_affine`. It is L_I of
-            augmented generated images, with I(c; T(x)) <= I(c; x), so that a category does not
-            depend on small shifts. It trains the trunk of Q with "stop_gradient", too.
-        consistency: `Consistency`. Term between Q of real and of augmented real images, for each
-            category. With "stop_gradient" the augmentations are "affine". `None` means no term.
+            of a batch are then dependent, and a generator with batch normalization can exploit
+            this. So the training metric is no strict bound on I(c; x); `val_information_<code>`,
+            from independent draws, is. `False` draws independently.
+        fake_consistency_weight: float, at least 0. Weight of -E log Q(c|T(x)) for categorical
+            codes, where T is a small random affine map of the generated image. The term makes the
+            category independent of small shifts. It is added to the losses of the generator and of
+            Q, and trains Q's trunk even with "stop_gradient". It still bounds I(c; x), because I(c;
+            T(x)) <= I(c; x).
+        consistency: `Consistency`. Loss term that keeps Q's category the same when a real image is
+            augmented. With "stop_gradient" the augmentations must be "affine". `None` means no
+            term.
         continuous_warmup: `Warmup` or int. Training steps over which the weights of continuous
             codes rise from 0. `None` means no warm-up.
         classification: `Classification`. Cross-entropy between the labels of real images and the
@@ -141,7 +154,7 @@ class InfoGAN(GAN):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe with the networks and codes it leaves out."""
+        """Returns a recipe's `[model]` table, with default networks and codes where it has none."""
         table = super().complete({"codes": CODES, **table}, image_shape)
         return add_terms(table, cls.default_augmentations)
 
@@ -209,17 +222,19 @@ class InfoGAN(GAN):
     # What the model computes
 
     def infer_codes(self, x: tf.Tensor) -> dict[str, tfd.Distribution]:
-        """Returns the posterior Q(c|x) of each code, by name.
+        """Infers the codes of images: the posterior Q(c|x) of each code, by name.
 
         Args:
             x: tensor (batch, *data_shape). Images.
 
         Returns:
-            dict of TFP distributions of batch shape (batch,). A category's is one-hot; its
-            `.probs_parameter()` has shape (batch, K).
+            dict from code name to TFP distribution with batch shape (batch,). For a category it is
+            one-hot, and its `.probs_parameter()` has shape (batch, K). For a continuous code use
+            `.mean()`, shape (batch, 1).
 
         Raises:
-            ValueError: The model has no codes, or the images do not fit.
+            ValueError: If the model has no codes, or the images have another shape or invalid
+                pixels.
 
         Example:
             model = ki.from_preset("infogan_mnist")
@@ -270,7 +285,10 @@ class InfoGAN(GAN):
         return names + (["classification", "accuracy"] if self.classification else [])
 
     def fit(self, x=None, *args, verbose="auto", **kwargs):
-        """Trains the model as `GAN.fit`; logs each code's largest possible information once."""
+        """Trains the model like `GAN.fit`.
+
+        The largest possible information of each code is logged once.
+        """
         if verbose and self.latents.codes and not self._ceilings_shown:
             self._ceilings_shown = True
             ceilings = (
@@ -410,7 +428,10 @@ class InfoGAN(GAN):
         return self.consistency(images, params[name], classify, seed)
 
     def recognize(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
-        """Computes `posterior_params` of images, with the discriminator's pass if Q shares it."""
+        """Computes `posterior_params` of images.
+
+        The discriminator is called too if Q uses its features.
+        """
         separate = self.recognition_trunk is not None
         outputs = None if separate else self.discriminate(images, training)
         return self.posterior_params(images, outputs, training, stop)

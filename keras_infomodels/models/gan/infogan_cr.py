@@ -28,36 +28,42 @@ _WIDTH = 64
 class InfoGANCR(InfoGAN):
     """InfoGAN-CR: an InfoGAN with a contrastive regularizer.
 
-    Two images are generated from the same noise and from codes that agree in one, drawn uniformly
-    from the K codes, and are independent in the others. A network H sees both and says which code
-    they share:
+    One of the K codes is drawn uniformly; its number is the index. Two images, a pair, are
+    generated from the same noise. They have the same value of the drawn code and independent values
+    of the other codes. A network H predicts from the pair which code is shared:
 
         contrastive_information = ln K + E log H(index | pair)  <=  I(index; pair)  <=  ln K
 
-    Generator and H both raise it: their losses have - contrastive_weight times it in addition to
-    the terms of `InfoGAN`. It is a lower bound in nats and a metric, and 0 for an H that guesses.
-    H belongs to `discriminator_optimizer`. With `contrastive_weight` 0 the model is the `InfoGAN`,
-    to the bit. The first image of each pair is one that the step generates for the discriminator.
+    The metric `contrastive_information` is a lower bound in nats, and 0 if H guesses. The generator
+    and H both maximize it: -contrastive_weight * contrastive_information is added to their losses.
+    `discriminator_optimizer` trains H. The first image of each pair is one that the training step
+    has already generated for the discriminator. With `contrastive_weight` 0 training is
+    bit-identical to that of `InfoGAN`.
 
-    The authors train without the regularizer first, which `contrastive_warmup` approximates.
+    The authors first train without the regularizer; use `contrastive_warmup` for a similar effect.
+
     Source: Lin et al., "InfoGAN-CR and ModelCentrality: self-supervised model training and
     selection for disentangling GANs", 2020, section 4, with their code's shared noise.
 
     Args:
-        generator: Keras model. Generator; see `GAN`.
-        discriminator: Keras model. Discriminator; see `InfoGAN`.
+        generator: Keras model. Maps latents (batch, latent_dim), noise and codes, to images.
+        discriminator: Keras model. Maps images to {"logits", "features"} of shapes (batch, 1) and
+            (batch, f).
         noise_dim: int. Number of noise variables.
-        codes: sequence of `Code`. At least two codes.
+        codes: sequence of `distributions.Code`. At least two codes; K is their number.
         contrastive_weight: float, at least 0. Weight of the regularizer.
-        contrastive_warmup: Warmup or int. Steps in which that weight rises from 0. None is none.
-        contrastive_network: H, a Keras model from pairs, images stacked along their last axis, to
-            logits (batch, K). None is a `PairClassifier` with the filters of a `ConvDiscriminator`.
-        seed: int. Seed of all randomness.
+        contrastive_warmup: `Warmup` or int. Number of training steps in which the weight of the
+            regularizer rises from 0. `None` means no warm-up.
+        contrastive_network: Keras model. H, from pairs of images (batch, height, width, 2
+            channels), stacked along the last axis, to logits (batch, K). `None` is a
+            `PairClassifier` with the filters of the discriminator, which must then be a
+            `ConvDiscriminator`.
+        seed: int. Seed of all randomness in training and evaluation.
         **kwargs: arguments of `InfoGAN`.
 
     Raises:
-        ValueError: fewer than two codes, a negative weight, a network of other shapes, or what
-            `InfoGAN` raises.
+        ValueError: If there are fewer than two codes, the weight is negative, or settings or shapes
+            do not fit together.
 
     Example:
         codes = [ki.distributions.Code(name, ki.distributions.Uniform()) for name in ("a", "b")]

@@ -1,7 +1,8 @@
 """GAN objectives: the losses of a discriminator and a generator, on logits T.
 
-The f-GAN family is the variational bound F = E_p g(T) - E_q f*(g(T)) <= D_f(p || q), p being the
-data and q the generator: the discriminator raises F, the generator lowers it.
+The f-GAN family uses the variational bound F = E_p g(T) - E_q f*(g(T)) <= D_f(p || q), where p is
+the distribution of the data and q that of generated images. The discriminator maximizes F, and the
+generator minimizes it.
 """
 
 from collections.abc import Callable
@@ -14,14 +15,14 @@ __all__ = ["OBJECTIVES", "Objective"]
 
 @dataclass(frozen=True)
 class Objective:
-    """Losses of the discriminator and the generator, as functions from logits to a loss per image.
+    """Losses of a discriminator and a generator, as functions from logits to a loss per image.
 
     Attributes:
         real: function. The discriminator's loss on an image of the data.
         fake: function. The discriminator's loss on a generated image.
         generator: function. The generator's loss on a generated image.
-        saturation: float. The discriminator's loss if it is always right, so that the generator
-            does not learn. `None` if the loss has no minimum.
+        saturation: float. The discriminator's loss if it is always right. `None` if the loss has no
+            minimum.
     """
 
     real: Callable[[tf.Tensor], tf.Tensor]

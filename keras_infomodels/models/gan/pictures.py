@@ -9,7 +9,7 @@ __all__ = ["PICTURES", "infogan_pictures"]
 
 
 def traverse(model, name: str, rows: int = 10, columns: int = 10) -> Grid:
-    """Draws images along one code, a row for each draw of the other latents."""
+    """Draws images that vary one code along each row; a row has fixed other latents."""
     images = model.traverse(name, rows, columns).numpy()
     title = f"{name}, all else fixed by the row"
     return Grid(images.reshape(-1, *images.shape[2:]), images.shape[1], title)

@@ -13,7 +13,7 @@ __all__ = ["gan_signatures", "infogan_signatures"]
 def gan_signatures(
     model, recognition: Mapping[str, Signature] | None = None
 ) -> dict[str, Signature]:
-    """Returns the signatures of a `GAN`, by name.
+    """Returns the functions of an exported `GAN`, by name.
 
         generate         images of "noise" and of each code by its name (a category is one-hot)
         discriminate     the logit of an image, before any sigmoid
@@ -50,10 +50,10 @@ def gan_signatures(
 
 
 def infogan_signatures(model) -> dict[str, Signature]:
-    """Returns the signatures of a `GAN` and, if there are codes, `infer_codes`.
+    """Returns the functions of an exported `InfoGAN`: those of a `GAN`, and `infer_codes`.
 
-    `infer_codes` returns NAME_probabilities of a category, and NAME_mean and NAME_stddev of a
-    continuous code.
+    `infer_codes` is absent without codes. For a categorical code NAME it returns
+    NAME_probabilities; for a continuous code, NAME_mean and NAME_stddev.
 
     Args:
         model: `InfoGAN`.

@@ -10,15 +10,15 @@ __all__ = ["traverse"]
 
 
 def traverse(model, name: str, rows: int = 10, columns: int = 10, seed: int = 0) -> tf.Tensor:
-    """Generates images along one code; the other latents of a row are fixed.
+    """Generates images that vary one code along each row; a row has fixed other latents.
 
     Args:
         model: `InfoGAN`.
-        name: str. Name of the code. A category has a column for each of its values, a uniform
-            code columns from -1 to 1, a normal code columns from -2 to 2.
-        rows: int. Number of draws of the other latents.
+        name: str. Name of the code. For a category there is one column for each of its values. For
+            a uniform code the columns go from -1 to 1, for a normal code from -2 to 2.
+        rows: int. Number of rows, each with its own draw of the other latents.
         columns: int. Number of values of a continuous code.
-        seed: int. Seed of the rows.
+        seed: int. Seed of the other latents.
 
     Returns:
         Tensor (rows, columns, *data_shape).
