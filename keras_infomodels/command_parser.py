@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from keras_infomodels.names import nearest
 
-__all__ = ["Parser"]
+__all__ = ["Parser", "parse_image_size", "parse_sizes"]
 
 _CHOICE = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
 
@@ -39,3 +39,13 @@ class Parser(argparse.ArgumentParser):
 def _suggest(found: re.Match) -> str:
     known = [name.strip("'") for name in found[2].split(", ")]
     return f"there is no {found[1]!r}; {nearest(found[1], known)}"
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Parses a text such as 32,64,128 or 64x48 as integers."""
+    return [int(part) for part in text.replace("x", ",").split(",")]
+
+
+def parse_image_size(text: str) -> list[int]:
+    """Parses a text such as 64 or 64x48 as [height, width]."""
+    return (parse_sizes(text) * 2)[:2] if "x" not in text else parse_sizes(text)

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from keras_infomodels import cli
+from keras_infomodels import cli, train_command
 from keras_infomodels.zoo.recipes import Recipe
 
 
 def asked(*words):
-    return cli._recipe(cli._parser().parse_args(["train", *words, "--out", "any"]))
+    return train_command._recipe(cli._parser().parse_args(["train", *words, "--out", "any"]))
 
 
 def test_train_flags_make_the_recipe_of_a_model():

@@ -86,7 +86,7 @@ class DiscretizedLogisticPixel(_DiscretizedPixel):
         return self._sum(x, tf.nn.softplus, -tf.math.expm1(-2 * _HALF / self.scale))
 
     def portable_log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        """Computes the log probability by operations that TFLite computes correctly and ONNX has."""
+        """Computes the log probability by operations that TFLite and ONNX compute correctly."""
         t = tf.tanh(_HALF / self.scale)
         return self._sum(x, portable_softplus, 2 * t / (1 + t))
 
