@@ -49,7 +49,7 @@ class LatentInformation:
                 f"I_q(x;z): {self.lower.nats:.3f} to {self.upper.nats:.3f} nats{ceiling}",
                 f"sum of I_q(x;z_j): {self.parts:.3f} nats",
                 f"total correlation of q(z): {low:.3f} to {high:.3f} nats",
-                "independence, I_q(x;z) by that sum: "
+                "independence, I_q(x;z) / that sum: "
                 f"{self.independence[0]:.3f} to {self.independence[1]:.3f}",
             ]
         )
