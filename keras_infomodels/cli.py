@@ -145,7 +145,7 @@ def _reason(lines: list[str]) -> str:
     """The line of an error of TensorFlow that says what happened, beside traces of the graph."""
     traces = ("Graph execution", "Detected at node", "Stack trace", "<stack", "File", " ", "\t")
     said = [line for line in lines if line and not line.startswith(traces)]
-    return next(iter([*said, *lines]), "TensorFlow could not go on.")
+    return next(iter([*said, *lines]), "TensorFlow could not continue.")
 
 
 def _how_to_go_on(arguments: argparse.Namespace) -> str:
@@ -191,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser(
-        "demo", help="show a pretrained model, then train, measure, export and run another"
+        "demo", help="show a pretrained model; then train, measure, export and run another one"
     )
     demo.add_argument("--out", default="demo", help="folder of the results (default: demo)")
     demo.set_defaults(run=_demo)
@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
         "a .npz file",
     )
     train.add_argument(
-        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+        "--data-dir", help="folder of prepared TFDS data, or of the published files in NAME/"
     )
     train.add_argument(
         "--recipe", metavar="FILE.toml", help="recipe whose settings the flags change"
@@ -244,8 +244,8 @@ def _parser() -> argparse.ArgumentParser:
         "--devices",
         type=int,
         metavar="N",
-        help="devices that share each batch: GPUs, or parts of the CPU; the numbers are those of "
-        "one. Several machines: docs/scale.md",
+        help="number of devices that share each batch: GPUs, or virtual devices of the CPU. "
+        "Several machines: docs/scale.md",
     )
     train.add_argument(
         "--pictures",
@@ -269,15 +269,24 @@ def _parser() -> argparse.ArgumentParser:
     prepare.set_defaults(run=_prepare)
 
     shard = commands.add_parser(
-        "shard", help="write a set of images as files that several machines read by rows"
+        "shard", help="write a data set as TFRecord files for training on several machines"
     )
-    shard.add_argument("dataset", help="as for train")
-    shard.add_argument("--out", required=True, help="folder to make; --dataset of train takes it")
-    shard.add_argument("--files", type=int, default=16, help="of each split (default: 16)")
-    shard.add_argument("--data-dir", help="as for train")
-    shard.add_argument("--image-size", type=_image_size, help="as for train")
-    shard.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop")
-    shard.add_argument("--skip-broken", action="store_true", help="leave out broken pictures")
+    shard.add_argument("dataset", help="data set, as for train")
+    shard.add_argument("--out", required=True, help="folder to create; pass it to train --dataset")
+    shard.add_argument(
+        "--files", type=int, default=16, help="number of files of each split (default: 16)"
+    )
+    shard.add_argument("--data-dir", help="folder of the data, as for train")
+    shard.add_argument(
+        "--image-size", type=_image_size, help="size to resize images to: 64 or 64x48"
+    )
+    shard.add_argument(
+        "--fit",
+        choices=("crop", "pad", "stretch"),
+        default="crop",
+        help="treatment of images with another aspect ratio (default: crop)",
+    )
+    shard.add_argument("--skip-broken", action="store_true", help="skip images that cannot be read")
     shard.set_defaults(run=_shard)
 
     add_zoo_parsers(commands)
@@ -303,7 +312,7 @@ def _add_measuring(commands):
         default="auto",
         help="estimator: auto, ksg, mixed, copula, info_nce, ... (default: auto)",
     )
-    mi.add_argument("--bits", action="store_true", help="print bits in place of nats")
+    mi.add_argument("--bits", action="store_true", help="print bits instead of nats")
     mi.add_argument("--seed", type=int, default=0, help="seed of a trained estimator (default: 0)")
     mi.add_argument(
         "--out", metavar="FILE.png", help="file of the diagram (default: beside the CSV file)"
@@ -313,19 +322,20 @@ def _add_measuring(commands):
     audit = commands.add_parser(
         "audit",
         help="measure the information in a model's latent variables",
-        description="Bounds on the information in a model's latent variables, each with its kind, "
-        "ceiling and a calibration, as a table, JSON and a picture.",
+        description="Measure bounds on the information in a model's latent variables, each with "
+        "its kind, its ceiling and its error on simulated data, as a table, JSON and a picture.",
     )
     audit.add_argument("model", metavar="MODEL", help="preset, folder, .keras file or SavedModel")
     plane = commands.add_parser(
         "plane",
         help="draw several models in the information plane",
-        description="Draw KL(q(z) || p(z)) against I_q(x;z) of models; rates are diagonals.",
+        description="Draw models by KL(q(z) || p(z)), the divergence of their latents from the "
+        "prior, and I_q(x;z), the information in their latents.",
     )
     plane.add_argument("models", metavar="MODEL", nargs="+", help="models, as for audit")
     for parser, run in ((audit, _audit), (plane, _plane)):
-        parser.add_argument("--dataset", help="data set to encode; an infogan needs none")
-        parser.add_argument("--split", default="test", help="split of it (default: test)")
+        parser.add_argument("--dataset", help="data set to encode (not needed for an infogan)")
+        parser.add_argument("--split", default="test", help="split of the data set (default: test)")
         parser.add_argument("--data-dir", help="folder of the data, as for train")
         parser.add_argument(
             "--limit", type=int, default=EXAMPLES, help="largest number of examples"
@@ -340,7 +350,7 @@ def _add_measuring(commands):
         "--steps",
         type=int,
         default=2000,
-        help="training steps of a new Q; 0 trains none (default: 2000)",
+        help="training steps of the network Q that bounds I_p; 0 leaves it out (default: 2000)",
     )
 
 
@@ -357,8 +367,8 @@ def _mi(arguments: argparse.Namespace):
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
         print(
-            "There is no diagram for numbers beside labels, repeated numbers, constants or "
-            "infinite information."
+            "There is no diagram for a mixture of numbers and labels, repeated numbers, constants "
+            "or infinite information."
         )
         return
     out = arguments.out or f"{os.path.splitext(arguments.file)[0]}_information.png"

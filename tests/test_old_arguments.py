@@ -46,10 +46,10 @@ def test_renew_and_warn_takes_arguments_of_0_1(
     makers = {AdversarialAutoencoder: make_categorical, InfoGAN: make_gan}
     make = makers.get(cls, lambda **settings: make_model(cls, **settings))
     expected = make(**new)
-    with pytest.warns(DeprecationWarning, match=rf"(?s)goes in version 0\.3.*|{what}") as caught:
+    with pytest.warns(DeprecationWarning, match=rf"(?s)removed in version 0\.3.*|{what}") as caught:
         found = make(**old)
     assert own(found) == own(expected)
-    assert "goes in version 0.3" in str(caught[0].message)
+    assert "will be removed in version 0.3" in str(caught[0].message)
     config = {k: v for k, v in expected.get_config().items() if k not in own(expected)}
     assert own(cls.from_config(config | old)) == own(expected)  # without a warning
 

@@ -188,11 +188,11 @@ class Recipe:
         if self.data.labeled is not None and watches:
             raise ValueError(
                 "patience and the schedule plateau watch val_loss, which with labeled images holds "
-                "all labels of the validation split; take a fixed number of epochs."
+                "all labels of the validation split; use a fixed number of epochs."
             )
         if training.weight_average is not None and training.patience is not None:
             raise ValueError(
-                "weight_average and patience each keep weights of their own at the end; take one."
+                "weight_average and patience each choose the final weights; use only one of them."
             )
         codes = {code.get("name"): code.get("prior", {}) for code in table.get("codes", ())}
         if training.starts > 1 and all(p.get("class") != "Categorical" for p in codes.values()):

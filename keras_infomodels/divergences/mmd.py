@@ -113,7 +113,7 @@ class MMD(Divergence):
             self._check_kernel()
         if self.estimator == "semi_analytic" and not is_standard_normal(prior):
             raise ValueError(
-                "The semi-analytic estimator knows the standard normal prior alone; take "
+                "The semi-analytic estimator requires the standard normal prior; use "
                 'estimator="unbiased" for any other.'
             )
 

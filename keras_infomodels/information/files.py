@@ -232,7 +232,8 @@ def format_table(table: Mapping[tuple, Estimate], unit: str = "nats") -> str:
 def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
     """Prints `format_table(table, unit)`; deprecated, to be removed in version 0.3."""
     warnings.warn(
-        "information.print_table goes in version 0.3; write print(information.format_table(...)).",
+        "information.print_table will be removed in version 0.3; write "
+        "print(information.format_table(...)).",
         DeprecationWarning,
         stacklevel=2,
     )

@@ -58,8 +58,8 @@ def check_arrays(codes, factors, least_codes: int = 1, least_factors: int = 1) -
     constant = np.flatnonzero((factors == factors[0]).all(axis=0))
     if len(constant):
         raise ValueError(
-            f"Factor {constant[0]} has a single value in these rows, so nothing can be known of "
-            "it; leave that column out."
+            f"Factor {constant[0]} has a single value in these rows, so no code can have "
+            "information about it; leave out that column."
         )
     codes = codes if codes.dtype.kind == "f" else codes.astype(np.float64)
     return codes, factors.astype(np.int64)

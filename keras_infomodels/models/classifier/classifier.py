@@ -94,7 +94,7 @@ class Classifier(InfoModel):
     def classify(self, x: tf.Tensor) -> tf.Tensor:
         """Calls the model; deprecated, to be removed in version 0.3."""
         warnings.warn(
-            "Classifier.classify goes in version 0.3; call the model.",
+            "Classifier.classify will be removed in version 0.3; call the model.",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -241,7 +241,7 @@ class InfoGAN(GAN):
             model.infer_codes(model.generate(8, seed=0))["digit"].probs_parameter()
         """
         if not self.latents.codes:
-            raise ValueError("There is no code to infer: the model has noise alone.")
+            raise ValueError("There is no code to infer: the model has only noise.")
         if tf.executing_eagerly():
             self.check_data(np.asarray(x))
         params = self.traced(self._inferred, tf.cast(x, tf.float32))
