@@ -58,7 +58,9 @@ def test_old_methods_are_read_with_a_warning(make_model, make_gan):
     gan = make_gan()
     for name, new in OLD_METHODS.items():
         if hasattr(type(gan), new):
-            with pytest.warns(DeprecationWarning, match=f"{name} of InfoGAN goes .* write {new}"):
+            with pytest.warns(
+                DeprecationWarning, match=f"{name} of InfoGAN will be removed .* write {new}"
+            ):
                 assert getattr(gan, name) == getattr(gan, new)
     with pytest.raises(AttributeError, match="no attribute 'judge'"):
         _ = make_model(BetaVAE).judge
@@ -67,7 +69,9 @@ def test_old_methods_are_read_with_a_warning(make_model, make_gan):
 
 
 def test_renew_methods_takes_hooks_of_a_users_class_by_their_old_names():
-    with pytest.warns(DeprecationWarning, match="ledger_names of Own goes .* write term_names"):
+    with pytest.warns(
+        DeprecationWarning, match="ledger_names of Own will be removed .* write term_names"
+    ):
 
         class Own(base.InfoModel):
             def ledger_names(self):

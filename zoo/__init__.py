@@ -54,7 +54,13 @@ class Names(dict):
 
 
 def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict):
-    """Implements `Class.from_images`."""
+    """Creates a model for images of a shape, for `Class.from_images`.
+
+    Args:
+        cls: class. Class of the model.
+        image_shape: (height, width, channels). Shape of an image.
+        settings: dict. Arguments and short names of settings.
+    """
     from keras_infomodels.zoo import build
 
     return build.build_for_images(cls, image_shape, settings)

@@ -62,6 +62,9 @@ class Likelihood(Protocol):
             x: tensor (batch, *data_shape). Pixels in [0, 1].
             seed: int32 tensor (2,). Seed of random binarization. `None` does not binarize at
                 random.
+
+        Returns:
+            Tensor (batch, *data_shape).
         """
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
@@ -77,7 +80,11 @@ class Likelihood(Protocol):
         """Computes the mean image E[x|z] by operations that TFLite has.
 
         Args:
-            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder for
+                latents z.
+
+        Returns:
+            Tensor (batch, *data_shape). Mean images.
         """
 
     def get_config(self) -> dict: ...
@@ -276,9 +283,11 @@ class DiscretizedLogistic(_Discretized):
 
         P(x) = F((x + 1/510 - loc) / scale) - F((x - 1/510 - loc) / scale),  F the sigmoid,
 
-    x is one of the 256 pixel values 0, 1/255, ..., 1. The values 0 and 1 include the tails of the
-    logistic distribution. The log-likelihood is that of a discrete probability, so a model's
-    `bits_per_dim` can be compared with the bits per pixel of a lossless compressor.
+    x is one of the 256 pixel values 0, 1/255, ..., 1. "loc" and "scale" are the location and scale
+    of a logistic distribution for each pixel and channel, each (batch, height, width, channels).
+    P(x) is the probability that a draw is rounded to x; all draws below 0 count as 0, and all above
+    1 as 1. The log-likelihood is that of a discrete probability, so a model's `bits_per_dim` can be
+    compared with the bits per pixel of a lossless compressor.
     Source: Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016,
     section 5.2; Salimans et al., "PixelCNN++", 2017.
 
@@ -297,7 +306,11 @@ class DiscretizedLogistic(_Discretized):
         sum over all 256 values.
 
         Args:
-            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder for
+                latents z.
+
+        Returns:
+            Tensor (batch, *data_shape). Mean images.
         """
         loc, scale = _float32(parameters["loc"]), _float32(parameters["scale"])
         return scale * (portable_softplus(loc / scale) - portable_softplus((loc - 1) / scale))
@@ -323,7 +336,11 @@ class DiscretizedGaussian(_Discretized):
         Near 0 and 1 the true mean is further inside the interval.
 
         Args:
-            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder for
+                latents z.
+
+        Returns:
+            Tensor (batch, *data_shape). Mean images.
         """
         return tf.clip_by_value(_float32(parameters["loc"]), 0.0, 1.0)
 

@@ -37,8 +37,8 @@ def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     One matrix product is used, so no tensor (n, m, d) is created.
 
     Args:
-        x: tensor (n, d).
-        y: tensor (m, d).
+        x: tensor (n, d). Points x_i.
+        y: tensor (m, d). Points y_j.
 
     Returns:
         Tensor (n, m), non-negative.
@@ -56,9 +56,16 @@ def inverse_multiquadric(
 ) -> tf.Tensor:
     """Inverse multiquadric kernel, mean_s C_s / (C_s + r^2) with C_s = 2 d s.
 
-    `squared` holds squared distances r^2, d is `dimension` and s is one of the `scales`. The kernel
-    has heavy tails, so points that are far apart still get a gradient.
+    The kernel has heavy tails, so points that are far apart still get a gradient.
     Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, who sum over the scales.
+
+    Args:
+        squared: tensor. Squared distances r^2 of points, of any shape.
+        dimension: int. Dimension d of the points.
+        scales: sequence of float. Scales s, over which the mean is taken.
+
+    Returns:
+        Tensor of the shape of `squared`.
     """
     # C / (C + r^2) = 1 / (1 + a r^2) with a = 1 / C; its derivative is -a times its square.
     rates = [0.5 / (dimension * scale) for scale in scales]
@@ -79,7 +86,13 @@ def inverse_multiquadric(
 def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,)) -> tf.Tensor:
     """Gaussian kernel, mean_s exp(-r^2 / (2 d s)).
 
-    `squared` holds squared distances r^2, d is `dimension` and s is one of the `scales`.
+    Args:
+        squared: tensor. Squared distances r^2 of points, of any shape.
+        dimension: int. Dimension d of the points.
+        scales: sequence of float. Scales s, over which the mean is taken.
+
+    Returns:
+        Tensor of the shape of `squared`.
     """
     terms = [tf.exp(squared * (-0.5 / (dimension * scale))) for scale in scales]
     return tf.add_n(terms) / len(scales)
@@ -88,7 +101,12 @@ def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,
 def paper(squared: tf.Tensor, dimension: int) -> tf.Tensor:
     """Kernel exp(-r^2 / d^2) of the InfoVAE paper's authors (Zhao, Song, Ermon, 2017).
 
-    `squared` holds squared distances r^2, and d is `dimension`.
+    Args:
+        squared: tensor. Squared distances r^2 of points, of any shape.
+        dimension: int. Dimension d of the points.
+
+    Returns:
+        Tensor of the shape of `squared`.
     """
     return tf.exp(squared * (-1.0 / dimension**2))
 
@@ -127,7 +145,12 @@ def gaussian_mixture(
 
 
 def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.Tensor:
-    """Computes the median squared distance of pairs from the first `limit` points of both samples.
+    """Computes the median squared distance of pairs of points from two samples.
+
+    Args:
+        x: tensor (n, d). First sample.
+        y: tensor (m, d). Second sample.
+        limit: int. Number of points of each sample that are used.
 
     Returns:
         Scalar tensor above 0; no gradient flows through it.

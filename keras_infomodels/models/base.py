@@ -132,7 +132,7 @@ class InfoModel(ModelDescription, keras.Model):
         raise NotImplementedError
 
     def term_names(self) -> list[str]:
-        """Returns the names of the terms that become metrics, "loss" first."""
+        """Returns the names of the loss terms that `fit` shows as metrics, "loss" first."""
         raise NotImplementedError
 
     def terms(
@@ -158,7 +158,7 @@ class InfoModel(ModelDescription, keras.Model):
             data: array, tensor, dataset or generator. A generator is not read.
 
         Returns:
-            Some of the images, see `check_images`; None for a generator.
+            Up to 32 images of an array, or the first batch of a dataset. None for a generator.
 
         Raises:
             ValueError: If the images have another shape, or pixels that the model does not allow.
@@ -193,20 +193,32 @@ class InfoModel(ModelDescription, keras.Model):
         return html.table(("network", "class", "parameters"), rows, title, terms)
 
     def traced(self, function: Callable, *arguments):
-        """Calls a function of tensors as a `tf.function` that is traced once and kept."""
+        """Calls a function of tensors as a graph, and returns its result.
+
+        The function is traced as a `tf.function` in the first call, and later calls use the same
+        graph.
+
+        Args:
+            function: function of tensors, such as a method of the model.
+            *arguments: tensors. Arguments of the function.
+        """
         functions = vars(self).setdefault("_inference", Compiled())
         return functions(self, function, self.inference_parts(), *arguments)
 
     def inference_parts(self) -> tuple:
-        """Returns the objects that traced methods use.
+        """Returns the objects that traced methods use, such as the networks.
 
-        If one of them is replaced by another object, the methods are traced again.
+        If one of these objects is replaced by another one, the methods are traced again; see
+        `traced`.
         """
         return tuple(network for group in self.optimizer_groups() for network in group.networks)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
-        """Returns a seed tensor, int32 (2,): fixed for an integer, random for `None`."""
+        """Converts a seed to an int32 tensor (2,) for stateless random functions.
+
+        An integer always gives the same tensor; `None` gives a random one.
+        """
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     @classmethod
@@ -480,7 +492,11 @@ class InfoModel(ModelDescription, keras.Model):
 
     @contextmanager
     def global_batch(self, x: tf.Tensor) -> Iterator[None]:
-        """Context manager for a training step in which x is this replica's part of a batch."""
+        """Context manager for a training step on several replicas.
+
+        Args:
+            x: tensor (rows, ...). This replica's part of the batch.
+        """
         if self.replicas == 1:
             yield
             return
@@ -513,13 +529,16 @@ class InfoModel(ModelDescription, keras.Model):
     def evaluate_information(
         self, x, batch_size: int | None, steps: int | None, show: bool
     ) -> dict[str, float]:
-        """Measures information that needs the whole data set, in nats, by name.
+        """Measures information that is computed from a whole data set, not as a mean over batches.
 
         Args:
             x: array, dataset or `PyDataset` of images.
             batch_size: int. Batch size for arrays. `None` is 32.
             steps: int. Largest number of batches. `None` reads all.
             show: bool. `True` allows log messages.
+
+        Returns:
+            dict from name to float, in nats.
         """
         return {}
 
@@ -527,7 +546,14 @@ class InfoModel(ModelDescription, keras.Model):
         """Discards data that an earlier evaluation stored for `validation_information`."""
 
     def validation_information(self, show: bool) -> dict[str, float] | None:
-        """Measures information from data of the last evaluation; None if none were stored."""
+        """Measures information in nats, by name, from data that the last evaluation stored.
+
+        Args:
+            show: bool. `True` allows log messages.
+
+        Returns:
+            dict from name to float; None if no data were stored.
+        """
         return None
 
     def test_step(self, data):

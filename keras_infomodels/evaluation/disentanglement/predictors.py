@@ -210,7 +210,12 @@ def sap_matrix(
 
 
 def sap_from_matrix(scores: np.ndarray) -> float:
-    """Computes SAP from the scores of each code for each factor, array (d, k)."""
+    """Computes SAP from a matrix of scores; see `sap`.
+
+    Args:
+        scores: float array (d, k). Score of each code as the only predictor of each factor; see
+            `sap_matrix`.
+    """
     ordered = np.sort(scores, axis=0)
     return float(np.mean(ordered[-1] - ordered[-2]))
 

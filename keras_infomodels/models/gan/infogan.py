@@ -159,7 +159,11 @@ class InfoGAN(GAN):
         return add_terms(table, cls.default_augmentations)
 
     def describe_metrics(self, metrics: Mapping[str, float]) -> str:
-        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
+        """Returns a sentence for a preset's card: how the metrics of `evaluate` are measured.
+
+        Args:
+            metrics: dict from str to float. Results of `evaluate`.
+        """
         return (
             "`information` of a code is a lower bound in nats, computed with the model's own Q on "
             "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
@@ -209,7 +213,7 @@ class InfoGAN(GAN):
 
     @property
     def categorical_codes(self) -> list[Code]:
-        """Codes with a `Categorical` prior."""
+        """List of the model's categorical codes."""
         codes = self.latents.codes.values()
         return [code for code in codes if isinstance(code.prior, Categorical)]
 
@@ -248,7 +252,11 @@ class InfoGAN(GAN):
         return {name: code.infer(params[name]) for name, code in self.latents.codes.items()}
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file; see `gan.signatures.infogan_signatures`."""
+        """Returns the functions of an exported file: dict from name to `Signature`.
+
+        The names are those of a `GAN`, and "infer_codes"; see
+        `models.gan.signatures.infogan_signatures`.
+        """
         return infogan_signatures(self)
 
     @property
@@ -299,7 +307,9 @@ class InfoGAN(GAN):
         return super().fit(x, *args, verbose=verbose, **kwargs)
 
     def posterior_params(self, images, outputs, training: bool, stop: bool = False) -> dict:
-        """Computes the parameters of Q(c|x), the outputs of Q's head, by code.
+        """Computes the outputs of the recognition network Q for images x, by code.
+
+        The outputs are the parameters of Q(c|x), the distribution of a code c given the image.
 
         Args:
             images: tensor (batch, *data_shape).
@@ -428,9 +438,9 @@ class InfoGAN(GAN):
         return self.consistency(images, params[name], classify, seed)
 
     def recognize(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
-        """Computes `posterior_params` of images.
+        """Computes the parameters of Q(c|x) for images x, by code; see `posterior_params`.
 
-        The discriminator is called too if Q uses its features.
+        If Q uses the discriminator's features, the discriminator is called first.
         """
         separate = self.recognition_trunk is not None
         outputs = None if separate else self.discriminate(images, training)
