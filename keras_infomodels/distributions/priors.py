@@ -42,7 +42,7 @@ class StandardNormal(Spec):
         self.dimension = int(dimension)
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the prior as a TFP distribution of batch shape () and event shape (dimension,)."""
+        """Creates the prior as a TFP distribution, of event shape (dimension,)."""
         return tfd.MultivariateNormalDiag(tf.zeros(self.dimension), tf.ones(self.dimension))
 
     def get_config(self) -> dict:
