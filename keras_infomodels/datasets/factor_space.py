@@ -62,7 +62,14 @@ class Factors:
         ).astype(np.int64)
 
     def combination(self, index: np.ndarray) -> np.ndarray:
-        """Returns the combination of each index, int64 array (..., k): the inverse of `index`."""
+        """Returns the combination of each index, the inverse of `index`.
+
+        Args:
+            index: int array (...). Indices from 0 to `count` - 1.
+
+        Returns:
+            int64 array (..., k). Values of the k factors.
+        """
         return np.stack(np.unravel_index(index, self.sizes), axis=-1).astype(np.int64)
 
     def sample(self, count: int, seed: int = 0, **fixed: int) -> np.ndarray:
@@ -91,6 +98,9 @@ class Factors:
 
     def check(self, combinations: np.ndarray) -> np.ndarray:
         """Checks combinations of factor values and returns them as int64 (..., k).
+
+        Args:
+            combinations: int array (..., k). Values of the k factors.
 
         Raises:
             ValueError: If the last axis has another length, or a value is out of range.

@@ -74,7 +74,11 @@ class Latents:
         return parts
 
     def join(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Concatenates the parts of `sample` to one generator input, tensor (n, dimension)."""
+        """Concatenates the parts of `sample` to one generator input, tensor (n, dimension).
+
+        Args:
+            parts: dict from str to tensor. Result of `sample`.
+        """
         names = (["noise"] if self.noise_dim else []) + list(self.codes)
         return tf.concat([parts[name] for name in names], axis=1)
 

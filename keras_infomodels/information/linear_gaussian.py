@@ -109,6 +109,10 @@ class LinearGaussian:
 
             reconstruction + (1 - alpha) rate + (alpha + lambda - 1) KL(q(z) || p(z))
 
+        Args:
+            alpha: float. 1 minus the weight of the rate.
+            lambda_: float. The weight of KL(q(z) || p(z)) is alpha + lambda_ - 1.
+
         Source: Zhao, Song and Ermon, "InfoVAE", 2017, equation 6.
         """
         return (

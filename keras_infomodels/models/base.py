@@ -175,12 +175,19 @@ class InfoModel(ModelDescription, keras.Model):
 
         Datasets are not checked here, because reading a batch would consume it. Their batches are
         checked within the graph.
+
+        Args:
+            x: array or tensor (n, *data_shape). Images.
         """
         if is_array(x) and len(x):
             check_images(x, self.data_shape, self.pixels)
 
     def check_inputs(self, x):
-        """Raises ValueError for an array or tensor that the model cannot take as its input."""
+        """Raises ValueError for an array or tensor that the model cannot take as its input.
+
+        Args:
+            x: array or tensor (n, *call_shape). Input of `call`.
+        """
         self.check_array(x)
 
     def _repr_html_(self) -> str:
@@ -218,6 +225,9 @@ class InfoModel(ModelDescription, keras.Model):
         """Converts a seed to an int32 tensor (2,) for stateless random functions.
 
         An integer always gives the same tensor; `None` gives a random one.
+
+        Args:
+            seed: int or None. Seed to convert.
         """
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
@@ -231,7 +241,11 @@ class InfoModel(ModelDescription, keras.Model):
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
-        """Returns a config in which arguments of version 0.1 are replaced by current ones."""
+        """Returns a config in which arguments of version 0.1 are replaced by current ones.
+
+        Args:
+            config: dict. Result of `get_config`, of this or an earlier version.
+        """
         return renew(config, cls.default_augmentations)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
@@ -418,8 +432,18 @@ class InfoModel(ModelDescription, keras.Model):
         The results hold the mean of each loss term, then the information in nats, such as
         `mutual_information`. The information is left out for a Python generator, which can be read
         only once. A dataset of `keras_infomodels.datasets` is always read in the order of epoch 0,
-        so results repeat. The arguments are those of `keras.Model.evaluate`, without
-        `sample_weight`.
+        so results repeat.
+
+        Args:
+            x: array, dataset or generator of images, or dataset of pairs (images, labels).
+            y: int array (n,). Labels, -1 for unlabeled. `None` if there are none.
+            batch_size: int. Batch size for arrays. `None` is 32.
+            verbose: int or str. 0 shows no progress bar.
+            sample_weight: not supported.
+            steps: int. Largest number of batches. `None` reads all.
+            callbacks: list of Keras callbacks. `None` means none.
+            return_dict: bool. `True` returns a dict by name, `False` a list of values.
+            **kwargs: further arguments of `keras.Model.evaluate`.
 
         Example:
             model = ki.from_preset("mmd_vae_2d_mnist")
@@ -449,7 +473,13 @@ class InfoModel(ModelDescription, keras.Model):
         return logs if return_dict else list(logs.values())
 
     def predict(self, x, *args, **kwargs):
-        """Calls the model batch by batch, like `keras.Model.predict`."""
+        """Calls the model batch by batch, like `keras.Model.predict`, and returns an array.
+
+        Args:
+            x: array or dataset. Inputs of `call`.
+            *args: further positional arguments of `keras.Model.predict`.
+            **kwargs: keyword arguments of `keras.Model.predict`.
+        """
         self.check_inputs(x)
         with self._watching():
             # For one batch without a progress bar the input pipeline costs more than the call.
@@ -475,7 +505,11 @@ class InfoModel(ModelDescription, keras.Model):
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
-        """Raises ValueError for labels that are not class indices, if the model uses labels."""
+        """Raises ValueError for labels that are not class indices, if the model uses labels.
+
+        Args:
+            labels: int array (n,), or None.
+        """
         if self.label_classes is not None and labels is not None and is_array(labels):
             check_labels(labels, self.label_classes)
 
@@ -520,6 +554,13 @@ class InfoModel(ModelDescription, keras.Model):
         The functions of `keras_infomodels.export` write more: further signatures, such as
         `generate`, the allowed pixel range, and the measured difference between the file and the
         model.
+
+        Args:
+            filepath: str or path. File or folder to write.
+            format: str. Format that `keras.Model.export` knows.
+            verbose: bool. `True` logs messages. `None` is Keras' default.
+            input_signature: specification of the inputs. `None` takes them from the model.
+            **kwargs: further arguments of `keras.Model.export`.
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]

@@ -153,7 +153,14 @@ def pairwise_information(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def factor_entropies(factors: np.ndarray) -> np.ndarray:
-    """Computes the entropy of each factor in int factors (n, k): array (k,), in nats."""
+    """Computes the entropy of the observed values of each factor.
+
+    Args:
+        factors: int array (n, k). Known factors of each example.
+
+    Returns:
+        float64 array (k,), in nats.
+    """
     counts = [np.unique(column, return_counts=True)[1] for column in np.asarray(factors).T]
     shares = [c / c.sum() for c in counts]
     return np.array([-(p * np.log(p)).sum() for p in shares])

@@ -147,10 +147,17 @@ def normalized_information(
 
 
 def active_codes(codes: np.ndarray, discrete: bool = False) -> np.ndarray:
-    """Finds the active codes: bool array (d,), `True` for active.
+    """Finds the active codes, which are not nearly constant.
 
     A continuous code is active if its range is above a twentieth of the largest range of a code. A
     discrete code is active if it is not constant.
+
+    Args:
+        codes: float array (n, d). Representation of each example.
+        discrete: bool. `True` for codes that are categories.
+
+    Returns:
+        bool array (d,). `True` for an active code.
     """
     ranges = np.ptp(codes, axis=0)
     return ranges > (0 if discrete else ranges.max() / 20)

@@ -209,6 +209,9 @@ class InfoVAE(InfoModel):
         """Returns the weight of the rate in the current step.
 
         A subclass with a schedule overrides this method.
+
+        Args:
+            training: bool. `True` in training and `False` in evaluation.
         """
         return self.rate_weight
 
@@ -250,7 +253,12 @@ class InfoVAE(InfoModel):
     # What the model computes
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Reconstructs images x: decodes the mean of their latents, tensor (batch, *data_shape)."""
+        """Reconstructs images x: decodes the mean of their latents, tensor (batch, *data_shape).
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+            training: bool. Training mode of the layers.
+        """
         q = self._posterior(float_images(self, x), training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
@@ -440,6 +448,9 @@ class InfoVAE(InfoModel):
         """Decodes latents z (batch, latent_dim) to mean images, tensor (batch, *data_shape).
 
         All operations exist in TFLite.
+
+        Args:
+            z: tensor (batch, latent_dim). Latent variables.
         """
         return self.likelihood.mean(self.decoder(z, training=False))
 

@@ -82,7 +82,12 @@ class QLAE(InfoVAE):
 
     @classmethod
     def complete(cls, table, image_shape):
-        """Returns the `[model]` table of a recipe, with default networks where it names none."""
+        """Returns the `[model]` table of a recipe, with default networks where it names none.
+
+        Args:
+            table: dict. Table `[model]` of a recipe.
+            image_shape: (height, width, channels). Shape of an image.
+        """
         completed = super().complete(table, image_shape)
         encoder = {"min_stddev": "none", **completed["encoder"]}
         if "prior" not in table:

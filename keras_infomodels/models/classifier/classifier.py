@@ -92,13 +92,21 @@ class Classifier(InfoModel):
     # What the model computes
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Computes the probabilities of the K classes, tensor (batch, K), for images x."""
+        """Computes the probabilities of the K classes, tensor (batch, K), for images x.
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+            training: bool. Training mode of the layers.
+        """
         return tf.nn.softmax(self.network(self._images(x), training=training)["logits"])
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
         """Returns the class probabilities of images; deprecated.
 
         Call the model instead. This method will be removed in version 0.3.
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
         """
         warnings.warn(
             "Classifier.classify will be removed in version 0.3; call the model.",
@@ -108,7 +116,11 @@ class Classifier(InfoModel):
         return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
-        """Computes the input of the last layer, (batch, width), for images (batch, *data_shape)."""
+        """Computes the input of the last layer, (batch, width), for images (batch, *data_shape).
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+        """
         return self.network(self._images(x), training=False)["features"]
 
     def export_signatures(self) -> dict:

@@ -140,7 +140,12 @@ class GAN(InfoModel):
     # What the model computes
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Generates the images (batch, *data_shape) of latents (batch, latent_dim)."""
+        """Generates the images (batch, *data_shape) of latents (batch, latent_dim).
+
+        Args:
+            latents: tensor (batch, latent_dim). Noise, then the codes.
+            training: bool. Training mode of the layers.
+        """
         return self.generator(latents, training=training)
 
     def generate(
@@ -208,6 +213,9 @@ class GAN(InfoModel):
         """Returns real and generated images to calibrate an int8 export.
 
         Generated images are added, because the discriminator gets both kinds.
+
+        Args:
+            images: float32 array (n, height, width, channels). Training images.
         """
         return np.concatenate([images, self.generate(len(images), seed=0)])
 
@@ -343,11 +351,24 @@ class GAN(InfoModel):
         """Draws the generator's noise and codes for a training step, as a dict.
 
         See `Latents.sample` for the dict.
+
+        Args:
+            n: int32 scalar. Number of draws.
+            seed: int32 tensor (2,). Seed of the draws.
+            training: bool. `True` may stratify the categories.
+
+        Returns:
+            dict from "noise" and each code's name to a tensor (n, length).
         """
         return self.latents.sample(n, seed)
 
     def discriminate(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """Runs the discriminator on images; returns a dict with float32 "logits" (batch, 1)."""
+        """Runs the discriminator on images; returns a dict with float32 "logits" (batch, 1).
+
+        Args:
+            images: tensor (batch, *data_shape). Real or generated images.
+            training: bool. Training mode of the layers.
+        """
         outputs = self.discriminator(images, training=training)
         outputs = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
         return {**outputs, "logits": tf.cast(outputs["logits"], tf.float32)}
@@ -434,7 +455,11 @@ class GAN(InfoModel):
         return (self.latents.dimension,)
 
     def check_inputs(self, x):
-        """Raises ValueError for latents of a wrong shape, or with values that are not finite."""
+        """Raises ValueError for latents of a wrong shape, or with values that are not finite.
+
+        Args:
+            x: array or tensor (n, latent_dim). Latents.
+        """
         if not is_array(x):
             return
         if tuple(x.shape[1:]) != self.call_shape:

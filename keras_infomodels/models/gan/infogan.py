@@ -154,7 +154,12 @@ class InfoGAN(GAN):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns a recipe's `[model]` table, with default networks and codes where it has none."""
+        """Returns a recipe's `[model]` table, with default networks and codes where it has none.
+
+        Args:
+            table: dict. Table `[model]` of a recipe.
+            image_shape: (height, width, channels). Shape of an image.
+        """
         table = super().complete({"codes": CODES, **table}, image_shape)
         return add_terms(table, cls.default_augmentations)
 
@@ -296,6 +301,12 @@ class InfoGAN(GAN):
         """Trains the model like `GAN.fit`.
 
         The largest possible information of each code is logged once.
+
+        Args:
+            x: dataset, array or generator of images, as in `InfoModel.fit`.
+            *args: further positional arguments of `InfoModel.fit`.
+            verbose: int or str. 0 shows no progress bar and no message.
+            **kwargs: keyword arguments of `InfoModel.fit`.
         """
         if verbose and self.latents.codes and not self._ceilings_shown:
             self._ceilings_shown = True
@@ -441,6 +452,14 @@ class InfoGAN(GAN):
         """Computes the parameters of Q(c|x) for images x, by code; see `posterior_params`.
 
         If Q uses the discriminator's features, the discriminator is called first.
+
+        Args:
+            images: tensor (batch, *data_shape). Real or generated images.
+            training: bool. Training mode of the layers.
+            stop: bool. `True` stops the gradient at the input of Q's head.
+
+        Returns:
+            dict from code name to float32 tensor (batch, Code.parameters).
         """
         separate = self.recognition_trunk is not None
         outputs = None if separate else self.discriminate(images, training)
