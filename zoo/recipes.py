@@ -45,8 +45,8 @@ class Recipe:
     A TOML file has three tables. `[data]` and `[training]` hold the fields of `Data` and
     `Training`. `[model]` holds the model's `class` and the arguments of its constructor. An
     argument that is an object is a table with its own `class`. Networks, prior and codes that are
-    not given are chosen by the images and the other settings. Instead of a number of steps, `{
-    epochs = 2 }` gives a number of epochs. The text "none" means None.
+    not given are chosen by the images and the other settings. Instead of a number of steps,
+    `{ epochs = 2 }` gives a number of epochs. The text "none" means None.
 
     Attributes:
         data: `Data`. Table `[data]`: data set and splits.

@@ -103,6 +103,8 @@ def _float32(parameter: tf.Tensor) -> tf.Tensor:
 class Bernoulli(Spec):
     """Likelihood of binary pixels; the decoder returns {"logits"}.
 
+    "logits" (batch, height, width, channels) are the logits of the probability that a pixel is 1.
+
     Args:
         binarization: str or None. Conversion of gray pixels in [0, 1] to 0 or 1. `None` means no
             conversion: gray pixels raise an error. "threshold" rounds at 0.5. "stochastic" draws
@@ -168,7 +170,8 @@ class Bernoulli(Spec):
 class ContinuousBernoulli(Spec):
     """Likelihood of gray pixels in [0, 1], continuous Bernoulli; the decoder returns {"logits"}.
 
-    The distribution is a density on [0, 1], so log-likelihoods may be positive.
+    "logits" (batch, height, width, channels) are the logits of the distribution's parameter in (0,
+    1) for each pixel. The distribution is a density on [0, 1], so log-likelihoods may be positive.
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli", 2019.
 
     Example:
