@@ -39,7 +39,7 @@ def describe(path: Path, content: bytes) -> dict:
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise ValueError(f"{path} cannot be opened: it does not say what it takes.") from None
+            raise ValueError(f"{path} cannot be opened: its inputs cannot be read.") from None
 
 
 def run(path: Path, content: bytes | None, requests: list[Request], most: int) -> list[dict]:
@@ -125,5 +125,5 @@ def _answer(file: Path, most: int, path: Path) -> dict[str, np.ndarray]:
 
 def _read(file: Path, most: int, path: Path) -> bytes:
     if not file.is_file() or file.stat().st_size > most:
-        raise ValueError(f"{path} cannot be opened: it does not say what it takes.")
+        raise ValueError(f"{path} cannot be opened: its inputs cannot be read.")
     return file.read_bytes()

@@ -38,7 +38,7 @@ def load(path: Path, threads: int | None, isolated: bool, trust: bool) -> tuple[
     """
     if path.suffix != ".tflite":
         if threads is not None:
-            raise ValueError("threads is of a .tflite; TensorFlow has its own settings.")
+            raise ValueError("threads is for a .tflite only; TensorFlow has its own settings.")
         path = _version(path)
         metadata = _saved_model_metadata(path)
         if not trust:
@@ -105,7 +105,7 @@ def verified(path: Path) -> tuple[bytes, dict]:
     content = path.read_bytes()
     found = _SEAL.search(content)
     if not found:
-        raise ValueError(f"{path} is damaged, or no export of keras-infomodels; get it again.")
+        raise ValueError(f"{path} is damaged, or not an export of keras-infomodels; get it again.")
     start, end = found.span(1)
     blank = content[:start] + BLANK.encode() + content[end:]
     if hashlib.sha256(blank).hexdigest().encode() != found[1]:
@@ -132,7 +132,7 @@ def _version(path: Path) -> Path:
 def _saved_model_metadata(path: Path) -> dict:
     file = path / "assets.extra" / "metadata.json"
     if not file.is_file():
-        raise ValueError(f"{path} is no export of keras-infomodels: it has no {file.name}.")
+        raise ValueError(f"{path} is not an export of keras-infomodels: it has no {file.name}.")
     with file.open(errors="replace") as stream:
         return parse_metadata(stream.read(LIMIT), file)
 

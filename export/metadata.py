@@ -39,7 +39,7 @@ def parse_metadata(text: str, path: Path) -> dict:
     if not isinstance(document, dict) or document.get("format") != 1:
         raise ValueError(f"{path} has a format that this version does not read; upgrade it.")
     if problem := _problem(document):
-        raise ValueError(f"{path} is no export of keras-infomodels, or is damaged: {problem}.")
+        raise ValueError(f"{path} is not an export of keras-infomodels, or is damaged: {problem}.")
     return document
 
 

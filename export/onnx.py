@@ -63,7 +63,9 @@ def to_onnx(
     _check_installed()
     directory = Path(directory)
     if directory.exists() and not any(directory.glob("*.onnx")):
-        raise FileExistsError(f"{directory} exists and is no ONNX export; choose another place.")
+        raise FileExistsError(
+            f"{directory} exists and is not an ONNX export; choose another folder."
+        )
     contents = Contents(model, batch_size=batch_size, preset=preset)
     images = noise_images(contents.model, 16) if images is None else np.float32(images)
     images = np.resize(images, (batch_size, *images.shape[1:])) if batch_size else images

@@ -27,7 +27,7 @@ def grid(images: np.ndarray) -> np.ndarray:
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(
-            "A picture is made of images (n, height, width, 1 or 3); these have shape "
+            "A picture needs images (n, height, width, 1 or 3); these have shape "
             f"{images.shape}. Write them to a .npz instead."
         )
     if images.dtype != np.uint8:

@@ -73,7 +73,7 @@ def to_saved_model(
     """
     directory = Path(directory)
     if directory.exists() and not (directory / "saved_model.pb").is_file():
-        raise FileExistsError(f"{directory} exists and is no SavedModel; choose another place.")
+        raise FileExistsError(f"{directory} exists and is not a SavedModel; choose another folder.")
     contents = Contents(model, uint8, batch_size, preset)
     with saving_folder(directory.parent) as temporary:
         new = temporary / "new"

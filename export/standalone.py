@@ -38,7 +38,11 @@ MEMORY, BYTES = 4 * 2**30, 2 * 2**30
 
 
 def saved_model(path: str | Path):
-    """Returns a dict from signature to function of arrays by keyword, for a SavedModel folder."""
+    """Returns a dict from signature to function of arrays by keyword, for a SavedModel folder.
+
+    Args:
+        path: str or Path. Folder of the SavedModel.
+    """
     import tensorflow as tf
 
     signatures = tf.saved_model.load(str(path)).signatures

@@ -60,7 +60,7 @@ def _reason(lines: list[str]) -> str:
     """The line of an error of TensorFlow that says what happened, beside traces of the graph."""
     traces = ("Graph execution", "Detected at node", "Stack trace", "<stack", "File", " ", "\t")
     said = [line for line in lines if line and not line.startswith(traces)]
-    return next(iter([*said, *lines]), "TensorFlow could not go on.")
+    return next(iter([*said, *lines]), "TensorFlow could not continue.")
 
 
 def _is_of_tensorflow(error: Exception) -> bool:
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser(
-        "demo", help="show a pretrained model, then train, measure, export and run another"
+        "demo", help="show a pretrained model; then train, measure, export and run another one"
     )
     demo.add_argument("--out", default="demo", help="folder of the results (default: demo)")
     demo.set_defaults(run=_demo)

@@ -15,15 +15,24 @@ def add_parsers(commands):
     prepare.set_defaults(run=_prepare)
 
     shard = commands.add_parser(
-        "shard", help="write a set of images as files that several machines read by rows"
+        "shard", help="write a data set as TFRecord files for training on several machines"
     )
-    shard.add_argument("dataset", help="as for train")
-    shard.add_argument("--out", required=True, help="folder to make; --dataset of train takes it")
-    shard.add_argument("--files", type=int, default=16, help="of each split (default: 16)")
-    shard.add_argument("--data-dir", help="as for train")
-    shard.add_argument("--image-size", type=parse_image_size, help="as for train")
-    shard.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop")
-    shard.add_argument("--skip-broken", action="store_true", help="leave out broken pictures")
+    shard.add_argument("dataset", help="data set, as for train")
+    shard.add_argument("--out", required=True, help="folder to create; pass it to train --dataset")
+    shard.add_argument(
+        "--files", type=int, default=16, help="number of files of each split (default: 16)"
+    )
+    shard.add_argument("--data-dir", help="folder of the data, as for train")
+    shard.add_argument(
+        "--image-size", type=parse_image_size, help="size to resize images to: 64 or 64x48"
+    )
+    shard.add_argument(
+        "--fit",
+        choices=("crop", "pad", "stretch"),
+        default="crop",
+        help="treatment of images with another aspect ratio (default: crop)",
+    )
+    shard.add_argument("--skip-broken", action="store_true", help="skip images that cannot be read")
     shard.set_defaults(run=_shard)
 
 

@@ -27,7 +27,7 @@ def add_parser(commands):
         "model", metavar="MODEL", nargs="?", help="preset, folder or .keras file; or pass --codes"
     )
     command.add_argument("--dataset", help="data set with factors: sprites, scenes, dsprites, ...")
-    command.add_argument("--split", default="test", help="split of it (default: test)")
+    command.add_argument("--split", default="test", help="split of the data set (default: test)")
     command.add_argument("--data-dir", help="folder of the data, as for train")
     command.add_argument(
         "--codes",
@@ -50,7 +50,7 @@ def add_parser(commands):
     command.add_argument(
         "--refit",
         action="store_true",
-        help="also compute intervals of metrics that fit predictors, in eleven times their time",
+        help="also compute intervals of metrics that fit predictors (eleven times as long)",
     )
     command.set_defaults(run=_disentangle)
 
@@ -137,7 +137,7 @@ def _encode(arguments: argparse.Namespace) -> tuple:
     varying = (factors != factors[0]).any(axis=0)
     if not varying.all():
         constant = [name for name, varies in zip(names, varying, strict=True) if not varies]
-        print(f"Left out, because they do not vary: {', '.join(constant)}.")
+        print(f"Left out, because they are constant: {', '.join(constant)}.")
     names = [name for name, varies in zip(names, varying, strict=True) if varies]
     return codes, factors[:, varying], code_names, names, _latents(model, images, arguments.seed)
 

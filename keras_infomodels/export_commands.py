@@ -38,20 +38,18 @@ def add_parsers(commands):
     export.add_argument(
         "--quantize",
         choices=("float16", "dynamic", "int8"),
-        help="of a .tflite: float16 weights, int8 weights (dynamic), or int8 throughout",
+        help="quantization of a .tflite: float16 weights, int8 weights (dynamic), or all int8",
     )
     export.add_argument(
-        "--int8-io", action="store_true", help="with int8: inputs and outputs are int8 too"
+        "--int8-io", action="store_true", help="with int8: make inputs and outputs int8 too"
     )
     export.add_argument("--batch-size", type=int, help="fixed batch size (default: any)")
-    export.add_argument(
-        "--uint8", action="store_true", help="images are bytes, as inputs and outputs"
-    )
+    export.add_argument("--uint8", action="store_true", help="make image inputs and outputs bytes")
     export.add_argument(
         "--dataset", help="data for comparison and calibration (default: the recipe's)"
     )
     export.add_argument(
-        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+        "--data-dir", help="folder of prepared TFDS data, or of the published files in NAME/"
     )
     export.add_argument(
         "--force", action="store_true", help="write the file even if it differs too much"
@@ -86,7 +84,7 @@ def add_parsers(commands):
     run.add_argument(
         "--isolated",
         action="store_true",
-        help="separate process, for a .tflite from an unknown source",
+        help="run in a separate process, for a .tflite from an unknown source",
     )
     run.add_argument(
         "--trust", action="store_true", help="run a SavedModel that may access files or run code"

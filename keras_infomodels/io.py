@@ -359,14 +359,14 @@ def _locked(path: Path) -> Iterator[bool]:
     try:
         descriptor = os.open(path, flags, 0o666)
     except (FileExistsError, IsADirectoryError) as error:
-        raise OSError(f"{path} is in the place of a lock; remove it") from error
+        raise OSError(f"{path} is where a lock file should be; remove it") from error
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ELOOP):
-            raise OSError(f"{path} is in the place of a lock; remove it") from error
+            raise OSError(f"{path} is where a lock file should be; remove it") from error
         raise
     with os.fdopen(descriptor, "a") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is in the place of a lock; remove it")
+            raise OSError(f"{path} is where a lock file should be; remove it")
         yield _lock(file, path)
 
 
@@ -377,7 +377,7 @@ def _lock(file, path: Path) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         log = logging.getLogger("keras_infomodels")
-        log.warning("Another process holds %s; waiting for it.", path)
+        log.warning("Another process is using %s; waiting for it.", path)
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError:
         return False

@@ -26,7 +26,7 @@ def add_parsers(commands):
         default="auto",
         help="estimator: auto, ksg, mixed, copula, info_nce, ... (default: auto)",
     )
-    mi.add_argument("--bits", action="store_true", help="print bits in place of nats")
+    mi.add_argument("--bits", action="store_true", help="print bits instead of nats")
     mi.add_argument("--seed", type=int, default=0, help="seed of a trained estimator (default: 0)")
     mi.add_argument(
         "--out", metavar="FILE.png", help="file of the diagram (default: beside the CSV file)"
@@ -36,19 +36,20 @@ def add_parsers(commands):
     audit = commands.add_parser(
         "audit",
         help="measure the information in a model's latent variables",
-        description="Bounds on the information in a model's latent variables, each with its kind, "
-        "ceiling and a calibration, as a table, JSON and a picture.",
+        description="Measure bounds on the information in a model's latent variables, each with "
+        "its kind, its ceiling and its error on simulated data, as a table, JSON and a picture.",
     )
     audit.add_argument("model", metavar="MODEL", help="preset, folder, .keras file or SavedModel")
     plane = commands.add_parser(
         "plane",
         help="draw several models in the information plane",
-        description="Draw KL(q(z) || p(z)) against I_q(x;z) of models; rates are diagonals.",
+        description="Draw models by KL(q(z) || p(z)), the divergence of their latents from the "
+        "prior, and I_q(x;z), the information in their latents.",
     )
     plane.add_argument("models", metavar="MODEL", nargs="+", help="models, as for audit")
     for parser, run in ((audit, _audit), (plane, _plane)):
-        parser.add_argument("--dataset", help="data set to encode; an infogan needs none")
-        parser.add_argument("--split", default="test", help="split of it (default: test)")
+        parser.add_argument("--dataset", help="data set to encode (not needed for an infogan)")
+        parser.add_argument("--split", default="test", help="split of the data set (default: test)")
         parser.add_argument("--data-dir", help="folder of the data, as for train")
         parser.add_argument(
             "--limit", type=int, default=EXAMPLES, help="largest number of examples"
@@ -63,7 +64,7 @@ def add_parsers(commands):
         "--steps",
         type=int,
         default=2000,
-        help="training steps of a new Q; 0 trains none (default: 2000)",
+        help="training steps of the network Q that bounds I_p; 0 leaves it out (default: 2000)",
     )
 
 
@@ -80,8 +81,8 @@ def _mi(arguments: argparse.Namespace):
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
         print(
-            "There is no diagram for numbers beside labels, repeated numbers, constants or "
-            "infinite information."
+            "There is no diagram for a mixture of numbers and labels, repeated numbers, constants "
+            "or infinite information."
         )
         return
     out = arguments.out or f"{os.path.splitext(arguments.file)[0]}_information.png"

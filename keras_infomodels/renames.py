@@ -17,7 +17,7 @@ def warn_of(old: str, owner: str, new: str, stacklevel: int = 3):
         new: str. Current name to use instead.
         stacklevel: int. Argument of `warnings.warn`. 3 is the caller of the caller.
     """
-    message = f"{old} of {owner} goes in version 0.3; write {new}."
+    message = f"{old} of {owner} will be removed in version 0.3; write {new}."
     warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
 
 

@@ -14,22 +14,29 @@ def add_parser(commands):
     """Adds it to the subparsers of `infomodels`."""
     command = commands.add_parser(
         "select",
-        help="score runs without labels, to choose one",
-        description="Label-free scores of several runs: UDR, ModelCentrality, and the information "
-        "and independence of their latents. No factor is looked at.",
+        help="score runs without labels, to select one",
+        description="Score several runs without labels or factors: UDR, ModelCentrality, and the "
+        "information and independence of their latents.",
     )
     command.add_argument(
         "models", metavar="MODEL", nargs="+", help="presets, run folders or .keras files"
     )
-    command.add_argument("--dataset", help="(default: that of the first run's recipe)")
-    command.add_argument("--split", default="test", help="(default: test)")
-    command.add_argument("--data-dir", help="as for train")
-    command.add_argument("--limit", type=int, default=2_000, help="images (default: 2000)")
     command.add_argument(
-        "--votes", type=int, default=500, help="of ModelCentrality, twice (default: 500)"
+        "--dataset", help="data set to encode (default: that of the first run's recipe)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of all draws")
-    command.add_argument("--out", metavar="FILE.json", help="where the numbers go too")
+    command.add_argument("--split", default="test", help="split of the data set (default: test)")
+    command.add_argument("--data-dir", help="folder of the data, as for train")
+    command.add_argument(
+        "--limit", type=int, default=2_000, help="number of images (default: 2000)"
+    )
+    command.add_argument(
+        "--votes",
+        type=int,
+        default=500,
+        help="training votes, and test votes, of ModelCentrality (default: 500)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="seed of all draws (default: 0)")
+    command.add_argument("--out", metavar="FILE.json", help="JSON file to write the scores to")
     command.set_defaults(run=_select)
 
 

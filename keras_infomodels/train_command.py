@@ -104,7 +104,7 @@ def add_parser(commands):
         "a .npz file",
     )
     command.add_argument(
-        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+        "--data-dir", help="folder of prepared TFDS data, or of the published files in NAME/"
     )
     command.add_argument(
         "--recipe", metavar="FILE.toml", help="recipe whose settings the flags change"
@@ -138,8 +138,8 @@ def add_parser(commands):
         "--devices",
         type=int,
         metavar="N",
-        help="devices that share each batch: GPUs, or parts of the CPU; the numbers are those of "
-        "one. Several machines: docs/scale.md",
+        help="number of devices that share each batch: GPUs, or virtual devices of the CPU. "
+        "Several machines: docs/scale.md",
     )
     command.add_argument(
         "--pictures",

@@ -209,7 +209,7 @@ def test_mutual_information_bounds_hold_where_minibatch_formulas_fail(correlatio
 def test_aggregated_posterior_has_the_functions_of_0_1_with_a_warning():
     table = encodings(50, 2, 0.5)
     q = AggregatedPosterior(*table)
-    with pytest.warns(DeprecationWarning, match=r"goes in version 0.3.*lower_bound"):
+    with pytest.warns(DeprecationWarning, match=r"removed in version 0.3.*lower_bound"):
         assert information.aggregated_mutual_information(*table) == q.lower_bound()
     with pytest.warns(DeprecationWarning, match="log_prob"):
         np.testing.assert_array_equal(information.aggregated_log_prob(*table), q.log_prob)

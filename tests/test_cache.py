@@ -117,7 +117,7 @@ def test_fetch_refuses_what_is_in_the_place_of_a_lock(entry, fetch, make):
     folder = cache.folder_of(entry).parent
     folder.mkdir(parents=True)
     make(folder / ".lock")
-    with pytest.raises(DownloadError, match=r"\.lock is in the place of a lock; remove it"):
+    with pytest.raises(DownloadError, match=r"\.lock is where a lock file should be; remove it"):
         fetch("http://no.host.invalid")
 
 

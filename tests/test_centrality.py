@@ -79,5 +79,5 @@ def test_latent_source_of_models(make_model, make_gan, make_categorical):
     z = source.sample(3, 0)
     np.testing.assert_array_equal(z[:, 5:9].sum(axis=1), 1)
     assert source.encode(source.generate(z)).shape == (3, 2)
-    with pytest.raises(ValueError, match="no latent variables alike"):
+    with pytest.raises(ValueError, match="no latent variables of one kind"):
         latent_source(make_categorical())

@@ -236,7 +236,7 @@ def test_load_takes_any_tfds_set_by_name():
         with pytest.raises(ValueError, match="image_size="):
             load("imagenette", "train")
         assert next(iter(load("imagenette", image_size=(8, 8)))).shape[1:] == (8, 8, 3)
-        with pytest.raises(ValueError, match="not a set of images"):
+        with pytest.raises(ValueError, match="not a data set of images"):
             load("imdb_reviews", "train")
         with pytest.raises(ValueError, match="no labels"):
             load("binarized_mnist", "train", labels=True)

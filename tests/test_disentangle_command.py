@@ -51,7 +51,7 @@ def test_disentangle_command_measures_a_model(make_model, monkeypatch, tmp_path,
     words = ["disentangle", "model", "--dataset", "small", "--limit", "100", *METRICS]
     assert main([*words, "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "do not vary: c." in text
+    assert "are constant: c." in text
     assert "100 examples, 3 codes, 2 factors" in text
 
 

@@ -335,7 +335,7 @@ def test_to_saved_model_on_a_full_disk_leaves_the_older_one(exports, tmp_path):
 
 def test_to_saved_model_and_to_tflite_leave_other_places_alone(make_model, tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(FileExistsError, match="no SavedModel"):
+    with pytest.raises(FileExistsError, match="not a SavedModel"):
         export.to_saved_model(make_model(), tmp_path / "mine")
     with pytest.raises(ValueError, match=r"ends in \.tflite"):
         export.to_tflite(make_model(), tmp_path / "model.bin")

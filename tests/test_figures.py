@@ -15,6 +15,7 @@ from keras_infomodels.zoo import figures as zoo_figures
 from keras_infomodels.zoo.build import build_model
 from keras_infomodels.zoo.figures import (
     clusters,
+    doubt_of_few,
     has_moved,
     log_odds,
     measure,
@@ -216,3 +217,9 @@ def test_verify_command_measures_the_figures_of_the_card_again(tmp_path, capsys)
     (row,) = [line for line in captured.out.splitlines() if line.startswith("nll")]
     assert row.endswith("moved")
     assert "nll moved by more than 0.001 of max(1, |value|)" in captured.err
+
+
+def test_doubt_of_few_says_how_many_test_images_there_are():
+    model = brightness_classifier()
+    assert doubt_of_few(model, 40) == ""
+    assert doubt_of_few(model, 39).startswith("there are only 39 test images")

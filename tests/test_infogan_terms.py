@@ -210,7 +210,7 @@ def test_infogan_refuses_wrong_images_codes_and_optimizers(make_gan, images):
     with pytest.raises(ValueError, match="n is an integer"):
         model.generate(2.5)
     optimizer = keras.optimizers.Adam()
-    with pytest.raises(ValueError, match="are one instance"):
+    with pytest.raises(ValueError, match="are the same object"):
         model.compile(optimizer, optimizer)
     with pytest.raises(ValueError, match="rename the code"):
         make_gan(codes=[Code("hidden", Normal())])

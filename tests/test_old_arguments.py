@@ -46,10 +46,10 @@ def test_renew_and_warn_takes_arguments_of_0_1(
     makers = {AdversarialAutoencoder: make_categorical, InfoGAN: make_gan}
     make = makers.get(cls, lambda **settings: make_model(cls, **settings))
     expected = make(**new)
-    with pytest.warns(DeprecationWarning, match=rf"(?s)goes in version 0\.3.*|{what}") as caught:
+    with pytest.warns(DeprecationWarning, match=rf"(?s)removed in version 0\.3.*|{what}") as caught:
         found = make(**old)
     assert own(found) == own(expected)
-    assert "goes in version 0.3" in str(caught[0].message)
+    assert "will be removed in version 0.3" in str(caught[0].message)
     config = {k: v for k, v in expected.get_config().items() if k not in own(expected)}
     assert own(cls.from_config(config | old)) == own(expected)  # without a warning
 
@@ -58,7 +58,9 @@ def test_old_methods_are_read_with_a_warning(make_model, make_gan):
     gan = make_gan()
     for name, new in OLD_METHODS.items():
         if hasattr(type(gan), new):
-            with pytest.warns(DeprecationWarning, match=f"{name} of InfoGAN goes .* write {new}"):
+            with pytest.warns(
+                DeprecationWarning, match=f"{name} of InfoGAN will be removed .* write {new}"
+            ):
                 assert getattr(gan, name) == getattr(gan, new)
     with pytest.raises(AttributeError, match="no attribute 'judge'"):
         _ = make_model(BetaVAE).judge
@@ -67,7 +69,9 @@ def test_old_methods_are_read_with_a_warning(make_model, make_gan):
 
 
 def test_renew_methods_takes_hooks_of_a_users_class_by_their_old_names():
-    with pytest.warns(DeprecationWarning, match="ledger_names of Own goes .* write term_names"):
+    with pytest.warns(
+        DeprecationWarning, match="ledger_names of Own will be removed .* write term_names"
+    ):
 
         class Own(base.InfoModel):
             def ledger_names(self):

@@ -70,7 +70,7 @@ def test_publish_sends_nothing_without_a_yes(answer, hub, preset, monkeypatch, c
     assert capsys.readouterr().out.endswith("Nothing was uploaded.\n")
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))  # no terminal
     assert cli.main(["publish", str(preset), "hf://owner/new"]) == 1
-    assert "give --yes" in capsys.readouterr().err
+    assert "pass --yes" in capsys.readouterr().err
     assert hub.requests == []
 
 

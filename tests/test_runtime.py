@@ -154,18 +154,18 @@ def test_runtime_refuses_foreign_and_absent_files(exports, tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no file"):
         Runtime(path)
     path.write_bytes(b"TFL3" * 100)
-    with pytest.raises(ValueError, match="damaged, or no export of keras-infomodels"):
+    with pytest.raises(ValueError, match="damaged, or not an export of keras-infomodels"):
         Runtime(path)
     with pytest.raises(FileNotFoundError, match=r"neither a \.tflite nor a folder"):
         Runtime(tmp_path)
     shutil.copytree(exports.saved_model("gan"), tmp_path / "1")
-    with pytest.raises(ValueError, match="threads is of a"):
+    with pytest.raises(ValueError, match="threads is for a"):
         Runtime(tmp_path, threads=2)
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(ValueError, match="cannot be opened"):
         Runtime(tmp_path)
     shutil.rmtree(tmp_path / "1" / "assets.extra")
-    with pytest.raises(ValueError, match="no export of keras-infomodels"):
+    with pytest.raises(ValueError, match="not an export of keras-infomodels"):
         Runtime(tmp_path)
     with pytest.raises(ValueError, match="threads is at least 1"):
         Runtime(exports.tflite("vae"), threads=0)

@@ -54,7 +54,13 @@ class Names(dict):
 
 
 def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dict):
-    """Implements `Class.from_images`."""
+    """Creates a model for images of a shape, for `Class.from_images`.
+
+    Args:
+        cls: class. Class of the model.
+        image_shape: (height, width, channels). Shape of an image.
+        settings: dict. Arguments and short names of settings.
+    """
     from keras_infomodels.zoo import build
 
     return build.build_for_images(cls, image_shape, settings)
@@ -83,7 +89,11 @@ def list_presets(classes: str | Collection[str] | None = None) -> Names:
 
 
 def list_own_presets(classes: Collection[str]) -> Names:
-    """Returns the presets of model classes, for `Class.presets`; does not use a network."""
+    """Returns the presets of model classes, for `Class.presets`; does not use a network.
+
+    Args:
+        classes: collection of str. Names of model classes.
+    """
     return _names(registry.read(), classes)
 
 
@@ -139,9 +149,16 @@ def _address(name_or_dir: str | Path) -> str | None:
 
 
 def find(name_or_dir: str | Path) -> tuple[Path, str] | None:
-    """Returns the folder of a preset on this machine and the kind of its place, or None.
+    """Finds the folder of a preset on this machine.
 
     The network is not used.
+
+    Args:
+        name_or_dir: str or Path. Name of a preset, or path of a folder.
+
+    Returns:
+        Two values, or None if the preset is not on this machine: the folder, and "folder", "cache"
+        or "package".
 
     Raises:
         FileNotFoundError: If the folder holds an unfinished training run, or only a recipe.

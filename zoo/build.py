@@ -99,6 +99,11 @@ def build_for_images(cls: type, image_shape: tuple[int, int, int], settings: dic
 
     The settings are those of `Recipe.of`. Objects, such as codes and likelihoods, may be given
     instead of tables.
+
+    Args:
+        cls: class. Class of the model.
+        image_shape: (height, width, channels). Shape of an image.
+        settings: dict. Settings by short name.
     """
     settings = dict(settings)
     seed = settings.pop("seed", 0)

@@ -30,7 +30,7 @@ def home() -> Path:
         return Path(given).expanduser().absolute()
     except RuntimeError:
         raise DownloadError(
-            f"There is no home folder to keep presets in, so {given} is nowhere; set "
+            f"There is no home folder to keep presets in, so {given} cannot be found; set "
             "KERAS_INFOMODELS_HOME to a folder."
         ) from None
 

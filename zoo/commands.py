@@ -48,27 +48,27 @@ def add_parsers(commands):
     parser.add_argument("name", metavar="NAME", help="name or folder of a preset")
     parser.add_argument(
         "--data-dir",
-        help="also measure the figures, on prepared TFDS data there or canonical files in NAME/",
+        help="folder of TFDS data, with which the figures are also measured",
     )
     parser.set_defaults(run=_verify)
 
     parser = commands.add_parser(
         "build",
-        help="make a pretrained model of a checkout from its recipe",
+        help="train and publish a preset of a checkout from its recipe",
         description="Train the recipe of a preset, choose a seed without labels, export, write the "
         "card and the registry.",
     )
     parser.add_argument("name", metavar="NAME", help="folder of zoo/presets with a recipe.toml")
     parser.add_argument("--seeds", default="0", metavar="0-4", help="seeds to train (default: 0)")
     parser.add_argument(
-        "--data-dir", help="folder of prepared TFDS data, or of canonical files in NAME/"
+        "--data-dir", help="folder of prepared TFDS data, or of the published files in NAME/"
     )
     parser.add_argument("--out", help="folder of the runs (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.add_argument(
         "--renew",
         action="store_true",
-        help="measure the preset that is there again and write its files, without training",
+        help="measure the existing preset again and write its files, without training",
     )
     parser.set_defaults(run=_build)
 

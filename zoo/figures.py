@@ -30,6 +30,7 @@ from keras_infomodels.zoo.recipes import Recipe
 __all__ = [
     "TOLERANCE",
     "clusters",
+    "doubt_of_few",
     "has_moved",
     "load_images",
     "log_odds",
@@ -134,8 +135,8 @@ def sound_figures(
     Args:
         model: model of this library.
         recipe: `Recipe`. It names the data.
-        images: float32 array in [0, 1]. Test split; With fewer than 40 images there are no figures,
-            but a warning.
+        images: float32 array in [0, 1]. Test split; With fewer than 40 images there are no figures;
+            see `doubt_of_few`.
         data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
@@ -143,13 +144,8 @@ def sound_figures(
         reconstructions are no better than the mean image of the training split, or if generated
         images are as far from data as the mean image.
     """
-    if "samples" not in model.card_figures:
+    if "samples" not in model.card_figures or len(images) < _FEW:
         return {}, []
-    if len(images) < _FEW:
-        return {}, [
-            f"there are only {len(images)} test images, and at least {_FEW} are needed to compare "
-            "its images with data and with the mean image; all figures have large errors"
-        ]
     known = load_images(recipe, recipe.data.train, data_dir)[0][:_KNOWN]
     mean, checks, figures = known.mean(axis=0), [], {}
     real, other = np.array_split(images[:_KNOWN], 2)
@@ -176,6 +172,21 @@ def sound_figures(
     }
     figures |= {f"kernel_distance{n}": _figure(v, "KID", protocol) for n, v in distances.items()}
     return figures, [each.warning for each in [*checks, found] if each.warning]
+
+
+def doubt_of_few(model: keras.Model, count: int) -> str:
+    """Returns a warning for a card that is measured on few test images; empty for none.
+
+    Args:
+        model: model of this library.
+        count: int. Number of test images.
+    """
+    if count >= _FEW:
+        return ""
+    text = f"there are only {count} test images, so all figures have large errors"
+    if "samples" in model.card_figures:
+        text += f"; {_FEW} are needed to compare the model's images with data"
+    return text
 
 
 def stated_figures(facts: Mapping, model: keras.Model | None = None) -> dict[str, dict]:

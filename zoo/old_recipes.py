@@ -75,7 +75,7 @@ def renew_settings(settings: Mapping) -> dict:
         new["continuous_dim"] = new.pop("latent_dim")
     written = ", ".join(f"{name}={value!r}" for name, value in new.items() if name not in settings)
     warnings.warn(
-        f"{', '.join(sorted(old))} of a recipe goes in version 0.3; write {written}.",
+        f"{', '.join(sorted(old))} of a recipe will be removed in version 0.3; write {written}.",
         DeprecationWarning,
         stacklevel=4,
     )

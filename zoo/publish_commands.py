@@ -18,21 +18,21 @@ def add_parsers(commands):
         description="Show what would be uploaded, ask, and upload it as one commit. Needs an "
         "account, and `hf auth login` or HF_TOKEN.",
     )
-    parser.add_argument("folder", metavar="DIR", help="folder of a preset, as train makes it")
-    parser.add_argument("address", metavar="hf://OWNER/NAME", help="repository; may not exist yet")
+    parser.add_argument("folder", metavar="DIR", help="folder of a preset, as train writes it")
+    parser.add_argument("address", metavar="hf://OWNER/NAME", help="repository; created if needed")
     parser.add_argument("--yes", action="store_true", help="upload without asking")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
     parser.set_defaults(run=_publish)
 
-    own = commands.add_parser("registry", help="make a folder of presets a zoo of its own")
+    own = commands.add_parser("registry", help="turn a folder of presets into a zoo of your own")
     own = own.add_subparsers(required=True, metavar="ACTION")
     parser = own.add_parser(
         "make",
         help="write DIR/registry.json",
         description="Write DIR/registry.json with size and SHA-256 of every file of the presets in "
-        "DIR. Who sets KERAS_INFOMODELS_ZOO_URL to the address of DIR has them by name.",
+        "DIR. With KERAS_INFOMODELS_ZOO_URL set to the address of DIR, presets load by name.",
     )
-    parser.add_argument("folder", metavar="DIR", help="folder of preset folders")
+    parser.add_argument("folder", metavar="DIR", help="folder that contains the preset folders")
     parser.set_defaults(run=_make)
 
 
@@ -50,7 +50,7 @@ def _publish(arguments: argparse.Namespace):
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise ValueError("Nobody is there to ask; give --yes to upload.")
+        raise ValueError("There is no terminal to ask in; pass --yes to upload.")
     return input("Upload this? [y/N] ").strip().lower() in ("y", "yes")
 
 

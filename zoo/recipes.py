@@ -45,8 +45,8 @@ class Recipe:
     A TOML file has three tables. `[data]` and `[training]` hold the fields of `Data` and
     `Training`. `[model]` holds the model's `class` and the arguments of its constructor. An
     argument that is an object is a table with its own `class`. Networks, prior and codes that are
-    not given are chosen by the images and the other settings. Instead of a number of steps, `{
-    epochs = 2 }` gives a number of epochs. The text "none" means None.
+    not given are chosen by the images and the other settings. Instead of a number of steps,
+    `{ epochs = 2 }` gives a number of epochs. The text "none" means None.
 
     Attributes:
         data: `Data`. Table `[data]`: data set and splits.
@@ -188,11 +188,11 @@ class Recipe:
         if self.data.labeled is not None and watches:
             raise ValueError(
                 "patience and the schedule plateau watch val_loss, which with labeled images holds "
-                "all labels of the validation split; take a fixed number of epochs."
+                "all labels of the validation split; use a fixed number of epochs."
             )
         if training.weight_average is not None and training.patience is not None:
             raise ValueError(
-                "weight_average and patience each keep weights of their own at the end; take one."
+                "weight_average and patience each choose the final weights; use only one of them."
             )
         codes = {code.get("name"): code.get("prior", {}) for code in table.get("codes", ())}
         if training.starts > 1 and all(p.get("class") != "Categorical" for p in codes.values()):

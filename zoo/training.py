@@ -19,7 +19,13 @@ from keras_infomodels.weights import weights_bytes
 from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.choices import described
-from keras_infomodels.zoo.figures import clusters, load_images, metric_figures, sound_figures
+from keras_infomodels.zoo.figures import (
+    clusters,
+    doubt_of_few,
+    load_images,
+    metric_figures,
+    sound_figures,
+)
 from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
 
@@ -165,11 +171,13 @@ def _leave(
     clustering = _clusters(model, recipe, data_dir)
     images, labels = load_images(recipe, recipe.data.test, data_dir)
     sound, doubts = sound_figures(model, recipe, images, data_dir)
+    few = doubt_of_few(model, len(images))
+    stated = [few, *doubts] if few else doubts
     facts = {
         "training": training,
         "metrics": {"split": recipe.data.test, **metrics},
         "figures": metric_figures(metrics, model) | sound,
-        **({"warnings": doubts} if doubts else {}),
+        **({"warnings": stated} if stated else {}),
         **({"clusters": clustering} if clustering else {}),
     }
     save_to_preset(model, out, **facts)
@@ -180,6 +188,8 @@ def _leave(
     for name, figure in {"learning_curves": curves, **shown}.items():
         plots.save(figure, out / "run" / f"{name}.png")
     write_card(out, recipe)
+    if few:
+        LOGGER.warning("Note: %s.", few)
     for doubt in doubts:
         warnings.warn(f"Do not trust this model's information alone: {doubt}.", stacklevel=2)
 

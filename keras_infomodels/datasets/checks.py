@@ -241,7 +241,7 @@ def _as_bytes(images: np.ndarray) -> np.ndarray:
     if 1 < high < _DARK:
         warnings.warn(
             f"The largest byte of the images is {high} of 255, so they are almost black. If these "
-            f"are levels or classes, give floats in [0, 1], such as images / {high}.",
+            f"are gray levels or classes, pass floats in [0, 1], such as images / {high}.",
             stacklevel=4,
         )
     return images

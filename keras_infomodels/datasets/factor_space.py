@@ -45,7 +45,7 @@ class Factors:
 
     @property
     def count(self) -> int:
-        """Number of combinations."""
+        """Number of all combinations of factor values, the product of the sizes."""
         return math.prod(self.sizes)
 
     def index(self, combinations: np.ndarray) -> np.ndarray:
@@ -62,11 +62,18 @@ class Factors:
         ).astype(np.int64)
 
     def combination(self, index: np.ndarray) -> np.ndarray:
-        """Returns the combination of each index, int64 array (..., k): the inverse of `index`."""
+        """Returns the combination of each index, the inverse of `index`.
+
+        Args:
+            index: int array (...). Indices from 0 to `count` - 1.
+
+        Returns:
+            int64 array (..., k). Values of the k factors.
+        """
         return np.stack(np.unravel_index(index, self.sizes), axis=-1).astype(np.int64)
 
     def sample(self, count: int, seed: int = 0, **fixed: int) -> np.ndarray:
-        """Draws combinations uniformly and independently, with repetition.
+        """Draws random combinations of factor values, uniformly and with repetition.
 
         Args:
             count: int. Number n of combinations.
@@ -74,7 +81,7 @@ class Factors:
             **fixed: int. Values of factors that are kept constant, by name.
 
         Returns:
-            int64 array (n, k).
+            int64 array (n, k). Values of the k factors, from 0 to the factor's size - 1.
 
         Raises:
             ValueError: If a factor is unknown, or a value is out of range.
@@ -90,7 +97,14 @@ class Factors:
         return self.check(drawn)
 
     def check(self, combinations: np.ndarray) -> np.ndarray:
-        """Returns the combinations as int64 (..., k); raises ValueError if they are not allowed."""
+        """Checks combinations of factor values and returns them as int64 (..., k).
+
+        Args:
+            combinations: int array (..., k). Values of the k factors.
+
+        Raises:
+            ValueError: If the last axis has another length, or a value is out of range.
+        """
         array = np.asarray(combinations)
         if array.dtype.kind not in "iu" or array.ndim < 1 or array.shape[-1] != len(self.sizes):
             raise ValueError(

@@ -163,7 +163,8 @@ def load_arrays(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Loads a data set as one array, in the set's own order.
 
-    The arguments are described in `load`.
+    The arguments have the same meaning as in `load`. The name and the split select the images, and
+    `image_size` to `cache` say how they are read.
 
     Returns:
         Two values. Images: array (n, height, width, channels), uint8 from 0 to 255 or float32 in

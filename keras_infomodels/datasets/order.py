@@ -48,10 +48,10 @@ class Order(NamedTuple):
 def in_order(order: Order, read: Callable[[tf.Tensor], tuple]) -> tf.data.Dataset:
     """Creates a dataset of the batches of an order.
 
-    The dataset's variable `epoch` counts the iterations over it. Its method `of_replicas(first,
-    here, of)` returns a dataset for some of the `of` replicas, with the same counter. It splits
-    each batch in `of` parts and returns only the `here` parts of the replicas first, first + 1,
-    .... Rows of other replicas are not read.
+    The dataset's variable `epoch` counts the iterations over it. Its method
+    `of_replicas(first, here, of)` returns a dataset for some of the `of` replicas, with the same
+    counter. It splits each batch in `of` parts and returns only the `here` parts of the replicas
+    first, first + 1, .... Rows of other replicas are not read.
 
     Args:
         order: Order. Rows of each batch.

@@ -237,7 +237,7 @@ def _image_key(builder: tfds.core.DatasetBuilder, image_size: tuple[int, int] | 
                 )
             return key
     raise ValueError(
-        f"{builder.name} is not a set of images: it has {list(builder.info.features)}."
+        f"{builder.name} is not a data set of images: it has {list(builder.info.features)}."
     )
 
 

@@ -48,7 +48,7 @@ class Categorical(Spec):
         self.dimension = self.num_categories
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, with batch shape () and event shape (K,)."""
+        """Creates this prior as a TFP distribution of batch shape () and event shape (K,)."""
         return tfd.OneHotCategorical(tf.zeros(self.num_categories), dtype=tf.float32)
 
     def get_config(self) -> dict:
@@ -67,7 +67,7 @@ class Uniform(Spec):
     dimension = 1
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, with batch shape () and event shape (1,)."""
+        """Creates this prior as a TFP distribution of batch shape () and event shape (1,)."""
         return tfd.Independent(tfd.Uniform(tf.fill([1], -1.0), tf.ones(1)), 1)
 
     def get_config(self) -> dict:
@@ -86,7 +86,7 @@ class Normal(Spec):
     dimension = 1
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, with batch shape () and event shape (1,)."""
+        """Creates this prior as a TFP distribution of batch shape () and event shape (1,)."""
         return tfd.Independent(tfd.Normal(tf.zeros(1), tf.ones(1)), 1)
 
     def get_config(self) -> dict:
@@ -167,18 +167,21 @@ class Code(Spec):
 
     @property
     def parameters(self) -> int:
-        """Number of outputs of the recognition head for this code."""
+        """Number of outputs that the recognition network Q has for this code."""
         return {"softmax": self.prior.dimension, "fixed_gaussian": 1}.get(self.posterior, 2)
 
     @cached_property
     def entropy(self) -> float:
-        """Entropy H(c) of the prior in nats; differential entropy for a continuous code."""
+        """Entropy of the code's prior in nats; the differential entropy for a continuous code."""
         with tf.init_scope():  # it may first be asked for while a step is traced
             return float(self.prior.distribution().entropy())
 
     @cached_property
     def ceiling(self) -> float:
-        """Largest value that the bound H(c) + E log Q(c|x) can reach, in nats.
+        """Largest possible bound on the information of this code, H(c) + E log Q(c|x), in nats.
+
+        Q(c|x) is the distribution of the code c that Q infers from an image x, and H(c) the entropy
+        of its prior.
 
         The value is ln K for a category of K values. For a continuous code it depends on
         `min_stddev`.
@@ -193,7 +196,7 @@ class Code(Spec):
         return float(density.max(axis=0).mean())
 
     def infer(self, raw: tf.Tensor) -> tfd.Distribution:
-        """Creates Q(c|x) from the outputs of the recognition head.
+        """Creates Q(c|x), the distribution of the code c given an image x, from the outputs of Q.
 
         Args:
             raw: tensor (batch, parameters). Outputs of the recognition head.
@@ -217,7 +220,9 @@ class Code(Spec):
         return tfd.Independent(tfd.PERT(-one, peak, one, temperature), 1)
 
     def log_prob(self, raw: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-        """Computes log Q(c|x), shape (batch,), in nats.
+        """Computes log Q(c|x) of values c of the code, tensor (batch,), in nats.
+
+        x is an image, and Q the recognition network.
 
         Args:
             raw: tensor (batch, parameters). Outputs of the recognition head.

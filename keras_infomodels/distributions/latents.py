@@ -45,7 +45,7 @@ class Latents:
 
     @property
     def dimension(self) -> int:
-        """Length of the vector."""
+        """Length of the generator's input: `noise_dim` plus the lengths of all codes."""
         return self.noise_dim + sum(code.prior.dimension for code in self.codes.values())
 
     def sample(self, n: int, seed: tf.Tensor, stratified: bool = False) -> dict[str, tf.Tensor]:
@@ -74,7 +74,11 @@ class Latents:
         return parts
 
     def join(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Concatenates the parts of `sample` to the generator's input, tensor (n, dimension)."""
+        """Concatenates the parts of `sample` to one generator input, tensor (n, dimension).
+
+        Args:
+            parts: dict from str to tensor. Result of `sample`.
+        """
         names = (["noise"] if self.noise_dim else []) + list(self.codes)
         return tf.concat([parts[name] for name in names], axis=1)
 

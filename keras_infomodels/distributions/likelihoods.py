@@ -65,6 +65,9 @@ class Likelihood(Protocol):
             x: tensor (batch, *data_shape). Pixels in [0, 1].
             seed: int32 tensor (2,). Seed of random binarization. `None` does not binarize at
                 random.
+
+        Returns:
+            Tensor (batch, *data_shape).
         """
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
@@ -80,7 +83,11 @@ class Likelihood(Protocol):
         """Computes the mean image E[x|z] by operations that TFLite has.
 
         Args:
-            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder for
+                latents z.
+
+        Returns:
+            Tensor (batch, *data_shape). Mean images.
         """
 
     def get_config(self) -> dict: ...
@@ -98,6 +105,8 @@ def _float32(parameter: tf.Tensor) -> tf.Tensor:
 @built_in
 class Bernoulli(Spec):
     """Likelihood of binary pixels; the decoder returns {"logits"}.
+
+    "logits" (batch, height, width, channels) are the logits of the probability that a pixel is 1.
 
     Args:
         binarization: str or None. Conversion of gray pixels in [0, 1] to 0 or 1. `None` means no
@@ -164,7 +173,8 @@ class Bernoulli(Spec):
 class ContinuousBernoulli(Spec):
     """Likelihood of gray pixels in [0, 1], continuous Bernoulli; the decoder returns {"logits"}.
 
-    The distribution is a density on [0, 1], so log-likelihoods may be positive.
+    "logits" (batch, height, width, channels) are the logits of the distribution's parameter in (0,
+    1) for each pixel. The distribution is a density on [0, 1], so log-likelihoods may be positive.
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli", 2019.
 
     Example:
@@ -281,9 +291,11 @@ class DiscretizedLogistic(_Discretized):
 
         P(x) = F((x + 1/510 - loc) / scale) - F((x - 1/510 - loc) / scale),  F the sigmoid,
 
-    x is one of the 256 pixel values 0, 1/255, ..., 1. The values 0 and 1 include the tails of the
-    logistic distribution. The log-likelihood is that of a discrete probability, so a model's
-    `bits_per_dim` can be compared with the bits per pixel of a lossless compressor.
+    x is one of the 256 pixel values 0, 1/255, ..., 1. "loc" and "scale" are the location and scale
+    of a logistic distribution for each pixel and channel, each (batch, height, width, channels).
+    P(x) is the probability that a draw is rounded to x; all draws below 0 count as 0, and all above
+    1 as 1. The log-likelihood is that of a discrete probability, so a model's `bits_per_dim` can be
+    compared with the bits per pixel of a lossless compressor.
     Source: Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016,
     section 5.2; Salimans et al., "PixelCNN++", 2017.
 
@@ -302,7 +314,11 @@ class DiscretizedLogistic(_Discretized):
         sum over all 256 values.
 
         Args:
-            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder for
+                latents z.
+
+        Returns:
+            Tensor (batch, *data_shape). Mean images.
         """
         loc, scale = _float32(parameters["loc"]), _float32(parameters["scale"])
         return scale * (portable_softplus(loc / scale) - portable_softplus((loc - 1) / scale))
@@ -328,7 +344,11 @@ class DiscretizedGaussian(_Discretized):
         Near 0 and 1 the true mean is further inside the interval.
 
         Args:
-            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder.
+            parameters: dict from name to tensor (batch, *data_shape). Outputs of the decoder for
+                latents z.
+
+        Returns:
+            Tensor (batch, *data_shape). Mean images.
         """
         return tf.clip_by_value(_float32(parameters["loc"]), 0.0, 1.0)
 

@@ -42,7 +42,7 @@ class StandardNormal(Spec):
         self.dimension = int(dimension)
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, with batch shape () and event shape (dimension,)."""
+        """Creates the prior as a TFP distribution, of event shape (dimension,)."""
         return tfd.MultivariateNormalDiag(tf.zeros(self.dimension), tf.ones(self.dimension))
 
     def get_config(self) -> dict:
@@ -82,7 +82,10 @@ class CategoricalNormal(Spec):
         self.continuous_dim = int(continuous_dim)
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, of batch shape () and event shape (K + continuous_dim,)."""
+        """Creates this prior as a TFP distribution of batch shape ().
+
+        The event shape is (num_categories + continuous_dim,).
+        """
         category = tfd.OneHotCategorical(tf.zeros(self.num_categories), dtype=tf.float32)
         return tfd.Blockwise([category, StandardNormal(self.continuous_dim).distribution()])
 
@@ -128,7 +131,7 @@ class GaussianMixture(Spec):
         return cls(radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1), stddev)
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, with batch shape () and event shape (d,)."""
+        """Creates this prior as a TFP distribution of batch shape () and event shape (d,)."""
         components = tfd.MultivariateNormalDiag(
             tf.constant(self.means), tf.fill(self.means.shape, self.stddev)
         )
@@ -163,7 +166,7 @@ class SwissRoll(Spec):
         self.stddev = float(stddev)
 
     def distribution(self) -> tfd.Distribution:
-        """Creates the TFP distribution, with batch shape () and event shape (2,)."""
+        """Creates this prior as a TFP distribution of batch shape () and event shape (2,)."""
         # The arc of r = t grows about as t^2 / 2: even steps in t^2 are even along the curve.
         t = np.sqrt(np.linspace((1.5 * math.pi) ** 2, (4.5 * math.pi) ** 2, 200))
         curve = t[:, None] * np.stack([np.cos(t), np.sin(t)], axis=-1)

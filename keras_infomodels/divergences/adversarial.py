@@ -102,8 +102,11 @@ class Adversarial(Divergence):
 
         Args:
             z: tensor (n, d). Latents.
-            prior: TFP distribution. p(z).
+            prior: TFP distribution. Prior p(z) of the latents.
             seed: int32 tensor (2,). Seed of the draws.
+
+        Returns:
+            Tensor (n, d).
         """
         draws = replicas.own_rows(lambda n: prior.sample(n, seed=seed), tf.shape(z)[0])
         return tf.cast(draws, z.dtype)
@@ -111,11 +114,13 @@ class Adversarial(Divergence):
     def discriminator_loss(
         self, z: tf.Tensor, prior: tfd.Distribution, seed: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
-        """Computes the discriminator's loss, a scalar in nats; no gradient flows to z.
+        """Computes the discriminator's loss on latents z and draws of the prior, a scalar in nats.
+
+        No gradient flows to z.
 
         Args:
             z: tensor (n, d). Latents.
-            prior: TFP distribution. p(z).
+            prior: TFP distribution. Prior p(z) of the latents.
             seed: int32 tensor (2,). Seed of the draws and of the noise.
             training: bool. Training mode of the discriminator's layers.
         """

@@ -55,7 +55,7 @@ class Divergence(Spec):
         """Raises ValueError if the divergence is not defined for this prior.
 
         Args:
-            prior: TFP distribution. p(z).
+            prior: TFP distribution. Prior p(z) of the latents.
             latent_dim: int. Number of latent variables.
         """
 
@@ -91,5 +91,5 @@ class Divergence(Spec):
         return {"divergence": self(z, posterior, prior, seed)}
 
     def term_names(self) -> list[str]:
-        """Returns the keys of `terms`."""
+        """Returns the names of the metrics that `terms` computes."""
         return ["divergence"]

@@ -37,8 +37,8 @@ def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     One matrix product is used, so no tensor (n, m, d) is created.
 
     Args:
-        x: tensor (n, d).
-        y: tensor (m, d).
+        x: tensor (n, d). Points x_i.
+        y: tensor (m, d). Points y_j.
 
     Returns:
         Tensor (n, m), non-negative.
@@ -56,9 +56,16 @@ def inverse_multiquadric(
 ) -> tf.Tensor:
     """Inverse multiquadric kernel, mean_s C_s / (C_s + r^2) with C_s = 2 d s.
 
-    `squared` holds squared distances r^2, d is `dimension` and s is one of the `scales`. The kernel
-    has heavy tails, so points that are far apart still get a gradient.
+    The kernel has heavy tails, so points that are far apart still get a gradient.
     Source: Tolstikhin et al., "Wasserstein auto-encoders", 2018, who sum over the scales.
+
+    Args:
+        squared: tensor. Squared distances r^2 of points, of any shape.
+        dimension: int. Dimension d of the points.
+        scales: sequence of float. Scales s, over which the mean is taken.
+
+    Returns:
+        Tensor of the shape of `squared`.
     """
     # C / (C + r^2) = 1 / (1 + a r^2) with a = 1 / C; its derivative is -a times its square.
     rates = [0.5 / (dimension * scale) for scale in scales]
@@ -79,7 +86,13 @@ def inverse_multiquadric(
 def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,)) -> tf.Tensor:
     """Gaussian kernel, mean_s exp(-r^2 / (2 d s)).
 
-    `squared` holds squared distances r^2, d is `dimension` and s is one of the `scales`.
+    Args:
+        squared: tensor. Squared distances r^2 of points, of any shape.
+        dimension: int. Dimension d of the points.
+        scales: sequence of float. Scales s, over which the mean is taken.
+
+    Returns:
+        Tensor of the shape of `squared`.
     """
     terms = [tf.exp(squared * (-0.5 / (dimension * scale))) for scale in scales]
     return tf.add_n(terms) / len(scales)
@@ -88,7 +101,12 @@ def gaussian(squared: tf.Tensor, dimension: int, scales: Sequence[float] = (1.0,
 def paper(squared: tf.Tensor, dimension: int) -> tf.Tensor:
     """Kernel exp(-r^2 / d^2) of the InfoVAE paper's authors (Zhao, Song, Ermon, 2017).
 
-    `squared` holds squared distances r^2, and d is `dimension`.
+    Args:
+        squared: tensor. Squared distances r^2 of points, of any shape.
+        dimension: int. Dimension d of the points.
+
+    Returns:
+        Tensor of the shape of `squared`.
     """
     return tf.exp(squared * (-1.0 / dimension**2))
 
@@ -103,13 +121,23 @@ KERNELS = {
 def gaussian_mixture(
     kernel: str, dimension: int, scales: Sequence[float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns weights w and rates a with k = sum_i w_i exp(-a_i r^2), for a kernel of `KERNELS`.
+    """Represents a kernel as a sum of Gaussian kernels, sum_i w_i exp(-a_i r^2).
+
+    r^2 is the squared distance of two points.
 
     The sum is exact for "gaussian" and "paper". The inverse multiquadric is an integral of
     Gaussians, C / (C + r^2) = int C e^-aC exp(-a r^2) da. It is computed by the trapezoidal rule in
     log a, with 48 rates for all default scales together and 39 for a single scale. For d from 1 to
     128, scales from .01 to 10 and points up to 10 sqrt(d) from the origin, expectations over N(0,
     I) have errors below 1e-6 and their gradients below 0.1 %.
+
+    Args:
+        kernel: str. Name of the kernel, a key of `KERNELS`.
+        dimension: int. Dimension d of the points.
+        scales: sequence of float. Scales of the kernel. `None` means the kernel's default scales.
+
+    Returns:
+        Two float64 arrays of the same length: the weights w_i and the rates a_i.
     """
     if kernel == "paper":
         return np.ones(1), np.array([1 / dimension**2])
@@ -127,7 +155,12 @@ def gaussian_mixture(
 
 
 def median_squared_distance(x: tf.Tensor, y: tf.Tensor, limit: int = 256) -> tf.Tensor:
-    """Computes the median squared distance of pairs from the first `limit` points of both samples.
+    """Computes the median squared distance of pairs of points from two samples.
+
+    Args:
+        x: tensor (n, d). First sample.
+        y: tensor (m, d). Second sample.
+        limit: int. Number of points of each sample that are used.
 
     Returns:
         Scalar tensor above 0; no gradient flows through it.

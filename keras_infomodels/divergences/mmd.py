@@ -113,7 +113,7 @@ class MMD(Divergence):
             self._check_kernel()
         if self.estimator == "semi_analytic" and not is_standard_normal(prior):
             raise ValueError(
-                "The semi-analytic estimator knows the standard normal prior alone; take "
+                "The semi-analytic estimator requires the standard normal prior; use "
                 'estimator="unbiased" for any other.'
             )
 
@@ -140,11 +140,11 @@ class MMD(Divergence):
         return estimate * tf.cast(tf.shape(z)[0] > 1, z.dtype)
 
     def between(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        """Estimates MMD^2 from two samples.
+        """Estimates the squared maximum mean discrepancy of two samples.
 
         Args:
-            x: tensor (n, d); the unbiased estimate needs n of at least 2.
-            y: tensor (m, d); the unbiased estimate needs m of at least 2.
+            x: tensor (n, d). First sample; the unbiased estimator needs n of at least 2.
+            y: tensor (m, d). Second sample; the unbiased estimator needs m of at least 2.
 
         Returns:
             Scalar tensor.

@@ -48,7 +48,11 @@ class Partwise(Divergence):
 
     @classmethod
     def from_mapping(cls, parts: Mapping[str, Adversarial]) -> "Partwise":
-        """Creates the divergence from {"category": ..., "z": ...}."""
+        """Creates the divergence from a dict {"category", "z"} of two `Adversarial`.
+
+        Args:
+            parts: dict. "category" and "z", each an `Adversarial`.
+        """
         if set(parts) != set(PARTS):
             raise ValueError(f"A dict of divergences has the keys {PARTS}, got {sorted(parts)}.")
         return cls(**parts)

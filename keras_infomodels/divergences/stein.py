@@ -53,11 +53,13 @@ class Stein(Divergence):
         return tf.stop_gradient(value) + descent - tf.stop_gradient(descent)
 
     def direction(self, z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-        """Computes the Stein variational gradient phi at each z, tensor (n, d).
+        """Computes the Stein variational gradient at each z, tensor (n, d).
+
+        It is the direction of z in which KL(q(z) || p(z)) falls fastest.
 
         Args:
             z: tensor (n, d). Latents.
-            prior: TFP distribution. p(z).
+            prior: TFP distribution. Prior p(z) of the latents.
         """
         kernel, length_squared = self._kernel(z)
         n = tf.cast(tf.shape(z)[0], z.dtype)
@@ -66,13 +68,13 @@ class Stein(Divergence):
         return (tf.matmul(kernel, _score(z, prior)) + repulsion / length_squared) / n
 
     def discrepancy(self, z: tf.Tensor, prior: tfd.Distribution) -> tf.Tensor:
-        """Computes KSD^2 from the pairs i != j.
+        """Estimates the squared kernel Stein discrepancy of latents z from the prior.
 
-        The result is an unbiased scalar estimate, which may be negative.
+        The scalar estimate is unbiased and may be negative.
 
         Args:
             z: tensor (n, d). Latents.
-            prior: TFP distribution. p(z).
+            prior: TFP distribution. Prior p(z) of the latents.
         """
         kernel, length_squared = self._kernel(z)
         score, d = _score(z, prior), z.shape[-1]

@@ -37,7 +37,8 @@ class Audit:
         calibration: dict from str to float. Error in nats of each estimator on simulated data with
             a known answer: a Gaussian encoder with the same N, and with means and standard
             deviations like the model's.
-        dimensions: list of float. KL(q(z_j) || N(0, 1)) of each latent variable.
+        dimensions: list of float. For each latent variable z_j, KL(q(z_j) || N(0, 1)) in nats: the
+            divergence of its distribution over all examples from N(0, 1).
         active_units: int. Number of latent variables whose posterior mean has a variance above 0.01
             over the examples. None for a generator.
         latent_dim: int. Number of latent variables. 0 for a generator.
@@ -102,7 +103,7 @@ class Audit:
         return "\n".join(lines)
 
     def as_dict(self) -> dict:
-        """Returns the audit as JSON values."""
+        """Returns all fields as a dict of JSON values."""
         return {
             "title": self.title,
             "examples": self.examples,

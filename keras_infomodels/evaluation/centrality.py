@@ -106,7 +106,9 @@ def model_centrality(
 
 
 def centrality_scores(pairs: np.ndarray) -> np.ndarray:
-    """Computes the mean of (A_ij + A_ji) / 2 over the other runs j, float array (m,).
+    """Computes the score of each run from the scores of pairs, float array (m,).
+
+    The score of run i is the mean of (A_ij + A_ji) / 2 over the other runs j.
 
     Args:
         pairs: float array (m, m). Scores A_ij, as in `Centrality.pairs`. The diagonal is ignored.

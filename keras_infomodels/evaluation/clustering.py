@@ -137,7 +137,8 @@ def _renamed(old: dict, n_clusters, n_classes) -> tuple:
     if unknown := old.keys() - new:
         raise TypeError(f"contingency_table has no argument {sorted(unknown)[0]!r}.")
     warnings.warn(
-        "heads and kinds of contingency_table go in version 0.3; write n_clusters and n_classes.",
+        "heads and kinds of contingency_table will be removed in version 0.3; write n_clusters "
+        "and n_classes.",
         DeprecationWarning,
         stacklevel=3,
     )

@@ -35,7 +35,7 @@ def encode(
             q_seed = seeds.fold_seed(seed, seeds.TABLE, index)
             parts.append(_sample(encoder(batch), q_seed))
     if not parts:
-        raise ValueError("There is nothing to encode: the data are empty.")
+        raise ValueError("The data are empty: there are no examples to encode.")
     return tuple(np.concatenate(columns)[:limit] for columns in zip(*parts, strict=True))
 
 

@@ -22,8 +22,8 @@ class LatentStatistics:
             the probabilities of a category do. Leave out such columns.
         gaussian_kl: float. KL(N(m, S) || N(0, I)) in nats, with the sample's mean m and covariance
             S. It is 0 only if m = 0 and S = I.
-        mmd: float. Squared maximum mean discrepancy of z and N(0, I), by `MMD("gaussian",
-            "semi_analytic")`. The estimate is unbiased and may be negative.
+        mmd: float. Squared maximum mean discrepancy of z and N(0, I), by
+            `MMD("gaussian", "semi_analytic")`. The estimate is unbiased and may be negative.
         active_units: int. Number of latent variables whose posterior mean has a variance above
             0.01.
 

@@ -14,8 +14,9 @@ __all__ = ["LatentInformation", "latent_information"]
 class LatentInformation:
     """Result of `latent_information`: information in latents z, and their independence.
 
-    I_q(x;z) is the mutual information of images x and all latents z, and I_q(x;z_j) that of one
-    latent. All values except `independence` are in nats.
+    I_q(x;z) is the mutual information of images x and all latents z, and I_q(x;z_j) that of images
+    and the latent z_j. The total correlation, sum_j I_q(x;z_j) - I_q(x;z), measures the dependence
+    between the latents. All values except `independence` are in nats.
 
     Attributes:
         lower: `Estimate`. Lower bound on I_q(x;z), at most ln N for N images.
@@ -49,7 +50,7 @@ class LatentInformation:
                 f"I_q(x;z): {self.lower.nats:.3f} to {self.upper.nats:.3f} nats{ceiling}",
                 f"sum of I_q(x;z_j): {self.parts:.3f} nats",
                 f"total correlation of q(z): {low:.3f} to {high:.3f} nats",
-                "independence, I_q(x;z) by that sum: "
+                "independence, I_q(x;z) / that sum: "
                 f"{self.independence[0]:.3f} to {self.independence[1]:.3f}",
             ]
         )

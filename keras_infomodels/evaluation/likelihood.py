@@ -55,7 +55,9 @@ def log_likelihood(
         print(ki.evaluation.log_likelihood(model, images[:100] / 255, samples=20))
     """
     if not model.has_density:
-        raise ValueError("This encoder has no density to weigh its samples with.")
+        raise ValueError(
+            "This encoder is deterministic: q(z|x) has no density, which importance sampling needs."
+        )
     samples, batch_size = check_int("samples", samples, 1), check_int("batch_size", batch_size, 1)
     model.check_data(x)
     log_weights = _log_weights(model, samples, seed)

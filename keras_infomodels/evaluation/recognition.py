@@ -73,7 +73,7 @@ def fit_posterior(
         print(bounds["digit"])  # more steps reach 2.30 of at most 2.303 nats
     """
     if not prior.codes:
-        raise ValueError("There is no code to infer: the prior is noise alone.")
+        raise ValueError("There is no code to infer: the prior has only noise.")
 
     each, held_out = -(-check_int("steps", steps, 1) // 10), check_int("held_out", held_out, 1)
 

@@ -75,7 +75,8 @@ def __getattr__(name: str):
 def _former(name: str):
     method = _FORMER[name]
     warnings.warn(
-        f"information.{name} goes in version 0.3; write AggregatedPosterior(z, loc, scale)."
+        f"information.{name} will be removed in version 0.3; write "
+        "AggregatedPosterior(z, loc, scale)."
         f"{method}(...).",
         DeprecationWarning,
         stacklevel=3,

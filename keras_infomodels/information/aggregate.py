@@ -169,35 +169,44 @@ class AggregatedPosterior:
 
     @cached_property
     def own(self) -> np.ndarray:
-        """Log densities log q(z_i|x_i), array (m,), with x_i the image that z_i encodes."""
+        """Log density of each sample z_i under the distribution it was drawn from, array (m,)."""
         return _own_log_prob(self.z, self.loc[self.index], self.scale[self.index])
 
     @cached_property
     def others(self) -> np.ndarray:
-        """Logarithms of the sums of q(z_i|x_j) over all other images j, array (m,)."""
+        """Log of the summed densities of each sample z_i under all other images, array (m,).
+
+        The sum is over q(z_i|x_j) for j != i.
+        """
         return _log_sum_of_others(self.z, self.loc, self.scale, self.index)
 
     @cached_property
     def log_prob(self) -> np.ndarray:
-        """Log densities log q(z_i), array (m,)."""
+        """Log density of each sample z_i under the mixture q(z) of all images, array (m,)."""
         # For tiny scales the matrix product cancels in each z's own term, the largest one.
         return np.logaddexp(self.own, self.others) - math.log(len(self.loc))
 
     @cached_property
     def marginals(self) -> np.ndarray:
-        """Log densities log q(z_ij) of each latent variable j, array (m, d); errors below 1e-7."""
+        """Log densities of single latents under q(z), array (m, d), with errors below 1e-7.
+
+        The entry [i, j] is log q(z_ij), for the j-th latent of the sample z_i.
+        """
         columns = zip(self.z.T, self.loc.T, self.scale.T, strict=True)
         return np.stack([mixture_marginal_log_prob(*column) for column in columns], axis=-1)
 
     def lower_bound(self) -> Estimate:
-        """Estimates a lower bound on I_q(x;z), E [log q(z|x) - log q(z)], at most ln N.
+        """Estimates a lower bound on I_q(x;z), the information in latents z about images x.
 
-        The value is the information that z has about which of the N images was encoded.
+        The bound is E [log q(z|x) - log q(z)], at most ln N for N images. The value is the
+        information that z has about which of the N images was encoded.
         """
         return mean_estimate(self.own - self.log_prob, "lower bound", math.log(len(self.loc)))
 
     def upper_bound(self) -> Estimate:
-        """Estimates an upper bound on I_q(x;z), with a mixture that leaves out the image itself.
+        """Estimates an upper bound on I_q(x;z), the information in latents z about images x.
+
+        In the mixture of all images, the encoded image i itself is left out:
 
             E [log q(z_i|x_i) - log (1/(N-1)) sum_{j != i} q(z_i|x_j)]
 
@@ -210,7 +219,7 @@ class AggregatedPosterior:
         return mean_estimate(terms.numpy(), "upper bound")
 
     def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
-        """Estimates KL(q(z) || p(z)) = E [log q(z) - log p(z)].
+        """Estimates KL(q(z) || p(z)), the divergence of the latents of all images from the prior.
 
         Args:
             prior: TFP distribution with batch shape () and event shape (d,). Prior p(z).
@@ -223,7 +232,9 @@ class AggregatedPosterior:
         return mean_estimate(self.log_prob - log_p, "upper bound")
 
     def total_correlation(self) -> Estimate:
-        """Estimates the total correlation KL(q(z) || prod_j q(z_j)) of the latent variables z_j.
+        """Estimates the total correlation of the latents, KL(q(z) || prod_j q(z_j)).
+
+        It is 0 if the latent variables z_j are independent.
 
         Raises:
             ValueError: If all standard deviations are 0.

@@ -258,8 +258,8 @@ def prepare_columns(side: Side) -> Columns:
             repeated.append(label is None and n >= ROWS_A_VALUE * len(kinds))
     if (most := max((codes.max() + 1 for codes in labels), default=0)) > max(2, n / 2):
         raise ValueError(
-            f"A column holds {most} different labels in {n} rows, so that each would tell all of "
-            "its row. Leave identifiers out, and give numbers as numbers."
+            f"A column holds {most} different labels in {n} rows, so each label would identify "
+            "its row. Leave out identifiers, and pass numbers as numbers."
         )
     return Columns(
         np.stack(values, 1) if values else np.zeros((n, 0)),

@@ -39,9 +39,11 @@ def normal_scores(x: np.ndarray) -> np.ndarray:
 
 
 class NormalScores:
-    """Function that maps new values to the `normal_scores` of a given sample.
+    """Callable that maps new values to quantiles of N(0, 1), by the ranks of a given sample.
 
-    The function is linear between the points of the sample, and constant outside of their range.
+    For the sample itself the result equals `normal_scores(x)`. Call it with an array (m, d); it
+    returns an array (m, d). The function is linear between the points of the sample, and constant
+    outside of their range.
 
     Args:
         x: array (n, d). Sample that defines the function.

@@ -73,7 +73,14 @@ class SeparableCritic(_Critic):
         self.y_side = Side(self._hidden(), self.embedding, "glorot_uniform")
 
     def call(self, inputs):
-        """Computes scores (n, m) of x (n, d_x) and y (m, d_y)."""
+        """Computes the scores of all pairs of an x and a y.
+
+        Args:
+            inputs: pair of tensors x and y. Shapes (n, d_x) and (m, d_y).
+
+        Returns:
+            Tensor (n, m), with f(x_i, y_j) at [i, j].
+        """
         (g, a), (h, b) = self.x_side(inputs[0]), self.y_side(inputs[1])
         return tf.matmul(g, h, transpose_b=True) + a + tf.transpose(b)
 
@@ -113,7 +120,14 @@ class BilinearCritic(_Critic):
         return super().get_config() | {"x_width": self.x_width}
 
     def call(self, inputs):
-        """Computes scores (n, m) of x (n, d_x) and y (m, d_y)."""
+        """Computes the scores of all pairs of an x and a y.
+
+        Args:
+            inputs: pair of tensors x and y. Shapes (n, d_x) and (m, d_y).
+
+        Returns:
+            Tensor (n, m), with f(x_i, y_j) at [i, j].
+        """
         return tf.matmul(
             self.x_side(inputs[0]), self.product(self.y_side(inputs[1])), transpose_b=True
         )
@@ -141,7 +155,14 @@ class ConcatenatedCritic(_Critic):
         self.score = keras.layers.Dense(1, kernel_initializer="zeros")
 
     def call(self, inputs):
-        """Computes scores (n, m) of x (n, d_x) and y (m, d_y)."""
+        """Computes the scores of all pairs of an x and a y.
+
+        Args:
+            inputs: pair of tensors x and y. Shapes (n, d_x) and (m, d_y).
+
+        Returns:
+            Tensor (n, m), with f(x_i, y_j) at [i, j].
+        """
         x, y = inputs
         n, m = tf.shape(x)[0], tf.shape(y)[0]
         pairs = tf.concat([tf.repeat(x, m, axis=0), tf.tile(y, [n, 1])], axis=1)
@@ -196,7 +217,14 @@ class ConvolutionalCritic(keras.Model):
         return keras.Sequential(layers)
 
     def call(self, inputs):
-        """Computes scores (n, m) of x (n, ...) and y (m, ...)."""
+        """Computes the scores of all pairs of an x and a y.
+
+        Args:
+            inputs: pair of tensors x and y. Shapes (n, *x_shape) and (m, *y_shape).
+
+        Returns:
+            Tensor (n, m), with f(x_i, y_j) at [i, j].
+        """
         x, y = (side(part) for side, part in zip((self.x_side, self.y_side), inputs, strict=True))
         own = x[:, -1:] + tf.transpose(y[:, -1:])
         return tf.matmul(x[:, :-1], y[:, :-1], transpose_b=True) / self.embedding**0.5 + own

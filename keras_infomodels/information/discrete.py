@@ -58,22 +58,41 @@ class JointTable(Joint):
         self.probabilities = p / p.sum()
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Computes the joint entropy of the named variables, in nats."""
+        """Computes the joint entropy of the named variables, in nats.
+
+        Args:
+            names: frozenset of str. Names of the variables.
+        """
         return float(entropy(self.marginal(names).ravel())) if names else 0.0
 
     def log_size(self, names: frozenset[str]) -> float:
-        """Returns the logarithm of the number of joint values of the named variables."""
+        """Returns the logarithm of the number of joint values of the named variables.
+
+        Args:
+            names: frozenset of str. Names of the variables.
+        """
         sizes = dict(zip(self.names, self.probabilities.shape, strict=True))
         return sum(math.log(sizes[name]) for name in names)
 
     def marginal(self, names: Sequence[str] | frozenset[str]) -> np.ndarray:
-        """Returns the joint probabilities of some variables, with axes in the original order."""
+        """Returns the joint probabilities of some variables, with axes in the original order.
+
+        Args:
+            names: sequence of str. Names of the variables to keep.
+
+        Returns:
+            Array with one axis for each variable in `names`.
+        """
         group = self._group(names)
         others = tuple(i for i, name in enumerate(self.names) if name not in group)
         return self.probabilities.sum(axis=others)
 
     def divergence_from_independence(self, x: str, y: str) -> Estimate:
-        """Computes I(X;Y) as KL(p(x,y) || p(x) p(y)).
+        """Computes the mutual information I(X;Y) as KL(p(x,y) || p(x) p(y)), in nats.
+
+        Args:
+            x: str. Name of the variable X.
+            y: str. Name of the variable Y.
 
         Raises:
             ValueError: If x is y, or a name is unknown.

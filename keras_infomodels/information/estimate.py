@@ -70,6 +70,9 @@ class Estimate:
         """Returns `True` if the value is within `margin` nats of the ceiling.
 
         The true value may then be larger than the ceiling.
+
+        Args:
+            margin: float. Distance from the ceiling, in nats.
         """
         return self.nats > self.ceiling - margin
 

@@ -104,7 +104,11 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
 
 
 def parse_names(text: str) -> list[str]:
-    """Splits a text into column names at commas; names with a comma are quoted as in CSV files.
+    """Splits a text into column names at commas.
+
+    Args:
+        text: str. Names such as 'age,height'. A name with a comma is in double quotes, as in CSV
+            files.
 
     Example:
         ki.information.parse_names('age,"height, cm"')  # ["age", "height, cm"]
@@ -230,9 +234,15 @@ def format_table(table: Mapping[tuple, Estimate], unit: str = "nats") -> str:
 
 
 def print_table(table: Mapping[tuple, Estimate], unit: str = "nats"):
-    """Prints `format_table(table, unit)`; deprecated, to be removed in version 0.3."""
+    """Prints `format_table(table, unit)`; deprecated, to be removed in version 0.3.
+
+    Args:
+        table: dict from (names of x, names of y) to `Estimate`.
+        unit: str. "nats" or "bits".
+    """
     warnings.warn(
-        "information.print_table goes in version 0.3; write print(information.format_table(...)).",
+        "information.print_table will be removed in version 0.3; write "
+        "print(information.format_table(...)).",
         DeprecationWarning,
         stacklevel=2,
     )

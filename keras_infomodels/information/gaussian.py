@@ -52,7 +52,11 @@ class GaussianJoint(Joint):
         }
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Computes the joint differential entropy of the named variables, in nats."""
+        """Computes the joint differential entropy of the named variables, in nats.
+
+        Args:
+            names: frozenset of str. Names of the variables.
+        """
         if not names:
             return 0.0
         columns = [i for name in self.names if name in names for i in self._columns[name]]

@@ -42,11 +42,19 @@ class Joint:
             raise ValueError(f"Each variable has a name of its own, got {self.names}.")
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Returns the joint entropy of the named variables, in nats; 0 for no variables."""
+        """Returns the joint entropy of the named variables, in nats; 0 for no variables.
+
+        Args:
+            names: frozenset of str. Names of the variables.
+        """
         raise NotImplementedError
 
     def log_size(self, names: frozenset[str]) -> float:
-        """Returns the largest possible joint entropy of the named variables, in nats."""
+        """Returns the largest possible joint entropy of the named variables, in nats.
+
+        Args:
+            names: frozenset of str. Names of the variables.
+        """
         return math.inf
 
     def entropy(self, variables: Variables, given: Variables = ()) -> Estimate:
@@ -179,5 +187,9 @@ class MeasuredJoint(Joint):
         return cls({names[:1]: x, names[1:]: y, names: x + y - both})
 
     def joint_entropy(self, names: frozenset[str]) -> float:
-        """Returns the estimated joint entropy of the named variables, in nats."""
+        """Returns the estimated joint entropy of the named variables, in nats.
+
+        Args:
+            names: frozenset of str. Names of the variables.
+        """
         return self._entropies[names] if names else 0.0

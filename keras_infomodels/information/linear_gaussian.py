@@ -46,7 +46,7 @@ class LinearGaussian:
     decoder_stddev: float
 
     def prior(self) -> tfd.Distribution:
-        """Returns p(z) = N(0, I)."""
+        """Returns the prior of the latents, p(z) = N(0, I), as a TFP distribution."""
         k = len(self.encoder_offset)
         return tfd.MultivariateNormalTriL(np.zeros(k), np.eye(k))
 
@@ -58,22 +58,31 @@ class LinearGaussian:
         return self._normal(self.encoder_offset, self._aggregated_covariance())
 
     def mutual_information(self) -> float:
-        """Computes I_q(x;z) = H(z) - H(z|x), the difference of two Gaussian entropies."""
+        """Computes I_q(x;z), the mutual information of data and latents, in nats.
+
+        It is H(z) - H(z|x), the difference of two Gaussian entropies.
+        """
         conditional = self._normal(self.encoder_offset, self.encoder_covariance)
         return float(self.aggregated_posterior().entropy() - conditional.entropy())
 
     def marginal_kl(self) -> float:
-        """Computes KL(q(z) || p(z))."""
+        """Computes KL(q(z) || p(z)) in nats, the divergence of the latents z from the prior.
+
+        q(z) is the distribution of z over all data; see `aggregated_posterior`.
+        """
         return float(tfd.kl_divergence(self.aggregated_posterior(), self.prior()))
 
     def rate(self) -> float:
-        """Computes the rate E KL(q(z|x) || p(z)), which equals I_q(x;z) + KL(q(z) || p(z))."""
+        """Computes the rate E KL(q(z|x) || p(z)) in nats.
+
+        The rate equals `mutual_information()` + `marginal_kl()`.
+        """
         conditional = self._normal(self.encoder_offset, self.encoder_covariance)
         spread = np.trace(self.encoder_matrix @ self.data_covariance @ self.encoder_matrix.T)
         return float(tfd.kl_divergence(conditional, self.prior())) + 0.5 * float(spread)
 
     def reconstruction(self) -> float:
-        """Computes -E log p(x|z), summed over the d dimensions."""
+        """Computes the reconstruction term -E log p(x|z) in nats, summed over the d dimensions."""
         d = len(self.data_covariance)
         residual = np.eye(d) - self.decoder_matrix @ self.encoder_matrix
         offset = self.decoder_matrix @ self.encoder_offset + self.decoder_offset
@@ -86,7 +95,7 @@ class LinearGaussian:
         return float(0.5 * d * np.log(2 * np.pi * variance) + 0.5 * squared_error / variance)
 
     def log_likelihood(self) -> float:
-        """Computes E log p(x) under the decoder and the prior."""
+        """Computes E log p(x) of the data in nats, where p(x) follows from prior and decoder."""
         d = len(self.data_covariance)
         covariance = self.decoder_matrix @ self.decoder_matrix.T + self.decoder_stddev**2 * np.eye(
             d
@@ -96,9 +105,13 @@ class LinearGaussian:
         return -float(data.entropy() + tfd.kl_divergence(data, model))
 
     def loss(self, alpha: float, lambda_: float) -> float:
-        """Computes the InfoVAE loss with D = KL(q(z) || p(z)).
+        """Computes the InfoVAE loss with the divergence KL(q(z) || p(z)), in nats.
 
             reconstruction + (1 - alpha) rate + (alpha + lambda - 1) KL(q(z) || p(z))
+
+        Args:
+            alpha: float. 1 minus the weight of the rate.
+            lambda_: float. The weight of KL(q(z) || p(z)) is alpha + lambda_ - 1.
 
         Source: Zhao, Song and Ermon, "InfoVAE", 2017, equation 6.
         """

@@ -24,8 +24,9 @@ def mixture_marginal_log_prob(z: np.ndarray, loc: np.ndarray, scale: np.ndarray)
 
     Where possible, the values are interpolated by a cubic spline through a grid, which is faster
     than N sums for each of m points. A second spline through every other grid point shows where the
-    interpolation is not accurate enough. There the sum is computed directly. The same is done if
-    the grid would have more points than z, as for narrow components that are far apart.
+    interpolation is not accurate enough. At these points the sum is computed directly. All sums are
+    computed directly if the grid would have more than m points, as for narrow components that are
+    far apart.
 
     Args:
         z: array (m,). Points.

@@ -185,8 +185,8 @@ class MutualInformation:
             x.labels.shape[1] or y.labels.shape[1] or (name == "ksg" and (x.atoms or y.atoms))
         ):
             raise ValueError(
-                f"{name!r} is for continuous columns, and some of these repeat their values; "
-                'take "mixed" or "auto".'
+                f"{name!r} is for continuous columns, and some of these have repeated values; "
+                'use "mixed" or "auto".'
             )
         if name == "gaussian":
             return gaussian_information(x.values, y.values)

@@ -132,7 +132,7 @@ class InfoModel(ModelDescription, keras.Model):
         raise NotImplementedError
 
     def term_names(self) -> list[str]:
-        """Returns the names of the terms that become metrics, "loss" first."""
+        """Returns the names of the loss terms that `fit` shows as metrics, "loss" first."""
         raise NotImplementedError
 
     def terms(
@@ -158,7 +158,7 @@ class InfoModel(ModelDescription, keras.Model):
             data: array, tensor, dataset or generator. A generator is not read.
 
         Returns:
-            Some of the images, see `check_images`; None for a generator.
+            Up to 32 images of an array, or the first batch of a dataset. None for a generator.
 
         Raises:
             ValueError: If the images have another shape, or pixels that the model does not allow.
@@ -175,12 +175,19 @@ class InfoModel(ModelDescription, keras.Model):
 
         Datasets are not checked here, because reading a batch would consume it. Their batches are
         checked within the graph.
+
+        Args:
+            x: array or tensor (n, *data_shape). Images.
         """
         if is_array(x) and len(x):
             check_images(x, self.data_shape, self.pixels)
 
     def check_inputs(self, x):
-        """Raises ValueError for an array or tensor that the model cannot take as its input."""
+        """Raises ValueError for an array or tensor that the model cannot take as its input.
+
+        Args:
+            x: array or tensor (n, *call_shape). Input of `call`.
+        """
         self.check_array(x)
 
     def _repr_html_(self) -> str:
@@ -193,20 +200,35 @@ class InfoModel(ModelDescription, keras.Model):
         return html.table(("network", "class", "parameters"), rows, title, terms)
 
     def traced(self, function: Callable, *arguments):
-        """Calls a function of tensors as a `tf.function` that is traced once and kept."""
+        """Calls a function of tensors as a graph, and returns its result.
+
+        The function is traced as a `tf.function` in the first call, and later calls use the same
+        graph.
+
+        Args:
+            function: function of tensors, such as a method of the model.
+            *arguments: tensors. Arguments of the function.
+        """
         functions = vars(self).setdefault("_inference", Compiled())
         return functions(self, function, self.inference_parts(), *arguments)
 
     def inference_parts(self) -> tuple:
-        """Returns the objects that traced methods use.
+        """Returns the objects that traced methods use, such as the networks.
 
-        If one of them is replaced by another object, the methods are traced again.
+        If one of these objects is replaced by another one, the methods are traced again; see
+        `traced`.
         """
         return tuple(network for group in self.optimizer_groups() for network in group.networks)
 
     @staticmethod
     def drawing_seed(seed: int | None) -> tf.Tensor:
-        """Returns a seed tensor, int32 (2,): fixed for an integer, random for `None`."""
+        """Converts a seed to an int32 tensor (2,) for stateless random functions.
+
+        An integer always gives the same tensor; `None` gives a random one.
+
+        Args:
+            seed: int or None. Seed to convert.
+        """
         return seeds.fold_seed(seeds.fresh_seed() if seed is None else seed)
 
     @classmethod
@@ -219,7 +241,11 @@ class InfoModel(ModelDescription, keras.Model):
 
     @classmethod
     def renew_config(cls, config: Mapping) -> dict:
-        """Returns a config in which arguments of version 0.1 are replaced by current ones."""
+        """Returns a config in which arguments of version 0.1 are replaced by current ones.
+
+        Args:
+            config: dict. Result of `get_config`, of this or an earlier version.
+        """
         return renew(config, cls.default_augmentations)
 
     def compile(self, optimizer="adam", discriminator_optimizer=None, **kwargs):
@@ -406,8 +432,18 @@ class InfoModel(ModelDescription, keras.Model):
         The results hold the mean of each loss term, then the information in nats, such as
         `mutual_information`. The information is left out for a Python generator, which can be read
         only once. A dataset of `keras_infomodels.datasets` is always read in the order of epoch 0,
-        so results repeat. The arguments are those of `keras.Model.evaluate`, without
-        `sample_weight`.
+        so results repeat.
+
+        Args:
+            x: array, dataset or generator of images, or dataset of pairs (images, labels).
+            y: int array (n,). Labels, -1 for unlabeled. `None` if there are none.
+            batch_size: int. Batch size for arrays. `None` is 32.
+            verbose: int or str. 0 shows no progress bar.
+            sample_weight: not supported.
+            steps: int. Largest number of batches. `None` reads all.
+            callbacks: list of Keras callbacks. `None` means none.
+            return_dict: bool. `True` returns a dict by name, `False` a list of values.
+            **kwargs: further arguments of `keras.Model.evaluate`.
 
         Example:
             model = ki.from_preset("mmd_vae_2d_mnist")
@@ -437,7 +473,13 @@ class InfoModel(ModelDescription, keras.Model):
         return logs if return_dict else list(logs.values())
 
     def predict(self, x, *args, **kwargs):
-        """Calls the model batch by batch, like `keras.Model.predict`."""
+        """Calls the model batch by batch, like `keras.Model.predict`, and returns an array.
+
+        Args:
+            x: array or dataset. Inputs of `call`.
+            *args: further positional arguments of `keras.Model.predict`.
+            **kwargs: keyword arguments of `keras.Model.predict`.
+        """
         self.check_inputs(x)
         with self._watching():
             # For one batch without a progress bar the input pipeline costs more than the call.
@@ -463,7 +505,11 @@ class InfoModel(ModelDescription, keras.Model):
         return super().test_on_batch(x, y, **kwargs)
 
     def check_labels(self, labels):
-        """Raises ValueError for labels that are not class indices, if the model uses labels."""
+        """Raises ValueError for labels that are not class indices, if the model uses labels.
+
+        Args:
+            labels: int array (n,), or None.
+        """
         if self.label_classes is not None and labels is not None and is_array(labels):
             check_labels(labels, self.label_classes)
 
@@ -480,7 +526,11 @@ class InfoModel(ModelDescription, keras.Model):
 
     @contextmanager
     def global_batch(self, x: tf.Tensor) -> Iterator[None]:
-        """Context manager for a training step in which x is this replica's part of a batch."""
+        """Context manager for a training step on several replicas.
+
+        Args:
+            x: tensor (rows, ...). This replica's part of the batch.
+        """
         if self.replicas == 1:
             yield
             return
@@ -504,6 +554,13 @@ class InfoModel(ModelDescription, keras.Model):
         The functions of `keras_infomodels.export` write more: further signatures, such as
         `generate`, the allowed pixel range, and the measured difference between the file and the
         model.
+
+        Args:
+            filepath: str or path. File or folder to write.
+            format: str. Format that `keras.Model.export` knows.
+            verbose: bool. `True` logs messages. `None` is Keras' default.
+            input_signature: specification of the inputs. `None` takes them from the model.
+            **kwargs: further arguments of `keras.Model.export`.
         """
         if input_signature is None:
             input_signature = [tf.TensorSpec((None, *self.call_shape), tf.float32)]
@@ -513,13 +570,16 @@ class InfoModel(ModelDescription, keras.Model):
     def evaluate_information(
         self, x, batch_size: int | None, steps: int | None, show: bool
     ) -> dict[str, float]:
-        """Measures information that needs the whole data set, in nats, by name.
+        """Measures information that is computed from a whole data set, not as a mean over batches.
 
         Args:
             x: array, dataset or `PyDataset` of images.
             batch_size: int. Batch size for arrays. `None` is 32.
             steps: int. Largest number of batches. `None` reads all.
             show: bool. `True` allows log messages.
+
+        Returns:
+            dict from name to float, in nats.
         """
         return {}
 
@@ -527,7 +587,14 @@ class InfoModel(ModelDescription, keras.Model):
         """Discards data that an earlier evaluation stored for `validation_information`."""
 
     def validation_information(self, show: bool) -> dict[str, float] | None:
-        """Measures information from data of the last evaluation; None if none were stored."""
+        """Measures information in nats, by name, from data that the last evaluation stored.
+
+        Args:
+            show: bool. `True` allows log messages.
+
+        Returns:
+            dict from name to float; None if no data were stored.
+        """
         return None
 
     def test_step(self, data):

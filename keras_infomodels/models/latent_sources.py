@@ -58,7 +58,7 @@ def latent_source(model, active: Sequence[int] | None = None) -> LatentSource:
         return _of_codes(model)
     if getattr(model, "encode", None) is None or model.categorical:
         raise ValueError(
-            f"This {type(model).__name__} has no latent variables alike to compare runs by; take "
+            f"This {type(model).__name__} has no latent variables of one kind to compare; use "
             "an autoencoder without a category, or an InfoGAN."
         )
 

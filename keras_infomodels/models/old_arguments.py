@@ -84,7 +84,7 @@ def renew_and_warn(cls: type, **arguments) -> dict:
     if old := sorted((arguments.keys() - new) | (arguments.keys() & changed)):
         written = ", ".join(f"{name}={value!r}" for name, value in changed.items())
         warnings.warn(
-            f"{', '.join(old)} of {cls.__name__} goes in version 0.3; write {written}.",
+            f"{', '.join(old)} of {cls.__name__} will be removed in version 0.3; write {written}.",
             DeprecationWarning,
             stacklevel=3,
         )

@@ -51,5 +51,9 @@ class Network(keras.Model):
 
     @classmethod
     def renew_config(cls, config: dict) -> dict:
-        """Returns a config in which arguments of earlier versions are replaced by current ones."""
+        """Returns a config in which arguments of earlier versions are replaced by current ones.
+
+        Args:
+            config: dict. Result of `get_config`, of this or an earlier version.
+        """
         return config

@@ -114,8 +114,8 @@ class AtomicBackup(keras.callbacks.Callback):
         if document.get("jit_compile", compiled) != compiled:
             warnings.warn(
                 f"{folder} comes from a run with jit_compile={not compiled}, and this run has "
-                f"{compiled}. XLA draws other random numbers, so the resumed run ends on other "
-                "bits.",
+                f"{compiled}. XLA draws other random numbers, so the resumed run will differ "
+                "from an uninterrupted one.",
                 stacklevel=2,
             )
         model.load_weights(folder / "model.weights.h5")
@@ -231,7 +231,7 @@ class AtomicBackup(keras.callbacks.Callback):
         if versions != _versions():
             warnings.warn(
                 f"{folder} was written with {versions}, and this is {_versions()}: the resumed run "
-                "may differ in its bits from an uninterrupted one.",
+                "may differ slightly from an uninterrupted one.",
                 stacklevel=3,
             )
 

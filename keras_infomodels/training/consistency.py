@@ -105,7 +105,17 @@ class Consistency(Spec):
         return category_consistency(logits, augmented, self.balance_tolerance)
 
     def augment(self, images, logits, classify, seed) -> tf.Tensor:
-        """Returns the augmented images; the arguments are those of a call."""
+        """Augments images as the consistency term does.
+
+        Args:
+            images: tensor (batch, height, width, channels). Images to augment.
+            logits: tensor (batch, K). Logits of the category of each image.
+            classify: function from images to logits.
+            seed: int32 tensor (2,). Seed of the augmentation.
+
+        Returns:
+            Tensor of the shape of `images`.
+        """
         if self.augmentations == "adversarial":
             return adversarial_shift(images, logits, classify, seed, self.radius)
         images = random_affine(images, seed)

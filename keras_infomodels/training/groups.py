@@ -48,7 +48,7 @@ def second_optimizer(model: keras.Model, chosen) -> keras.Optimizer:
     if model.dtype_policy.name == "mixed_float16" and not wrapped:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     if optimizer is model.optimizer:
-        raise ValueError("The two optimizers are one instance; give each of the two its own.")
+        raise ValueError("Both optimizers are the same object; create one for each.")
     return optimizer
 
 

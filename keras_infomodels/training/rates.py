@@ -64,8 +64,8 @@ class FollowLearningRate(keras.callbacks.Callback):
         first, second = _rate(self.first), _rate(self.second)
         if not _is_number(self.second):
             warnings.warn(
-                "A callback changed the learning rate of the optimizer, and the discriminator's "
-                "is a schedule, which goes on as it is.",
+                "A callback changed the learning rate of the optimizer. That of the "
+                "discriminator is a schedule, which is not changed.",
                 stacklevel=2,
             )
             self._last = self.ratio = None

@@ -90,7 +90,7 @@ def for_replicas(model: keras.Model, settings: dict) -> dict:
     if refused:
         warnings.warn(
             f"{' and '.join(refused)} cannot be used on several replicas, so each call makes one "
-            "step without XLA; the numbers are the same.",
+            "step without XLA; the results are the same.",
             stacklevel=3,
         )
     return settings | {"steps_per_execution": 1, "jit_compile": False}

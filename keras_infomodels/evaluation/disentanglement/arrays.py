@@ -58,8 +58,8 @@ def check_arrays(codes, factors, least_codes: int = 1, least_factors: int = 1) -
     constant = np.flatnonzero((factors == factors[0]).all(axis=0))
     if len(constant):
         raise ValueError(
-            f"Factor {constant[0]} has a single value in these rows, so nothing can be known of "
-            "it; leave that column out."
+            f"Factor {constant[0]} has a single value in these rows, so no code can have "
+            "information about it; leave out that column."
         )
     codes = codes if codes.dtype.kind == "f" else codes.astype(np.float64)
     return codes, factors.astype(np.int64)
@@ -153,7 +153,14 @@ def pairwise_information(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def factor_entropies(factors: np.ndarray) -> np.ndarray:
-    """Computes the entropy of each factor's values among the rows, array (k,), in nats."""
+    """Computes the entropy of the observed values of each factor.
+
+    Args:
+        factors: int array (n, k). Known factors of each example.
+
+    Returns:
+        float64 array (k,), in nats.
+    """
     counts = [np.unique(column, return_counts=True)[1] for column in np.asarray(factors).T]
     shares = [c / c.sum() for c in counts]
     return np.array([-(p * np.log(p)).sum() for p in shares])

@@ -50,10 +50,10 @@ def mig(codes, factors, bins: int = 20) -> float:
 
 
 def mig_from_matrix(information: np.ndarray, entropies: np.ndarray) -> float:
-    """Computes the MIG from a matrix of mutual informations.
+    """Computes the MIG from a matrix of mutual informations; see `mig`.
 
     Args:
-        information: float array (d, k). I(code; factor) in nats.
+        information: float array (d, k). Mutual information of each code with each factor, in nats.
         entropies: float array (k,). Entropy of each factor, in nats.
     """
     ordered = np.sort(information, axis=0)
@@ -91,7 +91,11 @@ def modularity(codes, factors, bins: int = 20) -> float:
 
 
 def modularity_from_matrix(information: np.ndarray) -> float:
-    """Computes the modularity from a matrix I(code; factor), (d, k), in nats."""
+    """Computes the modularity from a matrix of mutual informations; see `modularity`.
+
+    Args:
+        information: float array (d, k). Mutual information of each code with each factor, in nats.
+    """
     squares = np.square(information)
     best = squares.max(axis=1)
     rest = squares.sum(axis=1) - best

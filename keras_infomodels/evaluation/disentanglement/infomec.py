@@ -118,7 +118,7 @@ def infomec(codes, factors, discrete: bool = False, seed: int = 0) -> InfoMEC:
 def normalized_information(
     codes: np.ndarray, factors: np.ndarray, discrete: bool = False, seed: int = 0
 ) -> np.ndarray:
-    """Computes I(code; factor) / H(factor) of `infomec`.
+    """Computes the mutual information of each code with each factor, over the factor's entropy.
 
     Args:
         codes: array (n, d). Codes of the examples.
@@ -127,7 +127,7 @@ def normalized_information(
         seed: int. Seed of the estimator.
 
     Returns:
-        float64 (d, k).
+        float64 array (d, k). Values from 0, which is no information, to about 1.
     """
     entropies = factor_entropies(factors)
     if discrete:
@@ -147,25 +147,43 @@ def normalized_information(
 
 
 def active_codes(codes: np.ndarray, discrete: bool = False) -> np.ndarray:
-    """Finds the active codes: bool array (d,), `True` for active.
+    """Finds the active codes, which are not nearly constant.
 
     A continuous code is active if its range is above a twentieth of the largest range of a code. A
     discrete code is active if it is not constant.
+
+    Args:
+        codes: float array (n, d). Representation of each example.
+        discrete: bool. `True` for codes that are categories.
+
+    Returns:
+        bool array (d,). `True` for an active code.
     """
     ranges = np.ptp(codes, axis=0)
     return ranges > (0 if discrete else ranges.max() / 20)
 
 
 def infom(nmi: np.ndarray) -> float:
-    """Computes InfoM from the NMI of the active codes, (d', k); 0 without any active code."""
+    """Computes InfoM from the normalized information of the active codes; see `infomec`.
+
+    The result is 0 without any active code.
+
+    Args:
+        nmi: float array (d', k). Mutual information of each active code with each factor, divided
+            by the factor's entropy; see `normalized_information`.
+    """
     return _concentration(nmi)
 
 
 def infoc(nmi: np.ndarray) -> float:
-    """Computes InfoC from the NMI of the active codes, (d', k).
+    """Computes InfoC from the normalized information of the active codes; see `infomec`.
 
     The result is 0 without any active code. It is NaN with a single active code, for which InfoC is
     not defined.
+
+    Args:
+        nmi: float array (d', k). Mutual information of each active code with each factor, divided
+            by the factor's entropy; see `normalized_information`.
     """
     if len(nmi) == 0:
         return 0.0
@@ -173,7 +191,13 @@ def infoc(nmi: np.ndarray) -> float:
 
 
 def infoe(codes: np.ndarray, factors: np.ndarray, discrete: bool = False) -> float:
-    """Computes InfoE of all codes; see `infomec`."""
+    """Computes InfoE, the accuracy of a linear prediction of the factors; see `infomec`.
+
+    Args:
+        codes: float array (n, d). Representation of each example.
+        factors: int array (n, k). Known factors of each example.
+        discrete: bool. `True` for codes that are categories.
+    """
     x = (OneHotEncoder() if discrete else StandardScaler()).fit_transform(codes)
     scores = []
     for factor in factors.T:

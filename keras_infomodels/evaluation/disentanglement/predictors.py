@@ -184,9 +184,9 @@ def sap_matrix(
 ) -> np.ndarray:
     """Computes the score of each code as the only predictor of each factor.
 
-    For discrete factors the score is the test accuracy of scikit-learn's `LinearSVC(C=0.01,
-    class_weight="balanced")`. For continuous factors it is the squared correlation, cov(code,
-    factor)^2 / (var(code) var(factor)), and 0 for a variance below 1e-12.
+    For discrete factors the score is the test accuracy of scikit-learn's
+    `LinearSVC(C=0.01, class_weight="balanced")`. For continuous factors it is the squared
+    correlation, cov(code, factor)^2 / (var(code) var(factor)), and 0 for a variance below 1e-12.
 
     Args:
         codes: array (n, d). Codes of the examples.
@@ -210,7 +210,12 @@ def sap_matrix(
 
 
 def sap_from_matrix(scores: np.ndarray) -> float:
-    """Computes SAP from the scores of each code for each factor, array (d, k)."""
+    """Computes SAP from a matrix of scores; see `sap`.
+
+    Args:
+        scores: float array (d, k). Score of each code as the only predictor of each factor; see
+            `sap_matrix`.
+    """
     ordered = np.sort(scores, axis=0)
     return float(np.mean(ordered[-1] - ordered[-2]))
 

@@ -85,24 +85,24 @@ _ONCE = {"sap", "explicitness", "dci", "factor_vae", "beta_vae"}
 draws would count as that of the rows."""
 
 _MEANINGS = {
-    "InfoM": "each code knows one factor alone",
-    "InfoE": "all codes tell the factors, linearly",
-    "InfoC": "each factor is in one code alone",
+    "InfoM": "each code has information about one factor only",
+    "InfoE": "a linear classifier predicts factors from all codes",
+    "InfoC": "each factor is encoded in one code only",
     "MIG": "gap between a factor's best two codes",
-    "modularity": "each code knows one factor alone",
-    "IRS": "codes stay while their factor stays",
-    "FactorVAE score": "the code that varies least names the fixed factor",
-    "BetaVAE score": "pairs that share a factor are told apart",
+    "modularity": "each code has information about one factor only",
+    "IRS": "codes are constant while their factor is constant",
+    "FactorVAE score": "the code that varies least identifies the fixed factor",
+    "BetaVAE score": "a linear classifier identifies the shared factor of pairs",
     "SAP": "gap in accuracy between a factor's best two codes",
     "SAP, continuous factors": "the same in squared correlation",
     "explicitness": "area under ROC of a linear classifier, held out",
-    "DCI disentanglement": "each code matters for one factor alone",
-    "DCI completeness": "each factor is predicted from one code alone",
+    "DCI disentanglement": "each code is important for one factor only",
+    "DCI completeness": "each factor is predicted from one code only",
     "DCI informativeness": "accuracy of trees, held out",
     "Gaussian total correlation": "dependence between codes, nats; 0 is none",
-    "Wasserstein correlation": "the same as a squared distance",
-    "Wasserstein correlation, normalized": "the same by the total variance",
-    "mutual-information score": "mean over pairs of codes, nats",
+    "Wasserstein correlation": "dependence as a squared distance; 0 is none",
+    "Wasserstein correlation, normalized": "the previous value over the total variance",
+    "mutual-information score": "mean over pairs of codes, nats; 0 is none",
 }
 
 
@@ -193,7 +193,7 @@ class DisentanglementReport:
         for name, score in self.scores.items():
             interval = "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"
             lines.append(f"{name:36} {score.value:7.3f}  {interval:16}  {_MEANINGS[name]}")
-        lines.append("I(code; factor) in nats, the best code of each factor, of at most H(factor):")
+        lines.append("I(code; factor) in nats of the best code of each factor, at most H(factor):")
         for j, name in enumerate(self.factor_names):
             best = int(self.information[:, j].argmax())
             interval = ""

@@ -95,7 +95,12 @@ class AdversarialAutoencoder(InfoVAE):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe, with default networks where it names none."""
+        """Returns the `[model]` table of a recipe, with default networks where it names none.
+
+        Args:
+            table: dict. Table `[model]` of a recipe.
+            image_shape: (height, width, channels). Shape of an image.
+        """
         table = add_discriminator(super().complete(table, image_shape))
         return add_terms(scale_weight(table, image_shape), cls.default_augmentations)
 

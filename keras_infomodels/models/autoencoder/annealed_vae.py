@@ -80,7 +80,7 @@ class AnnealedVAE(InfoVAE):
     ):
         check_nonnegative("gamma", gamma)
         if gamma == 0:
-            raise ValueError("gamma is above 0: without it nothing holds the rate; got 0.")
+            raise ValueError("gamma is above 0: without it the rate is not controlled; got 0.")
         check_nonnegative("capacity", capacity)
         super().__init__(encoder, decoder, prior, likelihood, seed=seed, **kwargs)
         self.gamma = float(gamma)

@@ -79,12 +79,12 @@ class BetaVAE(InfoVAE):
 
     @property
     def rate_weight(self) -> float:
-        """Weight of the rate, beta."""
+        """Weight of the rate in the loss, beta."""
         return self.lambda_
 
     @property
     def divergence_weight(self) -> float:
-        """Weight of the divergence, alpha + lambda - 1, which is exactly 0 here."""
+        """Weight of the divergence in the loss: 0, because a beta-VAE has only the rate."""
         return 0.0
 
     def current_rate_weight(self, training: bool):

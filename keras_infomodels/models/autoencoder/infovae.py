@@ -202,24 +202,30 @@ class InfoVAE(InfoModel):
 
     @property
     def rate_weight(self) -> float:
-        """Weight of the rate, 1 - alpha."""
+        """Weight of the rate in the loss, 1 - alpha."""
         return 1 - self.alpha
 
     def current_rate_weight(self, training: bool):
         """Returns the weight of the rate in the current step.
 
         A subclass with a schedule overrides this method.
+
+        Args:
+            training: bool. `True` in training and `False` in evaluation.
         """
         return self.rate_weight
 
     @property
     def divergence_weight(self) -> float:
-        """Weight of the divergence, alpha + lambda - 1; rounding errors near 0 are set to 0."""
+        """Weight of the divergence in the loss, alpha + lambda - 1.
+
+        Rounding errors near 0 are set to 0.
+        """
         return divergence_weight(self.alpha, self.lambda_)
 
     @property
     def has_density(self) -> bool:
-        """True if q(z|x) has a density, so that the rate is defined.
+        """True if the encoder's distribution q(z|x) has a density, so that the rate is defined.
 
         It is False for a deterministic encoder. It is also False with a category, because the
         decoder gets the probabilities of the category instead of a sample.
@@ -228,7 +234,10 @@ class InfoVAE(InfoModel):
 
     @property
     def counts_bits(self) -> bool:
-        """True if reconstruction + rate bounds the bits of lossless compression of 8-bit images."""
+        """True if the likelihood is that of 8-bit pixels, so that `bits_per_dim` is a metric.
+
+        Reconstruction + rate then bounds the bits of lossless compression.
+        """
         return self.has_density and getattr(self.likelihood, "support", None) == "bytes"
 
     @property
@@ -238,18 +247,27 @@ class InfoVAE(InfoModel):
 
     @property
     def information_name(self) -> str:
-        """Name of the mutual information in the results of `evaluate`."""
+        """Name of the mutual information of images and latents in the results of `evaluate`."""
         return "information_category" if self.categorical else "mutual_information"
 
     # What the model computes
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns E[x|z] at the mean of q(z|x), shape (batch, *data_shape)."""
+        """Reconstructs images x: decodes the mean of their latents, tensor (batch, *data_shape).
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+            training: bool. Training mode of the layers.
+        """
         q = self._posterior(float_images(self, x), training)
         return self.likelihood.mean(self.decoder(q.mean(), training=training))
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file; see `signatures.vae_signatures`."""
+        """Returns the functions of an exported file: dict from name to `Signature`.
+
+        Examples are "encode", "decode", "reconstruct" and "generate"; see
+        `models.autoencoder.signatures.vae_signatures`.
+        """
         return vae_signatures(self)
 
     def ceilings(self, examples):
@@ -427,7 +445,13 @@ class InfoVAE(InfoModel):
         return code_distribution(self.encoder(self.likelihood.observe(x, None), training=training))
 
     def mean_image(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns E[x|z], (batch, *data_shape), for z (batch, latent_dim); TFLite can run it."""
+        """Decodes latents z (batch, latent_dim) to mean images, tensor (batch, *data_shape).
+
+        All operations exist in TFLite.
+
+        Args:
+            z: tensor (batch, latent_dim). Latent variables.
+        """
         return self.likelihood.mean(self.decoder(z, training=False))
 
 

@@ -66,7 +66,12 @@ class MMDVAE(InfoVAE):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns the `[model]` table of a recipe, with defaults for settings that are missing."""
+        """Returns the `[model]` table of a recipe, with defaults for settings that are missing.
+
+        Args:
+            table: dict. Table `[model]` of a recipe.
+            image_shape: (height, width, channels). Shape of an image.
+        """
         return scale_weight(super().complete(table, image_shape), image_shape)
 
     def __init__(

@@ -82,7 +82,12 @@ class QLAE(InfoVAE):
 
     @classmethod
     def complete(cls, table, image_shape):
-        """Returns the `[model]` table of a recipe, with default networks where it names none."""
+        """Returns the `[model]` table of a recipe, with default networks where it names none.
+
+        Args:
+            table: dict. Table `[model]` of a recipe.
+            image_shape: (height, width, channels). Shape of an image.
+        """
         completed = super().complete(table, image_shape)
         encoder = {"min_stddev": "none", **completed["encoder"]}
         if "prior" not in table:
@@ -111,7 +116,7 @@ class QLAE(InfoVAE):
 
     @property
     def divergence_weight(self) -> float:
-        """Weight of the divergence: 0, because q(z) is not matched to a prior."""
+        """Weight of the divergence in the loss: 0, because latents are not matched to a prior."""
         return 0.0
 
     @property
@@ -129,11 +134,11 @@ class QLAE(InfoVAE):
         return np.abs(z[:, :, None] - self.codebook).argmin(axis=2)
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file; see `signatures.vae_signatures`.
+        """Returns the functions of an exported file: dict from name to `Signature`.
 
-        The signature `generate` takes `position`, d numbers in (-1, 1) for each image. The interval
-        is divided into K equal parts, one for each value of a latent variable. Uniform draws of
-        `position` are draws of the prior.
+        The names are those of `InfoVAE.export_signatures`. The signature `generate` takes
+        `position`, d numbers in (-1, 1) for each image. The interval is divided into K equal parts,
+        one for each value of a latent variable. Uniform draws of `position` are draws of the prior.
         """
         position = Input("position", (self.latent_dim,), "uniform")
         return super().export_signatures() | {"generate": Signature(self._at, (position,))}

@@ -69,7 +69,11 @@ class Classifier(InfoModel):
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def describe_metrics(self, metrics: Mapping[str, float]) -> str:
-        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
+        """Returns a sentence for a preset's card: how the metrics of `evaluate` are measured.
+
+        Args:
+            metrics: dict from str to float. Results of `evaluate`.
+        """
         return "`loss` is -E log p(label|x); `accuracy` counts the most likely class."
 
     def __init__(self, network: keras.Model, augment: bool = False, seed: int = 0, **kwargs):
@@ -88,26 +92,41 @@ class Classifier(InfoModel):
     # What the model computes
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns the probabilities of the classes, (batch, K)."""
+        """Computes the probabilities of the K classes, tensor (batch, K), for images x.
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+            training: bool. Training mode of the layers.
+        """
         return tf.nn.softmax(self.network(self._images(x), training=training)["logits"])
 
     def classify(self, x: tf.Tensor) -> tf.Tensor:
-        """Calls the model; deprecated, to be removed in version 0.3."""
+        """Returns the class probabilities of images; deprecated.
+
+        Call the model instead. This method will be removed in version 0.3.
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+        """
         warnings.warn(
-            "Classifier.classify goes in version 0.3; call the model.",
+            "Classifier.classify will be removed in version 0.3; call the model.",
             DeprecationWarning,
             stacklevel=2,
         )
         return self(x)
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
-        """Computes the input of the last layer, (batch, width), for images (batch, *data_shape)."""
+        """Computes the input of the last layer, (batch, width), for images (batch, *data_shape).
+
+        Args:
+            x: tensor (batch, *data_shape). Images.
+        """
         return self.network(self._images(x), training=False)["features"]
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file.
+        """Returns the functions of an exported file: dict from name to `Signature`.
 
-        `classify` returns "logits" and "probabilities" of an image, `features` its "features".
+        "classify" returns "logits" and "probabilities" of images, and "features" the "features".
         """
 
         def classify(image):

@@ -140,7 +140,12 @@ class GAN(InfoModel):
     # What the model computes
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Generates the images (batch, *data_shape) of latents (batch, latent_dim)."""
+        """Generates the images (batch, *data_shape) of latents (batch, latent_dim).
+
+        Args:
+            latents: tensor (batch, latent_dim). Noise, then the codes.
+            training: bool. Training mode of the layers.
+        """
         return self.generator(latents, training=training)
 
     def generate(
@@ -173,7 +178,11 @@ class GAN(InfoModel):
         return self(self.latents.join(self.latents.sample(n, seed) | fixed))
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file; see `models.gan.signatures.gan_signatures`."""
+        """Returns the functions of an exported file: dict from name to `Signature`.
+
+        The names are "generate", "discriminate" and "generate_seeded"; see
+        `models.gan.signatures.gan_signatures`.
+        """
         return gan_signatures(self)
 
     @property
@@ -201,13 +210,23 @@ class GAN(InfoModel):
         )
 
     def calibration_images(self, images):
-        """Returns real and generated images, because the discriminator sees both."""
+        """Returns real and generated images to calibrate an int8 export.
+
+        Generated images are added, because the discriminator gets both kinds.
+
+        Args:
+            images: float32 array (n, height, width, channels). Training images.
+        """
         return np.concatenate([images, self.generate(len(images), seed=0)])
 
     # What Keras calls
 
     def describe_metrics(self, metrics: Mapping[str, float]) -> str:
-        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
+        """Returns a sentence for a preset's card: how the metrics of `evaluate` are measured.
+
+        Args:
+            metrics: dict from str to float. Results of `evaluate`.
+        """
         return "The losses depend on this discriminator and do not measure the samples."
 
     def optimizer_groups(self) -> list[OptimizerGroup]:
@@ -329,20 +348,40 @@ class GAN(InfoModel):
         return {"images": x, "outputs": outputs, **norm}
 
     def sample_latents(self, n: tf.Tensor, seed: tf.Tensor, training: bool) -> dict:
-        """Draws the latents of a step, by name; see `Latents.sample`."""
+        """Draws the generator's noise and codes for a training step, as a dict.
+
+        See `Latents.sample` for the dict.
+
+        Args:
+            n: int32 scalar. Number of draws.
+            seed: int32 tensor (2,). Seed of the draws.
+            training: bool. `True` may stratify the categories.
+
+        Returns:
+            dict from "noise" and each code's name to a tensor (n, length).
+        """
         return self.latents.sample(n, seed)
 
     def discriminate(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """Returns the discriminator's outputs as a dict, with "logits" (batch, 1) in float32."""
+        """Runs the discriminator on images; returns a dict with float32 "logits" (batch, 1).
+
+        Args:
+            images: tensor (batch, *data_shape). Real or generated images.
+            training: bool. Training mode of the layers.
+        """
         outputs = self.discriminator(images, training=training)
         outputs = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
         return {**outputs, "logits": tf.cast(outputs["logits"], tf.float32)}
 
     def generator_terms(self, fake: dict, training: bool) -> dict[str, tf.Tensor]:
-        """Computes the terms of the generator, given the result of `generate_batch`.
+        """Computes the generator's loss terms for a batch.
+
+        Args:
+            fake: dict. Result of `generate_batch`.
+            training: bool. Training mode of the networks.
 
         Returns:
-            dict with "generator_loss" and "loss", which the generator minimizes.
+            dict of scalars with "generator_loss" and "loss". The generator minimizes "loss".
         """
         logits = fake["outputs"]["logits"]
         own = replicas.mean(OBJECTIVES[self.objective].generator(logits))
@@ -416,7 +455,11 @@ class GAN(InfoModel):
         return (self.latents.dimension,)
 
     def check_inputs(self, x):
-        """Raises ValueError for latents of a wrong shape, or with values that are not finite."""
+        """Raises ValueError for latents of a wrong shape, or with values that are not finite.
+
+        Args:
+            x: array or tensor (n, latent_dim). Latents.
+        """
         if not is_array(x):
             return
         if tuple(x.shape[1:]) != self.call_shape:

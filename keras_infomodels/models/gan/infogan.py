@@ -154,12 +154,21 @@ class InfoGAN(GAN):
 
     @classmethod
     def complete(cls, table: Mapping, image_shape: tuple[int, ...]) -> dict:
-        """Returns a recipe's `[model]` table, with default networks and codes where it has none."""
+        """Returns a recipe's `[model]` table, with default networks and codes where it has none.
+
+        Args:
+            table: dict. Table `[model]` of a recipe.
+            image_shape: (height, width, channels). Shape of an image.
+        """
         table = super().complete({"codes": CODES, **table}, image_shape)
         return add_terms(table, cls.default_augmentations)
 
     def describe_metrics(self, metrics: Mapping[str, float]) -> str:
-        """Returns a sentence for the card on how the metrics of `evaluate` are measured."""
+        """Returns a sentence for a preset's card: how the metrics of `evaluate` are measured.
+
+        Args:
+            metrics: dict from str to float. Results of `evaluate`.
+        """
         return (
             "`information` of a code is a lower bound in nats, computed with the model's own Q on "
             "generated images; `information real` is H(mean Q) - mean H(Q) on the images."
@@ -209,7 +218,7 @@ class InfoGAN(GAN):
 
     @property
     def categorical_codes(self) -> list[Code]:
-        """Codes with a `Categorical` prior."""
+        """List of the model's categorical codes."""
         codes = self.latents.codes.values()
         return [code for code in codes if isinstance(code.prior, Categorical)]
 
@@ -241,14 +250,18 @@ class InfoGAN(GAN):
             model.infer_codes(model.generate(8, seed=0))["digit"].probs_parameter()
         """
         if not self.latents.codes:
-            raise ValueError("There is no code to infer: the model has noise alone.")
+            raise ValueError("There is no code to infer: the model has only noise.")
         if tf.executing_eagerly():
             self.check_data(np.asarray(x))
         params = self.traced(self._inferred, tf.cast(x, tf.float32))
         return {name: code.infer(params[name]) for name, code in self.latents.codes.items()}
 
     def export_signatures(self) -> dict:
-        """Returns the functions of an exported file; see `gan.signatures.infogan_signatures`."""
+        """Returns the functions of an exported file: dict from name to `Signature`.
+
+        The names are those of a `GAN`, and "infer_codes"; see
+        `models.gan.signatures.infogan_signatures`.
+        """
         return infogan_signatures(self)
 
     @property
@@ -288,6 +301,12 @@ class InfoGAN(GAN):
         """Trains the model like `GAN.fit`.
 
         The largest possible information of each code is logged once.
+
+        Args:
+            x: dataset, array or generator of images, as in `InfoModel.fit`.
+            *args: further positional arguments of `InfoModel.fit`.
+            verbose: int or str. 0 shows no progress bar and no message.
+            **kwargs: keyword arguments of `InfoModel.fit`.
         """
         if verbose and self.latents.codes and not self._ceilings_shown:
             self._ceilings_shown = True
@@ -299,7 +318,9 @@ class InfoGAN(GAN):
         return super().fit(x, *args, verbose=verbose, **kwargs)
 
     def posterior_params(self, images, outputs, training: bool, stop: bool = False) -> dict:
-        """Computes the parameters of Q(c|x), the outputs of Q's head, by code.
+        """Computes the outputs of the recognition network Q for images x, by code.
+
+        The outputs are the parameters of Q(c|x), the distribution of a code c given the image.
 
         Args:
             images: tensor (batch, *data_shape).
@@ -428,9 +449,17 @@ class InfoGAN(GAN):
         return self.consistency(images, params[name], classify, seed)
 
     def recognize(self, images: tf.Tensor, training: bool, stop: bool = False) -> dict:
-        """Computes `posterior_params` of images.
+        """Computes the parameters of Q(c|x) for images x, by code; see `posterior_params`.
 
-        The discriminator is called too if Q uses its features.
+        If Q uses the discriminator's features, the discriminator is called first.
+
+        Args:
+            images: tensor (batch, *data_shape). Real or generated images.
+            training: bool. Training mode of the layers.
+            stop: bool. `True` stops the gradient at the input of Q's head.
+
+        Returns:
+            dict from code name to float32 tensor (batch, Code.parameters).
         """
         separate = self.recognition_trunk is not None
         outputs = None if separate else self.discriminate(images, training)

@@ -173,14 +173,15 @@ class InfoGANCR(InfoGAN):
 
 def _check_codes(codes):
     if len(codes) < 2:
-        raise ValueError(f"Pairs that share a code need at least two codes, got {len(codes)}.")
+        raise ValueError(f"InfoGANCR needs at least two codes, got {len(codes)}.")
 
 
 def _network_like(model: InfoGANCR) -> keras.Model:
     """H for a model's pairs."""
     if not isinstance(model.discriminator, ConvDiscriminator):
         raise ValueError(
-            "H is made by itself beside a ConvDiscriminator alone; give contrastive_network, a "
+            "There is a default network H only for a ConvDiscriminator; pass contrastive_network, "
+            "a "
             f"Keras model from {_pair_shape(model)} to {len(model.codes)} logits."
         )
     config = model.discriminator.get_config()

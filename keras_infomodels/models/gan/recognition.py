@@ -33,7 +33,7 @@ def trunk_like(discriminator: keras.Model) -> keras.Model:
     if not isinstance(discriminator, ConvDiscriminator):
         raise ValueError(
             'posterior="separate" needs a recognition_trunk: a Keras model from images to '
-            '{"features"}. Only beside a ConvDiscriminator there is a default.'
+            '{"features"}. There is a default only for a ConvDiscriminator.'
         )
     own = {"name": "recognition_trunk", "return_logits": False, "trainable": True, "frozen": ()}
     return ConvDiscriminator(**discriminator.get_config() | own)
