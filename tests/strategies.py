@@ -1,8 +1,11 @@
 """Trains tiny models with and without a strategy, for `test_replicas.py`, which reads its JSON.
 
 python strategies.py mirrored NAME [NAME ...]   one device, and two parts of the CPU
+python strategies.py double NAME [NAME ...]     the same in double precision
 python strategies.py worker NAME [NAME ...]     this worker of TF_CONFIG
 python strategies.py refusals                   what is not made in one scope
+
+A name is one of MAKE, "nan" or "rows", or for Adam "curves" and a name of MAKE, as "curves:VAE".
 """
 
 import contextlib
@@ -16,6 +19,11 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import keras
 import numpy as np
 import tensorflow as tf
+
+if __name__ == "__main__" and sys.argv[1] == "double":
+    import double
+
+    double.enter()
 
 from keras_infomodels import datasets, divergences, models, networks
 from keras_infomodels.distributions import Categorical, CategoricalNormal, Code, Latents, Uniform
@@ -33,6 +41,11 @@ def autoencoder(cls=models.InfoVAE, parameters=("logits",), **settings):
     encoder = networks.MLPEncoder(**shared)
     decoder = networks.MLPDecoder(parameters=parameters, **shared)
     return cls(encoder, decoder, **{"likelihood": "bernoulli_stochastic", **settings})
+
+
+def quantized():
+    encoder = networks.MLPEncoder(SHAPE, 3, (16,), min_stddev=None)
+    return models.QLAE(encoder, networks.MLPDecoder(SHAPE, 3, (16,)), "bernoulli_stochastic")
 
 
 def categorical():
@@ -65,6 +78,8 @@ MAKE = {
     "BetaVAE": lambda: autoencoder(models.BetaVAE, warmup=5),
     "InfoVAE": lambda: autoencoder(alpha=0.5, lambda_=10.0),
     "MMDVAE": lambda: autoencoder(models.MMDVAE, ("loc",), likelihood="shared_gaussian"),
+    "AnnealedVAE": lambda: autoencoder(models.AnnealedVAE, warmup=5),
+    "QLAE": quantized,
     "DIPVAE": lambda: autoencoder(models.DIPVAE),
     "AdversarialAutoencoder": lambda: autoencoder(models.AdversarialAutoencoder),
     "categorical": categorical,
@@ -74,6 +89,7 @@ MAKE = {
     "TotalCorrelation": lambda: with_divergence(
         divergences.TotalCorrelation(networks.MLPDiscriminator(latent_dim=3))
     ),
+    "MinibatchTotalCorrelation": lambda: with_divergence(divergences.MinibatchTotalCorrelation()),
     "GAN": lambda: gan(models.GAN),
     "penalties": lambda: gan(
         models.GAN,
@@ -85,6 +101,7 @@ MAKE = {
         augmentation=Augmentation(),
     ),
     "InfoGAN": lambda: gan(stratified=True),
+    "InfoGANCR": lambda: gan(models.InfoGANCR, contrastive_warmup=5),
     "semi_supervised": lambda: gan(
         posterior="stop_gradient",
         fake_consistency_weight=0.5,
@@ -98,15 +115,15 @@ MAKE = {
 
 
 def images():
-    return np.random.default_rng(0).uniform(size=(75, *SHAPE)).astype(np.float32)
+    return np.random.default_rng(0).uniform(size=(75, *SHAPE)).astype(keras.config.floatx())
 
 
-def build(name, strategy):
+def build(name, strategy, optimizer=lambda: keras.optimizers.SGD(5e-4, clipnorm=50.0)):
     keras.utils.set_random_seed(0)
     several = strategy.num_replicas_in_sync > 1
     with strategy.scope() if several else contextlib.nullcontext():
         model = MAKE[name]()
-        optimizers = [keras.optimizers.SGD(5e-4, clipnorm=50.0) for _ in model.optimizer_groups()]
+        optimizers = [optimizer() for _ in model.optimizer_groups()]
     model.compile(*optimizers)
     # One device needs no graph; the contract test compares both.
     model.run_eagerly = not several
@@ -127,12 +144,27 @@ def trained(name, strategy, epochs):
     return history, model.predict(inputs, verbose=0), weights(model)
 
 
+def curves(name, strategy, seed=0):
+    """The terms of each epoch of a training by Adam: 17 epochs of 3 steps.
+
+    The seed is that of the noise alone.
+    """
+    model = build(name, strategy, lambda: keras.optimizers.Adam(1e-3))
+    model.seed = seed
+    data = datasets.from_arrays(images(), None, 32, seed=1)
+    return model.fit(data, epochs=17, verbose=0).history
+
+
 def weights(model):
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
 
 
 def compare(name, strategy, epochs):
-    """Largest differences between one device and a strategy."""
+    """Largest differences between one device and a strategy.
+
+    Those of the history are relative to 0.01 + |value|, because an MMD is a difference of means of
+    size 1.
+    """
     one = trained(name, tf.distribute.get_strategy(), epochs)
     all_ = trained(name, strategy, epochs)
     assert one[1].shape == all_[1].shape
@@ -142,9 +174,8 @@ def compare(name, strategy, epochs):
         "weights": float(np.abs(one[2] - all_[2]).max()),
         "predictions": float(np.abs(one[1] - all_[1]).max()),
         "history": max(
-            float(np.max(np.abs(np.subtract(one[0][key], all_[0][key])) / np.abs(one[0][key])))
-            for key in one[0]
-            if np.all(one[0][key])
+            float(np.max(np.abs(np.subtract(all_[0][key], values)) / (0.01 + np.abs(values))))
+            for key, values in one[0].items()
         ),
     }
 
@@ -240,14 +271,26 @@ def main(mode, names):
     if mode == "worker":
         found = {}
         for name in names:
-            history, predictions, found_weights = trained(name, strategy, 2)
-            found[name] = history, predictions.tolist(), found_weights.tolist()
+            kind, _, model = name.rpartition(":")
+            if kind.endswith("curves"):
+                found[name] = curves(model, strategy, int(kind.startswith("other")))
+            elif name == "nan":
+                found[name] = without_update(strategy)
+            else:
+                history, predictions, found_weights = trained(name, strategy, 2)
+                found[name] = history, predictions.tolist(), found_weights.tolist()
         return found
-    others = {"nan": without_update, "rows": counted}
-    return {
-        name: others[name](strategy) if name in others else compare(name, strategy, EPOCHS)
-        for name in names
-    }
+    found = {}
+    for name in names:
+        kind, _, model = name.rpartition(":")
+        if kind == "curves":
+            one = tf.distribute.get_strategy()
+            found[name] = [curves(model, one), curves(model, one, 1), curves(model, strategy)]
+        else:
+            others = {"nan": without_update, "rows": counted}
+            function = others.get(name, lambda each, name=name: compare(name, each, EPOCHS))
+            found[name] = function(strategy)
+    return found
 
 
 if __name__ == "__main__":
