@@ -89,10 +89,15 @@ def list_presets(classes: str | Collection[str] | None = None) -> Names:
 
 
 def list_own_presets(classes: Collection[str]) -> Names:
-    """Returns the presets of model classes, for `Class.presets`; does not use a network.
+    """Lists the presets of model classes, without access to the internet.
+
+    It is what a model class has as its attribute `presets`, such as `ki.InfoGAN.presets`.
 
     Args:
         classes: collection of str. Names of model classes.
+
+    Returns:
+        `Names`, a dict from the name of a preset to its description.
     """
     return _names(registry.read(), classes)
 

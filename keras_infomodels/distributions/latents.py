@@ -83,13 +83,16 @@ class Latents:
         return tf.concat([parts[name] for name in names], axis=1)
 
     def code_values(self, name: str, value, n: int) -> np.ndarray:
-        """Converts values of a code to an array (n, dimension of the code), and checks them.
+        """Checks values of a code, and converts them to the rows that the generator takes.
 
         Args:
             name: str. Name of the code.
             value: number, or sequence of n numbers. For a categorical code, the index of the
-                category.
+                category. One number is used for all rows.
             n: int. Number of rows.
+
+        Returns:
+            float32 array: one-hot (n, K) for a categorical code, (n, 1) for a continuous one.
 
         Raises:
             ValueError: If there is no such code, a value is outside the prior's range, or the

@@ -81,22 +81,24 @@ def latent_information(
     total correlation. The information of a single latent, I_q(x;z_j), is estimated accurately from
     N images. The lower bound on I_q(x;z) cannot exceed ln N, so the upper bound is needed as well.
 
-    `independence` is I_q(x;z) / sum_j I_q(x;z_j). It needs no known factors, and can rank runs of
-    the same model. A latent that copies another one lowers it. A latent without information does
-    not change it. Does not detect: what the latents mean. An encoder whose latents are independent
-    mixtures of the factors has 1.
+    The result's `independence` is a pair of bounds on the ratio I_q(x;z) / sum_j I_q(x;z_j), which
+    needs no labels and can rank runs of the same model. A latent that copies another one lowers the
+    ratio. A latent without information does not change it. The ratio does not show what the latents
+    mean: it is 1 for all independent latents, also for those that mix several properties of the
+    images.
 
-    For deterministic, quantized latents, the information is the entropy of the rows or columns of
-    the N examples. For deterministic continuous latents, all rows differ; then every value is ln N,
+    For deterministic, quantized latents, I_q(x;z) is the entropy of the N rows of z, and I_q(x;z_j)
+    that of column j, each by counts. For deterministic continuous latents, all rows differ; then every value is ln N,
     and the result has no meaning.
 
     Args:
         z: float array (N, d), N at least 4. One sample of q(z|x) for each of N images. `None` draws
             the samples.
-        loc: float array (N, d). Means of q(z|x).
+        loc: float array (N, d). Means of q(z|x). Required.
         scale: float array (N, d). Standard deviations of q(z|x); all 0 for a deterministic encoder.
-        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Prior p(z). `None` is
-            N(0, I).
+            Required.
+        prior: prior of `keras_infomodels.distributions`, or TFP distribution. Prior p(z), used by
+            one of the upper bounds. `None` is N(0, I).
         seed: int. Seed of the draws.
 
     Returns:

@@ -584,7 +584,10 @@ class InfoModel(ModelDescription, keras.Model):
         return {}
 
     def begin_validation(self):
-        """Discards data that an earlier evaluation stored for `validation_information`."""
+        """Discards data that an earlier evaluation stored for `validation_information`.
+
+        `evaluate` calls it before each evaluation. A subclass that stores data overrides it.
+        """
 
     def validation_information(self, show: bool) -> dict[str, float] | None:
         """Measures information in nats, by name, from data that the last evaluation stored.

@@ -243,7 +243,7 @@ class GAN(InfoModel):
 
     @property
     def saturated_loss(self) -> float | None:
-        """Discriminator's loss if it is always right; None if its loss has no minimum."""
+        """Smallest possible loss of the discriminator; None if the loss has no minimum."""
         s = self.label_smoothing
         if s:  # With smoothing s, a perfect discriminator's loss is the entropy of Bernoulli(s).
             return -s * math.log(s) - (1 - s) * math.log1p(-s)

@@ -238,8 +238,8 @@ class InfoGAN(GAN):
 
         Returns:
             dict from code name to TFP distribution with batch shape (batch,). For a category it is
-            one-hot, and its `.probs_parameter()` has shape (batch, K). For a continuous code use
-            `.mean()`, shape (batch, 1).
+            one-hot, and its `probs_parameter()` has shape (batch, K). The mean of a continuous code
+            has shape (batch, 1).
 
         Raises:
             ValueError: If the model has no codes, or the images have another shape or invalid
