@@ -103,11 +103,11 @@ class Code(Spec):
 
         "softmax"         for a `Categorical`: K logits.
         "beta"            for a `Uniform`, and its default: a unimodal Beta distribution on
-                          (-1, 1). The family contains the prior. At the center, its standard
+                          (-1, 1). The family contains the prior. Where its mean is 0, its standard
                           deviation is at least `min_stddev`.
         "gaussian"        N(loc, scale^2) with a learned scale of at least `min_stddev`; the
-                          default for a `Normal`. It does not contain a uniform prior: if c and x
-                          are independent, the bound is at most -0.1765 nats instead of 0.
+                          default for a `Normal`. The family does not contain a uniform prior: if
+                          c and x are independent, the bound is at most -0.1765 nats instead of 0.
         "fixed_gaussian"  N(loc, min_stddev^2): squared error with weight 1 / (2 min_stddev^2).
                           With min_stddev = 1, as in the first published code, the bound for a
                           `Uniform` is at most -0.2258 nats. Training works, but the bound is

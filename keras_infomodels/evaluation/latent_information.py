@@ -88,8 +88,8 @@ def latent_information(
     images.
 
     For deterministic, quantized latents, I_q(x;z) is the entropy of the N rows of z, and I_q(x;z_j)
-    that of column j, each by counts. For deterministic continuous latents, all rows differ; then every value is ln N,
-    and the result has no meaning.
+    that of column j, each by counts. For deterministic continuous latents, all rows differ; then
+    every value is ln N, and the result has no meaning.
 
     Args:
         z: float array (N, d), N at least 4. One sample of q(z|x) for each of N images. `None` draws
