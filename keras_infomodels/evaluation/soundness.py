@@ -97,13 +97,14 @@ class SampleCheck:
 
     @property
     def warning(self) -> str:
-        """Warning, if the model is no better than the mean image; empty for none."""
+        """Warning, if samples are about as far from data as the mean image; empty for none."""
         if self.distance <= FAR_FROM_DATA * self.mean_image_distance:
             return ""
+        share = self.distance / max(self.mean_image_distance, 1e-9)
         return (
-            f"samples are as far from data ({self.distance:.4g}) as a repeated mean image "
-            f"({self.mean_image_distance:.4g}; a second draw of data {self.data_distance:.4g}): "
-            "they are no images of the kind"
+            f"the kernel distance of samples from data, {self.distance:.4g}, is {share:.0%} of "
+            f"that of copies of the mean image, {self.mean_image_distance:.4g}; it should be at "
+            f"most {FAR_FROM_DATA:.0%}, and a second draw of data has {self.data_distance:.4g}"
         )
 
     def __str__(self) -> str:
