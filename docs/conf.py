@@ -109,6 +109,8 @@ def _escaped(text: str) -> str:
     """Text in which nothing but `code` and the bullets of a list has a meaning."""
     parts = _CODE.split(text)
     parts[::2] = [re.sub(r"([*|_\\])", r"\\\1", part) for part in parts[::2]]
+    # A method of the result, such as `.mean()`, has several targets: code without a link.
+    parts[1::2] = [f"`{part}`" if part.startswith("`.") else part for part in parts[1::2]]
     # `Estimate`s: the end of code stands before a space or a mark.
     parts[2::2] = [re.sub(r"^(?=\w)", r"\\ ", part) for part in parts[2::2]]
     return "".join(parts)
