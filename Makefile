@@ -32,10 +32,11 @@ format: .venv/installed
 docs: .venv/installed
 	$(BIN)/python docs/make_gallery.py
 
+# -E reads all pages again: a page that was read before would not repeat its warnings.
 # The explorer's runtime is downloaded from npm; LITERT_DIR=node_modules where there is no network.
 site: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
-	$(BIN)/python -m sphinx -b html -W --keep-going -q docs $(SITE)
+	$(BIN)/python -m sphinx -b html -E -W --keep-going -q docs $(SITE)
 	$(BIN)/infomodels explore --out $(SITE)/explorer $(if $(LITERT_DIR),--wasm $(LITERT_DIR))
 	$(BIN)/python docs/check_site.py $(SITE)
 

@@ -110,8 +110,9 @@ class JointTable(Joint):
 def plug_in(x: np.ndarray, y: np.ndarray) -> Estimate:
     """Estimates I(X;Y) of discrete variables by the information of the observed frequencies.
 
-    The estimate is too large on average. For independent variables its bias is about (K_x - 1)(K_y
-    - 1) / (2n) nats, where K_x and K_y are the numbers of values and n is the number of pairs.
+    The estimate is too large on average. For independent variables its bias is about
+    (K_x - 1)(K_y - 1) / (2n) nats, where K_x and K_y are the numbers of values and n is the number
+    of pairs.
     `miller_madow` corrects the bias, and `shuffle_null` measures it.
 
     Args:

@@ -33,11 +33,11 @@ class AdversarialAutoencoder(InfoVAE):
     `InfoVAE(alpha=1, lambda_, divergence=Adversarial(...))`.
 
     An encoder that returns {"loc", "scale"} is stochastic: z is drawn from q(z|x) = N(loc,
-    scale^2). An encoder that returns {"loc"} alone is deterministic, and z is loc. Then KL(q(z|x)
-    || p(z)), the metric `rate`, is undefined and absent; `model.deterministic` is True. The metric
-    `discriminator_loss` of an optimal discriminator is 2 ln 2 - 2 JSD(q(z), p(z)). JSD is the
-    Jensen-Shannon divergence, and q(z) is the distribution of z over all images. The value is 1.386
-    nats if q(z) equals the prior.
+    scale^2). An encoder that returns {"loc"} alone is deterministic, and z is loc. Then the
+    metric `rate`, KL(q(z|x) || p(z)), is undefined and absent; `model.deterministic` is True. The
+    metric `discriminator_loss` of an optimal discriminator is 2 ln 2 - 2 JSD(q(z), p(z)). JSD is
+    the Jensen-Shannon divergence, and q(z) is the distribution of z over all images. The value is
+    1.386 nats if q(z) equals the prior.
 
     Source: Makhzani et al., "Adversarial autoencoders", 2015.
 

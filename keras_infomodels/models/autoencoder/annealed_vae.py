@@ -27,10 +27,11 @@ class AnnealedVAE(InfoVAE):
     are encoded in latent variables that are still unused. Evaluation uses the final capacity. With
     `capacity` 0 training is bit-identical to that of `BetaVAE(beta=gamma)`.
 
-    The rate is the sum of I_q(x;z), the mutual information of images x and latents z, and KL(q(z)
-    || p(z)), the divergence of the latents' distribution q(z) over all images from the prior p(z).
-    So the rate bounds I_q(x;z) from above, and the capacity does too where gamma keeps the rate at
-    C.
+    The rate is the sum of I_q(x;z), the mutual information of images x and latents z, and
+    KL(q(z) || p(z)), the divergence of the latents' distribution q(z) over all images from the
+    prior p(z). So the rate bounds I_q(x;z) from above, and the capacity does too where gamma keeps
+    the rate at its value.
+
     Source: Burgess et al., "Understanding disentangling in beta-VAE", 2018, equation 8.
 
     Args:
