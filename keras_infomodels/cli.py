@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -108,6 +109,9 @@ _TRAINING_FLAGS = {
     "--seed": ("seed", int, "seed of weights, order of data and noise"),
 }
 
+_GRACE = 10.0
+"""Seconds that an operation may go on after SIGTERM; Slurm and Kubernetes send SIGKILL after 30."""
+
 _EXPECTED = (ValueError, OSError, ImportError, NotImplementedError, FloatingPointError)
 
 
@@ -119,7 +123,9 @@ def main(argv: list[str] | None = None) -> int:
         with printing(), quiet_tensorflow():
             arguments.run(arguments)
     except _Terminated:
-        print(f"\nStopped by SIGTERM. {_how_to_go_on(arguments)}", file=sys.stderr)
+        _say_stopped(arguments)
+        if os.environ.get("TF_CONFIG"):
+            os._exit(143)  # at its end a worker would wait for the others
         return 143
     except KeyboardInterrupt:
         hint = " Continue with --resume." if arguments.run is _train else ""
@@ -160,9 +166,17 @@ class _Terminated(BaseException):
     """The process was asked to end, as a cluster does before it takes the machine away."""
 
 
+def _say_stopped(arguments: argparse.Namespace):
+    print(f"\nStopped by SIGTERM. {_how_to_go_on(arguments)}", file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Raises `_Terminated` where SIGTERM comes, between two operations of Python."""
+def _ending_on_sigterm(arguments: argparse.Namespace) -> Iterator[None]:
+    """Raises `_Terminated` where SIGTERM comes, between two operations of Python.
+
+    If one operation lasts for longer than `_GRACE`, such as a step that waits for a worker that has
+    ended, the process ends without the exception. Files are complete whenever that is.
+    """
 
     def end(number, frame):
         raise _Terminated
@@ -171,10 +185,34 @@ def _ending_on_sigterm() -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGTERM, end)
+    # Python writes the number of a signal here as it comes, also within an operation.
+    own, to_write = socket.socketpair()
+    to_write.setblocking(False)
+    written = signal.set_wakeup_fd(to_write.fileno(), warn_on_full_buffer=False)
+    watch = threading.Thread(target=_watch, args=(own, arguments), daemon=True)
+    watch.start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(written)
         signal.signal(signal.SIGTERM, before)
+        to_write.close()
+        watch.join()
+        own.close()
+
+
+def _watch(numbers: socket.socket, arguments: argparse.Namespace):
+    """Ends the process some seconds after SIGTERM; returns when the other socket is closed."""
+    while number := numbers.recv(1):
+        if number[0] == signal.SIGTERM:
+            numbers.settimeout(_GRACE)
+            try:
+                while numbers.recv(1):
+                    pass
+            except TimeoutError:
+                _say_stopped(arguments)
+                os._exit(143)
+            return
 
 
 def _is_of_tensorflow(error: Exception) -> bool:
@@ -473,7 +511,7 @@ def _default_out(arguments: argparse.Namespace) -> str:
 
 
 def _train(arguments: argparse.Namespace):
-    with _ending_on_sigterm():
+    with _ending_on_sigterm(arguments):
         _train_on_devices(arguments)
 
 
