@@ -15,8 +15,9 @@ from keras_infomodels.io import printable
 from keras_infomodels.log import printing, quiet_tensorflow
 from keras_infomodels.measure_commands import add_parsers as add_measure_parsers
 from keras_infomodels.select_command import add_parser as add_select_parser
-from keras_infomodels.train_command import Terminated, how_to_go_on
+from keras_infomodels.termination import Terminated
 from keras_infomodels.train_command import add_parser as add_train_parser
+from keras_infomodels.train_command import say_stopped
 from keras_infomodels.zoo.commands import add_parsers as add_zoo_parsers
 from keras_infomodels.zoo.publish_commands import add_parsers as add_publish_parsers
 
@@ -34,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
         with printing(), quiet_tensorflow():
             arguments.run(arguments)
     except Terminated:
-        print(f"\nStopped by SIGTERM. {how_to_go_on(arguments)}", file=sys.stderr)
+        say_stopped(arguments)
+        if os.environ.get("TF_CONFIG"):
+            os._exit(143)  # at its end a worker would wait for the others
         return 143
     except KeyboardInterrupt:
         hint = " Continue with --resume." if hasattr(arguments, "resume") else ""

@@ -1,17 +1,16 @@
 """The command `infomodels train`."""
 
 import argparse
-import contextlib
 import os
-import signal
-import threading
-from collections.abc import Iterator
+import sys
+from functools import partial
 from pathlib import Path
 
 from keras_infomodels import names
 from keras_infomodels.command_parser import parse_image_size, parse_sizes
+from keras_infomodels.termination import ending_on_sigterm
 
-__all__ = ["Terminated", "add_parser", "how_to_go_on"]
+__all__ = ["add_parser", "say_stopped"]
 
 
 _TRAINING_FLAGS = {
@@ -152,33 +151,13 @@ def add_parser(commands):
     command.set_defaults(run=_train)
 
 
-def how_to_go_on(arguments: argparse.Namespace) -> str:
-    """Returns a sentence on what an ended training has left."""
+def say_stopped(arguments: argparse.Namespace):
+    """Prints that SIGTERM ended a training, and what is left of it."""
     out = getattr(arguments, "out", None)
+    hint = "No epoch was finished, so nothing is saved; start again."
     if out and any(Path(out).expanduser().glob("run/checkpoints/after_epoch_*")):
-        return f"Every finished epoch is saved; continue with --resume --out {out}."
-    return "No epoch was finished, so nothing is saved; start again."
-
-
-class Terminated(BaseException):
-    """The process was asked to end, as a cluster does before it takes the machine away."""
-
-
-@contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Raises `Terminated` where SIGTERM comes, between two operations of Python."""
-
-    def end(number, frame):
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        hint = f"Every finished epoch is saved; continue with --resume --out {out}."
+    print(f"\nStopped by SIGTERM. {hint}", file=sys.stderr, flush=True)
 
 
 def _recipe(arguments: argparse.Namespace):
@@ -228,7 +207,7 @@ def _default_out(arguments: argparse.Namespace) -> str:
 
 
 def _train(arguments: argparse.Namespace):
-    with _ending_on_sigterm():
+    with ending_on_sigterm(partial(say_stopped, arguments)):
         _train_on_devices(arguments)
 
 

@@ -21,6 +21,7 @@ LAYERS = (
         "export_commands",
         "measure_commands",
         "select_command",
+        "termination",
         "train_command",
     ),
     ("zoo",),

@@ -8,6 +8,9 @@ from keras_infomodels import cli, datasets
 from keras_infomodels.datasets.loading import find
 from keras_infomodels.datasets.shard_source import ShardedImages, write_shards
 from keras_infomodels.datasets.source import Options
+from keras_infomodels.zoo.build import load_split
+from keras_infomodels.zoo.figures import load_images
+from keras_infomodels.zoo.recipes import Recipe
 
 
 @pytest.fixture
@@ -82,3 +85,36 @@ def test_shard_command_writes_shards(tmp_path, arrays, capsys):
     assert cli.main(["shard", str(tmp_path / "set.npz"), "--out", str(out), "--files", "2"]) == 0
     assert "train 23" in capsys.readouterr().out
     np.testing.assert_array_equal(datasets.load_arrays(out)[0], arrays[0])
+
+
+def recipe_of(place, folder):
+    text = f"[data]\n{place} = '{folder}'\n[model]\nclass = 'VAE'\n"
+    return Recipe.parse(text, "recipe.toml", epochs=1, network="mlp", widths=[4])
+
+
+def test_recipe_takes_shards_in_the_place_of_a_name(shards):
+    recipe = recipe_of("shards", shards)
+    assert recipe == recipe_of("name", shards)
+    assert next(iter(load_split(recipe, "train", None))).shape == (23, 4, 3, 1)
+
+
+def test_recipe_refuses_shards_that_are_none(shards, tmp_path):
+    with pytest.raises(ValueError, match=r"data.shards is a folder with shards.json"):
+        recipe_of("shards", tmp_path)
+    with pytest.raises(ValueError, match="leave one out"):
+        recipe_of("name = 'mnist'\nshards", shards)
+
+
+def test_load_images_reads_no_more_of_shards_than_its_limit(shards, arrays, monkeypatch):
+    read, counts = ShardedImages.__getitem__, []
+
+    def count(self, rows):
+        found = read(self, rows)
+        counts.append(len(found))
+        return found
+
+    monkeypatch.setattr(ShardedImages, "__getitem__", count)
+    images, labels = load_images(recipe_of("shards", shards), "train[2:]", None, limit=7)
+    assert counts == [7]
+    np.testing.assert_array_equal(labels, arrays[1][2:9])
+    np.testing.assert_allclose(images, arrays[0][2:9] / 255, rtol=1e-6)

@@ -107,29 +107,7 @@ def epochs(out):
         return [int(row["epoch"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.slow
-def test_train_devices_saves_at_sigterm_and_resumes_on_another_number(tmp_path):
-    out = tmp_path / "run"
-    words = ("vae", "--dataset", "fashion_mnist_mini", "--epochs", "400", *FEW, *SMALL)
-    process = start(out, *words, "--pictures", "0", "--devices", "2")
-    wait_for(out / "run" / "checkpoints" / "after_epoch_0002", process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert "Stopped by SIGTERM. Every finished epoch is saved" in errors
-    done = len(epochs(out))
-    assert done >= 2
-    process = start(out, "--resume", "--pictures", "0")
-    wait_for(out / "run" / "checkpoints" / f"after_epoch_{done + 2:04d}", process)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 143
-    assert epochs(out) == list(range(1, len(epochs(out)) + 1))
-
-
-@pytest.mark.slow
-def test_train_workers_end_when_one_is_killed_and_one_process_resumes(tmp_path):
-    out = tmp_path / "run"
-    words = ("mmd_vae", "--dataset", "fashion_mnist_mini", "--epochs", "4000", *FEW, *SMALL)
+def start_workers(out, *words):
     with socket.create_server(("localhost", 0)) as a, socket.create_server(("localhost", 0)) as b:
         hosts = [f"localhost:{each.getsockname()[1]}" for each in (a, b)]
     workers = []
@@ -137,15 +115,74 @@ def test_train_workers_end_when_one_is_killed_and_one_process_resumes(tmp_path):
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": hosts}, "task": task})
         workers.append(start(out, *words, "--pictures", "0", TF_CONFIG=config))
-    wait_for(out / "run" / "checkpoints" / "after_epoch_0002", workers[0])
-    workers[1].kill()
-    begin = time.monotonic()
-    _, errors = workers[0].communicate(timeout=180)
-    assert time.monotonic() - begin < 120  # 84 s on a busy machine
-    assert workers[0].returncode not in (0, None)
-    assert "start all of them again with --resume" in errors
+    return workers
+
+
+def wait_for_epoch(out, epoch, process):
+    wait_for(out / "run" / "checkpoints" / f"after_epoch_{epoch:04d}", process)
+
+
+def end(*processes):
+    """Errors of processes that SIGTERM ends with status 143."""
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [143] * len(processes), errors
+    return errors
+
+
+@pytest.mark.slow
+def test_train_devices_saves_at_sigterm_and_resumes_on_another_number(tmp_path):
+    out = tmp_path / "run"
+    words = ("vae", "--dataset", "fashion_mnist_mini", "--epochs", "400", *FEW, *SMALL)
+    process = start(out, *words, "--pictures", "0", "--devices", "2")
+    wait_for_epoch(out, 2, process)
+    assert "Stopped by SIGTERM. Every finished epoch is saved" in end(process)[0]
     done = len(epochs(out))
+    assert done >= 2
     process = start(out, "--resume", "--pictures", "0")
-    wait_for(out / "run" / "checkpoints" / f"after_epoch_{done + 1:04d}", process)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 143
+    wait_for_epoch(out, done + 2, process)
+    end(process)
+    assert epochs(out) == list(range(1, len(epochs(out)) + 1))
+
+
+@pytest.mark.slow
+def test_train_workers_end_within_a_minute_of_a_kill_and_any_number_resumes(tmp_path):
+    out = tmp_path / "run"
+    words = ("mmd_vae", "--dataset", "fashion_mnist_mini", "--epochs", "4000", *FEW, *SMALL)
+    chief, other = start_workers(out, *words)
+    wait_for_epoch(out, 2, chief)
+    other.kill()
+    begin = time.monotonic()
+    _, errors = chief.communicate(timeout=180)
+    assert time.monotonic() - begin < 60
+    assert chief.returncode not in (0, None)
+    assert "start all of them again with --resume" in errors
+    other.communicate()
+    for resume in (lambda: start_workers(out, "--resume"), lambda: [start(out, "--resume")]):
+        done = len(epochs(out))
+        processes = resume()
+        wait_for_epoch(out, done + 1, processes[0])
+        begin = time.monotonic()
+        assert all("Stopped by SIGTERM" in errors for errors in end(*processes))
+        assert time.monotonic() - begin < 30  # then a cluster sends SIGKILL
+    assert epochs(out) == list(range(1, len(epochs(out)) + 1))
+
+
+def test_train_ends_where_an_operation_outlasts_sigterm(tmp_path):
+    script = f"""
+import argparse, ctypes, functools, threading, os, signal
+from keras_infomodels import termination, train_command
+termination._GRACE = 0.2
+say = functools.partial(train_command.say_stopped, argparse.Namespace(out={str(tmp_path)!r}))
+with termination.ending_on_sigterm(say):
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)
+    lock(mutex), lock(mutex)  # waits for itself, whatever signal comes
+"""
+    command = [sys.executable, "-c", script]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 143
+    assert process.stderr == (
+        "\nStopped by SIGTERM. No epoch was finished, so nothing is saved; start again.\n"
+    )

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 from scipy.special import logsumexp
 
-from keras_infomodels import datasets
+from keras_infomodels.datasets.checks import as_pixels
+from keras_infomodels.datasets.loading import find
+from keras_infomodels.datasets.source import Options
 from keras_infomodels.defaults import EXAMPLES
 from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.evaluation import (
@@ -146,7 +148,7 @@ def sound_figures(
     """
     if "samples" not in model.card_figures or len(images) < _FEW:
         return {}, []
-    known = load_images(recipe, recipe.data.train, data_dir)[0][:_KNOWN]
+    known, _ = load_images(recipe, recipe.data.train, data_dir, _KNOWN)
     mean, checks, figures = known.mean(axis=0), [], {}
     real, other = np.array_split(images[:_KNOWN], 2)
     if hasattr(model, "reconstruct"):
@@ -219,12 +221,17 @@ def has_moved(stated: float, measured: float) -> bool:
 
 
 def load_images(
-    recipe: Recipe, split: str, data_dir: str | Path | None
+    recipe: Recipe, split: str, data_dir: str | Path | None, limit: int | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Loads all images of a split, float32 in [0, 1], and their labels or None."""
-    images, labels = datasets.load_arrays(
-        recipe.data.name, split, data_dir=data_dir, **recipe.data.options()
-    )
+    """Loads the first images of a split, float32 in [0, 1], and their labels or None.
+
+    With a limit no others are read of data that are read by the row, such as shards. `None` loads
+    all.
+    """
+    source = find(recipe.data.name, Options(data_dir, **recipe.data.options()))
+    images, labels = source.read(split)
+    images = as_pixels(np.asarray(images[:limit]))
+    labels = None if labels is None else labels[:limit]
     scale = 255 if images.dtype == np.uint8 else 1
     return images.astype(np.float32) / np.float32(scale), labels
 

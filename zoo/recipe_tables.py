@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from keras_infomodels.names import guess, nearest
 
-__all__ = ["Data", "Training", "inlined", "merged", "typed", "without_none"]
+__all__ = ["Data", "Training", "inlined", "merged", "named", "typed", "without_none"]
 
 _Count = Annotated[int, Field(gt=0)]
 
@@ -24,8 +25,10 @@ _table = pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
 class Data:
     """Table `[data]` of a recipe: the data set and its splits.
 
+    A file may have `shards`, a folder that `infomodels shard` has written, in the place of `name`.
+
     Attributes:
-        name: str. Name of the data set, as in `datasets.load`.
+        name: str. Name or path of the data set, as in `datasets.load`.
         train: str. Training split in the syntax of TFDS.
         validation: str. Validation split.
         test: str. Test split, which is used once, after training.
@@ -96,6 +99,26 @@ class Training:
     starts: _Count = 1
     start_epochs: _Count = 1
     jit_compile: bool = False
+
+
+def named(data):
+    """Returns the table `[data]` with the folder `shards` as its `name`."""
+    if not isinstance(data, Mapping) or "shards" not in data:
+        return data
+    from keras_infomodels.datasets.shard_source import INDEX
+
+    rest = dict(data)
+    folder = rest.pop("shards")
+    if "name" in rest:
+        raise ValueError(
+            f"data has the name {rest['name']!r} and the shards {folder!r}; leave one out."
+        )
+    if not isinstance(folder, str) or not (Path(folder).expanduser() / INDEX).is_file():
+        raise ValueError(
+            f"data.shards is a folder with {INDEX}, as `infomodels shard` writes it, and "
+            f"{folder!r} is none; other data are given by data.name."
+        )
+    return {"name": folder, **rest}
 
 
 def typed(cls: type, values, name: str):

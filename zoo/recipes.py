@@ -12,7 +12,15 @@ import tomlkit
 
 from keras_infomodels.names import guess, nearest
 from keras_infomodels.zoo.old_recipes import is_flat, renew_settings, settings_of
-from keras_infomodels.zoo.recipe_tables import Data, Training, inlined, merged, typed, without_none
+from keras_infomodels.zoo.recipe_tables import (
+    Data,
+    Training,
+    inlined,
+    merged,
+    named,
+    typed,
+    without_none,
+)
 
 __all__ = ["Recipe", "differences", "parse_seeds"]
 
@@ -269,7 +277,7 @@ class Recipe:
         training = merged(defaults, model.training_defaults)
         training = merged(training, values.get("training", {}))
         return cls(
-            typed(Data, values.get("data", {}), "data"),
+            typed(Data, named(values.get("data", {})), "data"),
             {**values["model"], "class": model.__name__},
             typed(Training, training, "training"),
             values.get("description"),

@@ -206,7 +206,7 @@ def exported_differences(
     Returns:
         {format: {"bytes", "inputs", "signatures"}}.
     """
-    images = load_images(recipe, recipe.data.test, data_dir)[0][:_IMAGES]
+    images, _ = load_images(recipe, recipe.data.test, data_dir, _IMAGES)
     with tempfile.TemporaryDirectory() as temporary:
         # Temporary files: the published file contains the card, which needs these differences.
         files = {

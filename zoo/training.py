@@ -31,6 +31,9 @@ from keras_infomodels.zoo.starts import choose_start
 
 __all__ = ["train"]
 
+_SHOWN = 5000
+"""Largest number of test images that pictures and checks of a run take."""
+
 
 def train(
     recipe: Recipe,
@@ -169,7 +172,7 @@ def _leave(
     """Writes the preset, the pictures and the card of a trained model."""
     _, validation, _ = splits
     clustering = _clusters(model, recipe, data_dir)
-    images, labels = load_images(recipe, recipe.data.test, data_dir)
+    images, labels = load_images(recipe, recipe.data.test, data_dir, _SHOWN)
     sound, doubts = sound_figures(model, recipe, images, data_dir)
     few = doubt_of_few(model, len(images))
     stated = [few, *doubts] if few else doubts
@@ -183,8 +186,7 @@ def _leave(
     save_to_preset(model, out, **facts)
     examples = sum(len(keras.tree.flatten(batch)[0]) for batch in validation)
     curves = plots.learning_curves(rows, model.ceilings(examples))
-    labels = None if labels is None else labels[:5000]
-    shown = plots.model_pictures(model, images[:5000], labels)
+    shown = plots.model_pictures(model, images, labels)
     for name, figure in {"learning_curves": curves, **shown}.items():
         plots.save(figure, out / "run" / f"{name}.png")
     write_card(out, recipe)

@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import keras
@@ -20,6 +24,9 @@ __all__ = [
     "for_replicas",
     "writes",
 ]
+
+_LONGEST_SILENCE = 20
+"""Seconds without a heartbeat of a worker, which a thread of TensorFlow sends in half that time."""
 
 
 def choose_strategy(devices: int | None = None) -> tf.distribute.Strategy:
@@ -46,7 +53,8 @@ def choose_strategy(devices: int | None = None) -> tf.distribute.Strategy:
                 "Under TF_CONFIG every worker takes the GPUs that it sees, or its CPU; leave the "
                 "number of devices out, and limit GPUs by CUDA_VISIBLE_DEVICES."
             )
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with _heartbeats_within(_LONGEST_SILENCE), _own_sigterm():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     if devices is None or devices == 1:
         return tf.distribute.get_strategy()
     if len(tf.config.list_physical_devices("GPU")) >= devices:
@@ -55,6 +63,40 @@ def choose_strategy(devices: int | None = None) -> tf.distribute.Strategy:
     parts = [tf.config.LogicalDeviceConfiguration()] * devices
     tf.config.set_logical_device_configuration(cpu, parts)
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+
+
+@contextmanager
+def _heartbeats_within(seconds: int) -> Iterator[None]:
+    """Context manager of a strategy of workers, of which all end when one is silent for so long.
+
+    TensorFlow waits for more than a minute, and has no setting for it outside of its context.
+    """
+    from tensorflow.python.eager.context import context
+
+    inner = context()
+    # The strategy calls this with the addresses and numbers of its workers.
+    configure = inner.configure_coordination_service
+    inner.configure_coordination_service = partial(
+        configure, heartbeat_timeout_in_ms=1000 * seconds
+    )
+    try:
+        yield
+    finally:
+        del inner.configure_coordination_service
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Context manager that keeps Python's handler of SIGTERM, which TensorFlow takes from workers.
+
+    TensorFlow's only notes the signal for its `PreemptionCheckpointHandler`.
+    """
+    try:
+        yield
+    finally:
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _count_workers() -> int:
