@@ -60,6 +60,7 @@ def test_audit_i_q_equals_i_p_where_the_joints_are_equal():
     assert deaf.rows["I_q lower"] == result.rows["I_q lower"]
 
 
+@pytest.mark.slow
 def test_audit_i_q_equals_i_p_for_a_wide_prior():
     encoder, decoder, x, exact = linear_gaussian_pair(3.0)
     assert exact == pytest.approx(0.5 * math.log(5) + 0.5 * math.log(2.96))

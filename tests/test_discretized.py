@@ -147,7 +147,7 @@ def test_shared_gaussian_has_a_floor_and_outlives_nan():
 
 def test_shared_gaussian_is_saved_with_the_weights(tmp_path):
     model, x = small_vae("shared_gaussian"), byte_images()
-    model.compile("sgd")
+    model.compile("sgd", run_eagerly=True)
     model.fit(x, verbose=0)
     assert float(model.shared_scale.value) < 0.6
     expected = model.evaluate(x, verbose=0)
@@ -157,7 +157,7 @@ def test_shared_gaussian_is_saved_with_the_weights(tmp_path):
         keras.models.load_model(tmp_path / "model.keras"),
         VAE.from_preset(tmp_path / "preset"),
     ):
-        loaded.compile()
+        loaded.compile(run_eagerly=True)
         np.testing.assert_allclose(loaded.evaluate(x, verbose=0), expected, rtol=1e-6)
 
 

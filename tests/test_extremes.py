@@ -59,6 +59,7 @@ def test_extremes_stop_fit_at_a_later_batch_in_words(make_model, images):
         model.fit(batches(images), validation_data=batches(bytes_later), verbose=0)
 
 
+@pytest.mark.slow
 def test_extremes_stop_a_gan_with_two_updates_at_a_later_batch(make_gan, images):
     model = make_gan(update="alternating")
     images = images.copy()

@@ -227,7 +227,12 @@ def test_infogan_optimizers_move_their_own_networks(make_gan, images, posterior,
 
 
 @pytest.mark.parametrize(
-    ("posterior", "own"), [("shared", "trunk"), ("stop_gradient", None), ("separate", "own trunk")]
+    ("posterior", "own"),
+    [
+        pytest.param("shared", "trunk", marks=pytest.mark.slow),
+        ("stop_gradient", None),
+        ("separate", "own trunk"),
+    ],
 )
 def test_infogan_terms_move_the_expected_networks(make_gan, images, posterior, own):
     """Gradients of the objectives with each term's weight at 1 less those with all at 0."""

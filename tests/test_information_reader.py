@@ -38,7 +38,13 @@ def test_table_information_at_some_samples_is_that_of_all(make_model):
 
 
 @pytest.mark.parametrize(
-    ("freq", "epochs_read"), [(1, [0, 1, 2, 3]), (2, [1, 3]), (3, [2, 3]), (0, [])]
+    ("freq", "epochs_read"),
+    [
+        pytest.param(1, [0, 1, 2, 3], marks=pytest.mark.slow),
+        pytest.param(2, [1, 3], marks=pytest.mark.slow),
+        (3, [2, 3]),
+        (0, []),
+    ],
 )
 def test_information_freq_reads_every_so_many_epochs_and_the_last(
     make_model, images, monkeypatch, freq, epochs_read

@@ -266,7 +266,7 @@ def plain_moves():
     "settings",
     [
         {"run_eagerly": True},
-        {"steps_per_execution": 2},
+        pytest.param({"steps_per_execution": 2}, marks=pytest.mark.slow),
         pytest.param({"scale": 64.0}, marks=pytest.mark.slow),
     ],
     ids=str,
@@ -394,9 +394,8 @@ def test_atomic_backup_and_backup_and_restore_resume_to_the_same_bits(
 
 
 @ONE_OF_THEM
-@pytest.mark.parametrize(
-    "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
-)
+@pytest.mark.slow  # test_infogan_step has one of bfloat16
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_fit_in_mixed_precision_trains_every_player(any_model, images, policy, tmp_path):
     any_model.save_to_preset(tmp_path)
     model = presets.from_preset(tmp_path, dtype=policy)

@@ -118,7 +118,7 @@ def test_nearest_neighbor_entropy():
         nearest_neighbor_entropy(np.zeros(10))
 
 
-@pytest.mark.parametrize("n", [400, 3000])
+@pytest.mark.parametrize("n", [400, pytest.param(3000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("unit", [0.02, 0.1])
 @pytest.mark.parametrize("r", [0.0, 0.75])
 def test_mutual_information_finds_no_dependence_in_rounding(n, unit, r):

@@ -97,6 +97,7 @@ def test_calibration_fills_a_fixed_batch_up(exports):
     np.testing.assert_array_equal(together, images[[0, 1, 2, 3, 4, 5, 0, 1]])
 
 
+@pytest.mark.slow
 def test_to_tflite_computes_no_shapes(exports):
     """They make dynamic tensors, and cut the graph in two for a delegate."""
     operators = {
