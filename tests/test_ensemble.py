@@ -9,9 +9,10 @@ from keras_infomodels.information import (
     ConvolutionalCritic,
     MutualInformation,
     SeparableCritic,
+    copula_information,
 )
 from keras_infomodels.information.columns import prepare_columns, read_side
-from keras_infomodels.information.copula import GaussianRatio
+from keras_infomodels.information.copula import GaussianRatio, shuffled_copula
 from keras_infomodels.information.critics import StackedCritic
 from keras_infomodels.information.ensemble import split_inputs
 from keras_infomodels.information.members import Members, gaussian_scores
@@ -81,6 +82,13 @@ def test_gaussian_ratio_shrinks_collinear_columns():
     assert shrunk < 0.2
 
 
+def test_shuffled_copula_spreads_as_gaussians_do():
+    x, y = np.random.default_rng(0).normal(size=(2, 500, 8))
+    found = shuffled_copula(x, y, np.random.default_rng(1), 40)
+    assert found.nats == pytest.approx(0, abs=4 * found.standard_error / math.sqrt(40))
+    assert found.standard_error == pytest.approx(math.sqrt(8 * 8 / 2) / 500, rel=0.3)
+
+
 def test_split_inputs_selects_the_columns_that_depend():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1500, 5))
@@ -126,6 +134,24 @@ def test_trained_says_nothing_of_what_is_independent():
     assert estimate.nats == pytest.approx(0, abs=0.03)
     assert estimate.is_nothing()
     assert estimate.interval[0] <= 0 <= estimate.interval[1]
+
+
+def test_trained_says_nothing_of_pixels_that_are_independent():
+    """The error of the copula is for Gaussians: of these it says .26 nats, 5 errors."""
+    rng = np.random.default_rng(9)
+    grid = np.arange(8)
+    centers = 4 + 1.1 * rng.normal(size=(2, 2, 1200, 1)).clip(-3, 3)
+    x, y = (
+        (np.exp(-((grid - a) ** 2) / 2)[:, :, None] * np.exp(-((grid - b) ** 2) / 2)[:, None])
+        for a, b in centers
+    )
+    x, y = (side.reshape(1200, -1) for side in (x, y))
+    copula = copula_information(x, y)
+    assert copula.nats > 3 * copula.standard_error
+    estimate = MutualInformation(epochs=4, patience=1).fit(x, y)
+    assert estimate.nats == pytest.approx(0, abs=0.03)
+    assert estimate.is_nothing()
+    assert estimate.checks["copula, shuffled"].standard_error > 0.1
 
 
 def test_trained_takes_images():

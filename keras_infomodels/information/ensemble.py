@@ -19,6 +19,7 @@ from keras_infomodels.information.copula import (
     GaussianRatio,
     NormalScores,
     copula_information,
+    shuffled_copula,
 )
 from keras_infomodels.information.critics import ConvolutionalCritic, StackedCritic
 from keras_infomodels.information.estimate import Estimate, mean_estimate
@@ -40,6 +41,7 @@ _TEST, _VALIDATION = 0.2, 0.15
 _LEAST = 40
 """Smallest number of rows for which critics are trained."""
 _BLOCK = 1000
+_SHUFFLES = 10
 _HOPELESS = -0.5
 """Smallest validation bound of the Gaussian ratio, in nats, for which critics start from it."""
 
@@ -57,7 +59,7 @@ def trained(x: Columns, y: Columns, seed: int, settings: NeuralSettings) -> Esti
         settings.critic.set_weights(weights)
     if x.images is not None or y.images is not None:
         return estimate
-    return _with_floor(_or_copula(estimate, x, y), x, y, seed)
+    return _with_floor(_or_copula(estimate, x, y, seed), x, y, seed)
 
 
 def split_inputs(x: Columns, y: Columns, seed: int) -> tuple[Parts, list[np.ndarray]]:
@@ -212,21 +214,29 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     )
 
 
-def _or_copula(estimate: Estimate, x: Columns, y: Columns) -> Estimate:
-    """Returns the copula's answer if critics find no more and held-out pairs agree with it."""
+def _or_copula(estimate: Estimate, x: Columns, y: Columns, seed: int) -> Estimate:
+    """Returns the copula's answer if critics find no more and held-out pairs agree with it.
+
+    Of shuffled pairs it must say 0, with the spread that Gaussian data have. Of independent images
+    of 256 pixels it says up to half a nat.
+    """
     numbers = not (x.labels.shape[1] or y.labels.shape[1])
     if not numbers or "ratio" not in estimate.checks or len(x) <= x.width + y.width + 1:
         return estimate
     copula = copula_information(x.values, y.values)
     held = estimate.checks["ratio"]
-    checks = {**estimate.checks, "copula": copula}
+    shuffled = shuffled_copula(x.values, y.values, generator(seed, 17), _SHUFFLES)
+    checks = {**estimate.checks, "copula": copula, "copula, shuffled": shuffled}
     # Expected loss of the fitted ratio on new pairs, by its number of moments.
     lost = x.width * y.width / (2 * (1 - _TEST - _VALIDATION) * len(x))
     agrees = abs(copula.nats - lost - held.nats) <= 0.05 + 0.5 * lost + 2 * math.hypot(
         copula.standard_error, held.standard_error
     )  # fmt: skip
     gain = estimate.nats - copula.nats
-    if not agrees or gain > 0.03 + 2 * math.hypot(copula.standard_error, held.standard_error):
+    spread, of_gaussians = shuffled.standard_error, math.sqrt(x.width * y.width / 2) / len(x)
+    trusted = spread <= 2 * of_gaussians + 0.01 and abs(shuffled.nats) <= 0.03 + 2 * spread
+    more = gain > 0.03 + 2 * math.hypot(copula.standard_error, held.standard_error)
+    if more or not (agrees and trusted):
         return replace(estimate, checks=checks)
     return replace(
         copula,
