@@ -15,7 +15,7 @@ from keras_infomodels.information.columns import prepare_columns, read_side
 from keras_infomodels.information.copula import GaussianRatio, shuffled_copula
 from keras_infomodels.information.critics import StackedCritic
 from keras_infomodels.information.ensemble import split_inputs
-from keras_infomodels.information.members import Members, gaussian_scores
+from keras_infomodels.information.members import Inputs, Members, gaussian_scores
 
 FAST = {"epochs": 12, "patience": 3, "batch_size": 128}
 
@@ -104,14 +104,27 @@ def test_members_mask_columns():
     keras.utils.set_random_seed(0)
     critic = StackedCritic(2, 4, 4)
     x, y = np.ones((1, 3, 2), np.float32), np.ones((1, 3, 1), np.float32)
-    critic((x, y))
+    inputs = [Inputs(np.array([[1, 1], [1, 0]]), [True, True]), Inputs(np.ones((2, 1)), [True] * 2)]
+    critic((inputs[0](x), inputs[1](y)))
     for weight in critic.weights:
         weight.assign(keras.random.normal(weight.shape, seed=1))
-    masks = [tf.constant([[[1.0, 1.0]], [[1.0, 0.0]]]), tf.ones((2, 1, 1))]
-    members = Members(critic, masks, None, [0.0, 0.0])
+    members = Members(critic, inputs, None, [0.0, 0.0])
     before, changed = members(x, y), members(x * [[[1.0, 5.0]]], y)
     np.testing.assert_array_equal(before[1], changed[1])
     assert np.abs(before[0] - changed[0]).max() > 1e-3
+
+
+def test_inputs_add_the_norm_of_the_columns_that_a_member_sees():
+    x = np.random.default_rng(0).normal(size=(1, 4000, 3)).astype(np.float32)
+    columns = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+    found = Inputs(columns, [True, True, False])(x).numpy()
+    assert found.shape == (3, 4000, 4)
+    np.testing.assert_array_equal(found[1, :, 1], 0)
+    expected = ((x[0, :, [0, 2]] ** 2).sum(axis=0) - 2) / 2
+    np.testing.assert_allclose(found[1, :, 3], expected.clip(-4, 4), atol=1e-4)
+    assert found[0, :, 3].mean() == pytest.approx(0, abs=0.05)
+    assert found[0, :, 3].std() == pytest.approx(1, abs=0.1)
+    np.testing.assert_array_equal(found[2, :, 3], 0)
 
 
 def test_trained_finds_one_column_of_many():

@@ -25,6 +25,7 @@ from keras_infomodels.information.critics import ConvolutionalCritic, StackedCri
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.held_out import pair_information, parts_of
 from keras_infomodels.information.members import (
+    Inputs,
     Members,
     Parts,
     for_members,
@@ -117,20 +118,25 @@ def _members(parts: Parts, selected, settings: NeuralSettings, images: bool):
             critic((x, y))
         return ["plain", "shuffled"], Members(critics, None, None, [0.0, 0.0]), None
     ones = [np.ones(a.shape[1]) for a in (x, y)]
-    masks = {"plain": ones}
+    columns = {"plain": ones}
     ratio = GaussianRatio.fit(*parts.train, shrink=True) if settings.warm_start else None
     if ratio is not None and ratio_bound(ratio, parts.validation) > _HOPELESS:
-        masks["warm"] = ones
+        columns["warm"] = ones
     if all(mask.any() for mask in selected) and not all(mask.all() for mask in selected):
-        masks["selected"] = selected
-    masks["shuffled"] = ones
-    names = list(masks)
-    stacked = [tf.constant(np.stack([masks[n][i] for n in names])[:, None], tf.float32)
-               for i in (0, 1)]  # fmt: skip
+        columns["selected"] = selected
+    columns["shuffled"] = ones
+    names = list(columns)
+    inputs = [
+        Inputs(
+            np.stack([columns[name][side] for name in names]),
+            [name != "plain" for name in names],
+        )
+        for side in (0, 1)
+    ]
     critic = StackedCritic(len(names))
-    critic((x[None], y[None]))
+    critic((inputs[0](x[None]), inputs[1](y[None])))
     warm = [float(name == "warm") for name in names]
-    return names, Members(critic, stacked, ratio, warm), None
+    return names, Members(critic, inputs, ratio, warm), None
 
 
 def _terms(members: Members, names, pair, partners) -> np.ndarray:
