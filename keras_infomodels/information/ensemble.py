@@ -43,6 +43,12 @@ _LEAST = 40
 """Smallest number of rows for which critics are trained."""
 _BLOCK = 1000
 _SHUFFLES = 10
+_SHARE = 0.75
+"""Position of the answer between the bounds on test pairs (0) and on training pairs (1).
+
+In `benchmarks/estimates.py` 69 answers of critics had a mean absolute error of .077 nats at 0.5,
+.059 at 0.75 and .049 at 1. Of noisy images the bound on training pairs is too large.
+"""
 _HOPELESS = -0.5
 """Smallest validation bound of the Gaussian ratio, in nats, for which critics start from it."""
 
@@ -159,9 +165,10 @@ def _terms(members: Members, names, pair, partners) -> np.ndarray:
 def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Estimate:
     """Estimate of the candidate that is best on validation pairs.
 
-    The bound on training pairs is about as much too large as the bound on test pairs is too small,
-    so the answer is their mean. Source of the idea: Akaike, "Information theory and an extension of
-    the maximum likelihood principle", 1973.
+    If critics could represent the log ratio and were trained to the end, the bound on training
+    pairs would be about as much too large as the bound on test pairs is too small (Akaike,
+    "Information theory and an extension of the maximum likelihood principle", 1973). Training stops
+    early and both lack what the critic does not represent, so the answer is nearer to the former.
     """
     rng = generator(0, 4)
     count = min(len(parts.test[0]), _BLOCK * 3)
@@ -191,7 +198,7 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     history = history | {
         "val_bound": history.get(f"val_{candidates[best]}", history["val_" + names[0]])
     }
-    middle = bound.nats + excess / 2
+    middle = bound.nats + _SHARE * excess
     error = bound.standard_error
     if not best:  # nothing was found: what the members could have missed
         error = mean_estimate(held[2]).standard_error
