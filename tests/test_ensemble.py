@@ -9,12 +9,13 @@ from keras_infomodels.information import (
     ConvolutionalCritic,
     MutualInformation,
     SeparableCritic,
+    copula_information,
 )
 from keras_infomodels.information.columns import prepare_columns, read_side
-from keras_infomodels.information.copula import GaussianRatio
+from keras_infomodels.information.copula import GaussianRatio, shuffled_copula
 from keras_infomodels.information.critics import StackedCritic
 from keras_infomodels.information.ensemble import split_inputs
-from keras_infomodels.information.members import Members, gaussian_scores
+from keras_infomodels.information.members import Inputs, Members, gaussian_scores
 
 FAST = {"epochs": 12, "patience": 3, "batch_size": 128}
 
@@ -81,6 +82,13 @@ def test_gaussian_ratio_shrinks_collinear_columns():
     assert shrunk < 0.2
 
 
+def test_shuffled_copula_spreads_as_gaussians_do():
+    x, y = np.random.default_rng(0).normal(size=(2, 500, 8))
+    found = shuffled_copula(x, y, np.random.default_rng(1), 40)
+    assert found.nats == pytest.approx(0, abs=4 * found.standard_error / math.sqrt(40))
+    assert found.standard_error == pytest.approx(math.sqrt(8 * 8 / 2) / 500, rel=0.3)
+
+
 def test_split_inputs_selects_the_columns_that_depend():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1500, 5))
@@ -96,14 +104,27 @@ def test_members_mask_columns():
     keras.utils.set_random_seed(0)
     critic = StackedCritic(2, 4, 4)
     x, y = np.ones((1, 3, 2), np.float32), np.ones((1, 3, 1), np.float32)
-    critic((x, y))
+    inputs = [Inputs(np.array([[1, 1], [1, 0]]), [True, True]), Inputs(np.ones((2, 1)), [True] * 2)]
+    critic((inputs[0](x), inputs[1](y)))
     for weight in critic.weights:
         weight.assign(keras.random.normal(weight.shape, seed=1))
-    masks = [tf.constant([[[1.0, 1.0]], [[1.0, 0.0]]]), tf.ones((2, 1, 1))]
-    members = Members(critic, masks, None, [0.0, 0.0])
+    members = Members(critic, inputs, None, [0.0, 0.0])
     before, changed = members(x, y), members(x * [[[1.0, 5.0]]], y)
     np.testing.assert_array_equal(before[1], changed[1])
     assert np.abs(before[0] - changed[0]).max() > 1e-3
+
+
+def test_inputs_add_the_norm_of_the_columns_that_a_member_sees():
+    x = np.random.default_rng(0).normal(size=(1, 4000, 3)).astype(np.float32)
+    columns = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+    found = Inputs(columns, [True, True, False])(x).numpy()
+    assert found.shape == (3, 4000, 4)
+    np.testing.assert_array_equal(found[1, :, 1], 0)
+    expected = ((x[0, :, [0, 2]] ** 2).sum(axis=0) - 2) / 2
+    np.testing.assert_allclose(found[1, :, 3], expected.clip(-4, 4), atol=1e-4)
+    assert found[0, :, 3].mean() == pytest.approx(0, abs=0.05)
+    assert found[0, :, 3].std() == pytest.approx(1, abs=0.1)
+    np.testing.assert_array_equal(found[2, :, 3], 0)
 
 
 def test_trained_finds_one_column_of_many():
@@ -126,6 +147,24 @@ def test_trained_says_nothing_of_what_is_independent():
     assert estimate.nats == pytest.approx(0, abs=0.03)
     assert estimate.is_nothing()
     assert estimate.interval[0] <= 0 <= estimate.interval[1]
+
+
+def test_trained_says_nothing_of_pixels_that_are_independent():
+    """The error of the copula is for Gaussians: of these it says .26 nats, 5 errors."""
+    rng = np.random.default_rng(9)
+    grid = np.arange(8)
+    centers = 4 + 1.1 * rng.normal(size=(2, 2, 1200, 1)).clip(-3, 3)
+    x, y = (
+        (np.exp(-((grid - a) ** 2) / 2)[:, :, None] * np.exp(-((grid - b) ** 2) / 2)[:, None])
+        for a, b in centers
+    )
+    x, y = (side.reshape(1200, -1) for side in (x, y))
+    copula = copula_information(x, y)
+    assert copula.nats > 3 * copula.standard_error
+    estimate = MutualInformation(epochs=4, patience=1).fit(x, y)
+    assert estimate.nats == pytest.approx(0, abs=0.03)
+    assert estimate.is_nothing()
+    assert estimate.checks["copula, shuffled"].standard_error > 0.1
 
 
 def test_trained_takes_images():

@@ -19,11 +19,13 @@ from keras_infomodels.information.copula import (
     GaussianRatio,
     NormalScores,
     copula_information,
+    shuffled_copula,
 )
 from keras_infomodels.information.critics import ConvolutionalCritic, StackedCritic
 from keras_infomodels.information.estimate import Estimate, mean_estimate
 from keras_infomodels.information.held_out import pair_information, parts_of
 from keras_infomodels.information.members import (
+    Inputs,
     Members,
     Parts,
     for_members,
@@ -40,6 +42,13 @@ _TEST, _VALIDATION = 0.2, 0.15
 _LEAST = 40
 """Smallest number of rows for which critics are trained."""
 _BLOCK = 1000
+_SHUFFLES = 10
+_SHARE = 0.75
+"""Position of the answer between the bounds on test pairs (0) and on training pairs (1).
+
+In `benchmarks/estimates.py` 69 answers of critics had a mean absolute error of .077 nats at 0.5,
+.059 at 0.75 and .049 at 1. Of noisy images the bound on training pairs is too large.
+"""
 _HOPELESS = -0.5
 """Smallest validation bound of the Gaussian ratio, in nats, for which critics start from it."""
 
@@ -57,7 +66,7 @@ def trained(x: Columns, y: Columns, seed: int, settings: NeuralSettings) -> Esti
         settings.critic.set_weights(weights)
     if x.images is not None or y.images is not None:
         return estimate
-    return _with_floor(_or_copula(estimate, x, y), x, y, seed)
+    return _with_floor(_or_copula(estimate, x, y, seed), x, y, seed)
 
 
 def split_inputs(x: Columns, y: Columns, seed: int) -> tuple[Parts, list[np.ndarray]]:
@@ -115,20 +124,25 @@ def _members(parts: Parts, selected, settings: NeuralSettings, images: bool):
             critic((x, y))
         return ["plain", "shuffled"], Members(critics, None, None, [0.0, 0.0]), None
     ones = [np.ones(a.shape[1]) for a in (x, y)]
-    masks = {"plain": ones}
+    columns = {"plain": ones}
     ratio = GaussianRatio.fit(*parts.train, shrink=True) if settings.warm_start else None
     if ratio is not None and ratio_bound(ratio, parts.validation) > _HOPELESS:
-        masks["warm"] = ones
+        columns["warm"] = ones
     if all(mask.any() for mask in selected) and not all(mask.all() for mask in selected):
-        masks["selected"] = selected
-    masks["shuffled"] = ones
-    names = list(masks)
-    stacked = [tf.constant(np.stack([masks[n][i] for n in names])[:, None], tf.float32)
-               for i in (0, 1)]  # fmt: skip
+        columns["selected"] = selected
+    columns["shuffled"] = ones
+    names = list(columns)
+    inputs = [
+        Inputs(
+            np.stack([columns[name][side] for name in names]),
+            [name != "plain" for name in names],
+        )
+        for side in (0, 1)
+    ]
     critic = StackedCritic(len(names))
-    critic((x[None], y[None]))
+    critic((inputs[0](x[None]), inputs[1](y[None])))
     warm = [float(name == "warm") for name in names]
-    return names, Members(critic, stacked, ratio, warm), None
+    return names, Members(critic, inputs, ratio, warm), None
 
 
 def _terms(members: Members, names, pair, partners) -> np.ndarray:
@@ -151,20 +165,26 @@ def _terms(members: Members, names, pair, partners) -> np.ndarray:
 def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Estimate:
     """Estimate of the candidate that is best on validation pairs.
 
-    The bound on training pairs is about as much too large as the bound on test pairs is too small,
-    so the answer is their mean. Source of the idea: Akaike, "Information theory and an extension of
-    the maximum likelihood principle", 1973.
+    If critics could represent the log ratio and were trained to the end, the bound on training
+    pairs would be about as much too large as the bound on test pairs is too small (Akaike,
+    "Information theory and an extension of the maximum likelihood principle", 1973). Training stops
+    early and both lack what the critic does not represent, so the answer is nearer to the former.
+    The Gaussian ratio is fitted to the end: of its own excess a half is added.
     """
     rng = generator(0, 4)
     count = min(len(parts.test[0]), _BLOCK * 3)
-    test, train = (tuple(a[:count] for a in pair) for pair in (parts.test, parts.train))
+    test = tuple(a[:count] for a in parts.test)
+    blocks = min(3, max(1, len(parts.train[0]) // count))
+    train_blocks = [tuple(a[i * count : (i + 1) * count] for a in parts.train)
+                    for i in range(blocks)]  # fmt: skip
     order = rng.permutation(count)
     shuffled = history.pop("shuffled")[0]
     candidates = ["constant"] + ["ratio"] * (members.ratio is not None)
     candidates += [name for name in names if name != "shuffled"] + ["mean"]
     last = "shuffled" in names
     stop = _terms(members, names, parts.validation, shuffled[1])
-    held, seen = (_terms(members, names, pair, order[: len(pair[0])]) for pair in (test, train))
+    held, *seen = (_terms(members, names, p, order[: len(p[0])]) for p in (test, *train_blocks))
+    seen = np.hstack(seen)
     best = int(stop[: len(candidates)].mean(axis=1).argmax())
     bound = mean_estimate(held[best], "lower bound", math.log(count))
     fitted = mean_estimate(seen[best], "estimate")
@@ -183,7 +203,10 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     history = history | {
         "val_bound": history.get(f"val_{candidates[best]}", history["val_" + names[0]])
     }
-    middle = bound.nats + excess / 2
+    of_ratio = 0.0
+    if "ratio" in candidates and candidates[best] not in ("constant", "plain"):
+        of_ratio = float(np.clip(seen[1].mean() - held[1].mean(), 0, excess))
+    middle = bound.nats + _SHARE * (excess - of_ratio) + of_ratio / 2
     error = bound.standard_error
     if not best:  # nothing was found: what the members could have missed
         error = mean_estimate(held[2]).standard_error
@@ -212,21 +235,31 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     )
 
 
-def _or_copula(estimate: Estimate, x: Columns, y: Columns) -> Estimate:
-    """Returns the copula's answer if critics find no more and held-out pairs agree with it."""
+def _or_copula(estimate: Estimate, x: Columns, y: Columns, seed: int) -> Estimate:
+    """Returns the copula's answer if critics find no more and held-out pairs agree with it.
+
+    Of shuffled pairs it must say 0, with the spread that Gaussian data have. Of independent images
+    of 256 pixels it says up to half a nat.
+    """
     numbers = not (x.labels.shape[1] or y.labels.shape[1])
     if not numbers or "ratio" not in estimate.checks or len(x) <= x.width + y.width + 1:
         return estimate
     copula = copula_information(x.values, y.values)
     held = estimate.checks["ratio"]
-    checks = {**estimate.checks, "copula": copula}
+    shuffled = shuffled_copula(x.values, y.values, generator(seed, 17), _SHUFFLES)
+    checks = {**estimate.checks, "copula": copula, "copula, shuffled": shuffled}
     # Expected loss of the fitted ratio on new pairs, by its number of moments.
     lost = x.width * y.width / (2 * (1 - _TEST - _VALIDATION) * len(x))
     agrees = abs(copula.nats - lost - held.nats) <= 0.05 + 0.5 * lost + 2 * math.hypot(
         copula.standard_error, held.standard_error
     )  # fmt: skip
-    gain = estimate.nats - copula.nats
-    if not agrees or gain > 0.03 + 2 * math.hypot(copula.standard_error, held.standard_error):
+    # The middle of the bounds: overfitting raises the bound on training pairs.
+    bounds = [estimate.checks[name].nats for name in ("held-out bound", "on training pairs")]
+    gain = sum(bounds) / 2 - copula.nats
+    spread, of_gaussians = shuffled.standard_error, math.sqrt(x.width * y.width / 2) / len(x)
+    trusted = spread <= 2 * of_gaussians + 0.01 and abs(shuffled.nats) <= 0.03 + 2 * spread
+    more = gain > 0.03 + 2 * math.hypot(copula.standard_error, held.standard_error)
+    if more or not (agrees and trusted):
         return replace(estimate, checks=checks)
     return replace(
         copula,

@@ -12,9 +12,21 @@ from keras_infomodels.information.critics import StackedCritic
 from keras_infomodels.information.settings import NeuralSettings
 from keras_infomodels.information.streams import generator
 
-__all__ = ["Members", "Parts", "for_members", "gaussian_scores", "ratio_bound", "train"]
+__all__ = [
+    "Inputs",
+    "Members",
+    "Parts",
+    "for_members",
+    "gaussian_scores",
+    "ratio_bound",
+    "train",
+]
 
 _ROWS = 1000
+_DECAY = 0.98
+"""Decay of the moving average of the weights, per step."""
+_LARGEST = 4.0
+"""Largest absolute value of the scaled squared norm."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +38,45 @@ class Parts:
     test: tuple[np.ndarray, np.ndarray]
 
 
+class Inputs:
+    """Inputs of each member from one side: its columns and their squared norm.
+
+    A network learns slowly what depends on the distance from the center, such as heavy tails in
+    several columns at once, and the rows are few.
+
+    Args:
+        columns: bool or float array (members, d). Columns that each member sees.
+        norms: sequence of bool. Members that see the squared norm of their columns.
+    """
+
+    def __init__(self, columns: np.ndarray, norms: Sequence[bool]):
+        columns = np.asarray(columns, np.float32)
+        self.columns = tf.constant(columns[:, None])
+        self.width = tf.constant(columns.sum(axis=1).reshape(-1, 1, 1))
+        self.norms = tf.constant(np.reshape(norms, (-1, 1, 1)), tf.float32)
+
+    def __call__(self, x) -> tf.Tensor:
+        """Computes inputs (members, n, d + 1) of x (1, n, d) or (members, n, d)."""
+        x = x * self.columns
+        squares = tf.reduce_sum(x * x, axis=-1, keepdims=True)
+        # Mean 0 and variance 1 for independent columns of N(0, 1).
+        norm = (squares - self.width) * tf.math.rsqrt(2 * self.width)
+        norm = self.norms * tf.clip_by_value(norm, -_LARGEST, _LARGEST)
+        return tf.concat([x, norm], axis=-1)
+
+
 class Members:
     """Several critics as one function from x and y to scores (members, n, m).
 
     Args:
         critic: `StackedCritic`, or list of Keras critics, one per member.
-        masks: arrays (members, 1, d_x) and (members, 1, d_y). Columns that each member sees; None
-            for images.
+        inputs: `Inputs` of x and of y; None for images.
         ratio: `GaussianRatio`. Fixed part of the members that `warm` names, or None.
         warm: sequence of float. 1 for members with the fixed part, 0 for the others.
     """
 
-    def __init__(self, critic, masks, ratio: GaussianRatio | None, warm: Sequence[float]):
-        self.critic, self.masks, self.ratio = critic, masks, ratio
+    def __init__(self, critic, inputs, ratio: GaussianRatio | None, warm: Sequence[float]):
+        self.critic, self.inputs, self.ratio = critic, inputs, ratio
         self.warm = tf.constant(np.reshape(warm, (-1, 1, 1)), tf.float32)
         self.starts_warm = any(warm)
 
@@ -51,10 +89,8 @@ class Members:
 
     def __call__(self, x, y) -> tf.Tensor:
         """Computes scores of x and y, (members, n, ...) or (1, n, ...)."""
-        if self.masks is not None:
-            x, y = x * self.masks[0], y * self.masks[1]
-        if isinstance(self.critic, StackedCritic):
-            scores = self.critic((x, y))
+        if self.inputs is not None:
+            scores = self.critic((self.inputs[0](x), self.inputs[1](y)))
         else:
             pick = lambda a, i: a[i if a.shape[0] != 1 else 0]  # noqa: E731
             scores = tf.stack([c((pick(x, i), pick(y, i))) for i, c in enumerate(self.critic)])
@@ -79,13 +115,20 @@ def ratio_bound(ratio: GaussianRatio, pair) -> float:
 
 
 def train(members: Members, names: list[str], parts: Parts, settings: NeuralSettings) -> dict:
-    """Maximizes InfoNCE of every member, and restores its weights of the best validation epoch."""
+    """Maximizes InfoNCE of every member, and restores its weights of the best validation epoch.
+
+    The weights are a moving average over steps, which is better on other pairs than the weights of
+    any step. Source: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging",
+    1992.
+    """
     rng = generator(settings.seed, 3)
     n, count = len(parts.train[0]), len(names)
     size = min(settings.batch_size, n)
     steps = n // size
     optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
     optimizer.build(members.variables)
+    averages = [tf.Variable(v, trainable=False) for v in members.variables]
+    taken = tf.Variable(0.0, trainable=False)
     data = [tf.constant(a) for a in parts.train]
     shuffled = [rng.permutation(len(a)) for a in (parts.train[1], parts.validation[1])]
     stop_x, stop_y = (tf.constant(a)[None] for a in parts.validation)
@@ -101,6 +144,17 @@ def train(members: Members, names: list[str], parts: Parts, settings: NeuralSett
             loss = -tf.reduce_sum(bounds)
         gradients = tape.gradient(loss, members.variables)
         optimizer.apply(_clipped(gradients, count, members), members.variables)
+        taken.assign_add(1.0)
+        rate = tf.maximum(1 - _DECAY, 9 / (9 + taken))  # soon forgets the weights at the start
+        for average, variable in zip(averages, members.variables, strict=True):
+            average.assign_add(rate * (variable - average))
+
+    @tf.function(autograph=False)
+    def exchange():
+        for average, variable in zip(averages, members.variables, strict=True):
+            kept = tf.identity(variable)
+            variable.assign(average)
+            average.assign(kept)
 
     @tf.function(autograph=False)
     def epoch(rows, partners):
@@ -119,6 +173,7 @@ def train(members: Members, names: list[str], parts: Parts, settings: NeuralSett
     for index in range(1, settings.epochs + 1):
         rows = rng.permutation(n)[: steps * size].reshape(steps, size)
         epoch(tf.constant(rows), tf.constant(shuffled[0][rows]))
+        exchange()
         values = validate().numpy()
         if not np.isfinite(values).all():
             raise FloatingPointError(
@@ -128,6 +183,7 @@ def train(members: Members, names: list[str], parts: Parts, settings: NeuralSett
             history[f"val_{name}"].append(float(value))
         if best.stops(index, values, settings.patience):
             break
+        exchange()
     best.restore()
     return history | {"shuffled": [shuffled]}
 

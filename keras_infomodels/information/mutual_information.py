@@ -72,8 +72,8 @@ class MutualInformation:
                         cross-entropy of logistic regression, a random forest or a table
         "info_nce"      for anything else, also images and sequences: critics trained at once, with
                         and without the Gaussian copula as a start, and on the columns that show
-                        some dependence; the answer is the mean of the bounds of the best one
-                        on test and on training pairs
+                        some dependence; the answer lies between the bounds of the best one on
+                        test pairs (a quarter) and on training pairs (three quarters)
         "copula"        the same if no critic finds more and held-out pairs agree with the copula
         "best pair"     the held-out bound of one pair of columns, if critics found less
 
