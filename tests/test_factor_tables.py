@@ -68,3 +68,27 @@ def test_factor_table_has_a_row_for_each_code(figures):
     assert lines[4].startswith("| hue | 2.30 (")
     assert lines[4].split("|")[2].endswith("100 % ")
     assert factor_table({"loss": {"value": 1.0}}) == ""
+
+
+class Encoder(keras.Model):
+    """Has the floor's hue, plus a little noise, as its first latent variable."""
+
+    def __init__(self, latent_dim):
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    def encode(self, images):
+        hue = Reader().infer_codes(images)["hue"].logits_parameter().numpy().argmax(axis=1)[:, None]
+        noise = tf.random.stateless_normal((len(hue), self.latent_dim), (0, 1))
+        return tfd.Normal(tf.concat([hue + 0.01 * noise[:, :1], noise[:, 1:]], axis=1), 1.0)
+
+
+@pytest.mark.slow
+def test_factor_figures_of_an_autoencoder_are_of_its_latent_variables():
+    recipe = Recipe.of("vae", dataset="scenes", image_size=[32, 32])
+    found = factor_figures(Encoder(2), recipe)
+    # Two of 20 bins hold each hue, but for the hues at the edges of bins, of which one is 3 %.
+    assert found["factor_information_z0__floor_hue"]["value"] == pytest.approx(np.log(10), abs=0.2)
+    assert abs(found["factor_information_z1__floor_hue"]["value"]) < 0.01
+    assert "posterior mean" in found["factor_information_z1__floor_hue"]["protocol"]
+    assert factor_figures(Encoder(17), recipe) == {}

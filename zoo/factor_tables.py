@@ -20,15 +20,17 @@ PREFIX = "factor_"
 """First letters of the names of these figures; a card has them in a table of their own."""
 
 _DRAWS, _BINS, _SHUFFLES = 10_000, 20, 20
+_LATENTS = 16
+"""Largest number of latent variables of an autoencoder in such a table."""
 _JOINT = "__"
 
 
 def factor_figures(model: keras.Model, recipe: Recipe, data_dir=None) -> dict[str, dict]:
-    """Measures the information of an InfoGAN's inferred codes about known factors of images.
+    """Measures the information of inferred codes or latent variables about known factors of images.
 
     The images are 10,000 random combinations of factors of a set that is drawn from factors, such
-    as "nouns" or "scenes". A category is represented by its most likely value. A continuous code is
-    divided into 20 bins with equal numbers of images.
+    as "nouns" or "scenes". A category is represented by its most likely value. A continuous code,
+    or the posterior mean of a latent variable, is divided into 20 bins of equally many images.
 
     Args:
         model: model of this library.
@@ -39,18 +41,21 @@ def factor_figures(model: keras.Model, recipe: Recipe, data_dir=None) -> dict[st
         dict from name to JSON values, as in `zoo.figures.measure`. For each code and factor there
         are three figures: the information in nats by `information.grassberger`, its mean over 20
         shuffles, and the accuracy of predicting the factor from the code. The dict is empty for a
-        model without codes, or data that are not drawn from factors.
+        model without codes, an autoencoder of more than 16 latent variables, or data that are not
+        drawn from factors.
     """
     data = recipe.data
-    if not getattr(model, "codes", None) or data.name not in DRAWN:
+    latents = getattr(model, "latent_dim", 0) if hasattr(model, "encode") else 0
+    if not (getattr(model, "codes", None) or 0 < latents <= _LATENTS) or data.name not in DRAWN:
         return {}
+    what = "the posterior mean of a latent variable" if latents else "a code that Q infers"
     space = datasets.factors(data.name, data_dir=data_dir)
     factors = space.sample(_DRAWS, seed=0)
     codes, code_names = code_table(model, _images(recipe, factors, data_dir))
     figures = {}
     for code, code_name in zip(_in_bins(codes).T, code_names, strict=True):
         for factor, factor_name in zip(factors.T, space.names, strict=True):
-            figures |= _pair(f"{code_name}{_JOINT}{factor_name}", code, factor)
+            figures |= _pair(f"{code_name}{_JOINT}{factor_name}", code, factor, what)
     return figures
 
 
@@ -109,16 +114,16 @@ def _in_bins(codes: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _pair(name: str, code: np.ndarray, factor: np.ndarray) -> dict[str, dict]:
+def _pair(name: str, code: np.ndarray, factor: np.ndarray, what: str) -> dict[str, dict]:
     """Figures of one code and one factor."""
     found = grassberger(code, factor)
     null = shuffle_null(code, factor, grassberger, _SHUFFLES).estimate.nats
     chance = np.bincount(factor).max() / len(factor)
     share = entropy(np.bincount(factor))
     protocol = (
-        f"Information of a code that Q infers and a factor, in nats, of {len(factor):,} random "
-        f"images by Grassberger's estimator; in brackets its mean over {_SHUFFLES} shuffles, which "
-        "share no information; and how often a factor is guessed right from a code, by the most "
+        f"Information of {what} and a factor, in nats, of {len(factor):,} random images by "
+        f"Grassberger's estimator; in brackets its mean over {_SHUFFLES} shuffles, which share no "
+        "information; and how often a factor is guessed right from the row's variable, by the most "
         "frequent one in the other half of the images."
     )
     values = {
