@@ -133,6 +133,9 @@ def test_total_correlation_discriminator_loss_has_no_gradient_of_z():
     with tf.GradientTape() as tape:
         loss = divergence.discriminator_loss(z, None, tf.constant([1, 2]))
     assert tape.gradient(loss, z) is None
+    with tf.GradientTape() as tape:
+        shuffled = divergence.reference(z, None, tf.constant([1, 2]))
+    assert tape.gradient(shuffled, z) is None
 
 
 def test_total_correlation_reference_keeps_the_marginals_and_breaks_the_rest():

@@ -252,7 +252,7 @@ def _normal(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _shuffled(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shuffles every column of z (n, d) by itself, without a gradient."""
+    """Shuffles every column of z (n, d) by itself."""
     order = tf.argsort(tf.random.stateless_uniform(tf.shape(z), seed), axis=0)
     columns, order = tf.transpose(z), tf.transpose(order)
-    return tf.stop_gradient(tf.transpose(tf.gather(columns, order, axis=1, batch_dims=1)))
+    return tf.transpose(tf.gather(columns, order, axis=1, batch_dims=1))

@@ -197,9 +197,6 @@ def _read(members: Members, names: list[str], parts: Parts, history: dict) -> Es
     checks |= {"held-out bound": bound, "on training pairs": fitted}
     if last:
         checks["shuffled"] = mean_estimate(held[-1])
-    if "ratio" in candidates:
-        gain = mean_estimate(held[best] - held[1])
-        history = history | {"gain_over_copula": [gain.nats, gain.standard_error]}
     history = history | {
         "val_bound": history.get(f"val_{candidates[best]}", history["val_" + names[0]])
     }

@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras_infomodels.information import bounds
 from keras_infomodels.information.copula import GaussianRatio, NormalScores
 from keras_infomodels.information.critics import ConvolutionalCritic, SeparableCritic
-from keras_infomodels.information.estimate import Estimate, mean_estimate
-from keras_infomodels.information.read_out import READ_OUTS, info_nce_terms, summarize
+from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.information.read_out import READ_OUTS, summarize
 from keras_infomodels.information.settings import NeuralSettings
 from keras_infomodels.information.streams import generator
 from keras_infomodels.tf_data import untuned
@@ -173,8 +173,7 @@ def _fit_pairs(model: CriticModel, train, stop, held) -> Estimate:
         shuffle=False,
         verbose=settings.verbose,
     )
-    extra = {"gain_over_copula": _gain(model, held)} if model.ratio is not None else {}
-    return _read(model, held, len(held[0]), history.history | extra)
+    return _read(model, held, len(held[0]), history.history)
 
 
 def fit_fresh(draw: Draw, estimator: str, settings: NeuralSettings) -> Estimate:
@@ -287,14 +286,3 @@ def _read(model: CriticModel, held, queries: int, history) -> Estimate:
         " ".join(notes),
         history,
     )
-
-
-def _gain(model: CriticModel, held) -> list[float]:
-    """InfoNCE minus that of the fixed ratio alone, and its standard error."""
-    queries = len(held[0])
-    terms = [
-        info_nce_terms(summarize(lambda x, y, f=f: f(x, y).numpy(), *held, queries))
-        for f in (lambda x, y: model((x, y)), model.gaussian)
-    ]
-    gain = mean_estimate(terms[0] - terms[1])
-    return [gain.nats, gain.standard_error]
