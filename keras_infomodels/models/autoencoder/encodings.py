@@ -19,6 +19,7 @@ from keras_infomodels.information import (
     discrete_entropy,
 )
 from keras_infomodels.log import LOGGER
+from keras_infomodels.spec import check_int
 
 tfd = tfp.distributions
 
@@ -39,14 +40,24 @@ PAIRS = 10_000_000
 """Pairs of a sample and a posterior in an estimate during training: 1,000 of 10,000 samples."""
 
 
-def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
+def mutual_information(
+    model,
+    x,
+    batch_size: int | None = None,
+    limit: int = EXAMPLES,
+    samples: int | None = None,
+) -> Estimate:
     """Estimates I_q(x;z) from the encodings of a data set, whose mixture is q(z).
 
     Args:
         model: `InfoVAE`.
         x: array, `tf.data.Dataset` or Keras `PyDataset` of images.
         batch_size: int. Batch size for arrays. `None` is 32.
-        limit: int. Largest number N of encodings. The cost grows with its square.
+        limit: int. Largest number N of encodings, which take some 100 bytes of memory for each
+            latent variable. The time grows with N times `samples`.
+        samples: int. Number of draws from q(z|x) that are averaged, evenly from the N images. Fewer
+            draws widen the standard error, and leave q(z) and the ceiling as they are. `None` is
+            one for each image.
 
     Returns:
         `Estimate`, a lower bound in nats with the ceiling ln N. There are three exceptions. The
@@ -62,7 +73,11 @@ def mutual_information(model, x, batch_size: int | None = None, limit: int = EXA
         model = ki.from_preset("mmd_vae_2d_mnist")
         model.mutual_information(model.generate(64, seed=0).numpy())
     """
-    return table_information(model, *encoding_table(model, x, batch_size, limit))
+    table = encoding_table(model, x, batch_size, limit)
+    if samples is None:
+        return table_information(model, *table)
+    samples = check_int("samples", samples, 1)
+    return table_information(model, *table, pairs=samples * len(table[0]))
 
 
 def encoding_table(
