@@ -5,13 +5,15 @@ python strategies.py double NAME [NAME ...]     the same in double precision
 python strategies.py worker NAME [NAME ...]     this worker of TF_CONFIG
 python strategies.py refusals                   what is not made in one scope
 
-A name is one of MAKE, "nan" or "rows", or for Adam "curves" and a name of MAKE, as "curves:VAE".
+A name is one of MAKE, "nan" or "rows", or a name of MAKE after "short:", with fewer epochs, or
+"curves:", with Adam.
 """
 
 import contextlib
 import json
 import os
 import sys
+from functools import partial
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -288,7 +290,8 @@ def main(mode, names):
             found[name] = [curves(model, one), curves(model, one, 1), curves(model, strategy)]
         else:
             others = {"nan": without_update, "rows": counted}
-            function = others.get(name, lambda each, name=name: compare(name, each, EPOCHS))
+            epochs = 3 if kind == "short" else EPOCHS
+            function = others.get(name, partial(compare, model, epochs=epochs))
             found[name] = function(strategy)
     return found
 

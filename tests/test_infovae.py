@@ -297,6 +297,17 @@ def test_mutual_information_takes_data_in_any_form(make_model, images):
     assert "mutual_information" not in logs
 
 
+def test_mutual_information_averages_over_samples_of_the_full_mixture(make_model, images):
+    model = make_model()
+    expected = model.mutual_information(images)
+    assert model.mutual_information(images, samples=len(images)) == expected
+    part = model.mutual_information(images, samples=10)
+    assert (part.ceiling, part.nats) == (expected.ceiling, pytest.approx(expected.nats, abs=0.5))
+    assert part.standard_error > expected.standard_error
+    with pytest.raises(ValueError, match="samples"):
+        model.mutual_information(images, samples=0)
+
+
 def test_mmd_vae_save_refuses_a_raw_prior_that_trains(make_model, images, tmp_path):
     component = tfd.MultivariateNormalDiag(np.eye(3, dtype=np.float32) * 2, np.ones((3, 3), "f"))
     prior = tfd.MixtureSameFamily(tfd.Categorical(np.zeros(3, "f")), component)

@@ -19,6 +19,7 @@ from keras_infomodels.information import (
     discrete_entropy,
 )
 from keras_infomodels.log import LOGGER
+from keras_infomodels.spec import check_int
 
 tfd = tfp.distributions
 
@@ -39,17 +40,26 @@ PAIRS = 10_000_000
 """Pairs of a sample and a posterior in an estimate during training: 1,000 of 10,000 samples."""
 
 
-def mutual_information(model, x, batch_size: int | None = None, limit: int = EXAMPLES) -> Estimate:
+def mutual_information(
+    model,
+    x,
+    batch_size: int | None = None,
+    limit: int = EXAMPLES,
+    samples: int | None = None,
+) -> Estimate:
     """Estimates I_q(x;z), the mutual information of images x and their latent variables z.
 
     Each of N images is encoded as a distribution q(z|x). The mixture of the N distributions stands
-    for q(z), and the estimate is the mean of log q(z|x) - log q(z) over one draw of each.
+    for q(z), and the estimate is the mean of log q(z|x) - log q(z) over draws from them.
 
     Args:
         model: `InfoVAE`.
         x: array (n, *data_shape), `tf.data.Dataset` or Keras `PyDataset` of images.
         batch_size: int. Batch size for arrays. `None` is 32.
-        limit: int. Largest number N of images that are used. The time grows with N^2.
+        limit: int. Largest number N of images that are used. They take about 100 bytes of memory
+            for each latent variable, and the time grows with N times `samples`.
+        samples: int. Number of draws from q(z|x) that are averaged, evenly from the N images. Fewer
+            draws have a larger standard error; the ceiling stays. `None` is one for each image.
 
     Returns:
         `Estimate` in nats: a lower bound on I_q(x;z), at most ln N, its `ceiling`. There are two
@@ -65,7 +75,11 @@ def mutual_information(model, x, batch_size: int | None = None, limit: int = EXA
         model = ki.from_preset("mmd_vae_2d_mnist")
         model.mutual_information(model.generate(64, seed=0).numpy())
     """
-    return table_information(model, *encoding_table(model, x, batch_size, limit))
+    table = encoding_table(model, x, batch_size, limit)
+    if samples is None:
+        return table_information(model, *table)
+    samples = check_int("samples", samples, 1)
+    return table_information(model, *table, pairs=samples * len(table[0]))
 
 
 def encoding_table(
