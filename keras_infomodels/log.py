@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 __all__ = ["LOGGER", "line_is_open", "printing", "quiet_tensorflow"]
@@ -37,15 +38,19 @@ LOGGER.addFilter(_end_line)
 
 @contextlib.contextmanager
 def printing() -> Iterator[None]:
-    """Context manager in which messages of the library are printed to stdout, as in the command."""
+    """Context manager in which messages and warnings are printed to stdout, as in the command."""
     handler = logging.StreamHandler(sys.stdout)
     level, propagate = LOGGER.level, LOGGER.propagate
+    show = warnings.showwarning
+    # Without the line of the library's source.
+    warnings.showwarning = lambda message, *others, **more: LOGGER.warning("Warning: %s", message)
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
     try:
         yield
     finally:
+        warnings.showwarning = show
         LOGGER.removeHandler(handler)
         LOGGER.setLevel(level)
         LOGGER.propagate = propagate

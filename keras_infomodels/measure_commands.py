@@ -48,8 +48,12 @@ def add_parsers(commands):
     )
     plane.add_argument("models", metavar="MODEL", nargs="+", help="models, as for audit")
     for parser, run in ((audit, _audit), (plane, _plane)):
-        parser.add_argument("--dataset", help="data set to encode (not needed for an infogan)")
-        parser.add_argument("--split", default="test", help="split of the data set (default: test)")
+        parser.add_argument(
+            "--dataset", help="data set to encode (default: that of the model's recipe)"
+        )
+        parser.add_argument(
+            "--split", help="split of the data set (default: the recipe's test split, or test)"
+        )
         parser.add_argument("--data-dir", help="folder of the data, as for train")
         parser.add_argument(
             "--limit", type=int, default=EXAMPLES, help="largest number of examples"
@@ -115,13 +119,15 @@ def _plane(arguments: argparse.Namespace):
 
 def _audited(arguments: argparse.Namespace, source: str, steps: int):
     from keras_infomodels import datasets, evaluation, load_model
+    from keras_infomodels.zoo.model_data import data_for
 
     saved = os.path.exists(os.path.join(source, "saved_model.pb"))
     model = source if saved else load_model(source)
+    size = getattr(model, "data_shape", (None, None))[:2]
+    dataset, split, options = data_for(source, arguments.dataset, arguments.split, size)
     data = None
-    if arguments.dataset:
-        options = {"data_dir": arguments.data_dir, "shuffle": False}
-        data = datasets.load(arguments.dataset, arguments.split, **options)
+    if arguments.dataset or (dataset and hasattr(model, "encode")):
+        data = datasets.load(dataset, split, data_dir=arguments.data_dir, shuffle=False, **options)
     title = os.path.basename(os.path.normpath(source))
     return evaluation.audit(
         model,

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import tomllib
 
 from keras_infomodels.io import write_atomically
 
@@ -24,7 +23,9 @@ def add_parser(commands):
     command.add_argument(
         "--dataset", help="data set to encode (default: that of the first run's recipe)"
     )
-    command.add_argument("--split", default="test", help="split of the data set (default: test)")
+    command.add_argument(
+        "--split", help="split of the data set (default: the recipe's test split, or test)"
+    )
     command.add_argument("--data-dir", help="folder of the data, as for train")
     command.add_argument(
         "--limit", type=int, default=2_000, help="number of images (default: 2000)"
@@ -47,17 +48,24 @@ def _select(arguments: argparse.Namespace):
         raise ValueError(f"--limit is at least 20, got {arguments.limit}.")
     if arguments.votes < 2:
         raise ValueError(f"--votes is at least 2, got {arguments.votes}.")
-    dataset = arguments.dataset or _dataset_of(arguments.models[0])
     import numpy as np
 
     from keras_infomodels import datasets, load_model
     from keras_infomodels.evaluation import select_runs
+    from keras_infomodels.zoo.model_data import data_for
 
-    images, _ = datasets.load_arrays(dataset, arguments.split, data_dir=arguments.data_dir)
+    first, runs = arguments.models[0], None
+    if arguments.dataset:  # of another size, perhaps
+        runs = {name: load_model(path) for name, path in _names(arguments.models).items()}
+    size = None if runs is None else next(iter(runs.values())).data_shape[:2]
+    dataset, split, options = data_for(first, arguments.dataset, arguments.split, size)
+    if dataset is None:
+        raise ValueError(f"Name the images with --dataset; {first} has no recipe.toml.")
+    images, _ = datasets.load_arrays(dataset, split, data_dir=arguments.data_dir, **options)
     order = np.random.default_rng(arguments.seed).permutation(len(images))
     images = images[np.sort(order[: arguments.limit])]
     images = images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
-    runs = {name: load_model(path) for name, path in _names(arguments.models).items()}
+    runs = runs or {name: load_model(path) for name, path in _names(arguments.models).items()}
     found = select_runs(runs, images, arguments.votes, arguments.seed)
     print(found)
     if arguments.out:
@@ -70,12 +78,3 @@ def _names(paths: list[str]) -> dict[str, str]:
     """Paths by their last parts, or by themselves where these are not distinct."""
     names = [os.path.basename(os.path.normpath(path)) for path in paths]
     return dict(zip(names if len(set(names)) == len(names) else paths, paths, strict=True))
-
-
-def _dataset_of(run: str) -> str:
-    path = os.path.join(run, "recipe.toml")
-    if not os.path.exists(path):
-        raise ValueError(f"Say on which images with --dataset NAME; {run} has no recipe.toml.")
-    with open(path, "rb") as file:
-        recipe = tomllib.load(file)
-    return recipe["data"]["name"]

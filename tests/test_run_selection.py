@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from keras_infomodels import datasets
 from keras_infomodels.cli import main
 from keras_infomodels.evaluation import LatentInformation, RunScores, RunSelection, select_runs
 from keras_infomodels.information import Estimate
@@ -48,27 +47,29 @@ def test_select_runs_scores_equal_runs_highest(make_model, make_gan):
     assert one.information.lower.nats <= one.information.upper.nats + 0.1
 
 
-def test_select_command_prints_a_table(make_model, monkeypatch, tmp_path, capsys):
-    model = make_model()
+@pytest.fixture
+def runs(make_model, tmp_path):
+    for seed in (0, 1):
+        make_model().save_to_preset(tmp_path / f"seed_{seed}")
+    return [str(tmp_path / f"seed_{seed}") for seed in (0, 1)]
+
+
+def test_select_command_prints_a_table(runs, tmp_path, capsys):
     images = np.random.default_rng(0).integers(256, size=(60, 8, 8, 1), dtype=np.uint8)
-    monkeypatch.setattr("keras_infomodels.load_model", lambda name: model, raising=False)
-    monkeypatch.setattr(datasets, "load_arrays", lambda *_, **__: (images, None))
-    runs = [tmp_path / "runs" / f"seed_{i}" for i in (0, 1)]
-    runs[0].mkdir(parents=True)
-    (runs[0] / "recipe.toml").write_text('[data]\nname = "sprites"\n')
+    np.savez(tmp_path / "set.npz", x_test=images)
     out = tmp_path / "selection.json"
-    words = ["select", *map(str, runs), "--limit", "40", "--votes", "5", "--out", str(out)]
-    assert main(words) == 0
+    words = ["--dataset", str(tmp_path / "set.npz"), "--limit", "40", "--votes", "5"]
+    assert main(["select", *runs, *words, "--out", str(out)]) == 0
     text = capsys.readouterr().out
     assert "2 runs, 40 images" in text
     assert set(json.loads(out.read_text())["runs"]) == {"seed_0", "seed_1"}
 
 
-def test_select_command_says_what_is_wrong(tmp_path, capsys):
+def test_select_command_says_what_is_wrong(runs, capsys):
     assert main(["select", "one"]) == 1
     assert "at least two runs" in capsys.readouterr().err
-    assert main(["select", str(tmp_path), "two"]) == 1
-    assert "--dataset NAME" in capsys.readouterr().err
+    assert main(["select", *runs]) == 1
+    assert "Name the images with --dataset" in capsys.readouterr().err
 
 
 def test_select_help_loads_no_tensorflow():

@@ -40,7 +40,9 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
         data_dir: str or path. Folder of the data; see `datasets.load`.
     """
     recipe = resolve_splits(recipe, data_dir)
-    height, width, channels = datasets.image_shape(recipe.data.name, data_dir=data_dir)
+    height, width, channels = datasets.image_shape(
+        recipe.data.name, data_dir=data_dir, skip_broken=recipe.data.skip_broken
+    )
     changes = {}
     if recipe.data.image_size is not None:
         height, width = recipe.data.image_size

@@ -137,8 +137,8 @@ def sound_figures(
     Args:
         model: model of this library.
         recipe: `Recipe`. It names the data.
-        images: float32 array in [0, 1]. Test split; With fewer than 40 images there are no figures;
-            see `doubt_of_few`.
+        images: float32 array in [0, 1]. Test split. With fewer than 40 images, generated images are
+            not compared; see `doubt_of_few`.
         data_dir: str or path. Folder of the data; see `datasets.load`.
 
     Returns:
@@ -146,7 +146,7 @@ def sound_figures(
         reconstructions are no better than the mean image of the training split, or if generated
         images are as far from data as the mean image.
     """
-    if "samples" not in model.card_figures or len(images) < _FEW:
+    if "samples" not in model.card_figures or len(images) < 2:
         return {}, []
     known, _ = load_images(recipe, recipe.data.train, data_dir, _KNOWN)
     mean, checks, figures = known.mean(axis=0), [], {}
@@ -160,6 +160,8 @@ def sound_figures(
         errors = {"error": found.error, "error_of_the_mean_image": found.mean_image_error}
         figures = {f"pixel_{n}": _figure(v, "pixel values", protocol) for n, v in errors.items()}
         checks.append(found)
+    if len(images) < _FEW:
+        return figures, [each.warning for each in checks if each.warning]
     samples = np.asarray(model.generate(len(real), seed=0))
     found = check_samples(samples, real, other, mean, fit_features(known))
     protocol = (
@@ -187,7 +189,7 @@ def doubt_of_few(model: keras.Model, count: int) -> str:
         return ""
     text = f"there are only {count} test images, so all figures have large errors"
     if "samples" in model.card_figures:
-        text += f"; {_FEW} are needed to compare the model's images with data"
+        text += f"; {_FEW} are needed to compare generated images with data"
     return text
 
 

@@ -190,6 +190,9 @@ def _leave(
     for name, figure in {"learning_curves": curves, **shown}.items():
         plots.save(figure, out / "run" / f"{name}.png")
     write_card(out, recipe)
+    if "pixel_error" in sound:
+        errors = sound["pixel_error"]["value"], sound["pixel_error_of_the_mean_image"]["value"]
+        LOGGER.info("Pixel error of test images: %.3f; of the mean image: %.3f.", *errors)
     if few:
         LOGGER.warning("Note: %s.", few)
     for doubt in doubts:

@@ -87,6 +87,8 @@ class FolderSource:
     def image_shape(self) -> tuple[int | None, int | None, int]:
         """Returns (height, width, channels) of all images; None for a size that differs."""
         paths = [path for root in self._parts().values() for path in _images(root)]
+        if not paths:
+            raise ValueError(f"{self.folder} has no images; they end in {', '.join(_SUFFIXES)}.")
         _, headers = self._headers(sorted(paths))
         sizes = {header.size for header in headers}
         size = sizes.pop() if len(sizes) == 1 else (None, None)
@@ -130,6 +132,12 @@ class FolderSource:
             order = _spread(labels)
             paths, labels = [paths[i] for i in order], labels[order]
         _, rows = tfds_source.parse_split(split, {part: len(paths)})
+        if not paths[rows]:
+            count = len(paths)
+            raise ValueError(
+                f"The split {split!r} of {self.folder} has no images: {part!r} has {count}, and at "
+                "least 10 are needed for training, validation and test."
+            )
         return paths[rows], None if labels is None else labels[rows]
 
     def _labels(self, root: Path, paths: list[Path]) -> np.ndarray | None:

@@ -45,7 +45,7 @@ def load(
     seed: int = 0,
     labels: bool = False,
     factors: bool = False,
-    image_size: tuple[int, int] | None = None,
+    image_size: int | tuple[int, int] | None = None,
     shuffle: bool | None = None,
     fit: str = "crop",
     channels: int | None = None,
@@ -91,8 +91,8 @@ def load(
             `datasets.factors(name)`. It cannot be combined with `labels`. Sets with factors are
             "scenes", "sprites", "nouns" and "cars3d", and from TFDS "dsprites", "shapes3d",
             "smallnorb" (factors named `label_*`) and "celeb_a" (40 attributes).
-        image_size: (height, width). Size to resize images to. `None` keeps the size, which must be
-            the same for all images.
+        image_size: int or (height, width). Size to resize images to. `None` keeps the size,
+            which must be the same for all images.
         shuffle: bool. `True` shuffles the images in each epoch. `None` shuffles only splits whose
             name begins with "train".
         fit: str. Treatment of images with another aspect ratio than `image_size`: "crop" cuts the
@@ -153,7 +153,7 @@ def load_arrays(
     *,
     data_dir: str | Path | None = None,
     download: bool = False,
-    image_size: tuple[int, int] | None = None,
+    image_size: int | tuple[int, int] | None = None,
     fit: str = "crop",
     channels: int | None = None,
     background: str | tuple[int, int, int] = "white",
@@ -182,19 +182,20 @@ def load_arrays(
 
 
 def image_shape(
-    name: str | Path, *, data_dir: str | Path | None = None
+    name: str | Path, *, data_dir: str | Path | None = None, skip_broken: bool = False
 ) -> tuple[int | None, int | None, int]:
     """Returns (height, width, channels) of a set's images; None for a size that differs.
 
     Args:
         name: str or path. Name or path of the data set; see `load`.
         data_dir: str or path. Folder of the data; see `load`.
+        skip_broken: bool. `True` skips images that cannot be read, with a warning.
 
     Example:
         >>> ki.datasets.image_shape("mnist_mini")
         (28, 28, 1)
     """
-    source = find(name, Options(data_dir))
+    source = find(name, Options(data_dir, skip_broken=skip_broken))
     if isinstance(source, FolderSource | TfdsSource):
         return source.image_shape()
     (part, *_) = source.sizes()

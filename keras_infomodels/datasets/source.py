@@ -27,6 +27,10 @@ class Options:
     skip_broken: bool = False
     cache: str | Path | None = None
 
+    def __post_init__(self):
+        if isinstance(self.image_size, int):
+            object.__setattr__(self, "image_size", (self.image_size, self.image_size))
+
 
 class Source(Protocol):
     """Protocol of a data set of images with splits.
