@@ -106,9 +106,7 @@ def gaussian_information(x: np.ndarray, y: np.ndarray) -> Estimate:
     r = canonical_correlations(x, y)
     if r.max(initial=0) > 1 - 1e-9:
         return Estimate(math.inf, 0.0, note="a linear function of x is one of y")
-    bias = _log_det_bias(dx, n) + _log_det_bias(dy, n) - _log_det_bias(dx + dy, n)
-    error = math.sqrt(np.sum(r**2) / n)
-    return Estimate(float(-0.5 * np.log1p(-(r**2)).sum() - bias / 2), error)
+    return Estimate(_of_correlations(r, n, dx, dy), math.sqrt(np.sum(r**2) / n))
 
 
 def copula_information(x: np.ndarray, y: np.ndarray) -> Estimate:
@@ -155,11 +153,10 @@ def shuffled_copula(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, coun
     """
     n, dx, dy = len(x), x.shape[1], y.shape[1]
     qx, qy = (_whiten(normal_scores(side)) for side in (x, y))
-    bias = _log_det_bias(dx, n) + _log_det_bias(dy, n) - _log_det_bias(dx + dy, n)
     nats = []
     for _ in range(count):
         r = np.linalg.svd(qx[rng.permutation(n)].T @ qy, compute_uv=False).clip(0, 1 - 1e-9)
-        nats.append(-0.5 * np.log1p(-(r**2)).sum() - bias / 2)
+        nats.append(_of_correlations(r, n, dx, dy))
     return Estimate(float(np.mean(nats)), float(np.std(nats, ddof=1)))
 
 
@@ -187,6 +184,12 @@ def _whiten(x: np.ndarray) -> np.ndarray:
     scale = np.linalg.norm(centered, axis=0)
     u, s, _ = np.linalg.svd(centered[:, scale > 0] / scale[scale > 0], full_matrices=False)
     return u[:, s > 1e-9 * s.max(initial=1)]
+
+
+def _of_correlations(r: np.ndarray, n: int, dx: int, dy: int) -> float:
+    """Information of canonical correlations, less its bias for n rows of Gaussians."""
+    bias = _log_det_bias(dx, n) + _log_det_bias(dy, n) - _log_det_bias(dx + dy, n)
+    return float(-0.5 * np.log1p(-(r**2)).sum() - bias / 2)
 
 
 def _log_det_bias(d: int, n: int) -> float:
