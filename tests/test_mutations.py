@@ -7,9 +7,7 @@ from mutations.run import load
 
 ROOT = Path(__file__).parents[1]
 MUTATIONS = load()
-KINDS = {
-    *("sign", "factor", "axis", "swap", "off by one", "reduction", "stop_gradient", "lost check")
-}
+KINDS = {"sign", "factor", "axis", "swap", "off by one", "reduction", "stop_gradient"}
 
 
 def test_mutations_have_their_own_names_and_are_of_every_kind():

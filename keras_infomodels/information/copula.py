@@ -110,7 +110,7 @@ def gaussian_information(x: np.ndarray, y: np.ndarray) -> Estimate:
     r = canonical_correlations(x, y)
     if r.max(initial=0) > 1 - 1e-9:
         return Estimate(math.inf, 0.0, note="a linear function of x is one of y")
-    return Estimate(_unbiased(r, n, dx, dy), math.sqrt(np.sum(r**2) / n))
+    return Estimate(_of_correlations(r, n, dx, dy), math.sqrt(np.sum(r**2) / n))
 
 
 def copula_information(x: np.ndarray, y: np.ndarray) -> Estimate:
@@ -163,7 +163,7 @@ def shuffled_copula(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, coun
     nats = []
     for _ in range(count):
         r = np.linalg.svd(qx[rng.permutation(n)].T @ qy, compute_uv=False).clip(0, 1 - 1e-9)
-        nats.append(_unbiased(r, n, dx, dy))
+        nats.append(_of_correlations(r, n, dx, dy))
     return Estimate(float(np.mean(nats)), float(np.std(nats, ddof=1)))
 
 
@@ -193,8 +193,8 @@ def _whiten(x: np.ndarray) -> np.ndarray:
     return u[:, s > 1e-9 * s.max(initial=1)]
 
 
-def _unbiased(r: np.ndarray, n: int, dx: int, dy: int) -> float:
-    """Information of Gaussians by canonical correlations r of n rows, less its bias, in nats."""
+def _of_correlations(r: np.ndarray, n: int, dx: int, dy: int) -> float:
+    """Information of canonical correlations, less its bias for n rows of Gaussians."""
     bias = _log_det_bias(dx, n) + _log_det_bias(dy, n) - _log_det_bias(dx + dy, n)
     return float(-0.5 * np.log1p(-(r**2)).sum() - bias / 2)
 
