@@ -105,3 +105,23 @@ def test_entries_read_a_file_url(folder, monkeypatch):
     mirrors._entries_of.cache_clear()
     assert zoo.locate("my-mnist").is_dir()
     mirrors._entries_of.cache_clear()
+
+
+def test_registry_make_pins_the_pictures_of_the_card_and_warns_of_a_license(server, folder, capsys):
+    (folder / "bare" / "recipe.toml").write_text('description = "of its recipe"')
+    card = "# bare\n![a](run/samples.png) ![b](run/none.png)\n"
+    (folder / "bare" / "README.md").write_text(card)
+    (folder / "bare" / "run").mkdir()
+    for name in ("samples.png", "other.png", "history.csv"):
+        (folder / "bare" / "run" / name).write_bytes(b"content")
+    card = (folder / "my-mnist" / "README.md").read_text()
+    (folder / "my-mnist" / "README.md").write_text(card.replace("---\n", "---\nlicense: mit\n", 1))
+    assert cli.main(["registry", "make", str(folder)]) == 0
+    first, second = capsys.readouterr().out.split("my-mnist: ")
+    assert "bare: VAE, 6 files" in first
+    assert "README.md states no license" in first
+    assert "license" not in second
+    assert zoo.list_presets()["bare"] == "of its recipe"
+    assert (zoo.locate("bare") / "run" / "samples.png").read_bytes() == b"content"
+    run = zoo.locate("bare") / "run"
+    assert [path.name for path in run.iterdir()] == ["samples.png"]
