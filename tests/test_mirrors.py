@@ -99,11 +99,27 @@ def test_entries_are_the_package_s_where_a_mirror_has_no_registry(server, folder
         mirrors.entries()
 
 
+def test_locate_says_where_no_registry_was_found(folder, monkeypatch):
+    for url in ((folder.parent / "pressets").as_uri(), folder.as_uri(), str(folder)):
+        monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", url)
+        mirrors._entries_of.cache_clear()
+        with pytest.raises(FileNotFoundError, match=r"No registry\.json was found at ") as caught:
+            zoo.locate("my-mnist")
+        assert f"{url} of KERAS" in str(caught.value)
+    mirrors._entries_of.cache_clear()
+
+
 def test_entries_read_a_file_url(folder, monkeypatch):
     registry.make(folder)
     monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", folder.as_uri())
     mirrors._entries_of.cache_clear()
     assert zoo.locate("my-mnist").is_dir()
+    with pytest.raises(FileNotFoundError) as caught:
+        zoo.locate("my-mnst")
+    assert "registry.json" not in str(caught.value)
+    (folder / "bare" / "README.md").write_text("another card")
+    with pytest.raises(DownloadError, match=r"must run `infomodels registry make` again\.$"):
+        zoo.locate("bare")
     mirrors._entries_of.cache_clear()
 
 
