@@ -31,6 +31,8 @@ import keras_infomodels as ki
 images, labels = ki.datasets.load_arrays("mnist", "test[:5000]")
 images = images / 255
 ```
+
+The lines return Matplotlib figures, which `ki.plots.save(figure, "file.png")` writes to a file.
 """
 _NEARNESS, _REAL = ("frechet_distance", "class_mismatch"), "_of_training_images"
 _NEAR = """## How near their samples are to real images

@@ -236,6 +236,7 @@ def _train_on_devices(arguments: argparse.Namespace):
     where = arguments.out, arguments.data_dir
     train(recipe, *where, arguments.resume, arguments.pictures, strategy)
     print(f"The model is in {arguments.out}; see README.md and the pictures in run/ there.")
+    print(f"To load it: ki.from_preset({os.fspath(arguments.out)!r})")
 
 
 def _assigned(text: str) -> tuple[str, object]:

@@ -7,6 +7,7 @@ from matplotlib.colors import same_color
 from matplotlib.patches import Circle
 
 from keras_infomodels.information import (
+    Estimate,
     GaussianJoint,
     JointTable,
     MeasuredJoint,
@@ -121,6 +122,25 @@ def test_information_diagram_notes_negative_numbers():
     figure = information_diagram(JointTable(xor), unit="bits")
     assert "-1.000" in texts(figure)
     assert "areas mean nothing" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("information", "reason"),
+    [
+        (Estimate(0.2, 0.1, checks={"shuffled": Estimate(0.1, 0.1)}), "not distinguishable from 0"),
+        (Estimate(-0.01, 0.1), "below 0"),
+        (-0.01, "below 0"),
+        (Estimate(0.2, 0.01, checks={"shuffled": Estimate(0.0, 0.01)}), None),
+    ],
+)
+@pytest.mark.parametrize("entropy", [0.5, -0.5])
+def test_information_diagram_separates_circles_without_information(information, reason, entropy):
+    figure = information_diagram(MeasuredJoint.of_pair(("a", "b"), (1.0, entropy), information))
+    circles = [patch for patch in figure.axes[0].patches if not patch.get_fill()]
+    gap = circles[1].center[0] - sum(circle.radius for circle in circles)
+    assert (gap > 0) == (reason is not None) == ("circles are apart" in texts(figure))
+    assert (reason or "") in texts(figure)
+    assert ("in proportion" in texts(figure)) == (entropy > 0)
 
 
 def test_measured_joint_gives_information_from_entropies():

@@ -239,7 +239,10 @@ def test_fetch_file_never_prints_a_password(entry, tmp_path, host, user):
 
 @pytest.mark.parametrize("url", ["ftp://a.example", "/data/zoo", "http://[bad", "a.example"])
 def test_fetch_file_refuses_other_urls(entry, tmp_path, url):
-    assert f"{url}{PATH}: " in fails(tmp_path, url)
+    message = fails(tmp_path, url)
+    assert f"{url}{PATH}: " in message
+    meant = {"/data/zoo": "write file:///data/zoo", "a.example": "write https://a.example"}
+    assert meant.get(url, "") in message
 
 
 def test_fetch_file_copies_from_file_urls(entry, tmp_path):
@@ -259,3 +262,5 @@ def test_fetch_file_refuses_files_that_are_wrong(entry, tmp_path, content):
         (copy / NAME).write_bytes(content)
     message = fails(tmp_path, copy.parent.as_uri())
     assert ("is a link" if content is None else "another SHA-256") in message
+    changed = "its owner must run `infomodels registry make` again"
+    assert (changed in message) == ("Check the network" not in message) == (content is not None)

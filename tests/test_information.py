@@ -181,6 +181,8 @@ def test_marginal_kl_total_correlation_dimension_wise_kl_are_exact(correlation):
     correlation_total = AggregatedPosterior(z, loc, scale).total_correlation()
     dimensions = AggregatedPosterior(z, loc, scale).dimension_wise_kl()
     kl = AggregatedPosterior(z, loc, scale).marginal_kl(prior)
+    assert AggregatedPosterior(z, loc, scale).marginal_kl().nats == pytest.approx(kl.nats, 1e-5)
+    assert f"of {len(loc)} examples" in repr(AggregatedPosterior(z, loc, scale))
     assert information.nats == pytest.approx(truth["information"], abs=0.05)
     assert correlation_total.nats == pytest.approx(truth["total_correlation"], abs=0.05)
     assert kl.nats == pytest.approx(truth["marginal_kl"], abs=0.06)

@@ -44,6 +44,15 @@ def test_fetch_from_link_downloads_the_pinned_files_once(server, link, capsys):
     assert len(server.requests) == 2 * count
 
 
+def test_fetch_from_link_takes_a_file_url(server, link, monkeypatch):
+    monkeypatch.setenv("KERAS_INFOMODELS_OFFLINE", "1")
+    address = f"{(server.folder / 'tiny_mnist').as_uri()}@{link[-64:]}"
+    folder = zoo.locate(address)
+    assert (folder / "README.md").is_file()
+    assert zoo.locate(zoo.Path(address)) == folder  # whose slashes are merged
+    assert not server.requests
+
+
 def test_fetch_from_link_refuses_other_files(server, link):
     metadata = server.folder / "tiny_mnist" / "metadata.json"
     kept = metadata.read_bytes()
@@ -74,7 +83,14 @@ def test_fetch_from_link_repeats_a_file_that_arrived_damaged(server, link):
 
 
 @pytest.mark.parametrize(
-    "link", ["https://host/name", "https://host/name@main", "https://host@" + "0" * 64, "http://a"]
+    "link",
+    [
+        "https://host/name",
+        "https://host/name@main",
+        "https://host@" + "0" * 64,
+        "http://a",
+        "file:///a/b",
+    ],
 )
 def test_fetch_from_link_asks_for_the_pin(link):
     with pytest.raises(ValueError, match="https://HOST/NAME@SHA256, with the 64 hexadecimal"):

@@ -8,6 +8,7 @@ import pytest
 from keras_infomodels.cli import main
 from keras_infomodels.information import (
     Estimate,
+    InformationTable,
     MutualInformation,
     format_table,
     information_table,
@@ -52,6 +53,8 @@ def test_mi_command_bits_of_labels(table, capsys):
 def test_format_table_shows_bits_of_value_error_and_ceiling(capsys):
     half = 0.5 * math.log(2)
     table = {(("a",), ("b",)): Estimate(2 * half, half, ceiling=6 * half)}
+    assert str(InformationTable(table)) == format_table(table)
+    assert str(InformationTable()) == "{}"
     text = format_table(table, "bits")
     assert text.splitlines()[1].split()[3:6] == ["1.000", "0.500", "3.000"]
     with pytest.warns(DeprecationWarning, match="format_table"):

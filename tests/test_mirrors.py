@@ -99,9 +99,45 @@ def test_entries_are_the_package_s_where_a_mirror_has_no_registry(server, folder
         mirrors.entries()
 
 
+def test_locate_says_where_no_registry_was_found(folder, monkeypatch):
+    for url in ((folder.parent / "pressets").as_uri(), folder.as_uri(), str(folder)):
+        monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", url)
+        mirrors._entries_of.cache_clear()
+        with pytest.raises(FileNotFoundError, match=r"No registry\.json was found at ") as caught:
+            zoo.locate("my-mnist")
+        assert f"{url} of KERAS" in str(caught.value)
+    mirrors._entries_of.cache_clear()
+
+
 def test_entries_read_a_file_url(folder, monkeypatch):
     registry.make(folder)
     monkeypatch.setenv("KERAS_INFOMODELS_ZOO_URL", folder.as_uri())
     mirrors._entries_of.cache_clear()
     assert zoo.locate("my-mnist").is_dir()
+    with pytest.raises(FileNotFoundError) as caught:
+        zoo.locate("my-mnst")
+    assert "registry.json" not in str(caught.value)
+    (folder / "bare" / "README.md").write_text("another card")
+    with pytest.raises(DownloadError, match=r"must run `infomodels registry make` again\.$"):
+        zoo.locate("bare")
     mirrors._entries_of.cache_clear()
+
+
+def test_registry_make_pins_the_pictures_of_the_card_and_warns_of_a_license(server, folder, capsys):
+    (folder / "bare" / "recipe.toml").write_text('description = "of its recipe"')
+    card = "# bare\n![a](run/samples.png) ![b](run/none.png)\n"
+    (folder / "bare" / "README.md").write_text(card)
+    (folder / "bare" / "run").mkdir()
+    for name in ("samples.png", "other.png", "history.csv"):
+        (folder / "bare" / "run" / name).write_bytes(b"content")
+    card = (folder / "my-mnist" / "README.md").read_text()
+    (folder / "my-mnist" / "README.md").write_text(card.replace("---\n", "---\nlicense: mit\n", 1))
+    assert cli.main(["registry", "make", str(folder)]) == 0
+    first, second = capsys.readouterr().out.split("my-mnist: ")
+    assert "bare: VAE, 6 files" in first
+    assert "README.md states no license" in first
+    assert "license" not in second
+    assert zoo.list_presets()["bare"] == "of its recipe"
+    assert (zoo.locate("bare") / "run" / "samples.png").read_bytes() == b"content"
+    run = zoo.locate("bare") / "run"
+    assert [path.name for path in run.iterdir()] == ["samples.png"]

@@ -2,12 +2,13 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from oracles import S, encodings
 
 from keras_infomodels.distributions import GaussianMixture
-from keras_infomodels.evaluation import audit_codes
+from keras_infomodels.evaluation import audit, audit_codes
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
@@ -90,8 +91,24 @@ def test_audit_codes_draws_z_or_refuses_what_is_no_sample():
         audit_codes(one, loc, scale, calibrate=False)
     with pytest.raises(ValueError, match="needs loc and scale"):
         audit_codes(z)
+    with pytest.raises(ValueError, match=r"audit_codes\(loc=z\)"):
+        audit_codes(z, loc)
     narrow = loc + np.float32(1e-7) * (z - loc)  # what rounding leaves is not judged
     audit_codes(narrow.astype(np.float32), loc, 1e-7 * scale, calibrate=False)
+
+
+def test_audit_codes_takes_loc_alone_as_a_deterministic_encoder():
+    (z, *_), _ = encodings()
+    text = str(audit_codes(loc=z))
+    assert text == str(audit_codes(loc=z, scale=np.zeros_like(z)))
+    assert text == str(audit(lambda x: {"loc": x}, z, limit=len(z)))
+    assert "lower bound: I_q(x;z)" in text
+
+
+def test_audit_says_that_loc_alone_is_enough():
+    encoder = keras.Sequential([keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r'\{"loc": z\} is enough'):
+        audit(encoder, np.ones((5, 3), np.float32))
 
 
 def test_audit_codes_says_that_bounds_cross():

@@ -147,6 +147,8 @@ def locate(name_or_dir: str | Path) -> Path:
 def _address(name_or_dir: str | Path) -> str | None:
     """The address that is given, whose slashes a `Path` has merged; None for a name or a folder."""
     text = str(name_or_dir)
+    if text.startswith("file:/"):
+        return f"file:///{text.removeprefix('file:').lstrip('/')}"
     for scheme in (PREFIX, *SCHEMES):
         if text.startswith(scheme.removesuffix("/")):
             return scheme + text.removeprefix(scheme.removesuffix("/")).removeprefix("/")
@@ -220,7 +222,12 @@ def download(name: str) -> Path:
 def _unknown(name_or_dir: str | Path) -> FileNotFoundError:
     names = list_presets()
     known = nearest(name_or_dir, names) if names else "there are none yet."
+    mirror = "".join(
+        f" No registry.json was found at {url} of KERAS_INFOMODELS_ZOO_URL, so its names are "
+        "unknown: check this address, or run `infomodels registry make` there."
+        for url in mirrors.without_registry()
+    )
     return FileNotFoundError(
         f"{str(name_or_dir)!r} is neither a preset folder (one with a config.json) nor the name of "
-        f"a preset; {known} `infomodels list` shows all."
+        f"a preset; {known} `infomodels list` shows all.{mirror}"
     )

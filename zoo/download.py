@@ -1,6 +1,7 @@
 """Download of files within a deadline, from the first place that has them. No TensorFlow."""
 
 import hashlib
+import os
 import random
 import re
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import responses
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -23,6 +25,7 @@ __all__ = [
     "DownloadError",
     "fetch_file",
     "fetch_small_file",
+    "without_password",
 ]
 
 DEADLINE, TIMEOUT, ATTEMPTS, WAIT = 300.0, 20.0, 5, 0.5
@@ -34,6 +37,10 @@ _PROGRESS = 0.05
 
 class DownloadError(OSError):
     """Error of a failed download; its message says from where, why and what to do."""
+
+
+class _OtherFileError(DownloadError):
+    """Failure because a place has a file of another size than the registered one."""
 
 
 class _PassingError(DownloadError):
@@ -64,6 +71,7 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
     """
     urls.sort(key=_dead.__contains__)
     failures, start, size = {}, bar.n, expected["bytes"]
+    other = set()  # places with another file of this name
     end = time.monotonic() + DEADLINE
     again, corrupt = set(urls), set()
     for tries in (1, ATTEMPTS - 1) if len(again) > 1 else (ATTEMPTS, 1):
@@ -73,6 +81,7 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
             url = f"{base.rstrip('/')}/{preset}/{quote(name)}"
             again.discard(base)
             try:
+                _check_scheme(base)
                 if url.startswith("file:"):
                     with open_file(url2pathname(f"{urlsplit(base).path}/{preset}"), name) as file:
                         content = file.read(size + 1)
@@ -85,12 +94,14 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
                     bar.update(start + size - bar.n)
                     _dead.discard(base)
                     return content
-                failure = f"{len(content)} bytes with another SHA-256 than the registry's {size}"
+                failure = f"another SHA-256 than that of the registered file, of {size} bytes"
+                other.add(base)
                 if base not in corrupt and not url.startswith("file:"):
                     corrupt.add(base)
                     again.add(base)
             except (OSError, ValueError) as error:
                 failure = _reason(error)
+                other |= {base} if isinstance(error, _OtherFileError) else set()
                 if isinstance(error, _PassingError) and len(urls) > 1:
                     again.add(base)
                 if getattr(error, "is_dead", False):
@@ -99,11 +110,19 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
             urls.append(urls.pop(urls.index(base)))
     text = "; ".join(failures.values())
     for base in urls:
-        text = _without_password(text, base)
-    raise DownloadError(
-        f"The preset {preset} could not be downloaded: {text}. Check the network "
-        "and try again, or set KERAS_INFOMODELS_ZOO_URL to a mirror or the file:// URL of a copy."
+        text = without_password(text, base)
+    todo = (
+        "Check the network and try again, or set KERAS_INFOMODELS_ZOO_URL to a mirror or the "
+        "file:// URL of a copy."
     )
+    if other:
+        changed = (
+            f"If {name} was changed after the registry was made, its owner must run `infomodels "
+            "registry make` again."
+        )
+        is_local = all(base.startswith("file:") for base in urls) and len(other) == len(urls)
+        todo = changed if is_local else f"{changed} {todo}"
+    raise DownloadError(f"The preset {preset} could not be downloaded: {text}. {todo}")
 
 
 def fetch_small_file(url: str, name: str, largest: int) -> bytes | None:
@@ -121,6 +140,7 @@ def fetch_small_file(url: str, name: str, largest: int) -> bytes | None:
         DownloadError: If the place does not answer in time, or the file is too large.
     """
     try:
+        _check_scheme(url)
         if url.startswith("file:"):
             with open_file(url2pathname(urlsplit(url).path), name) as file:
                 return file.read(largest + 1)
@@ -129,8 +149,17 @@ def fetch_small_file(url: str, name: str, largest: int) -> bytes | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        text = _without_password(f"{url}/{name}: {_reason(error)}", url)
+        text = without_password(f"{url}/{name}: {_reason(error)}", url)
         raise DownloadError(f"{text}. Check the address and the network.") from error
+
+
+def _check_scheme(url: str):
+    """Raises DownloadError for a path or a host without a scheme, with the URL that is meant."""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:", url):
+        is_path = url.startswith(("/", "~", ".")) or Path(url).exists()
+        path = Path(os.path.expanduser(url)).absolute()
+        meant = path.as_uri() if is_path else f"https://{url}"
+        raise DownloadError(f"an address begins with https://, http:// or file://; write {meant}")
 
 
 def _request_small(url: str, largest: int, stopped: threading.Event) -> bytes | None:
@@ -151,8 +180,8 @@ def _request_small(url: str, largest: int, stopped: threading.Event) -> bytes | 
     return bytes(content)
 
 
-def _without_password(text: str, url: str) -> str:
-    """Removes the user name and password of a URL, and those of others, from a text."""
+def without_password(text: str, url: str) -> str:
+    """Returns a text without the user name and password of a URL, and without those of others."""
     user = url.partition("://")[2].rpartition("@")[0]
     if user:
         text = text.replace(f"{user}@", "").replace(user, "...")
@@ -211,7 +240,7 @@ def _request(
                 raise requests.HTTPError(reason, response=answer)
         length = answer.headers.get("Content-Length")
         if length not in (None, str(size - len(content))):
-            raise DownloadError(f"{length} bytes, not {size}; another revision or an error page")
+            raise _OtherFileError(f"{length} bytes, not {size}; another revision or an error page")
         for block in answer.iter_content(1024):  # the last one is lost where it is cut off
             content += block
             if len(content) > size or stopped.is_set():

@@ -14,8 +14,8 @@ from keras_infomodels.zoo.download import DownloadError, fetch_file, fetch_small
 
 __all__ = ["SCHEMES", "fetch_from_link", "pin"]
 
-SCHEMES = ("https://", "http://")
-_LINK = re.compile(r"(https?://\S+)/([A-Za-z0-9_][A-Za-z0-9_.\-]{0,99})@([0-9a-f]{64})")
+SCHEMES = ("https://", "http://", "file://")
+_LINK = re.compile(r"(https?://\S+|file://\S*)/([A-Za-z0-9_][A-Za-z0-9_.\-]{0,99})@([0-9a-f]{64})")
 
 
 def pin(folder: str | Path) -> str:
@@ -30,8 +30,8 @@ def fetch_from_link(link: str) -> Path:
     """Returns the preset's folder in the cache, downloaded if needed.
 
     Args:
-        link: str. https://HOST/NAME@SHA256: the address of a folder, and the SHA-256 of its
-            metadata.json. `infomodels registry make` prints it.
+        link: str. https://HOST/NAME@SHA256 or file:///PATH/NAME@SHA256: the address of a folder,
+            and the SHA-256 of its metadata.json. `infomodels registry make` prints it.
 
     Raises:
         ValueError: If `link` has another form.
@@ -40,8 +40,8 @@ def fetch_from_link(link: str) -> Path:
     if not (match := _LINK.fullmatch(link)):
         raise ValueError(
             "A preset at an address is https://HOST/NAME@SHA256, with the 64 hexadecimal digits of "
-            "the SHA-256 of its metadata.json, which `infomodels registry make` prints; got "
-            f"{link!r}."
+            "the SHA-256 of its metadata.json, which `infomodels registry make` prints (a folder "
+            f"on this machine is also given by its path alone, without file://); got {link!r}."
         )
     base, name, digest = match.groups()
     folder = home() / "links" / name / digest

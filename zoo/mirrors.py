@@ -8,10 +8,10 @@ import os
 from keras_infomodels.io import write_atomically
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.cache import addresses, home
-from keras_infomodels.zoo.download import DownloadError, fetch_small_file
+from keras_infomodels.zoo.download import DownloadError, fetch_small_file, without_password
 from keras_infomodels.zoo.registry import BASE_URL, Entry
 
-__all__ = ["entries", "entry"]
+__all__ = ["entries", "entry", "without_registry"]
 
 _LARGEST = 2**20
 
@@ -34,6 +34,12 @@ def entries() -> dict[str, Entry]:
     for url in reversed([url for url in addresses() if url != BASE_URL]):
         found |= _entries_of(url)
     return found | registry.read()
+
+
+def without_registry() -> list[str]:
+    """Returns the mirrors from which no registry.json was read, and no copy of one is kept."""
+    own = [url for url in addresses() if url != BASE_URL]
+    return [without_password(url, url) for url in own if not _entries_of(url)]
 
 
 @functools.cache

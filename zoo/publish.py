@@ -10,7 +10,7 @@ from keras_infomodels.zoo.download import DownloadError
 from keras_infomodels.zoo.hub import repository_of
 from keras_infomodels.zoo.registry import file_names
 
-__all__ = ["Upload", "check", "send"]
+__all__ = ["Upload", "check", "find_warnings", "send"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,23 +63,22 @@ def check(folder: str | Path, address: str) -> Upload:
     from keras_infomodels.presets import from_preset
 
     from_preset(folder)
-    names = sorted({*file_names(folder), *_pictures_of_card(folder)})
-    files = {name: fingerprint(folder, name) for name in names}
-    return Upload(folder, repository, files, _warnings(folder, files))
+    files = {name: fingerprint(folder, name) for name in file_names(folder)}
+    return Upload(folder, repository, files, find_warnings(folder))
 
 
-def _pictures_of_card(folder: Path) -> list[str]:
-    """Pictures of the run that the card shows; the rest of `run/` stays at home."""
-    if not (folder / "README.md").is_file():
-        return []
-    shown = re.findall(r"\]\((run/[\w.\-]+\.png)\)", read_text(folder, "README.md"))
-    return [name for name in shown if (folder / name).is_file()]
+def find_warnings(folder: Path) -> list[str]:
+    """Returns what the owner of a preset may want to mend before others get it.
 
+    Args:
+        folder: Path. Folder of the preset.
 
-def _warnings(folder: Path, files: dict) -> list[str]:
+    Returns:
+        list of str. A sentence each on a missing card or license and on a path in metadata.json.
+    """
     found = []
-    if "README.md" not in files:
-        found.append("There is no README.md: the page of the repository will be empty.")
+    if not (folder / "README.md").is_file():
+        found.append("There is no README.md: the page of the preset will be empty.")
     elif not _states_license(read_text(folder, "README.md")):
         found.append(
             "README.md states no license, so nobody may use the model: put a line such as "

@@ -55,11 +55,15 @@ def _agreed() -> bool:
 
 
 def _make(arguments: argparse.Namespace):
+    from keras_infomodels.zoo.publish import find_warnings
+
     entries = registry.make(arguments.folder)
     folder = Path(arguments.folder).expanduser()
     for name, entry in entries.items():
         print(f"{name}: {entry.class_name}, {len(entry.files)} files, {entry.bytes / 1e6:.1f} MB")
         print(f"  ADDRESS/{name}@{pin(folder / name)}")
+        for warning in find_warnings(folder / name):
+            print(f"  {warning}")
     count = "1 preset" if len(entries) == 1 else f"{len(entries)} presets"
     place = f"https://HOST/{folder.resolve().name}"
     print(

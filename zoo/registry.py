@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from keras_infomodels.preset_files import (
     check_table,
     fingerprint,
     read_json,
+    read_text,
 )
 
 __all__ = [
@@ -131,8 +133,9 @@ def read(path: str | Path | None = None) -> dict[str, Entry]:
 def register(folder: str | Path, path: str | Path | None = None) -> Entry:
     """Writes the entry of a preset from its folder, and replaces an older one.
 
-    All files are listed, except those of `run/` and hidden ones. metadata.json must have
-    `description`, `headline` and `training.dataset`.
+    All files are listed, except hidden ones and those of `run/`, of which only the pictures on the
+    card are. metadata.json must have `description`, `headline` and
+    `training.dataset`.
 
     Args:
         folder: str or Path. Folder of the preset, with the preset's name.
@@ -168,8 +171,8 @@ def make(folder: str | Path) -> dict[str, Entry]:
     """Writes FOLDER/registry.json, the registry of all presets in a folder.
 
     The size and SHA-256 of all files of a preset are also added to its metadata.json, so that the
-    SHA-256 of metadata.json pins all files. A description or data set that metadata.json does not
-    contain is left empty.
+    SHA-256 of metadata.json pins all files. A description that metadata.json does not contain is
+    taken from recipe.toml. What neither contains is left empty.
 
     Args:
         folder: str or Path. Folder that contains a folder for each preset.
@@ -187,7 +190,7 @@ def make(folder: str | Path) -> dict[str, Entry]:
         check_format(config, path.parent)
         training = facts.get("training")
         said = {
-            "description": facts.get("description"),
+            "description": facts.get("description") or _description_of_recipe(path.parent),
             "headline": facts.get("headline"),
             "dataset": training.get("dataset") if isinstance(training, Mapping) else None,
         }
@@ -201,6 +204,14 @@ def make(folder: str | Path) -> dict[str, Entry]:
         )
     _write(entries, folder / "registry.json")
     return entries
+
+
+def _description_of_recipe(folder: Path) -> str | None:
+    """Description in the recipe that a run of `infomodels train` leaves; None if there is none."""
+    try:
+        return tomllib.loads(read_text(folder, "recipe.toml")).get("description")
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def state_files(folder: Path):
@@ -225,7 +236,9 @@ def _entry(folder: Path, config: Mapping, facts: Mapping, described: Mapping) ->
 
 
 def file_names(folder: Path) -> list[str]:
-    """Returns the relative names of a preset's files, except those of `run/` and hidden ones.
+    """Returns the relative names of a preset's files.
+
+    Hidden files are left out. Of `run/` only the pictures that the card shows are listed.
 
     Raises:
         ValueError: If one is a link.
@@ -243,7 +256,15 @@ def file_names(folder: Path) -> list[str]:
             for name in files
             if not name.startswith(".")
         ]
-    return sorted(names)
+    return sorted({*names, *_pictures_of_card(folder)})
+
+
+def _pictures_of_card(folder: Path) -> list[str]:
+    """Pictures of the run that the card shows; the rest of `run/` stays at home."""
+    if not (folder / "README.md").is_file():
+        return []
+    shown = re.findall(r"\]\((run/[\w.\-]+\.png)\)", read_text(folder, "README.md"))
+    return [check_file_name(name) for name in shown if (folder / name).is_file()]
 
 
 def _write(entries: Mapping[str, Entry], path: Path):

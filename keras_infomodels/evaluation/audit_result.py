@@ -13,14 +13,14 @@ __all__ = ["MEANINGS", "Audit"]
 MEANINGS = {
     "reconstruction": "-E log p(x|z)",
     "rate": "E KL(q(z|x) || p(z)) = I_q + KL(q(z) || p(z))",
-    "I_q lower": "lower bound on I_q(x;z), the information about the example",
-    "I_q upper": "upper bound on I_q(x;z): smallest of leave-one-out, fitted q(z), rate",
+    "I_q lower": "I_q(x;z), the information about the example",
+    "I_q upper": "I_q(x;z): smallest of leave-one-out, fitted q(z), rate",
     "marginal KL": "KL(q(z) || p(z)): distance of q(z) from the prior",
     "total correlation": "KL(q(z) || prod q(z_j)): dependence between latent variables",
     "dimension-wise KL": "sum of KL(q(z_j) || N(0,1))",
     "JSD, adversary": "JSD(q(z), p(z)) by the model's own discriminator",
     "marginal KL, adversary": "KL(q(z) || p(z)) by the model's own discriminator",
-    "I_p": "lower bound on I_p(x;z), by a fresh Q on generated x",
+    "I_p": "I_p(x;z), by a fresh Q on generated x",
 }
 
 

@@ -55,7 +55,8 @@ def _sample(q, seed: tf.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not isinstance(q, tfd.Distribution):
         raise ValueError(
             'An encoder returns a TFP distribution or {"loc", "scale"}, got '
-            f"{type(q).__name__}; wrap it in a function that does."
+            f"{type(q).__name__}; wrap it in a function that does. For a deterministic encoder, "
+            'one that returns z, {"loc": z} is enough: lambda x: {"loc": encoder(x)}.'
         )
     z = q.sample(seed=seed)
     try:

@@ -49,9 +49,11 @@ def audit_codes(
     Args:
         z: array (N, d), N at least 4. One *sample* of q(z|x) for each example. Do not pass
             posterior means, which would make every bound wrong. `None` draws the samples.
-        loc: array (N, d). Means of q(z|x).
-        scale: array (N, d). Standard deviations of q(z|x). All 0 means a deterministic encoder; its
-            information is the entropy of the N latents, ln N if all differ.
+        loc: array (N, d). Means of q(z|x). For a deterministic encoder pass its latents here, and
+            nothing else.
+        scale: array (N, d). Standard deviations of q(z|x). All 0, or `None` without z, means a
+            deterministic encoder; its information is the entropy of the N latents, ln N if all
+            differ.
         prior: prior of `keras_infomodels.distributions`, or TFP distribution. Prior p(z). `None` is
             N(0, I).
         calibrate: bool. `True` also runs the estimators on simulated data with a known answer, to
@@ -63,17 +65,22 @@ def audit_codes(
         `Audit`, which prints as a table.
 
     Raises:
-        ValueError: If `loc` or `scale` is missing; if shapes differ or values are NaN; if z cannot
-            have been drawn from N(loc, scale^2); or if the prior does not fit.
+        ValueError: If `loc` is missing, or `scale` where z is given; if shapes differ or values
+            are NaN; if z cannot have been drawn from N(loc, scale^2); or if the prior does not
+            fit.
 
     Example:
         rng = np.random.default_rng(1)
         means, deviations = rng.normal(size=(500, 2)), np.full((500, 2), 0.1)
         print(ki.evaluation.audit_codes(loc=means, scale=deviations))
     """
-    if loc is None or scale is None:
-        raise ValueError("An audit needs loc and scale, (N, d); z may be left out, and is drawn.")
+    if loc is None or (scale is None and z is not None):
+        raise ValueError(
+            "An audit needs loc and scale, (N, d); z may be left out, and is drawn. The latents of "
+            "a deterministic encoder are loc alone: audit_codes(loc=z)."
+        )
     drawn = z is None
+    scale = np.zeros(np.shape(loc)) if scale is None else scale
     z, loc, scale = check_table(loc if drawn else z, loc, scale)
     if drawn:
         z = loc + scale * generator(seed, 17).normal(size=loc.shape)

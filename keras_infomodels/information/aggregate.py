@@ -167,6 +167,10 @@ class AggregatedPosterior:
     ):
         self.z, self.loc, self.scale, self.index = _some_of(z, loc, scale, index)
 
+    def __repr__(self) -> str:
+        (m, d), n = self.z.shape, len(self.loc)
+        return f"<AggregatedPosterior of {n} examples: {m} samples of {d} latent variables>"
+
     @cached_property
     def own(self) -> np.ndarray:
         """Log density of each sample z_i under the distribution it was drawn from, array (m,)."""
@@ -218,16 +222,19 @@ class AggregatedPosterior:
         terms = leave_one_out_terms(self.own, self.others, len(self.loc))
         return mean_estimate(terms.numpy(), "upper bound")
 
-    def marginal_kl(self, prior: tfp.distributions.Distribution) -> Estimate:
+    def marginal_kl(self, prior: tfp.distributions.Distribution | None = None) -> Estimate:
         """Estimates KL(q(z) || p(z)), the divergence of the latents of all images from the prior.
 
         Args:
             prior: TFP distribution with batch shape () and event shape (d,). Prior p(z).
+                `None` is N(0, I).
 
         Raises:
             ValueError: If all standard deviations are 0.
         """
         self._need_density()
+        if prior is None:
+            prior = tfp.distributions.MultivariateNormalDiag(np.zeros(self.z.shape[1]))
         log_p = np.asarray(prior.log_prob(tf.cast(self.z, prior.dtype)), np.float64)
         return mean_estimate(self.log_prob - log_p, "upper bound")
 

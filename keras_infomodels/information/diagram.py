@@ -16,7 +16,8 @@ __all__ = ["information_diagram"]
 def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Figure:
     """Draws a Venn diagram of the entropies and mutual informations of two or three variables.
 
-    For two variables the areas are proportional to the quantities, unless one is negative. For
+    For two variables the areas are proportional to the quantities, unless one is negative. Their
+    circles are apart if the mutual information is negative or not distinguishable from 0. For
     three variables the areas are not proportional, and the picture says so. Quantities may be
     negative: a co-information of three variables, or a differential entropy.
 
@@ -53,7 +54,10 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_aspect("equal")
-    (_draw_two if len(joint.names) == 2 else _draw_three)(axes, joint.names, atoms, unit)
+    if len(joint.names) == 2:
+        _draw_two(axes, joint.names, atoms, unit, getattr(joint, "is_nothing", False))
+    else:
+        _draw_three(axes, joint.names, atoms, unit)
     axes.set_title(title or f"Information diagram, in {unit}")
     axes.autoscale_view()
     return figure
@@ -84,17 +88,23 @@ def overlap(rx: float, ry: float, distance: float) -> float:
     return segment(rx, to_chord) + segment(ry, distance - to_chord)
 
 
-def _draw_two(axes, names, atoms, unit):
+def _draw_two(axes, names, atoms, unit, is_nothing):
     x, y = names
     only_x, only_y = atoms[frozenset([x])], atoms[frozenset([y])]
     shared = atoms[frozenset(names)]
-    to_scale = min(only_x, only_y, shared) > -1e-9
-    areas = (only_x + shared, only_y + shared, shared) if to_scale else (1.0, 1.0, 0.3)
+    areas = only_x + shared, only_y + shared, shared
+    apart = is_nothing or shared < -1e-9
+    to_scale = min(areas[:2] if apart else (only_x, only_y, shared)) > -1e-9
+    areas = areas if to_scale else (1.0, 1.0, 0.3)
     rx, ry, distance = circle_geometry(*(max(a, 0) for a in areas))
+    distance = 1.1 * (rx + ry) if apart else distance
     size = max(rx, ry) or 1.0
     if not max(rx, ry):  # two constants, with nothing to fit the axes to
         axes.update_datalim([(-size, -size), (size, size)])
     note = "Areas are in proportion" if to_scale else "A number is negative: areas mean nothing"
+    if apart:
+        reason = "not distinguishable from 0" if is_nothing else "below 0 by the estimator's error"
+        note += f".\nThe circles are apart: I({x};{y}) is {reason}"
     for name, area in zip(names, areas[:2], strict=True):
         if area < 1e-9:
             note += f"; H({name}) is 0, a circle of no area"
@@ -113,7 +123,7 @@ def _draw_two(axes, names, atoms, unit):
     axes.text(distance + ry, 1.05 * size, y, color=COLORS[1], fontsize=16, ha="right", **plain)
     middle = (distance + ry - rx) / 2
     axes.text(middle, -1.15 * size, "\n".join(lines), ha="center", va="top", fontsize=11, **plain)
-    if to_scale and shared > 0.05 * max(areas):
+    if to_scale and not apart and shared > 0.05 * max(areas):
         axes.text((distance - ry + rx) / 2, 0, f"{shared:.3f}", ha="center", va="center")
 
 

@@ -38,15 +38,18 @@ _SHOWN, _LONG = 20, 60
 
 
 class InformationTable(dict):
-    """Dict of mutual informations, which a notebook shows as a table.
+    """Dict of mutual informations, which prints as a table, and which a notebook shows as one.
 
     A key is a pair of tuples of column names, (names of x, names of y). A value is an `Estimate`.
 
     Example:
         estimate = ki.information.Estimate(0.4, 0.01)
         table = ki.information.InformationTable({(("age",), ("size",)): estimate})
-        print(ki.information.format_table(table))
+        print(table)
     """
+
+    def __str__(self) -> str:
+        return format_table(self) if self else super().__str__()
 
     def _repr_html_(self) -> str:
         rows = [

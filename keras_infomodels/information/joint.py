@@ -145,6 +145,10 @@ class MeasuredJoint(Joint):
         entropies: dict from tuple of str to float or `Estimate`. Joint entropy in nats of each
             non-empty subset of the variables.
 
+    Attributes:
+        is_nothing: bool. `True` if the mutual information of a pair cannot be distinguished from 0;
+            its diagram then has separate circles.
+
     Raises:
         ValueError: If a subset is missing.
 
@@ -155,6 +159,7 @@ class MeasuredJoint(Joint):
     """
 
     kind = "estimate"
+    is_nothing = False
 
     def __init__(self, entropies: Mapping[Sequence[str], float | Estimate]):
         super().__init__([names[0] for names in entropies if len(names) == 1])
@@ -184,7 +189,9 @@ class MeasuredJoint(Joint):
             information: float or `Estimate`. I(X;Y) in nats.
         """
         x, y, both = (float(getattr(v, "nats", v)) for v in (*entropies, information))
-        return cls({names[:1]: x, names[1:]: y, names: x + y - both})
+        joint = cls({names[:1]: x, names[1:]: y, names: x + y - both})
+        joint.is_nothing = isinstance(information, Estimate) and information.is_nothing()
+        return joint
 
     def joint_entropy(self, names: frozenset[str]) -> float:
         """Returns the estimated joint entropy of the named variables, in nats.
