@@ -15,7 +15,12 @@ class Parser(argparse.ArgumentParser):
     """Parser whose errors suggest a command, a flag or a choice in place of an unknown one.
 
     Its subparsers are of the same class.
+
+    Attributes:
+        hint: str. What the error says of a word that has no place, such as the flag it belongs to.
     """
+
+    hint = ""
 
     def parse_known_args(self, args=None, namespace=None):
         namespace, rest = super().parse_known_args(args, namespace)
@@ -23,6 +28,8 @@ class Parser(argparse.ArgumentParser):
             if text.startswith("--"):
                 flag = text.partition("=")[0]
                 self.error(f"there is no flag {flag}; {nearest(flag, self._flags())}")
+            if self.hint and not text.startswith("-"):
+                self.error(f"there is no place for {text!r}; {self.hint}")
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:
@@ -43,9 +50,22 @@ def _suggest(found: re.Match) -> str:
 
 def parse_sizes(text: str) -> list[int]:
     """Parses a text such as 32,64,128 or 64x48 as integers."""
-    return [int(part) for part in text.replace("x", ",").split(",")]
+    try:
+        return [int(part) for part in text.replace("x", ",").split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"sizes are whole numbers with commas, such as 256,128; got {text!r}"
+        ) from None
 
 
 def parse_image_size(text: str) -> list[int]:
     """Parses a text such as 64 or 64x48 as [height, width]."""
-    return (parse_sizes(text) * 2)[:2] if "x" not in text else parse_sizes(text)
+    try:
+        size = (parse_sizes(text) * 2)[:2] if "x" not in text else parse_sizes(text)
+    except argparse.ArgumentTypeError:
+        size = []
+    if len(size) != 2:
+        raise argparse.ArgumentTypeError(
+            f"a size is a side such as 64, or height and width such as 64x48; got {text!r}"
+        )
+    return size

@@ -127,7 +127,16 @@ def _encode(arguments: argparse.Namespace) -> tuple:
 
     model = load_model(arguments.model)
     place = {"data_dir": arguments.data_dir}
-    names = datasets.factors(arguments.dataset, **place).names
+    try:
+        names = datasets.factors(arguments.dataset, **place).names
+    except ValueError as error:
+        # The flag factors=False is of Python, and without factors there is nothing to measure.
+        text = str(error).replace(
+            "; load it with factors=False.",
+            ", so there is no disentanglement to measure; factors of your own go into --codes "
+            "FILE.npz, beside the codes.",
+        )
+        raise ValueError(text) from error
     images, factors = datasets.load_arrays(
         arguments.dataset, arguments.split, factors=True, **place
     )

@@ -91,6 +91,7 @@ def add_parsers(commands):
     )
     run.add_argument("--out", help=".png file for images, or .npz file for all outputs")
     run.set_defaults(run=_run)
+    run.hint = "a signature is named by --signature NAME, and --out FILE.png or FILE.npz is needed"
 
 
 def _export(arguments: argparse.Namespace):

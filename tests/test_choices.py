@@ -74,8 +74,8 @@ def test_described_names_the_choices_and_their_flags(folder):
     model = build.build_model(recipe, (64, 64, 3), 2)
     text = choices.described(recipe, model, 1)
     assert "\n" not in text
-    assert "64x64x3 (crop to it; --image-size)" in text
+    assert "64x64x3 (resized to it, what does not fit is cropped; --image-size)" in text
     assert "ResidualEncoder, ResidualDecoder of 0.61 million parameters (--network" in text
     assert "32 latent variables (--latent-dim)" in text
     assert "likelihood shared_gaussian (--likelihood)" in text
-    assert "2 epochs (--epochs) of 1 steps of 64 images (--batch-size)" in text
+    assert "2 epochs (--epochs) of 1 step of 64 images (--batch-size)" in text

@@ -7,6 +7,10 @@ WRONG = {
     "dance": "argument COMMAND: there is no 'dance'; there are: ",
     "train vae --lerning-rate 1": "no flag --lerning-rate; did you mean '--learning-rate'?",
     "train vae --epocs=3": "there is no flag --epocs; did you mean '--epochs'?",
+    "train vae --image-size 32x": "height and width such as 64x48; got '32x'",
+    "train vae --image-size 1x2x3": "height and width such as 64x48; got '1x2x3'",
+    "train vae --widths 32,a": "whole numbers with commas, such as 256,128; got '32,a'",
+    "run a.tflite generate": "no place for 'generate'; a signature is named by --signature NAME",
     "export a --to tflit": "argument --to: there is no 'tflit'; did you mean 'tflite'?",
     "export a --to tflite --quantize int-8": "there is no 'int-8'; did you mean 'int8'?",
 }

@@ -39,6 +39,15 @@ def test_disentangle_command_says_what_is_wrong(tmp_path, capsys):
     assert "--dataset NAME" in capsys.readouterr().err
 
 
+def test_disentangle_command_says_that_a_set_has_no_factors(make_model, monkeypatch, capsys):
+    monkeypatch.setattr("keras_infomodels.load_model", lambda name: make_model(), raising=False)
+    assert main(["disentangle", "model", "--dataset", "fashion_mnist_mini"]) == 1
+    said = capsys.readouterr().err
+    assert "fashion_mnist_mini has no factors, so there is no disentanglement" in said
+    assert "factors=False" not in said
+    assert "--codes FILE.npz" in said
+
+
 def test_disentangle_command_measures_a_model(make_model, monkeypatch, tmp_path, capsys):
     model = make_model()
     factors = np.hstack([draw_factors(120, (2, 3)), np.zeros((120, 1), int)])

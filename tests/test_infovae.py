@@ -221,6 +221,8 @@ def test_generate_repeats_with_a_seed_and_not_without(make_model):
     model = make_model()
     np.testing.assert_array_equal(model.generate(3, seed=4), model.generate(3, seed=4))
     assert not np.array_equal(model.generate(3), model.generate(3))
+    with pytest.raises(ValueError, match="n is an integer of at least 1, got 0"):
+        model.generate(0)
     assert not np.array_equal(model.generate(3, seed=4), model.generate(3, seed=5))
 
 

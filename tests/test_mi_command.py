@@ -129,11 +129,17 @@ def test_read_columns_refuses_files_that_are_no_table(tmp_path):
     refused("a,b\n1,2\n3\n", "row 3: 1 fields, but 2 names")
     path.write_text("a,b,a\n1,2,3\n")
     assert list(read_columns(path, ["b"])["b"]) == [2.0]
+    path.write_text("shirt size,income\n1,2\n")
+    for name, meant in {"shirt_size": "shirt size", "incom": "income"}.items():
+        with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
+            read_columns(path, [name])
 
 
 def test_mi_command_says_what_is_wrong(table, capsys):
     assert main(["mi", str(table), "--x", "a", "--y", "nothing"]) == 1
     assert "no column 'nothing'" in capsys.readouterr().err
+    assert main(["mi", str(table), "--x", "a", "--y", "Kinds"]) == 1
+    assert "Did you mean 'kind'?" in capsys.readouterr().err
     assert main(["mi", str(table), "--x", "a", "--y", "a"]) == 1
     assert main(["mi", str(table), "--x", "a", "--y", "c", "--estimator", "guess"]) == 1
     assert "info_nce" in capsys.readouterr().err

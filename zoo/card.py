@@ -282,12 +282,13 @@ same split. A missing signature needs an operator that TFLite lacks.
 
 def _training(recipe: Recipe, facts: dict) -> str:
     training = facts["training"]
+    steps = training["steps_per_epoch"]
     revision = f"Revision {facts['revision']} of the preset. " if "revision" in facts else ""
     versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
     return f"""
 ## Training
 
-Epochs: {training["epochs"]}, of {training["steps_per_epoch"]} steps each; the last
+Epochs: {training["epochs"]}, of {steps} step{"s" * (steps != 1)} each; the last
 {training["epochs_in_these_seconds"]} took {training["seconds"]} s with validation.
 {revision}Versions: {versions}.
 

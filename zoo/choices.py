@@ -19,6 +19,11 @@ _LARGEST = 128
 _USUAL = 64
 _STEPS = 3000
 """Training steps that a small set gets, in epochs of few steps each."""
+_FITTED = {
+    "crop": "resized to it, what does not fit is cropped",
+    "pad": "resized to it, with bars",
+    "stretch": "resized to it, stretched",
+}
 
 _MOST_EPOCHS = 300
 
@@ -105,7 +110,7 @@ def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
         steps: int. Number of training steps in an epoch.
     """
     height, width, channels = model.data_shape
-    size = "their own size" if recipe.data.image_size is None else f"{recipe.data.fit} to it"
+    size = "their own size" if recipe.data.image_size is None else _FITTED[recipe.data.fit]
     parts = [
         f"images of {height}x{width}x{channels} ({size}; --image-size)",
         f"{_networks(model)} (--network, --widths)",
@@ -117,10 +122,14 @@ def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
         parts.append(f"likelihood {name[0]} (--likelihood)")
     training = recipe.training
     parts.append(
-        f"{training.epochs} epochs (--epochs) of {steps} steps of {training.batch_size} images "
-        "(--batch-size)"
+        f"{_count(training.epochs, 'epoch')} (--epochs) of {_count(steps, 'step')} of "
+        f"{_count(training.batch_size, 'image')} (--batch-size)"
     )
     return f"Training {type(model).__name__} on {', '.join(parts)}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _networks(model: keras.Model) -> str:

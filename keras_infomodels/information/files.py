@@ -19,6 +19,7 @@ from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import MeasuredJoint
 from keras_infomodels.information.mutual_information import MutualInformation
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
+from keras_infomodels.names import guess
 
 __all__ = [
     "InformationTable",
@@ -287,6 +288,8 @@ def _check_names(names: Sequence[str], header: Sequence[str]):
         if header.count(name) == 1:
             continue
         message = f"There is no column {_short(name)!r}; {_listed(name, header)}."
+        if len(header) <= _SHOWN:
+            message += guess(name, map(_short, header))
         if name in header:
             message = (
                 f"{header.count(name)} columns are named {_short(name)!r}; give each its own name."

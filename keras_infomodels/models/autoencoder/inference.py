@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from keras_infomodels.distributions import posterior
 from keras_infomodels.models.checks import float_images
+from keras_infomodels.spec import check_int
 
 tfd = tfp.distributions
 
@@ -86,7 +87,7 @@ def generate(model, n: int, seed: int | None = None) -> tf.Tensor:
 
     Args:
         model: `InfoVAE`.
-        n: int. Number of images.
+        n: int, at least 1. Number of images.
         seed: int. Seed of the draws. `None` draws a new one.
 
     Returns:
@@ -96,6 +97,7 @@ def generate(model, n: int, seed: int | None = None) -> tf.Tensor:
         model = ki.from_preset("mmd_vae_2d_mnist")
         images = model.generate(8, seed=0)  # shape (8, 28, 28, 1), in [0, 1]
     """
+    n = check_int("n", n, 1)
     return model.traced(model._generated, tf.constant(n), model.drawing_seed(seed))
 
 
