@@ -214,14 +214,21 @@ class Runtime:
         ]
 
     def run_compiled(self, requests: list[Request]) -> list[dict[str, np.ndarray] | str | None]:
-        """Calls LiteRT's CompiledModel of a `.tflite` in a separate process.
+        """Calls signatures of a `.tflite` by LiteRT's newer API, `CompiledModel`.
+
+        All other methods use LiteRT's `Interpreter`. This one shows whether a file gives the same
+        results in an application that uses `CompiledModel`. It runs in a separate process, because
+        a file that is not made for that API may crash it.
 
         Args:
-            requests: list of (signature, dict from name to array). A request has at most 256
-                examples, or the number of a fixed batch size.
+            requests: list of pairs (signature, inputs). The signature is a name, such as
+                "generate"; the inputs are a dict from input name to array, as `signatures` lists
+                them. The arrays have at most 256 examples each; for a file with a fixed batch size
+                exactly that number.
 
         Returns:
-            For each request, its outputs, the text of an error, or None if the process crashed.
+            list with an item for each request: a dict from output name to array, the text of an
+            error, or None if the process crashed.
         """
         batches = [
             (name, next(self._batches(name, self._check(name, arrays)))[0])

@@ -23,16 +23,16 @@ class Adversarial(Divergence):
     """Divergence measured by a discriminator T of latents z against draws of the prior p(z).
 
     T(z) is a logit: high for draws of the prior, low for the encoder's latents, whose distribution
-    is q(z). E_p and E_q are means over both.
+    is q(z). E_p is the mean over draws of the prior, E_q over latents, D is sigmoid(T), and JSD the
+    Jensen-Shannon divergence of q(z) and p(z). The losses, and what they are for an optimal
+    discriminator, T = log p(z)/q(z), in nats:
 
-        discriminator's loss = E_p softplus(-T) + E_q softplus(T)      2 ln 2 - 2 JSD at its optimum
-        "saturating"         E_q [-softplus(T)] = E_q log(1 - D)       2 JSD - 2 ln 2, less p's term
-        "non_saturating"     E_q softplus(-T)   = E_q [-log D]         descends KL(q||p) - 2 JSD
+        discriminator's loss = E_p softplus(-T) + E_q softplus(T)      2 ln 2 - 2 JSD
+        "saturating"         E_q [-softplus(T)] = E_q log(1 - D)       2 JSD - 2 ln 2 - E_p log D
+        "non_saturating"     E_q softplus(-T)   = E_q [-log D]         gradient of KL(q||p) - 2 JSD
         "log_ratio"          E_q [-T]                                  KL(q(z) || p(z))
 
-    The right column says what each loss equals if the discriminator is optimal, T = log p(z)/q(z).
-    D is sigmoid(T), and JSD is the Jensen-Shannon divergence of q(z) and p(z). All values are in
-    nats. Only the value of "log_ratio" is itself an estimate of a divergence. The method
+    Only the value of "log_ratio" is itself an estimate of a divergence. The method
     `estimates` estimates KL(q(z) || p(z)) and the JSD, whatever the loss.
 
     Source: Makhzani et al., "Adversarial autoencoders", 2015; Goodfellow et al., 2014.
@@ -42,8 +42,9 @@ class Adversarial(Divergence):
         loss: str. The encoder's loss: "saturating", "non_saturating" or "log_ratio".
         noise: float, at least 0. Standard deviation of Gaussian noise that is added to the
             discriminator's inputs (instance noise). The discriminator then compares two blurred
-            distributions. Use it for a category: a discriminator can separate one-hot draws from
-            the encoder's probabilities perfectly, and then gives the encoder no useful gradient.
+            distributions. Use it for a categorical latent: a discriminator can separate one-hot
+            draws from the encoder's probabilities perfectly, and then gives the encoder no useful
+            gradient.
             Source: Sonderby et al., "Amortised MAP inference for image super-resolution", 2017.
 
     Raises:

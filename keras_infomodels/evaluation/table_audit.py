@@ -50,7 +50,7 @@ def audit_codes(
         z: array (N, d), N at least 4. One *sample* of q(z|x) for each example. Do not pass
             posterior means, which would make every bound wrong. `None` draws the samples.
         loc: array (N, d). Means of q(z|x). For a deterministic encoder pass its latents here, and
-            nothing else.
+            neither `z` nor `scale`.
         scale: array (N, d). Standard deviations of q(z|x). All 0, or `None` without z, means a
             deterministic encoder; its information is the entropy of the N latents, ln N if all
             differ.

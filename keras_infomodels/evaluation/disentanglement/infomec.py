@@ -164,22 +164,23 @@ def active_codes(codes: np.ndarray, discrete: bool = False) -> np.ndarray:
 
 
 def infom(nmi: np.ndarray) -> float:
-    """Computes InfoM from the normalized information of the active codes; see `infomec`.
+    """Computes InfoM, the modularity: 1 if each code has information about one factor only.
 
-    The result is 0 without any active code.
+    The formula is in `infomec`. The result is between 0 and 1, and 0 without any active code.
 
     Args:
-        nmi: float array (d', k). Mutual information of each active code with each factor, divided
-            by the factor's entropy; see `normalized_information`.
+        nmi: float array (d', k). Mutual information of each of d' codes with each of k factors,
+            divided by the factor's entropy. `normalized_information` computes it and leaves out
+            inactive (nearly constant) codes.
     """
     return _concentration(nmi)
 
 
 def infoc(nmi: np.ndarray) -> float:
-    """Computes InfoC from the normalized information of the active codes; see `infomec`.
+    """Computes InfoC, the compactness: 1 if each factor is encoded in one code only.
 
-    The result is 0 without any active code. It is NaN with a single active code, for which InfoC is
-    not defined.
+    The formula is in `infomec`. The result is between 0 and 1, and 0 without any active code. It
+    is NaN with a single active code, for which InfoC is not defined.
 
     Args:
         nmi: float array (d', k). Mutual information of each active code with each factor, divided
