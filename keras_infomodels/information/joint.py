@@ -75,7 +75,8 @@ class Joint:
 
             I(X;Y|Z) = H(X,Z) + H(Y,Z) - H(X,Y,Z) - H(Z)
 
-        The ceiling of the result is the smaller of the largest possible entropies of X and Y.
+        H is the joint entropy of the named variables. The ceiling of the result is the smaller of
+        the largest possible entropies of X and Y.
 
         Args:
             x: str or sequence of str. Names of the variables X.
