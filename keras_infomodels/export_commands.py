@@ -173,11 +173,14 @@ def _data(arguments, source: Path, model) -> "tuple[np.ndarray | None, np.ndarra
     int8 = arguments.quantize == "int8"
     try:
         images, calibration = recipe_images(source, arguments.dataset, arguments.data_dir, int8)
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         # float16 rounds weights, which random pixels show too; the others cost by the data.
         if arguments.dataset or arguments.quantize in ("dynamic", "int8"):
             raise
-        print(f"Compared on random pixels: {error}")
+        print(
+            "The training data are not on this machine, so the file is compared with the model "
+            "on random images. --data-dir DIR takes the data's folder."
+        )
         return None, None
     if images is not None and images.shape[1:] != model.data_shape:
         raise ValueError(

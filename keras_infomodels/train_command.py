@@ -138,14 +138,14 @@ def add_parser(commands):
         type=int,
         metavar="N",
         help="number of devices that share each batch: GPUs, or virtual devices of the CPU. "
-        "Several machines: docs/scale.md",
+        "Several machines: set TF_CONFIG on each",
     )
     command.add_argument(
         "--pictures",
         type=int,
         metavar="N",
         help="draw pictures every N epochs into OUT/run/pictures; 0 draws none (default: a tenth "
-        "of the epochs)",
+        "of the epochs, at least 1)",
     )
     command.add_argument("--out", help="preset folder to create (default: runs/MODEL-DATASET)")
     command.set_defaults(run=_train)
@@ -221,7 +221,7 @@ def _train_on_devices(arguments: argparse.Namespace):
     if arguments.recipe is None and not arguments.resume:
         recipe = _chosen(recipe, arguments)
     if arguments.pictures is None:
-        arguments.pictures = recipe.training.epochs // 10
+        arguments.pictures = max(1, recipe.training.epochs // 10)
     if arguments.seeds is not None:
         from keras_infomodels.zoo.recipes import parse_seeds
         from keras_infomodels.zoo.seeds import train_seeds

@@ -168,7 +168,7 @@ def test_export_command_asks_for_data_only_where_it_needs_them(tmp_path, capsys,
             _data(arguments, folder, None)
         return
     assert _data(arguments, folder, None) == (None, None)
-    assert "random pixels" in capsys.readouterr().out
+    assert "random images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("channels", [1, 3])

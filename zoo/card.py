@@ -6,6 +6,7 @@ from pathlib import Path
 from keras_infomodels.io import write_atomically
 from keras_infomodels.models import MODELS
 from keras_infomodels.models.cards import CardWords
+from keras_infomodels.zoo import PRESETS
 from keras_infomodels.zoo.card_texts import DATA
 from keras_infomodels.zoo.factor_tables import PREFIX, factor_table
 from keras_infomodels.zoo.figures import stated_figures
@@ -24,16 +25,19 @@ def write_card(folder: str | Path, recipe: Recipe):
     pictures = sorted(folder.glob("*.png")) or sorted((folder / "run").glob("*.png"))
     pictures = [path.relative_to(folder).as_posix() for path in pictures]
     config = json.loads((folder / "config.json").read_text())
-    card = _card(folder.resolve().name, recipe, facts, config, pictures)
+    released = folder.resolve().parent == PRESETS
+    card = _card(folder.resolve().name, released, recipe, facts, config, pictures)
     write_atomically(folder / "README.md", card)
 
 
-def _card(name: str, recipe: Recipe, facts: dict, config: dict, pictures: list[str]) -> str:
+def _card(
+    name: str, released: bool, recipe: Recipe, facts: dict, config: dict, pictures: list[str]
+) -> str:
     words = recipe.model_class.card_words(config["config"])
     sections = [
         _front_matter(name, recipe, facts),
         _introduction(name, recipe, facts, words),
-        _use(name, words),
+        _use(name, released, words),
         _pictures(pictures),
         _warnings(facts),
         _figures(recipe, facts),
@@ -99,14 +103,15 @@ def _introduction(name: str, recipe: Recipe, facts: dict, words: CardWords) -> s
 """
 
 
-def _use(name: str, words: CardWords) -> str:
+def _use(name: str, released: bool, words: CardWords) -> str:
+    comment = "" if released else "  # or the path or address of this folder"
     return f"""
 ## Use
 
 ```python
 from keras_infomodels import from_preset
 
-model = from_preset("{name}")
+model = from_preset("{name}"){comment}
 {words.use}
 ```
 """
