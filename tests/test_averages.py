@@ -10,7 +10,7 @@ from keras_infomodels.callbacks import AtomicBackup, WeightAverage
 
 @pytest.mark.slow
 def test_weight_average_is_the_mean_over_the_run_and_resumes(make_model, images, tmp_path):
-    """A plain mean of the first steps, by hand; validation and the trained model have it."""
+    """By hand; validation and the trained model have it."""
     after_each = []
 
     class Watch(keras.callbacks.Callback):
@@ -32,8 +32,11 @@ def test_weight_average_is_the_mean_over_the_run_and_resumes(make_model, images,
 
     straight, history = run(tmp_path / "straight", 2, Watch())
     for averaged, *steps in zip(straight.get_weights(), *after_each, strict=True):
-        assert len(steps) == 8  # fewer than 1 / (1 - 0.9)
-        np.testing.assert_allclose(averaged, np.mean(steps, axis=0), atol=1e-6)
+        assert len(steps) == 8
+        expected = steps[0]
+        for step, weight in enumerate(steps[1:], 2):
+            expected = weight + (step - 1) / (step + 9) * (expected - weight)
+        np.testing.assert_allclose(averaged, expected, atol=1e-6)
     logs = straight.evaluate(images, verbose=0, return_dict=True)
     assert history["val_loss"][-1] == pytest.approx(logs["loss"], rel=1e-6)
     run(tmp_path / "broken", 1)
@@ -57,9 +60,10 @@ def test_weight_average_does_not_count_a_step_that_overflowed(make_model, images
 def test_weight_average_forgets_at_its_momentum(make_model, images):
     model, average = make_model(), WeightAverage(0.5)
     average.set_model(model)
+    model.optimizer.iterations.assign(1000)
     average.on_train_begin()
     for step in (1, 2, 4):  # two steps in the last call
-        model.optimizer.iterations.assign(step)
+        model.optimizer.iterations.assign(1000 + step)
         model.set_weights([np.full_like(w, step) for w in model.get_weights()])
         average.on_train_batch_end(0)
     # 1, then halfway to 2, then three quarters of the way to 4.
@@ -68,7 +72,8 @@ def test_weight_average_forgets_at_its_momentum(make_model, images):
         WeightAverage(1.0)
 
 
-def test_weight_average_begins_as_a_plain_mean(make_model):
+def test_weight_average_covers_a_part_of_a_short_run(make_model):
+    """Factors 1/11 and 2/12: 1, then 2 - 1/11, then 3 - (1 + 1/11) / 6."""
     model, average = make_model(), WeightAverage(0.999)
     average.set_model(model)
     average.on_train_begin()
@@ -77,4 +82,4 @@ def test_weight_average_begins_as_a_plain_mean(make_model):
         model.set_weights([np.full_like(w, step) for w in model.get_weights()])
         average.on_train_batch_end(0)
     for array in average.averages:
-        np.testing.assert_allclose(array, 2.0, rtol=1e-6)
+        np.testing.assert_allclose(array, 3 - 12 / 66, rtol=1e-6)

@@ -1,5 +1,7 @@
 """Moving average of a model's weights."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -10,17 +12,18 @@ class WeightAverage(keras.callbacks.Callback):
     """Callback that keeps a moving average of all weights, for validation and the final model.
 
     The average includes both networks of a GAN and the statistics of batch normalization, which
-    Keras' own average leaves out. The average starts as a plain mean of the steps so far, so the
-    initial weights have no lasting influence. Averaging is used with GANs in Yazici et al., "The
-    unusual effectiveness of averaging in GAN training", 2019.
+    Keras' own average leaves out. In a short run the factor is smaller, (t - 1) / (t + 9) in step
+    t: the average covers about the last tenth of the steps, and early weights have no lasting
+    influence. Averaging is used with GANs in Yazici et al., "The unusual effectiveness of averaging
+    in GAN training", 2019.
 
     Do not combine this callback with `EarlyStopping(restore_best_weights=True)`. That callback
     selects an epoch by the metrics of the averaged weights, but restores the weights without
     averaging. `fit` of the models of this library raises an error for this combination.
 
     Args:
-        momentum: float, between 0 and 1. Factor of the old average in each training step. 0.999
-            averages over about the last 1,000 steps.
+        momentum: float, between 0 and 1. Largest factor of the old average in each training step.
+            0.999 averages over about the last 1,000 steps of a run of 10,000 or more.
 
     Attributes:
         averages: list of arrays. Average of each of the model's weights; None before training.
@@ -53,8 +56,8 @@ class WeightAverage(keras.callbacks.Callback):
         if self.averages is None:
             self.averages = weights
         # With `steps_per_execution` several steps lie between two calls.
-        # The larger weight: a plain mean at first, later the moving average.
-        new = max(1 - self.momentum ** (done - self._seen), (done - self._seen) / done)
+        steps = range(self._seen + 1, done + 1)
+        new = 1 - math.prod(min(self.momentum, (step - 1) / (step + 9)) for step in steps)
         for average, weight in zip(self.averages, weights, strict=True):
             average += np.asarray(new, average.dtype) * (weight - average)
         self._seen = done
