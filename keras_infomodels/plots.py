@@ -1,11 +1,13 @@
 """Pictures of models and of their training, as matplotlib figures."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import matplotlib
 import numpy as np
+from PIL import Image
 
 from keras_infomodels.defaults import COLORS
 from keras_infomodels.figure import Figure
@@ -384,5 +386,12 @@ def save(figure: Figure, path: str | Path) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=110, bbox_inches="tight")
+    picture = Image.open(drawn).convert("RGB")
+    # A palette makes the file smaller. It is exact for gray images, and near enough for charts.
+    is_chart = not any(axes.images for axes in figure.axes)
+    if is_chart or picture.getcolors(256):
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(path, "PNG", optimize=True)
     return path

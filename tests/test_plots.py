@@ -1,6 +1,7 @@
 import matplotlib.image
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_infomodels import models, networks, plots
 from keras_infomodels.distributions import CategoricalNormal
@@ -160,6 +161,19 @@ def test_plots_save_writes_a_picture_into_a_new_folder(tmp_path, channels):
     figure = plots.image_grid(np.zeros((4, 5, 5, channels)), 2, "title")
     path = plots.save(figure, tmp_path / "new" / "grid.png")
     assert matplotlib.image.imread(path).ndim == 3
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_plots_save_changes_no_pixel_of_images(tmp_path, channels):
+    images = np.random.default_rng(0).random((4, 9, 9, channels))
+    figure = plots.image_grid(images, 2, "title")
+    figure.savefig(tmp_path / "plain.png", dpi=110, bbox_inches="tight")
+    path = plots.save(figure, tmp_path / "saved.png")
+    plain, saved = (
+        np.asarray(Image.open(p).convert("RGB")) for p in (tmp_path / "plain.png", path)
+    )
+    np.testing.assert_array_equal(saved, plain)
+    assert path.stat().st_size < (tmp_path / "plain.png").stat().st_size
 
 
 @pytest.mark.parametrize(
