@@ -3,8 +3,8 @@
     python benchmarks/one_image.py [--calls 300]
 
 Milliseconds of processor time, on one thread, medians of calls that take turns. A method's row has
-the method in eager Python, and the same with the property that the signature returns, such as
-`encode(x).mean()`. The SavedModel's call is `tf.saved_model.load(folder).signatures[name]`.
+the call, and the call with the value that the signature returns, such as `encode(x).mean()`. The
+SavedModel's call is `tf.saved_model.load(folder).signatures[name]`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def main():
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    print("| | call | with its property | SavedModel | times |\n|---|---|---|---|---|")
+    print("| | call | and its value | SavedModel | call relative to it |\n|---|---|---|---|---|")
     for rows in (autoencoder(), infogan()):
         for name, times in compare(rows, arguments.calls).items():
             call, full, saved = times
