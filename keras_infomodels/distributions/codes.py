@@ -2,6 +2,7 @@
 
 import keyword
 import math
+from collections.abc import Mapping
 from functools import cached_property
 
 import keras
@@ -204,20 +205,44 @@ class Code(Spec):
         Returns:
             TFP distribution with batch shape (batch,) and event shape (prior.dimension,).
         """
+        return self.posterior_of(self.posterior_parameters(raw))
+
+    def posterior_parameters(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Computes the parameters of the distribution that `infer` returns, by name.
+
+        Args:
+            raw: tensor (batch, parameters). Outputs of the recognition head.
+
+        Returns:
+            dict of float32 tensors: "logits" (batch, K) for a category, "loc" and "scale" (batch,
+            1) for a Gaussian, "peak" and "temperature" (batch, 1) for a Beta distribution.
+        """
         raw = tf.cast(raw, tf.float32)
         if self.posterior == "softmax":
-            return tfd.OneHotCategorical(raw, dtype=tf.float32)
+            return {"logits": raw}
         loc = raw[:, :1]
         if self.posterior == "fixed_gaussian":
-            return tfd.Independent(tfd.Normal(loc, tf.fill(tf.shape(loc), self.min_stddev)), 1)
+            return {"loc": loc, "scale": tf.fill(tf.shape(loc), self.min_stddev)}
         if self.posterior == "gaussian":
-            scale = self.min_stddev + tf.nn.softplus(raw[:, 1:])
-            return tfd.Independent(tfd.Normal(loc, scale), 1)
+            return {"loc": loc, "scale": self.min_stddev + tf.nn.softplus(raw[:, 1:])}
         above, below = self._concentrations(raw)
         temperature = above + below
-        peak = (above - below) / (temperature + 1e-12)
-        one = tf.ones_like(peak)
-        return tfd.Independent(tfd.PERT(-one, peak, one, temperature), 1)
+        return {"peak": (above - below) / (temperature + 1e-12), "temperature": temperature}
+
+    def posterior_of(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
+        """Creates Q(c|x) from its parameters.
+
+        Args:
+            parameters: dict of tensors. Result of `posterior_parameters`.
+        """
+        if self.posterior == "softmax":
+            return tfd.OneHotCategorical(parameters["logits"], dtype=tf.float32)
+        if self.posterior != "beta":
+            return tfd.Independent(tfd.Normal(parameters["loc"], parameters["scale"]), 1)
+        one = tf.ones_like(parameters["peak"])
+        return tfd.Independent(
+            tfd.PERT(-one, parameters["peak"], one, parameters["temperature"]), 1
+        )
 
     def log_prob(self, raw: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """Computes log Q(c|x) of values c of the code, tensor (batch,), in nats.

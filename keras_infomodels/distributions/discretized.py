@@ -125,7 +125,7 @@ class DiscretizedGaussianPixel(_DiscretizedPixel):
         middle = log_high + tfp.math.log1mexp(gap)
         # Where the bin is narrow, its density in the middle times its width.
         center = (low + high) / 2
-        density = -0.5 * center**2 - 0.5 * math.log(2 * math.pi)
+        density = -0.5 * tf.square(center) - 0.5 * math.log(2 * math.pi)
         narrow = density + tf.math.log(high - low)
         middle = tf.where(high - low < 1e-2, narrow, middle)
         return tf.where(first, _log_ndtr(b), tf.where(last, _log_ndtr(-a), middle))

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_infomodels import replicas
+from keras_infomodels.distributions.binary import BernoulliPixel
 from keras_infomodels.distributions.discretized import (
     DiscretizedGaussianPixel,
     DiscretizedLogisticPixel,
@@ -160,7 +161,7 @@ class Bernoulli(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        return _pixels(tfd.Bernoulli(logits=_float32(parameters["logits"]), dtype=tf.float32))
+        return _pixels(BernoulliPixel(logits=_float32(parameters["logits"]), dtype=tf.float32))
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.sigmoid(_float32(parameters["logits"]))
@@ -413,7 +414,7 @@ def portable_log_prob(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor
     pixels = distribution.distribution if independent else None
     if isinstance(pixels, DiscretizedLogisticPixel):
         terms = pixels.portable_log_prob(x)
-    elif type(pixels) is tfd.Bernoulli:
+    elif isinstance(pixels, BernoulliPixel):
         logits = pixels.logits_parameter()
         terms = x * logits - portable_softplus(logits)
     else:

@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-__all__ = ["code_distribution", "posterior", "rate"]
+__all__ = ["LazyNormal", "code_distribution", "posterior", "rate"]
 
 
 def code_distribution(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
@@ -56,7 +56,80 @@ def posterior(parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
         tensors = {name: tf.cast(value, tf.float32) for name, value in tensors.items()}
     if "scale" not in tensors:
         return tfd.VectorDeterministic(tensors["loc"])
-    return tfd.MultivariateNormalDiag(tensors["loc"], tensors["scale"])
+    # Parts that are made later must not belong to another graph, so a graph gets TFP's own class.
+    lazy = tf.executing_eagerly() and tensors["loc"].shape == tensors["scale"].shape
+    return (LazyNormal if lazy else tfd.MultivariateNormalDiag)(tensors["loc"], tensors["scale"])
+
+
+class LazyNormal(tfd.MultivariateNormalDiag):
+    """TFP's N(loc, diag(scale_diag^2)) of eager tensors, whose parts are made when they are needed.
+
+    TFP makes a bijector and a base distribution at construction, which takes longer than a small
+    encoder. The mean, deviation and variance need neither.
+
+    Args:
+        loc: tensor (..., d). Means.
+        scale_diag: tensor of the shape of `loc`. Standard deviations.
+        validate_args: bool. `True` checks arguments at run time, as in TFP.
+        allow_nan_stats: bool. As in TFP.
+        name: str. Name of the distribution.
+    """
+
+    _PARTS = (
+        *("_distribution", "_bijector", "_kwargs_split_fn", "_zero", "_is_joint"),
+        *("_scale", "_experimental_use_kahan_sum"),
+    )
+
+    def __init__(
+        self,
+        loc,
+        scale_diag,
+        validate_args=False,
+        allow_nan_stats=True,
+        name="MultivariateNormalDiag",
+    ):
+        parameters = dict(locals())
+        self._loc, self._scale_diag = loc, scale_diag
+        tfd.Distribution.__init__(
+            self,
+            dtype=loc.dtype,
+            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
+            validate_args=validate_args,
+            allow_nan_stats=allow_nan_stats,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        # TFP warns if a class with its own arguments does not define them.
+        return super()._parameter_properties(dtype, num_classes)
+
+    def __getattr__(self, name: str):
+        # Python calls this only for attributes that are not set.
+        if name not in self._PARTS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with tf.init_scope():
+            whole = tfd.MultivariateNormalDiag(
+                self._loc, self._scale_diag, self.validate_args, self.allow_nan_stats
+            )
+        vars(self).update({part: getattr(whole, part) for part in self._PARTS})
+        return vars(self)[name]
+
+    def _event_shape(self):
+        return self._loc.shape[-1:]
+
+    def _batch_shape(self):
+        return self._loc.shape[:-1]
+
+    def _mean(self):
+        return tf.identity(self._loc)
+
+    def _stddev(self):
+        return tf.abs(self._scale_diag)
+
+    def _variance(self):
+        return tf.square(self._scale_diag)
 
 
 def rate(posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:

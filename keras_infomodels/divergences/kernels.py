@@ -43,8 +43,8 @@ def squared_distances(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     Returns:
         Tensor (n, m), non-negative.
     """
-    x_norms = tf.reduce_sum(x**2, axis=-1)
-    y_norms = tf.reduce_sum(y**2, axis=-1)
+    x_norms = tf.reduce_sum(tf.square(x), axis=-1)
+    y_norms = tf.reduce_sum(tf.square(y), axis=-1)
     cross = tf.matmul(x, y, transpose_b=True)
     return tf.nn.relu(x_norms[:, None] + y_norms[None, :] - 2 * cross)
 

@@ -46,7 +46,7 @@ class MinibatchTotalCorrelation(Divergence):
     def __call__(self, z, posterior, prior, seed):
         loc, scale = (tf.cast(each, z.dtype) for each in (posterior.mean(), posterior.stddev()))
         distance = (z[:, None] - loc) / scale  # (n, n, d): of z_i from the j-th posterior
-        log_q = -0.5 * (distance**2 + math.log(2 * math.pi)) - tf.math.log(scale)
+        log_q = -0.5 * (tf.square(distance) + math.log(2 * math.pi)) - tf.math.log(scale)
         log_n = tf.math.log(tf.cast(tf.shape(z)[0], z.dtype))
         joint = tf.reduce_logsumexp(tf.reduce_sum(log_q, axis=2), axis=1) - log_n
         marginals = tf.reduce_logsumexp(log_q, axis=1) - log_n  # (n, d)

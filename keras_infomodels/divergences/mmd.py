@@ -162,7 +162,7 @@ class MMD(Divergence):
         within_prior = np.sum(weights * (1 + 4 * rates) ** (-d / 2))
         weights = tf.constant(weights * (1 + 2 * rates) ** (-d / 2), z.dtype)
         rates = tf.constant(rates / (1 + 2 * rates), z.dtype)
-        norms = tf.reduce_sum(z**2, axis=-1)[:, None]
+        norms = tf.reduce_sum(tf.square(z), axis=-1)[:, None]
         cross = tf.reduce_mean(tf.linalg.matvec(tf.exp(-norms * rates), weights))
         return self._within(self._gram(z, z), z) + within_prior - 2 * cross
 

@@ -78,7 +78,7 @@ class SlicedWasserstein(Divergence):
         else:
             ranks = (tf.range(n, dtype=z.dtype) + 0.5) / tf.cast(n, z.dtype)
             target = tf.math.ndtri(ranks)
-        distance = tf.reduce_mean((_sorted_projections(z, directions) - target) ** 2)
+        distance = tf.reduce_mean(tf.square(_sorted_projections(z, directions) - target))
         # A single point would only be attracted to the prior's center: z collapses.
         return distance * tf.cast(n > 1, z.dtype)
 

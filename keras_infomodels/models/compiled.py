@@ -38,13 +38,21 @@ class Compiled:
         if list(map(id, parts)) != list(map(id, self._parts)):
             # Keeping the parts alive keeps their ids from being reused.
             self._parts, self._traced = parts, {}
-        signature = tf.nest.map_structure(_any_batch, arguments)
-        key = function.__name__, repr(signature)
+        key = function.__name__, *map(_key, arguments)
         if key not in self._traced:
+            signature = tf.nest.map_structure(_any_batch, arguments)
             # TensorFlow counts traces by function, and a method is one for all models.
             own = partial(function)
             self._traced[key] = tf.function(own, signature, autograph=False)
         return self._traced[key](*arguments)
+
+
+def _key(argument) -> tuple:
+    """Returns what `_any_batch` keeps of a tensor or dict of tensors, to compare it fast."""
+    if isinstance(argument, dict):
+        return tuple((name, _key(value)) for name, value in argument.items())
+    shape = argument.shape
+    return argument.dtype, shape.rank, tuple(shape[1:] if shape.rank > 1 else shape)
 
 
 def _any_batch(tensor: tf.Tensor) -> tf.TensorSpec:

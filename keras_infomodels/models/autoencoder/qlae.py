@@ -184,7 +184,7 @@ class QLAE(InfoVAE):
 
 
 def _squared(differences: tf.Tensor) -> tf.Tensor:
-    return replicas.mean(tf.reduce_sum(differences**2, axis=1))
+    return replicas.mean(tf.reduce_sum(tf.square(differences), axis=1))
 
 
 def _quantized(encoder: keras.Model, num_values: int) -> tuple[keras.Model, "_Quantizer"]:

@@ -41,7 +41,7 @@ class SharedScale(keras.layers.Layer):
             loc: tensor (batch, ...). Predicted pixels.
             x: tensor (batch, ...). True pixels.
         """
-        error = replicas.mean((x - tf.cast(loc, tf.float32)) ** 2)
+        error = replicas.mean(tf.square(x - tf.cast(loc, tf.float32)))
         variance = tf.stop_gradient(tf.maximum(error, FLOOR**2))
         steps = tf.convert_to_tensor(self.steps) + 1
         old = tf.convert_to_tensor(self.variance)

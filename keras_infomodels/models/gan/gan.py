@@ -494,6 +494,6 @@ def _penalties(*networks: keras.Model) -> list[tf.Tensor]:
 
 def _norm(gradients: tf.Tensor) -> tf.Tensor:
     """Euclidean norm of each example, (batch,)."""
-    squares = tf.reduce_sum(tf.cast(gradients, tf.float32) ** 2, range(1, len(gradients.shape)))
+    squares = tf.square(tf.cast(gradients, tf.float32))
     # The gradient of sqrt is infinite at 0; the small constant keeps it finite.
-    return tf.sqrt(squares + 1e-12)
+    return tf.sqrt(tf.reduce_sum(squares, range(1, len(squares.shape))) + 1e-12)

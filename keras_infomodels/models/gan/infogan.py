@@ -253,8 +253,8 @@ class InfoGAN(GAN):
             raise ValueError("There is no code to infer: the model has only noise.")
         if tf.executing_eagerly():
             self.check_data(np.asarray(x))
-        params = self.traced(self._inferred, tf.cast(x, tf.float32))
-        return {name: code.infer(params[name]) for name, code in self.latents.codes.items()}
+        params = self.traced(self._posteriors, tf.cast(x, tf.float32))
+        return {name: code.posterior_of(params[name]) for name, code in self.latents.codes.items()}
 
     def export_signatures(self) -> dict:
         """Returns the functions of an exported file: dict from name to `Signature`.
@@ -467,3 +467,8 @@ class InfoGAN(GAN):
 
     def _inferred(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.recognize(x, training=False)
+
+    def _posteriors(self, x: tf.Tensor) -> dict[str, dict[str, tf.Tensor]]:
+        raw = self.recognize(x, training=False)
+        codes = self.latents.codes.items()
+        return {name: code.posterior_parameters(raw[name]) for name, code in codes}
