@@ -1,12 +1,12 @@
 """Throughput of two workers with a core each beside one process with one core.
 
-    python benchmarks/devices.py [STEPS]
+    python benchmarks/devices.py [STEPS OF AN EPOCH]
 
 Markdown: images a second of a convolutional VAE of 64x64x3 at a global batch of 128 and 256 in the
-fastest of 5 epochs after the first, and the CPU seconds of each process. Two workers are two
+fastest of some epochs, 80 steps together, and the CPU seconds of each process. Two workers are two
 processes on this machine. The last line fits t = a N + b to one process, and says how far two
-workers are from a N / 2 + b: what messages cost. If CPU seconds are below seconds, a process waited
-for the other, or for a core that others use.
+workers are from a N / 2 + b: messages, and what several replicas compute more. If CPU seconds are
+below seconds, a process waited for the other, or for a core that others use.
 """
 
 import json
@@ -17,7 +17,7 @@ import sys
 import time
 
 BATCHES = (128, 256)
-EPOCHS = 5
+STEPS = 80
 
 
 def work(core: int, batch: int, steps: int):
@@ -46,7 +46,7 @@ def work(core: int, batch: int, steps: int):
             ends.append((time.perf_counter(), time.process_time()))
 
     data = ki.datasets.from_arrays(images, None, batch)
-    model.fit(data, epochs=1 + EPOCHS, callbacks=[Clock()], verbose=0)
+    model.fit(data, epochs=1 + STEPS // steps, callbacks=[Clock()], verbose=0)
     print(json.dumps((np.diff(ends, axis=0) / steps).tolist()))
 
 
