@@ -1,10 +1,12 @@
 """Throughput of two workers with a core each beside one process with one core.
 
-    python benchmarks/devices.py [STEPS]
+    python benchmarks/devices.py [STEPS OF AN EPOCH]
 
-Markdown: images a second of a convolutional VAE of 64x64x3 at a global batch of 128 and 256. Two
-workers are two processes on this machine. The last line fits t = a N + b to one process, and says
-how far two workers are from a N / 2 + b: what messages cost.
+Markdown: images a second of a convolutional VAE of 64x64x3 at a global batch of 128 and 256 in the
+fastest of some epochs, 80 steps together, and the CPU seconds of each process. Two workers are two
+processes on this machine. The last line fits t = a N + b to one process, and says how far two
+workers are from a N / 2 + b: messages, and what several replicas compute more. If CPU seconds are
+below seconds, a process waited for the other, or for a core that others use.
 """
 
 import json
@@ -15,11 +17,11 @@ import sys
 import time
 
 BATCHES = (128, 256)
-WARM_UP = 3
+STEPS = 80
 
 
 def work(core: int, batch: int, steps: int):
-    """Prints the seconds of a step of this process, pinned to a core."""
+    """Prints seconds and CPU seconds of a step in each epoch but the first, pinned to a core."""
     os.sched_setaffinity(0, {core})
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     import keras
@@ -32,21 +34,24 @@ def work(core: int, batch: int, steps: int):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     strategy = choose_strategy()
-    shape = (batch * max(steps, WARM_UP), 64, 64, 3)
-    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (batch * steps, 64, 64, 3), np.uint8)
     keras.utils.set_random_seed(0)
     with strategy.scope():
         model = ki.VAE.from_images(images[:1], latent_dim=32)
         model.compile(keras.optimizers.Adam(1e-3))
-    model.fit(ki.datasets.from_arrays(images[: batch * WARM_UP], None, batch), verbose=0)
-    data = ki.datasets.from_arrays(images[: batch * steps], None, batch)
-    start = time.perf_counter()
-    model.fit(data, verbose=0)
-    print(json.dumps((time.perf_counter() - start) / steps))
+    ends = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            ends.append((time.perf_counter(), time.process_time()))
+
+    data = ki.datasets.from_arrays(images, None, batch)
+    model.fit(data, epochs=1 + STEPS // steps, callbacks=[Clock()], verbose=0)
+    print(json.dumps((np.diff(ends, axis=0) / steps).tolist()))
 
 
-def measure(workers: int, batch: int, steps: int) -> float:
-    """Seconds of a step of so many processes."""
+def measure(workers: int, batch: int, steps: int) -> tuple[float, float]:
+    """Seconds and CPU seconds of a step of so many processes, in the fastest epoch."""
     servers = [socket.create_server(("localhost", 0)) for _ in range(workers)]
     hosts = [f"localhost:{server.getsockname()[1]}" for server in servers]
     for server in servers:
@@ -60,16 +65,22 @@ def measure(workers: int, batch: int, steps: int) -> float:
         processes.append(
             subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         )
-    return max(json.loads(each.communicate()[0].splitlines()[-1]) for each in processes)
+    found = [json.loads(each.communicate()[0].splitlines()[-1]) for each in processes]
+    # Of the slowest process in each epoch.
+    return min(tuple(map(max, zip(*epoch, strict=True))) for epoch in zip(*found, strict=True))
 
 
 def main(steps: int):
-    print("| images a step | one process | two workers | ratio |")
-    print("|---|---|---|---|")
+    print("| images a step | one process | two workers | ratio | CPU s of a step, each process |")
+    print("|---|---|---|---|---|")
     seconds = {}
     for batch in BATCHES:
-        one, two = seconds[batch] = [measure(workers, batch, steps) for workers in (1, 2)]
-        print(f"| {batch} | {batch / one:.1f}/s | {batch / two:.1f}/s | {one / two:.2f} |")
+        (one, used), (two, used_by_each) = [measure(workers, batch, steps) for workers in (1, 2)]
+        seconds[batch] = one, two
+        print(
+            f"| {batch} | {batch / one:.1f}/s | {batch / two:.1f}/s | {one / two:.2f} | "
+            f"{used:.3f} and {used_by_each:.3f} |"
+        )
     small, large = BATCHES
     slope = (seconds[large][0] - seconds[small][0]) / (large - small)
     rest = seconds[small][0] - slope * small
@@ -85,4 +96,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
         work(*map(int, sys.argv[2:]))
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 8)

@@ -1,12 +1,14 @@
 """Options of `tf.data` that every layer takes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import tensorflow as tf
 
 from keras_infomodels import replicas
 
-__all__ = ["epoch_counter", "untuned"]
+__all__ = ["epoch_counter", "untuned", "without_tuning"]
 
 
 def epoch_counter() -> tf.Variable:
@@ -17,9 +19,33 @@ def epoch_counter() -> tf.Variable:
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns the dataset without tf.data's autotuning.
 
-    A `fit` that does not exhaust its dataset ends only when the thread that tunes next wakes up,
-    which may take as long again as the training did.
+    The thread that tunes an iterator may miss that the iterator is deleted: TensorFlow 2.21 wakes
+    it before the mark that it looks for is set. Deletion then waits until the thread wakes by
+    itself, which takes as long again as the iteration did, at most a minute. Keras deletes an
+    iterator at the end of each epoch.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+@contextmanager
+def without_tuning() -> Iterator[None]:
+    """Context manager in which no iterator is tuned, as of `untuned` datasets.
+
+    It includes the iterators that Keras creates for arrays, and those that a strategy creates for
+    each device, which do not have the options of the dataset. A dataset whose option
+    `autotune.enabled` is set keeps it.
+    """
+    # All iterators call this for the options of tf.data's debug mode.
+    options_of = tf.data.Dataset._apply_debug_options
+
+    def untuned_options_of(dataset):
+        dataset = options_of(dataset)
+        return untuned(dataset) if dataset.options().autotune.enabled is None else dataset
+
+    tf.data.Dataset._apply_debug_options = untuned_options_of
+    try:
+        yield
+    finally:
+        tf.data.Dataset._apply_debug_options = options_of

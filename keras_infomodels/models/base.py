@@ -19,6 +19,7 @@ from keras_infomodels.models.old_arguments import OLD_METHODS, renew, renew_meth
 from keras_infomodels.networks.portable import portable
 from keras_infomodels.preset_files import KERAS_FORMAT
 from keras_infomodels.renames import warn_of
+from keras_infomodels.tf_data import without_tuning
 from keras_infomodels.training.checks import (
     Checked,
     check_batch,
@@ -306,6 +307,7 @@ class InfoModel(ModelDescription, keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._term_means.metrics) if hasattr(self, "_term_means") else []
 
+    @without_tuning()
     def fit(
         self,
         x=None,
@@ -415,6 +417,7 @@ class InfoModel(ModelDescription, keras.Model):
             terms = update_groups(self, groups, self.terms, x, labels, seed, (seen,))
             return self.log(terms, x, labels)
 
+    @without_tuning()
     def evaluate(
         self,
         x=None,
@@ -472,6 +475,7 @@ class InfoModel(ModelDescription, keras.Model):
         logs |= reader.result()
         return logs if return_dict else list(logs.values())
 
+    @without_tuning()
     def predict(self, x, *args, **kwargs):
         """Calls the model batch by batch, like `keras.Model.predict`, and returns an array.
 
