@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from contextvars import ContextVar
+from functools import cache, partial
 
 import tensorflow as tf
 
@@ -29,6 +30,9 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
+_in_untuned = ContextVar("in_untuned", default=False)
+
+
 @contextmanager
 def without_tuning() -> Iterator[None]:
     """Context manager in which no iterator is tuned, as of `untuned` datasets.
@@ -37,15 +41,28 @@ def without_tuning() -> Iterator[None]:
     each device, which do not have the options of the dataset. A dataset whose option
     `autotune.enabled` is set keeps it.
     """
-    # All iterators call this for the options of tf.data's debug mode.
-    options_of = tf.data.Dataset._apply_debug_options
-
-    def untuned_options_of(dataset):
-        dataset = options_of(dataset)
-        return untuned(dataset) if dataset.options().autotune.enabled is None else dataset
-
-    tf.data.Dataset._apply_debug_options = untuned_options_of
+    _watch_iterators()
+    token = _in_untuned.set(True)
     try:
         yield
     finally:
-        tf.data.Dataset._apply_debug_options = options_of
+        _in_untuned.reset(token)
+
+
+@cache
+def _watch_iterators():
+    """Makes new iterators of this process obey `without_tuning`.
+
+    TensorFlow has no public place for this: each new iterator calls a private method that applies
+    the options of tf.data's debug mode. If a later version has no such method, nothing is changed.
+    """
+    options_of = getattr(tf.data.Dataset, "_apply_debug_options", None)
+    if options_of is None:
+        return
+
+    def apply_options(dataset):
+        dataset = options_of(dataset)
+        keeps = not _in_untuned.get() or dataset.options().autotune.enabled is not None
+        return dataset if keeps else untuned(dataset)
+
+    tf.data.Dataset._apply_debug_options = apply_options
