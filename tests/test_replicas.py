@@ -192,6 +192,12 @@ def test_choose_strategy_says_what_tf_config_is(text, monkeypatch):
         choose_strategy()
 
 
+def test_choose_strategy_takes_an_empty_tf_config_for_none(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", " ")
+    assert choose_strategy().num_replicas_in_sync == 1
+    assert "TF_CONFIG" not in os.environ
+
+
 def test_choose_strategy_refuses_devices_beside_workers(monkeypatch):
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster}))

@@ -101,9 +101,12 @@ def _own_sigterm() -> Iterator[None]:
 
 def _count_workers() -> int:
     """The number of processes that TF_CONFIG names; 0 without it."""
-    text = os.environ.get("TF_CONFIG", "")
+    text = os.environ.get("TF_CONFIG", "{}")
+    if not text.strip():
+        del os.environ["TF_CONFIG"]  # TensorFlow cannot parse an empty one
+        return 0
     try:
-        cluster = json.loads(text or "{}").get("cluster", {})
+        cluster = json.loads(text).get("cluster", {})
         return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(
