@@ -73,6 +73,7 @@ def test_from_images_takes_settings_objects_and_datasets():
     gan = InfoGAN.from_images(blank(32, 32, 3), codes=codes, augmentation=Augmentation(cutout=0.0))
     assert gan.latents.codes["turn"].weight == 0.5
     assert gan.latents.dimension == 62 + 4 + 1
+    assert isinstance(gan.generator.get_layer("image"), keras.layers.Conv2DTranspose)
     assert gan.augmentation.cutout == 0.0
     assert VAE.from_images(blank(64, 64, 3), network="mlp", widths=[8]).encoder.layers[2].units == 8
 

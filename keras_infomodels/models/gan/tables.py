@@ -44,7 +44,7 @@ CODES = (
 """Default codes of an InfoGAN."""
 
 _SMALL = 32
-"""Largest height and width of gray images that get the settings of MNIST."""
+"""Largest height and width of images that get MNIST's upsampling, and its settings if gray."""
 
 _PRIORS = {"categorical": "Categorical", "uniform": "Uniform", "normal": "Normal"}
 
@@ -96,7 +96,9 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         if discriminator["class"] == "ConvDiscriminator":
             discriminator = {"normalization": "none", **discriminator}
         if generator["class"] == "ConvGenerator":
-            generator = {"upsampling": "bilinear", **generator}
+            # Small pictures are often drawn pixel by pixel, which interpolation blurs.
+            large = max(image_shape[:2]) > _SMALL
+            generator = {"upsampling": "bilinear" if large else "transposed", **generator}
     shape = {"image_shape": list(image_shape)}
     if discriminator["class"] == "ConvDiscriminator":
         discriminator = {**shape, **usual, **discriminator}
