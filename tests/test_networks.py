@@ -46,6 +46,15 @@ def test_conv_decoder_and_conv_generator_double_up_to_the_image():
         assert not [layer for layer in network.layers if "crop" in layer.name]
 
 
+def test_networks_refuse_arguments_that_they_do_not_know():
+    """Keras' functional models ignore them."""
+    with pytest.raises(TypeError, match="MLPEncoder has no argument 'latent'"):
+        networks.MLPEncoder((8, 8, 1), latent=3)
+    with pytest.raises(TypeError, match=r"'laten_dim'\. Did you mean 'latent_dim'"):
+        networks.ConvGenerator((8, 8, 1), laten_dim=3)
+    assert networks.MLPEncoder((8, 8, 1), 3, name="small", trainable=False).name == "small"
+
+
 @pytest.mark.parametrize("cls", ENCODERS + DECODERS)
 def test_get_config_of_encoders_and_decoders_rebuilds_them(cls):
     network = cls(image_shape=(28, 28, 1), latent_dim=5)

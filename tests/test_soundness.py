@@ -3,6 +3,7 @@ import pytest
 
 from keras_infomodels import datasets
 from keras_infomodels.evaluation import (
+    SampleCheck,
     check_reconstructions,
     check_samples,
     fit_features,
@@ -80,3 +81,11 @@ def test_check_samples_tells_data_from_static_and_from_a_mean_image():
     assert check(np.broadcast_to(mean, samples.shape)).warning
     assert check(0.9 * mean + 0.1 * samples).warning
     assert "50 components" in str(good)
+
+
+def test_sample_check_says_if_there_are_too_few_images():
+    """Two sets of data differ by more than half of the mean image's distance, in either sign."""
+    assert "too few images" in SampleCheck(0.48, 0.67, -0.40).warning
+    assert "too few images" in SampleCheck(0.48, 0.67, 0.40).warning
+    assert "72% of that of copies of the mean image" in SampleCheck(0.48, 0.67, 0.30).warning
+    assert SampleCheck(0.20, 0.67, -0.40).warning == ""

@@ -63,7 +63,7 @@ class ReconstructionCheck:
             return ""
         return (
             f"reconstructions err by {self.error:.4f}, and the mean image alone by "
-            f"{self.mean_image_error:.4f}: the decoder ignores what it is given"
+            f"{self.mean_image_error:.4f}: they are hardly better, or worse"
         )
 
     def __str__(self) -> str:
@@ -97,9 +97,18 @@ class SampleCheck:
 
     @property
     def warning(self) -> str:
-        """Warning, if samples are about as far from data as the mean image; empty for none."""
+        """Warning, if samples are about as far from data as the mean image; empty for none.
+
+        If two sets of data differ as much, there are too few images to tell, which it says.
+        """
         if self.distance <= FAR_FROM_DATA * self.mean_image_distance:
             return ""
+        if abs(self.data_distance) > FAR_FROM_DATA * self.mean_image_distance:
+            return (
+                f"there are too few images to judge samples by: their kernel distance from data "
+                f"is {self.distance:.4g}, that of a second draw of data {self.data_distance:.4g}, "
+                f"and that of copies of the mean image {self.mean_image_distance:.4g}"
+            )
         share = self.distance / max(self.mean_image_distance, 1e-9)
         return (
             f"the kernel distance of samples from data, {self.distance:.4g}, is {share:.0%} of "

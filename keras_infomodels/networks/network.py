@@ -1,8 +1,11 @@
 """Base class of the networks, whose config holds the constructor's arguments."""
 
+import inspect
 from collections.abc import Sequence
 
 import keras
+
+from keras_infomodels.names import guess
 
 __all__ = ["Network"]
 
@@ -19,6 +22,9 @@ class Network(keras.Model):
         frozen: list of str. Names of layers that are not trained.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
 
+    Raises:
+        TypeError: If there are other arguments.
+
     Example:
         @ki.registry.register
         class Small(ki.networks.Network):
@@ -31,6 +37,12 @@ class Network(keras.Model):
     _arguments: dict
 
     def __init__(self, inputs, outputs, frozen: Sequence[str] = (), **kwargs):
+        # Keras' functional models ignore arguments that they do not know.
+        if unknown := sorted(kwargs.keys() - {"name", "trainable"}):
+            known = [*inspect.signature(type(self)).parameters, "name", "trainable"]
+            raise TypeError(
+                f"{type(self).__name__} has no argument {unknown[0]!r}.{guess(unknown[0], known)}"
+            )
         super().__init__(inputs, outputs, **kwargs)
         for name in frozen:
             self.get_layer(name).trainable = False
