@@ -86,7 +86,10 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
     if {"train", "test"} <= set(parts):
         return recipe
     part = "train" if "train" in parts else parts[0]
-    LOGGER.info(f"{data.name} has no split 'test': the last tenth of {part!r} takes its place.")
+    LOGGER.info(
+        f"{data.name} has no split 'test': the last tenth of {part!r}, in the order of names, takes "
+        "its place."
+    )
     return recipe.change(
         train_split=f"{part}[:80%]",
         validation_split=f"{part}[80%:90%]",
