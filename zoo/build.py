@@ -87,8 +87,8 @@ def resolve_splits(recipe: Recipe, data_dir: str | Path | None) -> Recipe:
         return recipe
     part = "train" if "train" in parts else parts[0]
     LOGGER.info(
-        f"{data.name} has no split 'test': the last tenth of {part!r}, in the order of names, takes "
-        "its place."
+        f"{data.name} has no split 'test': the last tenth of {part!r}, in the order of names, "
+        "takes its place."
     )
     return recipe.change(
         train_split=f"{part}[:80%]",
