@@ -59,7 +59,7 @@ class InformationTable(dict):
                 f"{e.nats:.3f}",
                 f"{e.standard_error:.3f}",
                 "-" if math.isinf(e.ceiling) else f"{e.ceiling:.3f}",
-                f"{e.kind}, {e.method}" + ", not distinguishable from 0" * e.is_nothing(),
+                ", ".join(filter(None, (e.kind, e.method, e.doubt()))),
             )
             for (a, b), e in self.items()
         ]
@@ -229,10 +229,10 @@ def format_table(table: Mapping[tuple, Estimate], unit: str = "nats") -> str:
     for (a, b), e in table.items():
         name = f"I({','.join(a)} ; {','.join(b)})"
         ceiling = "-" if math.isinf(e.ceiling) else f"{e.ceiling * scale:.3f}"
-        nothing = ", not distinguishable from 0" if e.is_nothing() else ""
+        doubt = f", {words}" if (words := e.doubt()) else ""
         lines.append(
             f"{name:{width + 3}} {e.nats * scale:8.3f} {e.standard_error * scale:7.3f}  "
-            f"{ceiling:>8}  {e.kind}, {e.method}{nothing}"
+            f"{ceiling:>8}  {e.kind}, {e.method}{doubt}"
         )
     return "\n".join(lines)
 
