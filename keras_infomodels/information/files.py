@@ -19,6 +19,7 @@ from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import MeasuredJoint
 from keras_infomodels.information.mutual_information import MutualInformation
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
+from keras_infomodels.log import LOGGER
 from keras_infomodels.names import guess
 
 __all__ = [
@@ -66,7 +67,9 @@ class InformationTable(dict):
         return html.table(("", "nats", "±", "ceiling", "kind, estimator"), rows)
 
 
-def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def read_columns(
+    path: str | Path, names: Sequence[str] | None = None, skip_missing: bool = False
+) -> dict[str, np.ndarray]:
     r"""Reads columns of a CSV file with a header.
 
     A column becomes numbers if every field is a number, and text labels otherwise.
@@ -76,14 +79,17 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
             order mark, or Windows-1252. A field has at most 10 MB.
         names: sequence of str. Names of the columns to read. Other columns are not checked. `None`
             reads all columns.
+        skip_missing: bool. `True` leaves out the rows with an empty field or NaN in one of these
+            columns, and logs their number. `False` raises an error.
 
     Returns:
         dict from column name to array (n,) of float64 or str.
 
     Raises:
-        ValueError: If there are no rows, or a row has another number of fields than the header; if
-            a name is unknown or occurs twice in the header; or if a column has an empty field, NaN,
-            an infinite number, or some fields that are not numbers while at least half of them are.
+        ValueError: If there are no rows, or none without missing values; if a row has another
+            number of fields than the header; if a name is unknown or occurs twice in the header; or
+            if a column has an empty field, NaN, an infinite number, or some fields that are not
+            numbers while at least half of them are.
 
     Example:
         pathlib.Path("measurements.csv").write_text("age,size\n30,1.7\n41,1.8\n")
@@ -100,11 +106,45 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
     for number, row in rows:
         if len(row) != len(header):
             raise ValueError(f"{path}, row {number}: {len(row)} fields, but {len(header)} names.")
+    used = {name: i for i, name in enumerate(header) if name in names}
+    rows = _without_missing(rows, used, path, skip_missing)
     return {
         name: _column(f"{path}, column {name!r}", [(number, row[i]) for number, row in rows])
-        for i, name in enumerate(header)
-        if name in names
+        for name, i in used.items()
     }
+
+
+def _without_missing(
+    rows: list[tuple[int, list[str]]], used: Mapping[str, int], path: str | Path, skip: bool
+) -> list[tuple[int, list[str]]]:
+    """Leaves out the rows with a missing value in a used column, or raises an error for them."""
+    complete = [
+        (number, row) for number, row in rows if not any(_is_missing(row[i]) for i in used.values())
+    ]
+    count = len(rows) - len(complete)
+    if not count:
+        return rows
+    share = f"{count} of {len(rows)} rows"
+    if not skip:
+        name, number, field = next(
+            (name, number, row[i].strip())
+            for name, i in used.items()
+            for number, row in rows
+            if _is_missing(row[i])
+        )
+        raise ValueError(
+            f"{path}, column {name!r}, row {number}: {repr(field) if field else 'an empty field'}; "
+            f"{share} have an empty field or NaN in a column that is used. Leave such rows out: "
+            "--skip-missing, or read_columns(..., skip_missing=True)."
+        )
+    if not complete:
+        raise ValueError(f"{path}: all rows have an empty field or NaN in a column that is used.")
+    LOGGER.warning("%s: left out %s, with an empty field or NaN in a used column.", path, share)
+    return complete
+
+
+def _is_missing(field: str) -> bool:
+    return not field.strip() or (_is_number(field) and math.isnan(float(field)))
 
 
 def parse_names(text: str) -> list[str]:
@@ -320,9 +360,8 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     """Converts fields to numbers or labels; error messages name their row in the file."""
     fields = [(number, field.strip()) for number, field in fields]
     for number, field in fields:
-        if not field or (_is_number(field) and not math.isfinite(float(field))):
-            found = repr(_short(field)) if field else "an empty field"
-            raise ValueError(f"{place}, row {number}: {found}; leave such rows out.")
+        if _is_number(field) and math.isinf(float(field)):
+            raise ValueError(f"{place}, row {number}: {field!r}; leave such rows out.")
     texts = [(number, field) for number, field in fields if not _is_number(field)]
     if not texts:
         return np.array([float(field) for _, field in fields])
