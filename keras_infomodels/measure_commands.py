@@ -19,7 +19,7 @@ def add_parsers(commands):
     mi.add_argument(
         "--x", required=True, help="names of columns, such as age,height; quote a name with a comma"
     )
-    mi.add_argument("--y", required=True, help="names of other columns")
+    mi.add_argument("--y", required=True, help="names of columns; if x has some of them, all pairs")
     mi.add_argument("--discrete", help="columns of x and y with categories, such as shop,item")
     mi.add_argument(
         "--skip-missing",
@@ -87,6 +87,9 @@ def _mi(arguments: argparse.Namespace):
     discrete = [n.strip() for n in arguments.discrete.split(",")] if arguments.discrete else "auto"
     table = information.information_table(columns, x, y, estimator, discrete)
     print(information.format_table(table, unit))
+    if set(x) & set(y):
+        print("There is no diagram if --x and --y share columns.")
+        return
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
         print(

@@ -153,6 +153,24 @@ def test_mi_command_says_what_is_wrong(table, capsys):
     assert main(["mi", str(table), "--x", "a", "--y", "b"]) == 1
 
 
+def test_information_table_of_shared_columns_has_each_pair_once(table, capsys):
+    columns, estimator = read_columns(table, ["a", "b", "c"]), MutualInformation("copula")
+    found = information_table(columns, list(columns), list(columns), estimator)
+    assert list(found) == [(("a",), ("b",)), (("a",), ("c",)), (("b",), ("c",))]
+    (alone,) = information_table(columns, ["a"], ["c"], estimator).values()
+    assert found[("a",), ("c",)].nats == alone.nats
+    some = information_table(columns, ["a", "c"], ["c", "b"], estimator, discrete="auto")
+    assert list(some) == [(("a",), ("c",)), (("a",), ("b",)), (("c",), ("b",))]
+    with pytest.raises(ValueError, match="x and y are the same column, 'a'"):
+        information_table(columns, ["a"], ["a"], estimator)
+    with pytest.raises(ValueError, match="at least one column each"):
+        information_table(columns, ["a"], [], estimator)
+    arguments = ["--x", "a,b,c", "--y", "a,b,c", "--estimator", "copula"]
+    assert main(["mi", str(table), *arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:4]] == ["I(a ; b)", "I(a ; c)", "I(b ; c)"]
+
+
 def test_mi_command_leaves_out_rows_with_missing_values(table, capsys):
     header, *rows = table.read_text().splitlines()
     rows[3], rows[7] = "0.1,,0.2,up", "0.1,0.5, ,up"  # b is not used

@@ -171,7 +171,9 @@ def information_table(
     """Estimates the mutual information of columns x and y, together and in pairs.
 
     The first entry of the result is the information of all columns of x with all columns of y. The
-    others are those of each column of x with each column of y.
+    others are those of each column of x with each column of y. If x and y share columns, there is
+    only an entry for each pair of different columns, in one order. So x = y = all columns gives the
+    table of all pairs.
 
     Args:
         columns: dict from name to array (n,). Columns of a table, such as the result of
@@ -186,7 +188,7 @@ def information_table(
         `InformationTable`, a dict from (names of x, names of y) to `Estimate` in nats.
 
     Raises:
-        ValueError: If a name is not a column, or is in both x and y.
+        ValueError: If a name is not a column, or x and y have no pair of different columns.
 
     Example:
         rng = np.random.default_rng(1)
@@ -197,13 +199,15 @@ def information_table(
         print(ki.information.format_table(table))
     """
     _check_names((*x, *y), list(columns))
-    if both := set(x) & set(y):
-        raise ValueError(f"{', '.join(sorted(both))} is in both --x and --y.")
     if not isinstance(discrete, str):
-        _check_names(discrete, [*x, *y])
-    pairs = [(tuple(x), tuple(y))]
-    if len(x) > 1 or len(y) > 1:
-        pairs += [((a,), (b,)) for a in x for b in y]
+        _check_names(discrete, list(dict.fromkeys((*x, *y))))
+    pairs = _pairs(x, y)
+    if not pairs:
+        raise ValueError(
+            f"x and y are the same column, {x[0]!r}; give a pair of different columns."
+            if x and y
+            else "x and y need at least one column each."
+        )
     return InformationTable(
         {
             (a, b): information.fit(
@@ -212,6 +216,21 @@ def information_table(
             for a, b in pairs
         }
     )
+
+
+def _pairs(x: Sequence[str], y: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Groups of columns to measure: all of x with all of y, then single columns."""
+    single = [((a,), (b,)) for a in x for b in y]
+    if set(x) & set(y):
+        # I(a ; a) is an entropy, and I(b ; a) equals I(a ; b).
+        each = {}
+        for a, b in single:
+            if a != b:
+                each.setdefault(frozenset((*a, *b)), (a, b))
+        return list(each.values())
+    if len(single) < 2:
+        return single
+    return [(tuple(x), tuple(y)), *single]
 
 
 def _among(discrete, names: Sequence[str]):
@@ -335,7 +354,10 @@ def _check_names(names: Sequence[str], header: Sequence[str]):
                 f"{header.count(name)} columns are named {_short(name)!r}; give each its own name."
             )
         if any("," in each for each in header):
-            message += " Put a name that holds a comma in quotes: --x '\"height, cm\",age'."
+            message += (
+                " In the command, put a name that holds a comma in quotes: "
+                "--x '\"height, cm\",age'."
+            )
         if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
             message += " Fields are apart by commas; this file seems to have another separator."
         elif any(map(_is_number, header)):
