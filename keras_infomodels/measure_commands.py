@@ -19,8 +19,13 @@ def add_parsers(commands):
     mi.add_argument(
         "--x", required=True, help="names of columns, such as age,height; quote a name with a comma"
     )
-    mi.add_argument("--y", required=True, help="names of other columns")
+    mi.add_argument("--y", required=True, help="names of columns; if x has some of them, all pairs")
     mi.add_argument("--discrete", help="columns of x and y with categories, such as shop,item")
+    mi.add_argument(
+        "--skip-missing",
+        action="store_true",
+        help="leave out rows with an empty field or NaN in one of these columns",
+    )
     mi.add_argument(
         "--estimator",
         default="auto",
@@ -77,11 +82,14 @@ def _mi(arguments: argparse.Namespace):
 
     x, y = map(information.parse_names, (arguments.x, arguments.y))
     unit = "bits" if arguments.bits else "nats"
-    columns = information.read_columns(arguments.file, (*x, *y))
+    columns = information.read_columns(arguments.file, (*x, *y), arguments.skip_missing)
     estimator = information.MutualInformation(arguments.estimator, seed=arguments.seed)
     discrete = [n.strip() for n in arguments.discrete.split(",")] if arguments.discrete else "auto"
     table = information.information_table(columns, x, y, estimator, discrete)
     print(information.format_table(table, unit))
+    if set(x) & set(y):
+        print("There is no diagram if --x and --y share columns.")
+        return
     joint = information.measured_joint(columns, x, y, next(iter(table.values())))
     if joint is None:
         print(

@@ -196,3 +196,45 @@ def test_automatic_of_columns_is_what_fit_returns():
     sides = [prepare_columns(read_side(side, "x")) for side in (x, y)]
     settings = MutualInformation().settings
     assert automatic(*sides, 3, 0, settings).nats == fit(x, y).nats
+
+
+@pytest.mark.parametrize(
+    ("nats", "error", "lower", "shuffled", "words"),
+    [
+        (0.03, 0.02, -0.01, (0.01, 0.02), "not distinguishable from 0"),
+        (0.03, 0.02, 0.001, (0.01, 0.02), ""),  # the held-out bound is above 0
+        (0.08, 0.02, -0.01, (0.01, 0.04), "not distinguishable from shuffled pairs"),
+        (0.08, 0.02, -0.01, (0.01, 0.01), ""),
+        (0.03, 0.02, None, (0.01, 0.02), "not distinguishable from 0"),
+    ],
+)
+def test_estimate_is_nothing_only_if_its_interval_includes_0(nats, error, lower, shuffled, words):
+    interval = None if lower is None else (lower, 0.2)
+    checks = {"shuffled": Estimate(*shuffled)}
+    estimate = Estimate(nats, error, checks=checks, interval=interval)
+    assert estimate.doubt() == words
+    assert estimate.is_nothing() == bool(words)
+    assert ("not distinguishable" in str(estimate)) == bool(words)
+
+
+def test_automatic_with_an_interval_above_0_finds_something():
+    """A weak dependence of an answer on a scale of 1 to 5; its held-out bound is above 0."""
+    rng = np.random.default_rng(3)
+    age = rng.integers(18, 80, 600)
+    answer = np.clip(np.round(3 + 0.012 * (age - 45) + rng.normal(size=600)), 1, 5)
+    for seed in (0, 1):
+        estimate = fit(age, answer, seed=seed)
+        assert estimate.interval[0] > 0
+        assert "distinguishable" not in str(estimate)
+
+
+def test_estimate_interval_holds_floats_and_the_value():
+    estimate = Estimate(np.float64(-0.001), np.float64(0.0), interval=(np.float64(0), 7.1e-5))
+    assert estimate.interval == (-0.001, 7.1e-5)
+    assert Estimate(0.3, interval=(0.1, 0.2)).interval == (0.1, 0.3)
+    assert Estimate(0.3, interval=(0.1, None)).interval == (0.1, None)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    estimate = fit(x, x + rng.normal(size=300))
+    numbers = (estimate.nats, estimate.standard_error, *estimate.interval)
+    assert {type(number) for number in numbers} == {float}

@@ -153,6 +153,47 @@ def test_mi_command_says_what_is_wrong(table, capsys):
     assert main(["mi", str(table), "--x", "a", "--y", "b"]) == 1
 
 
+def test_information_table_of_shared_columns_has_each_pair_once(table, capsys):
+    columns, estimator = read_columns(table, ["a", "b", "c"]), MutualInformation("copula")
+    found = information_table(columns, list(columns), list(columns), estimator)
+    assert list(found) == [(("a",), ("b",)), (("a",), ("c",)), (("b",), ("c",))]
+    (alone,) = information_table(columns, ["a"], ["c"], estimator).values()
+    assert found[("a",), ("c",)].nats == alone.nats
+    some = information_table(columns, ["a", "c"], ["c", "b"], estimator, discrete="auto")
+    assert list(some) == [(("a",), ("c",)), (("a",), ("b",)), (("c",), ("b",))]
+    with pytest.raises(ValueError, match="x and y are the same column, 'a'"):
+        information_table(columns, ["a"], ["a"], estimator)
+    with pytest.raises(ValueError, match="at least one column each"):
+        information_table(columns, ["a"], [], estimator)
+    arguments = ["--x", "a,b,c", "--y", "a,b,c", "--estimator", "copula"]
+    assert main(["mi", str(table), *arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:4]] == ["I(a ; b)", "I(a ; c)", "I(b ; c)"]
+
+
+def test_mi_command_leaves_out_rows_with_missing_values(table, capsys):
+    header, *rows = table.read_text().splitlines()
+    rows[3], rows[7] = "0.1,,0.2,up", "0.1,0.5, ,up"  # b is not used
+    rows[11], rows[40] = "NaN,1,2,up", "0.1,0.5,,"
+    table.write_text("\n".join([header, *rows]) + "\n")
+    arguments = ["mi", str(table), "--x", "a", "--y", "c", "--estimator", "ksg"]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "column 'a', row 13: 'NaN'; 3 of 400 rows" in error
+    assert "--skip-missing" in error
+    assert main([*arguments, "--skip-missing"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert sum("left out 3 of 400 rows" in line for line in out) == 1
+    assert any(line.startswith("I(a ; c)") for line in out)
+    kept = read_columns(table, ["a", "c"], skip_missing=True)
+    assert len(kept["a"]) == len(kept["c"]) == 397
+    expected = [row.split(",") for i, row in enumerate(rows) if i not in (7, 11, 40)]
+    np.testing.assert_array_equal(kept["c"], [float(row[2]) for row in expected])
+    table.write_text("a,b\n1,\n,2\n")
+    with pytest.raises(ValueError, match="all rows have an empty field"):
+        read_columns(table, skip_missing=True)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_read_columns_takes_files_as_spreadsheets_write_them(tmp_path, encoding):
     path = tmp_path / "t.csv"

@@ -9,6 +9,7 @@ from oracles import S, encodings
 
 from keras_infomodels.distributions import GaussianMixture
 from keras_infomodels.evaluation import audit, audit_codes
+from keras_infomodels.evaluation.table_audit import _smallest
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
@@ -118,6 +119,48 @@ def test_audit_codes_says_that_bounds_cross():
     scale = np.full_like(loc, 0.6)
     assert "bounds of I_q cross" in str(audit_codes(0.8 * loc + 0.6 * noise, 0.8 * loc, scale))
     assert not audit_codes(loc=0.8 * loc, scale=scale, calibrate=False).note
+
+
+@pytest.mark.parametrize("ratios", [(15.0, 3.0), (3.0, 3.0, 3.0)])
+def test_audit_codes_bounds_enclose_a_gaussian_channel_on_average(ratios):
+    """N(x, 1) of x with the variances `ratios`, scaled to var z = 1, so that the rate is tight.
+
+    I = sum ln(1 + s) / 2, here 2.079 nats.
+    """
+    ratios = np.array(ratios)
+    truth = 0.5 * np.log1p(ratios).sum()
+    found = []
+    for seed in range(24):
+        x = np.random.default_rng(seed).normal(size=(400, len(ratios)))
+        loc, scale = x * np.sqrt(ratios / (1 + ratios)), np.ones_like(x) / np.sqrt(1 + ratios)
+        result = audit_codes(loc=loc, scale=scale, calibrate=False, seed=seed)
+        lower, upper = (result.rows[name] for name in ("I_q lower", "I_q upper"))
+        assert ("bounds of I_q cross" in result.note) == (lower.nats > upper.nats)
+        assert "One is wrong" not in result.note
+        assert lower.nats - 3.5 * lower.standard_error < truth
+        assert upper.nats + 3.5 * upper.standard_error > truth
+        found.append((lower.nats, upper.nats))
+    lower, upper = np.mean(found, axis=0)
+    crossing = np.mean([low > high for low, high in found])
+    assert lower < truth
+    assert upper > truth - 0.03  # 24 means with standard errors of .07
+    assert crossing < 0.3
+
+
+def test_smallest_upper_bound_is_not_biased_by_the_choice():
+    """The smallest of three means of 50 terms of N(0, 1) is .12 below 0 on average."""
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(300, 3, 50))
+    means = [
+        _smallest(dict(zip("abc", terms, strict=True)), seed)[0].mean()
+        for seed, terms in enumerate(draws)
+    ]
+    assert draws.mean(axis=2).min(axis=1).mean() < -0.1
+    assert np.mean(means) == pytest.approx(0, abs=0.03)
+    apart = {"a": draws[0, 0] + 9, "b": draws[0, 1], "c": draws[0, 2] + 9}
+    terms, name = _smallest(apart, 0)
+    assert name == "b"
+    np.testing.assert_array_equal(terms, apart["b"])
 
 
 def test_audit_codes_active_units_start_at_one_hundredth():

@@ -14,7 +14,7 @@ MEANINGS = {
     "reconstruction": "-E log p(x|z)",
     "rate": "E KL(q(z|x) || p(z)) = I_q + KL(q(z) || p(z))",
     "I_q lower": "I_q(x;z), the information about the example",
-    "I_q upper": "I_q(x;z): smallest of leave-one-out, fitted q(z), rate",
+    "I_q upper": "I_q(x;z): by leave-one-out, fitted q(z) or rate",
     "marginal KL": "KL(q(z) || p(z)): distance of q(z) from the prior",
     "total correlation": "KL(q(z) || prod q(z_j)): dependence between latent variables",
     "dimension-wise KL": "sum of KL(q(z_j) || N(0,1))",

@@ -31,7 +31,8 @@ def checked(
 ) -> Estimate:
     """Adds checks, notes and an interval to an estimate.
 
-    An estimate below its held-out bound is raised to the bound.
+    An estimate below its held-out bound by more than two of the bound's standard errors is replaced
+    by the bound, if the bound is above 0 by as much. A smaller difference may be noise.
 
     Args:
         found: `Estimate`. The estimate.

@@ -55,7 +55,7 @@ def information_diagram(joint: Joint, unit: str = "nats", title: str = "") -> Fi
     axes.set_axis_off()
     axes.set_aspect("equal")
     if len(joint.names) == 2:
-        _draw_two(axes, joint.names, atoms, unit, getattr(joint, "is_nothing", False))
+        _draw_two(axes, joint.names, atoms, unit, getattr(joint, "doubt", ""))
     else:
         _draw_three(axes, joint.names, atoms, unit)
     axes.set_title(title or f"Information diagram, in {unit}")
@@ -88,12 +88,12 @@ def overlap(rx: float, ry: float, distance: float) -> float:
     return segment(rx, to_chord) + segment(ry, distance - to_chord)
 
 
-def _draw_two(axes, names, atoms, unit, is_nothing):
+def _draw_two(axes, names, atoms, unit, doubt):
     x, y = names
     only_x, only_y = atoms[frozenset([x])], atoms[frozenset([y])]
     shared = atoms[frozenset(names)]
     areas = only_x + shared, only_y + shared, shared
-    apart = is_nothing or shared < -1e-9
+    apart = bool(doubt) or shared < -1e-9
     to_scale = min(areas[:2] if apart else (only_x, only_y, shared)) > -1e-9
     areas = areas if to_scale else (1.0, 1.0, 0.3)
     rx, ry, distance = circle_geometry(*(max(a, 0) for a in areas))
@@ -103,7 +103,7 @@ def _draw_two(axes, names, atoms, unit, is_nothing):
         axes.update_datalim([(-size, -size), (size, size)])
     note = "Areas are in proportion" if to_scale else "A number is negative: areas mean nothing"
     if apart:
-        reason = "not distinguishable from 0" if is_nothing else "below 0 by the estimator's error"
+        reason = doubt or "below 0 by the estimator's error"
         note += f".\nThe circles are apart: I({x};{y}) is {reason}"
     for name, area in zip(names, areas[:2], strict=True):
         if area < 1e-9:

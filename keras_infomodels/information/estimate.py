@@ -38,7 +38,8 @@ class Estimate:
             result of the same estimator on shuffled pairs, for which the truth is 0; its standard
             error is the spread over the shuffles.
         interval: (float, float or None). 95 % interval in nats. The lower end comes from a bound on
-            held-out rows. The upper end is `None` if it is unknown.
+            held-out rows. The upper end is `None` if it is unknown. The interval contains the
+            value: an end on the wrong side of it is moved to it.
         assumption: str. Assumption that the upper end of the interval depends on.
 
     Example:
@@ -61,6 +62,14 @@ class Estimate:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"kind is one of {', '.join(KINDS)}; got {self.kind!r}.")
+        for name in ("nats", "standard_error"):
+            if isinstance(value := getattr(self, name), np.floating):
+                object.__setattr__(self, name, float(value))
+        if self.interval is not None:
+            lower, upper = self.interval
+            lower = min(float(lower), float(self.nats))
+            upper = None if upper is None else max(float(upper), float(self.nats))
+            object.__setattr__(self, "interval", (lower, upper))
 
     def bits(self) -> float:
         """Converts the value to bits."""
@@ -79,14 +88,29 @@ class Estimate:
     def is_nothing(self) -> bool:
         """Returns `True` if the value cannot be distinguished from that of independent variables.
 
-        This is so if the value is at most two standard errors above the estimate on shuffled pairs.
-        The result is `False` if `checks` has no estimate "shuffled".
+        This is so if the value is at most two standard errors above the estimate on shuffled pairs,
+        and the interval, if there is one, does not lie above 0. The error is that of the difference
+        between the two estimates. The result is `False` if `checks` has no estimate "shuffled".
         """
+        if self.interval is not None and self.interval[0] > 0:
+            return False
         shuffled = self.checks.get("shuffled")
         if shuffled is None:
             return False
         spread = math.hypot(shuffled.standard_error, self.standard_error)
         return self.nats <= max(shuffled.nats, 0.0) + 2 * spread
+
+    def doubt(self) -> str:
+        """Returns the words that a printed result adds if `is_nothing()`; otherwise "".
+
+        They are "not distinguishable from 0" if the value is at most two of its own standard errors
+        above 0. Otherwise they are "not distinguishable from shuffled pairs": the estimator returns
+        such values for independent variables too.
+        """
+        if not self.is_nothing():
+            return ""
+        near = self.nats <= 2 * self.standard_error
+        return f"not distinguishable from {'0' if near else 'shuffled pairs'}"
 
     def as_dict(self) -> dict:
         """Returns the fields except `history` as JSON values.
@@ -106,7 +130,7 @@ class Estimate:
 
     def _repr_html_(self) -> str:
         ceiling = "-" if math.isinf(self.ceiling) else f"{self.ceiling:.3f}"
-        kind = f"{self.kind}, not distinguishable from 0" if self.is_nothing() else self.kind
+        kind = ", ".join(filter(None, (self.kind, self.doubt())))
         cells = {
             "nats": f"{self.nats:.3f}",
             "±": f"{self.standard_error:.3f}",
@@ -119,8 +143,8 @@ class Estimate:
 
     def __str__(self) -> str:
         ceiling = "" if math.isinf(self.ceiling) else f", ceiling {self.ceiling:.3f}"
-        nothing = ", not distinguishable from 0" if self.is_nothing() else ""
-        return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.kind}{ceiling}{nothing})"
+        doubt = f", {words}" if (words := self.doubt()) else ""
+        return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.kind}{ceiling}{doubt})"
 
 
 def discrete_entropy(values: np.ndarray) -> Estimate:

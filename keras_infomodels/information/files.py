@@ -19,6 +19,7 @@ from keras_infomodels.information.estimate import Estimate
 from keras_infomodels.information.joint import MeasuredJoint
 from keras_infomodels.information.mutual_information import MutualInformation
 from keras_infomodels.information.neighbors import nearest_neighbor_entropy
+from keras_infomodels.log import LOGGER
 from keras_infomodels.names import guess
 
 __all__ = [
@@ -59,14 +60,16 @@ class InformationTable(dict):
                 f"{e.nats:.3f}",
                 f"{e.standard_error:.3f}",
                 "-" if math.isinf(e.ceiling) else f"{e.ceiling:.3f}",
-                f"{e.kind}, {e.method}" + ", not distinguishable from 0" * e.is_nothing(),
+                ", ".join(filter(None, (e.kind, e.method, e.doubt()))),
             )
             for (a, b), e in self.items()
         ]
         return html.table(("", "nats", "±", "ceiling", "kind, estimator"), rows)
 
 
-def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def read_columns(
+    path: str | Path, names: Sequence[str] | None = None, skip_missing: bool = False
+) -> dict[str, np.ndarray]:
     r"""Reads columns of a CSV file with a header.
 
     A column becomes numbers if every field is a number, and text labels otherwise.
@@ -76,14 +79,17 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
             order mark, or Windows-1252. A field has at most 10 MB.
         names: sequence of str. Names of the columns to read. Other columns are not checked. `None`
             reads all columns.
+        skip_missing: bool. `True` leaves out the rows with an empty field or NaN in one of these
+            columns, and logs their number. `False` raises an error.
 
     Returns:
         dict from column name to array (n,) of float64 or str.
 
     Raises:
-        ValueError: If there are no rows, or a row has another number of fields than the header; if
-            a name is unknown or occurs twice in the header; or if a column has an empty field, NaN,
-            an infinite number, or some fields that are not numbers while at least half of them are.
+        ValueError: If there are no rows, or none without missing values; if a row has another
+            number of fields than the header; if a name is unknown or occurs twice in the header; or
+            if a column has an empty field, NaN, an infinite number, or some fields that are not
+            numbers while at least half of them are.
 
     Example:
         pathlib.Path("measurements.csv").write_text("age,size\n30,1.7\n41,1.8\n")
@@ -100,11 +106,45 @@ def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[s
     for number, row in rows:
         if len(row) != len(header):
             raise ValueError(f"{path}, row {number}: {len(row)} fields, but {len(header)} names.")
+    used = {name: i for i, name in enumerate(header) if name in names}
+    rows = _without_missing(rows, used, path, skip_missing)
     return {
         name: _column(f"{path}, column {name!r}", [(number, row[i]) for number, row in rows])
-        for i, name in enumerate(header)
-        if name in names
+        for name, i in used.items()
     }
+
+
+def _without_missing(
+    rows: list[tuple[int, list[str]]], used: Mapping[str, int], path: str | Path, skip: bool
+) -> list[tuple[int, list[str]]]:
+    """Leaves out the rows with a missing value in a used column, or raises an error for them."""
+    complete = [
+        (number, row) for number, row in rows if not any(_is_missing(row[i]) for i in used.values())
+    ]
+    count = len(rows) - len(complete)
+    if not count:
+        return rows
+    share = f"{count} of {len(rows)} rows"
+    if not skip:
+        name, number, field = next(
+            (name, number, row[i].strip())
+            for name, i in used.items()
+            for number, row in rows
+            if _is_missing(row[i])
+        )
+        raise ValueError(
+            f"{path}, column {name!r}, row {number}: {repr(field) if field else 'an empty field'}; "
+            f"{share} have an empty field or NaN in a column that is used. Leave such rows out: "
+            "--skip-missing, or read_columns(..., skip_missing=True)."
+        )
+    if not complete:
+        raise ValueError(f"{path}: all rows have an empty field or NaN in a column that is used.")
+    LOGGER.warning("%s: left out %s, with an empty field or NaN in a used column.", path, share)
+    return complete
+
+
+def _is_missing(field: str) -> bool:
+    return not field.strip() or (_is_number(field) and math.isnan(float(field)))
 
 
 def parse_names(text: str) -> list[str]:
@@ -131,7 +171,9 @@ def information_table(
     """Estimates the mutual information of columns x and y, together and in pairs.
 
     The first entry of the result is the information of all columns of x with all columns of y. The
-    others are those of each column of x with each column of y.
+    others are those of each column of x with each column of y. If x and y share columns, there is
+    only an entry for each pair of different columns, in one order. So x = y = all columns gives the
+    table of all pairs.
 
     Args:
         columns: dict from name to array (n,). Columns of a table, such as the result of
@@ -146,7 +188,7 @@ def information_table(
         `InformationTable`, a dict from (names of x, names of y) to `Estimate` in nats.
 
     Raises:
-        ValueError: If a name is not a column, or is in both x and y.
+        ValueError: If a name is not a column, or x and y have no pair of different columns.
 
     Example:
         rng = np.random.default_rng(1)
@@ -157,13 +199,15 @@ def information_table(
         print(ki.information.format_table(table))
     """
     _check_names((*x, *y), list(columns))
-    if both := set(x) & set(y):
-        raise ValueError(f"{', '.join(sorted(both))} is in both --x and --y.")
     if not isinstance(discrete, str):
-        _check_names(discrete, [*x, *y])
-    pairs = [(tuple(x), tuple(y))]
-    if len(x) > 1 or len(y) > 1:
-        pairs += [((a,), (b,)) for a in x for b in y]
+        _check_names(discrete, list(dict.fromkeys((*x, *y))))
+    pairs = _pairs(x, y)
+    if not pairs:
+        raise ValueError(
+            f"x and y are the same column, {x[0]!r}; give a pair of different columns."
+            if x and y
+            else "x and y need at least one column each."
+        )
     return InformationTable(
         {
             (a, b): information.fit(
@@ -172,6 +216,21 @@ def information_table(
             for a, b in pairs
         }
     )
+
+
+def _pairs(x: Sequence[str], y: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Groups of columns to measure: all of x with all of y, then single columns."""
+    single = [((a,), (b,)) for a in x for b in y]
+    if set(x) & set(y):
+        # I(a ; a) is an entropy, and I(b ; a) equals I(a ; b).
+        each = {}
+        for a, b in single:
+            if a != b:
+                each.setdefault(frozenset((*a, *b)), (a, b))
+        return list(each.values())
+    if len(single) < 2:
+        return single
+    return [(tuple(x), tuple(y)), *single]
 
 
 def _among(discrete, names: Sequence[str]):
@@ -229,10 +288,10 @@ def format_table(table: Mapping[tuple, Estimate], unit: str = "nats") -> str:
     for (a, b), e in table.items():
         name = f"I({','.join(a)} ; {','.join(b)})"
         ceiling = "-" if math.isinf(e.ceiling) else f"{e.ceiling * scale:.3f}"
-        nothing = ", not distinguishable from 0" if e.is_nothing() else ""
+        doubt = f", {words}" if (words := e.doubt()) else ""
         lines.append(
             f"{name:{width + 3}} {e.nats * scale:8.3f} {e.standard_error * scale:7.3f}  "
-            f"{ceiling:>8}  {e.kind}, {e.method}{nothing}"
+            f"{ceiling:>8}  {e.kind}, {e.method}{doubt}"
         )
     return "\n".join(lines)
 
@@ -295,7 +354,10 @@ def _check_names(names: Sequence[str], header: Sequence[str]):
                 f"{header.count(name)} columns are named {_short(name)!r}; give each its own name."
             )
         if any("," in each for each in header):
-            message += " Put a name that holds a comma in quotes: --x '\"height, cm\",age'."
+            message += (
+                " In the command, put a name that holds a comma in quotes: "
+                "--x '\"height, cm\",age'."
+            )
         if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
             message += " Fields are apart by commas; this file seems to have another separator."
         elif any(map(_is_number, header)):
@@ -320,9 +382,8 @@ def _column(place: str, fields: Sequence[tuple[int, str]]) -> np.ndarray:
     """Converts fields to numbers or labels; error messages name their row in the file."""
     fields = [(number, field.strip()) for number, field in fields]
     for number, field in fields:
-        if not field or (_is_number(field) and not math.isfinite(float(field))):
-            found = repr(_short(field)) if field else "an empty field"
-            raise ValueError(f"{place}, row {number}: {found}; leave such rows out.")
+        if _is_number(field) and math.isinf(float(field)):
+            raise ValueError(f"{place}, row {number}: {field!r}; leave such rows out.")
     texts = [(number, field) for number, field in fields if not _is_number(field)]
     if not texts:
         return np.array([float(field) for _, field in fields])

@@ -149,6 +149,7 @@ class MeasuredJoint(Joint):
     Attributes:
         is_nothing: bool. `True` if the mutual information of a pair cannot be distinguished from 0;
             its diagram then has separate circles.
+        doubt: str. `Estimate.doubt()` of that mutual information.
 
     Raises:
         ValueError: If a subset is missing.
@@ -161,6 +162,7 @@ class MeasuredJoint(Joint):
 
     kind = "estimate"
     is_nothing = False
+    doubt = ""
 
     def __init__(self, entropies: Mapping[Sequence[str], float | Estimate]):
         super().__init__([names[0] for names in entropies if len(names) == 1])
@@ -191,7 +193,8 @@ class MeasuredJoint(Joint):
         """
         x, y, both = (float(getattr(v, "nats", v)) for v in (*entropies, information))
         joint = cls({names[:1]: x, names[1:]: y, names: x + y - both})
-        joint.is_nothing = isinstance(information, Estimate) and information.is_nothing()
+        joint.doubt = information.doubt() if isinstance(information, Estimate) else ""
+        joint.is_nothing = bool(joint.doubt)
         return joint
 
     def joint_entropy(self, names: frozenset[str]) -> float:

@@ -77,11 +77,12 @@ class MutualInformation:
         "copula"        the same if no critic finds more and held-out pairs agree with the copula
         "best pair"     the held-out bound of one pair of columns, if critics found less
 
-    Every result of "auto" is checked. `Estimate.checks` holds a lower bound from held-out rows; the
-    result is never below this bound. `Estimate.checks` also holds the result of the same estimator
+    Every result of "auto" is checked. `Estimate.checks` holds a lower bound from held-out rows. A
+    result that is below it by more than two of the bound's standard errors is replaced by it, if
+    the bound is above 0 by as much. `Estimate.checks` also holds the result of the same estimator
     on shuffled pairs. It is not subtracted, because the bias differs for dependent data.
-    `Estimate.interval` reaches from the held-out bound minus two standard errors to an upper end
-    that depends on `Estimate.assumption`.
+    `Estimate.interval` reaches from the held-out bound minus two standard errors, or the result if
+    that is smaller, to an upper end that depends on `Estimate.assumption`.
 
     All estimators except "gaussian" replace the values of a continuous column by quantiles of N(0,
     1) with the same ranks. So monotone functions of single columns do not change the result.
