@@ -1,6 +1,7 @@
 """The command `infomodels`, which loads TensorFlow only if a command needs it."""
 
 import argparse
+import contextlib
 import os
 import sys
 
@@ -34,6 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with printing(), quiet_tensorflow():
             arguments.run(arguments)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. Python's flush at exit is to find no pipe.
+        _drop_stdout()
+        return 141
     except Terminated:
         say_stopped(arguments)
         if os.environ.get("TF_CONFIG"):
@@ -57,6 +63,14 @@ def main(argv: list[str] | None = None) -> int:
             print("infomodels:" if number == 0 else " ", printable(line), file=sys.stderr)
         return 1
     return 0
+
+
+def _drop_stdout():
+    """Directs stdout to nowhere, so that what is still in its buffer raises no error."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a stdout without a descriptor
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _reason(lines: list[str]) -> str:

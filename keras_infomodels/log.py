@@ -36,10 +36,19 @@ def _end_line(record: logging.LogRecord) -> bool:
 LOGGER.addFilter(_end_line)
 
 
+class _Handler(logging.StreamHandler):
+    """Handler that lets the command end if nobody reads its output, in place of a traceback."""
+
+    def handleError(self, record):
+        if isinstance(sys.exception(), BrokenPipeError):
+            raise
+        super().handleError(record)
+
+
 @contextlib.contextmanager
 def printing() -> Iterator[None]:
     """Context manager in which messages and warnings are printed to stdout, as in the command."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Handler(sys.stdout)
     level, propagate = LOGGER.level, LOGGER.propagate
     show = warnings.showwarning
     # Without the line of the library's source.

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from keras_infomodels.io import printable
+
 __all__ = [
     "FORMAT",
     "KERAS_FORMAT",
@@ -21,6 +23,7 @@ __all__ = [
     "check_file_name",
     "check_format",
     "check_keras_format",
+    "check_place",
     "check_table",
     "fingerprint",
     "limit_of",
@@ -94,6 +97,34 @@ def check_table(files) -> dict[str, dict]:
 def check_format(document: Mapping, where: str | Path):
     """Raises ValueError if `document["format"]` is not a format that this version reads."""
     _check_number(document.get("format"), FORMAT, f"{where} has preset format")
+
+
+def check_place(folder: str | Path):
+    """Checks that a preset may be written into a folder. Hidden files do not count.
+
+    Args:
+        folder: str or Path. Folder, which may be missing.
+
+    Raises:
+        FileExistsError: If the folder contains files, and is neither a preset nor a run.
+    """
+    folder = Path(folder)
+    if not folder.is_dir() or (folder / "recipe.toml").is_file():  # train writes the recipe first
+        return
+    found = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if found and not any(_has_format(folder / name) for name in ("config.json", "metadata.json")):
+        raise FileExistsError(
+            f"{folder} contains other files, such as {printable(found[0])}, and is no preset; save "
+            "the model into a new or empty folder, or into that of a preset, which is replaced."
+        )
+
+
+def _has_format(path: Path) -> bool:
+    """Returns True for a JSON file with the format number of presets."""
+    try:
+        return "format" in read_json(path.parent, path.name)
+    except (OSError, ValueError):
+        return False
 
 
 def check_keras_format(document: Mapping, path: Path):

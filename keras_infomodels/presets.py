@@ -28,6 +28,7 @@ from keras_infomodels.preset_files import (
     MEGABYTE,
     NEEDED,
     check_format,
+    check_place,
     check_table,
     fingerprint,
     mismatch,
@@ -150,8 +151,9 @@ def save_to_preset(
 ) -> Path:
     """Saves a model as a preset folder, which `from_preset` loads.
 
-    The folder gets config.json, model.weights.h5 and metadata.json. Each file is replaced
-    atomically. Other files in the folder are kept.
+    The folder gets config.json, model.weights.h5 and metadata.json. In the folder of a preset or of
+    a run each file is replaced atomically, and other files are kept. Another folder must be empty,
+    but for hidden files.
 
     Args:
         model: model of this library. Its networks may be networks of this library, functional or
@@ -166,11 +168,13 @@ def save_to_preset(
         Path of the folder.
 
     Raises:
+        FileExistsError: If the folder contains other files, and is neither a preset nor a run.
         ValueError: If the model contains a class that is not allowed, a `Lambda` or other code,
             layers that are shared by two networks, or weights that are not finite; if its config is
             too large; or if a weight exceeds 65504 with `half_precision`.
     """
     folder = Path(folder).expanduser()
+    check_place(folder)
     table = registry.classes()
     weights.check_finite(model, "the model")
     config = _serialize(model, table)

@@ -133,6 +133,7 @@ def test_write_card_lists_exports_beside_each_other(tmp_path):
 
 
 def test_write_card_names_licenses_data_and_pictures(tmp_path):
+    (tmp_path / "recipe.toml").write_text(KINDS["mmd_vae"].to_toml())
     (tmp_path / "code_c1.png").write_bytes(b"png")
     card = card_of(KINDS["mmd_vae"], tmp_path, license="Apache-2.0")
     data = huggingface_hub.ModelCard(card).data

@@ -253,6 +253,17 @@ def test_load_names_three_remedies_for_missing_data(tmp_path):
         datasets.load("no_such_set")
 
 
+def test_load_guesses_a_folder_of_the_working_directory_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="Did you mean 'toto'"):  # a set of TFDS
+        datasets.load("photo")
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="Did you mean 'photos'"):
+        datasets.load("photo")
+    with pytest.raises(ValueError, match="Did you mean 'scenes'"):
+        datasets.load("scnes")
+
+
 def idx(array):
     header = np.array([0x800 + array.ndim, *array.shape], ">i4").tobytes()
     return gzip.compress(header + array.astype(np.uint8).tobytes())

@@ -86,6 +86,25 @@ def test_save_to_preset_and_load_weights_refuse_weights_that_are_not_finite(save
         weights.load_weights(presets.from_preset(folder), file)
 
 
+def test_save_to_preset_refuses_a_folder_of_other_files(saved, tmp_path):
+    model, _ = saved
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / ".hidden").touch()
+    model.save_to_preset(photos)  # empty, but for what is hidden
+    model.save_to_preset(photos)  # its own preset
+    for name in ("config.json", "metadata.json"):
+        (photos / name).unlink()
+    (photos / "config.json").write_text('{"model_type": "other"}')
+    before = {path: path.read_bytes() for path in photos.iterdir()}
+    with pytest.raises(FileExistsError, match=r"such as config\.json, .*new or empty folder"):
+        model.save_to_preset(photos)
+    assert {path: path.read_bytes() for path in photos.iterdir()} == before
+    (photos / "recipe.toml").touch()  # a run, whose preset is written at its end
+    model.save_to_preset(photos)
+    presets.from_preset(photos)
+
+
 def test_load_model_refuses_a_keras_file_of_another_library(tmp_path):
     path = tmp_path / "foreign.keras"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(path)

@@ -248,6 +248,16 @@ def test_show_command_shows_a_folder_without_a_card(package, capsys):
     assert "has no card" in run(capsys, "show", package / VAE_NAME)[1]
 
 
+@pytest.mark.parametrize("words", [["show", "infogan_mnist"], ["list"]])
+def test_commands_end_quietly_when_nobody_reads(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "keras_infomodels", *words]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
 def test_verify_command_compares_files_with_the_registry(server, capsys):
     status, _, err = run(capsys, "verify", VAE_NAME)
     assert status == 1

@@ -224,7 +224,18 @@ def _builder(name: str, data_dir: str | Path | None) -> tfds.core.DatasetBuilder
 
 def _guess_set(name: str) -> str:
     known = tfds.list_builders(with_community_datasets=False)
-    return guess(name, [*OTHERS, *known])
+    # A folder beside the user is meant rather than one of a thousand names.
+    return guess(name, _folders()) or guess(name, [*OTHERS, *known])
+
+
+def _folders() -> list[str]:
+    """Names of the folders in the working directory, but for hidden ones."""
+    try:
+        with os.scandir() as entries:
+            found = [each.name for each in entries if each.is_dir()]
+    except OSError:  # it was removed, or may not be read
+        return []
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def _image_key(builder: tfds.core.DatasetBuilder, image_size: tuple[int, int] | None) -> str:
