@@ -25,7 +25,7 @@ def write_card(folder: str | Path, recipe: Recipe):
     pictures = sorted(folder.glob("*.png")) or sorted((folder / "run").glob("*.png"))
     pictures = [path.relative_to(folder).as_posix() for path in pictures]
     config = json.loads((folder / "config.json").read_text())
-    released = folder.resolve().parent == PRESETS
+    released = (PRESETS / folder.resolve().name).is_dir()
     card = _card(folder.resolve().name, released, recipe, facts, config, pictures)
     write_atomically(folder / "README.md", card)
 
