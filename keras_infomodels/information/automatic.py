@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_infomodels.information.checks import LABEL_APART, Z, checked
-from keras_infomodels.information.columns import Columns
+from keras_infomodels.information.columns import Columns, count_orders
 from keras_infomodels.information.discrete import grassberger, miller_madow, row_codes
-from keras_infomodels.information.estimate import Estimate, mean_estimate
+from keras_infomodels.information.estimate import Estimate, mean_estimate, mean_of_orders
 from keras_infomodels.information.held_out import label_table_terms, neighbor_terms
 from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.settings import NeuralSettings
@@ -119,7 +119,8 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
                 continue
             if a.numbers.shape[1] + b.numbers.shape[1] > FEW_DIMENSIONS:
                 continue
-            options.append((a, b, _bound_terms(a, b, queries, seed)))
+            terms = _bound_terms(a, b, queries, seed)
+            options.append((a, b, terms, (side_x, side_y)))
     if not options:
         return None
     best = options[0]
@@ -127,12 +128,12 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
         gain = mean_estimate(option[2] - best[2])
         if gain.nats > 3 * gain.standard_error:
             best = option
-    a, b, terms = best
+    a, b, terms, sides = best
     bound = mean_estimate(terms, "lower bound")
     if not (a.numbers.shape[1] or b.numbers.shape[1]):
         return _large_table(a.label, b.label, bound, seed)
 
-    def estimate(b: View, k: int = neighbors) -> Estimate:
+    def estimate(a: View, b: View, k: int = neighbors) -> Estimate:
         k = min(k, len(x) - 1)
         if a.label is None and b.label is None and not (x.atoms or y.atoms):
             return ksg(a.numbers, b.numbers, k)
@@ -140,13 +141,16 @@ def _nearest(x: Columns, y: Columns, neighbors: int, seed: int) -> Estimate | No
 
     def shuffled(rng: np.random.Generator) -> float:
         rows = rng.permutation(len(x))
-        return estimate(View(b.numbers[rows], None if b.label is None else b.label[rows])).nats
+        label = None if b.label is None else b.label[rows]
+        return estimate(a, View(b.numbers[rows], label)).nats
 
-    found, smoother = estimate(b), estimate(b, 3 * neighbors)
+    first, smoother = estimate(a, b), estimate(a, b, 3 * neighbors)
+    others = [[View.of(side, rng) for side in sides] for _ in range(count_orders(*sides) - 1)]
+    found = mean_of_orders([first, *(estimate(*views) for views in others)])
     method = "ksg" if math.isfinite(found.ceiling) else "mixed"
     # The factor 1.35 allows for shared neighbors. The bias falls with fewer neighbors, so the
     # difference to three times as many neighbors bounds what is missing.
-    bias = 0.01 + max(found.nats - smoother.nats, 0.0)
+    bias = 0.01 + max(first.nats - smoother.nats, 0.0)
     upper = found.nats + 1.35 * Z * found.standard_error + bias
     assumption = (
         "nearest neighbors lack no more than from three times as many neighbors to as many as these"

@@ -27,6 +27,9 @@ ATOM = 0.1
 ROWS_A_VALUE = 5
 """Smallest average number of rows per value for which numbers may be used as categories."""
 
+ORDERS = 8
+"""Number of random orders of equal numbers over which nearest neighbors are averaged."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -293,6 +296,11 @@ def without_copies(x: Side, y: Side) -> tuple[Side, Side, str]:
         return x, y, ""
     note = f"{n - len(first)} rows are copies of others; each counts once"
     return x.take(first), y.take(first), note
+
+
+def count_orders(x: Columns, y: Columns) -> int:
+    """Number of random orders of equal numbers to average over: 1 if no number repeats."""
+    return ORDERS if x.tied or y.tied else 1
 
 
 def _untied(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:

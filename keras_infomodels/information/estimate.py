@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.stats import entropy
@@ -16,6 +16,7 @@ __all__ = [
     "discrete_entropy",
     "error_of_mean",
     "mean_estimate",
+    "mean_of_orders",
 ]
 
 KINDS = ("exact", "lower bound", "upper bound", "estimate")
@@ -203,6 +204,22 @@ def mean_estimate(terms: np.ndarray, kind: str = "estimate", ceiling: float = ma
     """
     error = error_of_mean(terms)
     return Estimate(float(np.mean(terms)), error, kind, ceiling)
+
+
+def mean_of_orders(estimates: Sequence[Estimate]) -> Estimate:
+    """Returns the mean of estimates from the same rows in several random orders of equal numbers.
+
+    Its standard error combines that of the first estimate and that of the mean over orders.
+
+    Args:
+        estimates: sequence of `Estimate`, in nats.
+    """
+    first = estimates[0]
+    if len(estimates) == 1:
+        return first
+    nats = np.array([estimate.nats for estimate in estimates])
+    error = math.hypot(first.standard_error, error_of_mean(nats))
+    return replace(first, nats=float(nats.mean()), standard_error=error)
 
 
 def error_of_mean(terms: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from keras_infomodels.information.automatic import automatic
 from keras_infomodels.information.checks import joined
 from keras_infomodels.information.columns import (
     Columns,
+    count_orders,
     declare,
     prepare_columns,
     read_side,
@@ -18,7 +19,7 @@ from keras_infomodels.information.columns import (
 )
 from keras_infomodels.information.copula import copula_information, gaussian_information
 from keras_infomodels.information.discrete import miller_madow
-from keras_infomodels.information.estimate import Estimate
+from keras_infomodels.information.estimate import Estimate, mean_of_orders
 from keras_infomodels.information.exact import known_relation
 from keras_infomodels.information.neighbors import ksg, mixed_ksg
 from keras_infomodels.information.read_out import READ_OUTS
@@ -194,8 +195,7 @@ class MutualInformation:
         if name == "copula":
             return copula_information(x.values, y.values)
         if name == "ksg":
-            rng = generator(self.seed, 6)
-            return ksg(x.scores(rng), y.scores(rng), self.neighbors)
+            return self._over_orders(x, y, ksg)
         # Numbers with few values are labels here: breaking so many ties at random adds noise.
         x, y = (side.as_labels(math.sqrt(len(side))) for side in (x, y))
         if name == "mixed":
@@ -207,9 +207,17 @@ class MutualInformation:
     def _mixed(self, x: Columns, y: Columns) -> Estimate:
         if not (x.values.shape[1] or y.values.shape[1]):
             return replace(miller_madow(x.labels, y.labels), method="miller_madow")
-        rng = generator(self.seed, 6)
         labels = [side.joint_label() if side.labels.shape[1] else None for side in (x, y)]
-        return mixed_ksg(x.scores(rng), y.scores(rng), self.neighbors, *labels)
+        return self._over_orders(x, y, mixed_ksg, *labels)
+
+    def _over_orders(self, x: Columns, y: Columns, estimator: Callable, *labels) -> Estimate:
+        rng = generator(self.seed, 6)
+        return mean_of_orders(
+            [
+                estimator(x.scores(rng), y.scores(rng), self.neighbors, *labels)
+                for _ in range(count_orders(x, y))
+            ]
+        )
 
     def _fit_fresh(self, draw: Callable) -> Estimate:
         if self.estimator not in NEURAL:
