@@ -94,6 +94,8 @@ def test_model_shows_its_networks_and_terms(make_model):
     by_name = {row[0]: row for row in shown[1:]}
     assert by_name[model.encoder.name][2] == f"{model.encoder.count_params():,}"
     assert "loss terms: loss, " in model._repr_html_()
+    size = f"{model.encoder.count_params():,} parameters"
+    assert f"{type(model.encoder).__name__} ({size})" in repr(model)
 
 
 def test_figure_is_a_png_without_pyplot():

@@ -167,7 +167,7 @@ def _with_decoder(result: Audit, decoder, prior, network, steps: int, seed: int)
     def generator(z):
         return decoder(loc + tf.matmul(z, root, transpose_b=True))
 
-    parts = fit_posterior(generator, latents, network, steps, seed=seed, verbose=0).values()
+    parts = fit_posterior(generator, latents, network, steps, seed=seed, verbose="bar").values()
     ignored = all(e.nats <= 0.1 for e in parts)
     rising = next((e.note for e in parts if e.note), "")
     information = Estimate(
@@ -190,7 +190,7 @@ def _vector_network(width: int, latents: Latents, seed: int) -> keras.Model:
 def _audit_generator(parts: GeneratorParts, network, steps: int, seed: int, title: str) -> Audit:
     if not steps:
         raise ValueError("A generator is audited by training a fresh Q: steps is above 0.")
-    found = fit_posterior(parts.generator, parts.latents, network, steps, seed=seed, verbose=0)
+    found = fit_posterior(parts.generator, parts.latents, network, steps, seed=seed, verbose="bar")
     rows = {f"I_p(x;{name})": _noted_code(estimate) for name, estimate in found.items()}
     return Audit(title, EXAMPLES, rows)
 

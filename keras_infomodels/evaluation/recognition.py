@@ -12,6 +12,7 @@ from keras_infomodels.distributions import Latents
 from keras_infomodels.information import Estimate, mean_estimate
 from keras_infomodels.models.gan.checks import check_recognition
 from keras_infomodels.networks import ConvDiscriminator, RecognitionHead
+from keras_infomodels.progress import progress
 from keras_infomodels.seeds import fold_seed
 from keras_infomodels.spec import check_int
 from keras_infomodels.tf_data import untuned
@@ -55,7 +56,8 @@ def fit_posterior(
         learning_rate: float. Initial learning rate.
         held_out: int. Number of generated images from which the bound is computed.
         seed: int. Seed of all draws and of the network's weights.
-        verbose: int or str. Verbosity of Keras' `fit`.
+        verbose: int or str. Verbosity of Keras' `fit`; "bar" shows one progress bar for all of the
+            training.
 
     Returns:
         dict from code name to `Estimate` of the kind "lower bound", in nats, with standard error
@@ -96,7 +98,12 @@ def fit_posterior(
     )
     draws = untuned(tf.data.Dataset.range(10 * each).map(lambda i: draw(0, i)))
     losses = network.fit(
-        draws, epochs=10, steps_per_epoch=each, shuffle=False, verbose=verbose
+        draws,
+        epochs=10,
+        steps_per_epoch=each,
+        shuffle=False,
+        verbose=0 if verbose == "bar" else verbose,
+        callbacks=[_Bar()] if verbose == "bar" else [],
     ).history
 
     surprises = {name: [] for name in prior.codes}
@@ -111,6 +118,20 @@ def fit_posterior(
         )
         for name, code in prior.codes.items()
     }
+
+
+class _Bar(keras.callbacks.Callback):
+    """Shows one progress bar for all epochs."""
+
+    def on_train_begin(self, logs=None):
+        total = self.params["epochs"] * self.params["steps"]
+        self.bar = progress(total=total, desc=f"I_p by a network Q (steps={total})", unit="step")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(batch + 1 - self.bar.n % self.params["steps"])
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
 
 
 def _network(image_shape: tuple[int, ...], prior: Latents) -> keras.Model:

@@ -191,14 +191,21 @@ class InfoModel(ModelDescription, keras.Model):
         """
         self.check_array(x)
 
+    def __repr__(self) -> str:
+        sizes = [f"{name} ({size} parameters)" for _, name, size in self._networks() if size != "0"]
+        return f"<{type(self).__name__} name={self.name}: {', '.join(sizes)}>"
+
     def _repr_html_(self) -> str:
-        rows = [
+        terms = f"loss terms: {', '.join(self.term_names())}"
+        title = f"{type(self).__name__} of data {self.data_shape}"
+        return html.table(("network", "class", "parameters"), self._networks(), title, terms)
+
+    def _networks(self) -> list[tuple[str, str, str]]:
+        """Returns name, class and number of parameters of each layer."""
+        return [
             (layer.name, type(layer).__name__, f"{layer.count_params():,}" if layer.built else "-")
             for layer in self.layers
         ]
-        terms = f"loss terms: {', '.join(self.term_names())}"
-        title = f"{type(self).__name__} of data {self.data_shape}"
-        return html.table(("network", "class", "parameters"), rows, title, terms)
 
     def traced(self, function: Callable, *arguments):
         """Calls a function of tensors as a graph, and returns its result.
