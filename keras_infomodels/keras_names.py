@@ -48,6 +48,7 @@ NAMES = (
     "MMD",
     "MarginalKL",
     "MinibatchTotalCorrelation",
+    "MultivariateNormal",
     "Normal",
     "PairClassifier",
     "Partwise",

@@ -69,6 +69,17 @@ def test_choose_augments_and_averages_a_gan_of_few_images(folder):
     assert "augmentation" not in chosen(path, "aae").model
 
 
+def test_choose_fits_the_prior_of_autoencoders_with_a_normal_one(folder):
+    path = folder((45, 61, 3), {".": 20})
+    assert chosen(path).training.fit_prior
+    assert not chosen(path, "aae", prior="gaussian_mixture").training.fit_prior
+    assert not chosen(path, "dip_vae").training.fit_prior
+    recipe = Recipe.of("vae", dataset=str(path))
+    assert not choices.choose(recipe, {"fit_prior"}, None).training.fit_prior
+    with pytest.raises(ValueError, match="fit_prior is for autoencoders with a normal prior"):
+        Recipe.of("infogan", dataset=str(path)).put({"training.fit_prior": True})
+
+
 def test_described_names_the_choices_and_their_flags(folder):
     recipe = chosen(folder((150, 90, 3), {".": 20}), epochs=2)
     model = build.build_model(recipe, (64, 64, 3), 2)
@@ -78,4 +89,5 @@ def test_described_names_the_choices_and_their_flags(folder):
     assert "ResidualEncoder, ResidualDecoder of 0.61 million parameters (--network" in text
     assert "32 latent variables (--latent-dim)" in text
     assert "likelihood shared_gaussian (--likelihood)" in text
+    assert "prior fitted after training (--set training.fit_prior=false)" in text
     assert "2 epochs (--epochs) of 1 step of 64 images (--batch-size)" in text

@@ -55,10 +55,13 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
         changes["image_size"] = [_USUAL, _USUAL]
         height = width = _USUAL
     recipe = recipe.change(**changes)
-    if channels == 1 and max(height, width) <= 32:
+    small = channels == 1 and max(height, width) <= 32
+    if small and not _is_gan(recipe):
         return recipe
     count = datasets.count_images(recipe.data.name, recipe.data.train, data_dir=data_dir)
-    return for_pictures(recipe, given, count)
+    if small and count >= _FEW:
+        return recipe
+    return for_pictures(_for_few(recipe, given) if small else recipe, given, count)
 
 
 def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
@@ -77,13 +80,38 @@ def for_pictures(recipe: Recipe, given: Collection[str], count: int) -> Recipe:
             least = math.ceil(_STEPS / math.ceil(count / batch_size))
             changes["epochs"] = max(recipe.training.epochs, min(least, _MOST_EPOCHS))
     recipe = recipe.change(**changes)
-    if "generator" in inspect.signature(recipe.model_class).parameters:
+    if _is_gan(recipe):
         return recipe.change(**_for_a_gan(recipe, given, count))
+    if "fit_prior" not in given and _prior_fits(recipe):
+        recipe = recipe.put({"training.fit_prior": True})
     alone = recipe.data.labeled is None and recipe.training.weight_average is None
     if count < _FEW and alone and "patience" not in given:
         # Few pictures are soon learned by heart.
         return recipe.change(patience=max(10, recipe.training.epochs // 5))
     return recipe
+
+
+def _is_gan(recipe: Recipe) -> bool:
+    return "generator" in inspect.signature(recipe.model_class).parameters
+
+
+def _prior_fits(recipe: Recipe) -> bool:
+    prior = recipe.model.get("prior", {}).get("class", "StandardNormal")
+    return recipe.model_class.takes_fitted_prior and prior == "StandardNormal"
+
+
+def _for_few(recipe: Recipe, given: Collection[str]) -> Recipe:
+    """Networks and rates for a GAN of few small gray images, as for color.
+
+    With the defaults of MNIST, batch normalization in the discriminator, it ends in noise.
+    """
+    places = {
+        "model.discriminator.normalization": "none",
+        "model.generator.upsampling": "bilinear",
+    }
+    if {"normalization", "network", "widths"} & set(given):
+        return recipe
+    return recipe.put(places)
 
 
 def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:
@@ -121,6 +149,8 @@ def described(recipe: Recipe, model: keras.Model, steps: int) -> str:
         name = getattr(likelihood, "description", "").split("`")[1:2] or [repr(likelihood)]
         parts.append(f"likelihood {name[0]} (--likelihood)")
     training = recipe.training
+    if training.fit_prior:
+        parts.append("prior fitted after training (--set training.fit_prior=false)")
     parts.append(
         f"{_count(training.epochs, 'epoch')} (--epochs) of {_count(steps, 'step')} of "
         f"{_count(training.batch_size, 'image')} (--batch-size)"

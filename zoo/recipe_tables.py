@@ -80,6 +80,8 @@ class Training:
         weight_average: float. Momentum of `callbacks.WeightAverage`. `None` keeps the last weights.
         patience: int. Training stops after this number of epochs without a better val_loss, and
             restores the best weights. `None` trains for all epochs.
+        fit_prior: bool. `True` fits the prior of an autoencoder to the latent variables of training
+            images after training; see `InfoVAE.fit_prior`.
         starts: int. Number of short runs with different seeds before the training of an InfoGAN.
             The training uses the seed whose category has the largest `information_real_<code>`,
             which needs no labels.
@@ -96,6 +98,7 @@ class Training:
     schedule: Literal["cosine", "late_cosine", "constant", "plateau"] = "cosine"
     weight_average: Annotated[float, Field(gt=0, lt=1)] | None = None
     patience: _Count | None = None
+    fit_prior: bool = False
     starts: _Count = 1
     start_epochs: _Count = 1
     jit_compile: bool = False

@@ -192,6 +192,11 @@ class Recipe:
         check_table(table, "model")
         if (self.data.labeled is None) == ("classification" in table):
             raise ValueError("data.labeled and model.classification belong together.")
+        if training.fit_prior and not self.model_class.takes_fitted_prior:
+            raise ValueError(
+                f"training.fit_prior is for autoencoders with a normal prior, not for "
+                f"{self.model_class.__name__}."
+            )
         watches = training.patience is not None or training.schedule == "plateau"
         if self.data.labeled is not None and watches:
             raise ValueError(
@@ -228,8 +233,9 @@ class Recipe:
                 del data[name]
         if self.training.starts == 1:
             del training["starts"], training["start_epochs"]
-        if not self.training.jit_compile:
-            del training["jit_compile"]
+        for name in ("fit_prior", "jit_compile"):
+            if not training[name]:
+                del training[name]
         tables = {"data": data, "model": self.model, "training": training}
         top = {name: getattr(self, name) for name in ("description", "weights", "meanings")}
         return without_none(copy.deepcopy(top | tables))

@@ -144,6 +144,8 @@ def _fit(
         raise FloatingPointError(
             f"{error} The last good weights are in {run / 'last_good.weights.h5'}."
         ) from error
+    if recipe.training.fit_prior:
+        model.fit_prior(training)
     seconds = time.monotonic() - start
     history.rows = history.rows or History(run / "history.csv", first).rows
     facts = {

@@ -17,6 +17,7 @@ from keras_infomodels.distributions.posteriors import code_distribution, posteri
 from keras_infomodels.distributions.priors import (
     CategoricalNormal,
     GaussianMixture,
+    MultivariateNormal,
     StandardNormal,
     SwissRoll,
     prior_distribution,
@@ -35,6 +36,7 @@ __all__ = [
     "GaussianMixture",
     "Latents",
     "Likelihood",
+    "MultivariateNormal",
     "Normal",
     "StandardNormal",
     "SwissRoll",

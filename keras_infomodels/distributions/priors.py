@@ -16,6 +16,7 @@ tfd = tfp.distributions
 __all__ = [
     "CategoricalNormal",
     "GaussianMixture",
+    "MultivariateNormal",
     "StandardNormal",
     "SwissRoll",
     "prior_distribution",
@@ -139,6 +140,48 @@ class GaussianMixture(Spec):
 
     def get_config(self) -> dict:
         return {"means": self.means.tolist(), "stddev": self.stddev}
+
+
+@built_in
+class MultivariateNormal(Spec):
+    """Prior N(loc, L L^T) of correlated latent variables z.
+
+    `InfoVAE.fit_prior` fits one to the latent variables of images.
+
+    Args:
+        loc: array (d,). Mean.
+        scale_tril: array (d, d). Lower triangular matrix L, with a positive diagonal.
+
+    Raises:
+        ValueError: If the shapes do not fit together, a number is not finite, or L is not lower
+            triangular with a positive diagonal.
+
+    Example:
+        prior = ki.distributions.MultivariateNormal([0.0, 1.0], [[1.0, 0.0], [0.5, 2.0]])
+        prior.distribution().covariance()  # [[1, 0.5], [0.5, 4.25]]
+    """
+
+    def __init__(self, loc: Sequence[float], scale_tril: Sequence[Sequence[float]]):
+        loc, scale = np.asarray(loc, np.float32), np.asarray(scale_tril, np.float32)
+        if loc.ndim != 1 or not loc.size or scale.shape != (loc.size, loc.size):
+            raise ValueError(
+                f"loc has shape (d,) and scale_tril (d, d), got {loc.shape} and {scale.shape}."
+            )
+        if not (np.isfinite(loc).all() and np.isfinite(scale).all()):
+            raise ValueError("loc and scale_tril are finite numbers.")
+        if np.triu(scale, 1).any() or scale.diagonal().min() <= 0:
+            raise ValueError("scale_tril is lower triangular, with a positive diagonal.")
+        self.loc = loc
+        self.scale_tril = scale
+
+    def distribution(self) -> tfd.Distribution:
+        """Creates the prior as a TFP distribution, of event shape (d,)."""
+        return tfd.MultivariateNormalTriL(tf.constant(self.loc), tf.constant(self.scale_tril))
+
+    def get_config(self) -> dict:
+        # Through text, for the shortest decimal numbers that are the same in float32.
+        arrays = {"loc": self.loc, "scale_tril": self.scale_tril}
+        return {name: array.astype(str).astype(float).tolist() for name, array in arrays.items()}
 
 
 @built_in

@@ -33,6 +33,7 @@ class ModelDescription:
     loss_unit = "weighted sum"
     units: Mapping[str, str] = {}
     needs_labels = False
+    takes_fitted_prior = False
     short_settings: tuple[str, ...] = ()
     training_defaults: Mapping = {}
     citation = ""

@@ -65,6 +65,7 @@ class DIPVAE(InfoVAE):
     """
 
     title = "DIP-VAE"
+    takes_fitted_prior = False
     citation = (
         "A. Kumar, P. Sattigeri and A. Balakrishnan, Variational inference of disentangled "
         "latent concepts from unlabeled observations, 2018, https://arxiv.org/abs/1711.00848"

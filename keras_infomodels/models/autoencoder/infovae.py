@@ -37,6 +37,7 @@ from keras_infomodels.models.autoencoder.encodings import (
     mutual_information,
     validation_information,
 )
+from keras_infomodels.models.autoencoder.fitted_prior import fit_prior
 from keras_infomodels.models.autoencoder.inference import (
     decode,
     encode,
@@ -134,6 +135,7 @@ class InfoVAE(InfoModel):
     quantization_costs = autoencoder_costs
     encode, decode, reconstruct = encode, decode, reconstruct
     generate, interpolate, terms = generate, interpolate, terms
+    fit_prior = fit_prior
     latent_inputs = latent_inputs
     mutual_information = mutual_information
     encoding_table = encoding_table
@@ -145,6 +147,7 @@ class InfoVAE(InfoModel):
     card_words = staticmethod(autoencoder_words)
     units: Mapping[str, str] = {"bits_per_dim": "bits"}
     local_divergence = False
+    takes_fitted_prior = True
     short_settings, shorten, complete = SHORT, staticmethod(shorten), staticmethod(complete)
 
     def __init__(

@@ -73,6 +73,7 @@ class QLAE(InfoVAE):
     """
 
     title = "Quantized-latent autoencoder"
+    takes_fitted_prior = False
     citation = (
         "K. Hsu, W. Dorrell, J. Whittington, J. Wu and C. Finn, Disentanglement via latent "
         "quantization, 2023, https://arxiv.org/abs/2305.18378"

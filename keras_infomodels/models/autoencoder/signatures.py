@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from keras_infomodels.distributions import (
@@ -10,6 +11,7 @@ from keras_infomodels.distributions import (
     ContinuousBernoulli,
     DiscretizedGaussian,
     GaussianMixture,
+    MultivariateNormal,
     StandardNormal,
     SwissRoll,
     code_distribution,
@@ -95,12 +97,20 @@ def _latents(model, parameters, noise) -> tf.Tensor:
 def _rate(model, parameters, z) -> tf.Tensor:
     """KL(q(z|x) || p(z)) of each example, in nats.
 
-    For a standard normal prior it is written out, because TFP's uses `BroadcastArgs`, which ONNX
-    lacks.
+    For a normal prior it is written out, because TFP's uses `BroadcastArgs`, which ONNX lacks, and
+    triangular solvers, which TFLite lacks.
     """
     if isinstance(model.prior, StandardNormal):
         loc, scale = parameters["loc"], parameters["scale"]
         return tf.reduce_sum((scale**2 + loc**2 - 1) / 2 - tf.math.log(scale), axis=1)
+    if isinstance(model.prior, MultivariateNormal):
+        loc, scale = parameters["loc"] - model.prior.loc, parameters["scale"]
+        inverse = np.linalg.inv(model.prior.scale_tril.astype(np.float64))
+        whitened = tf.matmul(loc, inverse.T.astype(np.float32)) ** 2
+        spread = scale**2 @ (inverse**2).sum(axis=0, keepdims=True).T.astype(np.float32)
+        log_det = 2 * np.log(inverse.diagonal()).sum() + model.latent_dim
+        logs = tf.reduce_sum(tf.math.log(scale), axis=1)
+        return (tf.reduce_sum(whitened, axis=1) + spread[:, 0] - log_det) / 2 - logs
     return rate(code_distribution(parameters), prior_distribution(model.prior), z)
 
 
@@ -141,6 +151,9 @@ def _prior_inputs(model) -> tuple[tuple[Input, ...], Callable] | None:
     prior = model.prior
     if isinstance(prior, StandardNormal):
         return (Input("noise", (prior.dimension,), "normal"),), lambda noise: noise
+    if isinstance(prior, MultivariateNormal):
+        inputs = (Input("noise", prior.loc.shape, "normal"),)
+        return inputs, lambda noise: prior.loc + tf.matmul(noise, prior.scale_tril.T)
     if isinstance(prior, CategoricalNormal):
         inputs = (
             Input("category", (prior.num_categories,), "category"),
