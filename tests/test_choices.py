@@ -60,6 +60,20 @@ def test_choose_leaves_small_grey_images_as_they_were(folder):
     assert recipe.training == usual
 
 
+def test_choose_gives_a_gan_of_few_gray_images_the_settings_of_color(folder):
+    path = folder((28, 28), {"train": 9, "test": 2})
+    recipe = chosen(path, "infogan")
+    model = build.build_model(recipe, (28, 28, 1), 300)
+    assert model.discriminator.get_config()["normalization"] is None
+    assert model.generator.get_config()["upsampling"] == "bilinear"
+    training = recipe.training
+    assert (training.batch_size, training.epochs, training.weight_average) == (64, 300, 0.999)
+    assert training.optimizer["learning_rate"] == 1e-3
+    assert training.discriminator_optimizer["learning_rate"] == 1e-3
+    given = chosen(path, "infogan", normalization="batch")
+    assert given.model["discriminator"]["normalization"] == "batch"
+
+
 def test_choose_augments_and_averages_a_gan_of_few_images(folder):
     path = folder((32, 32, 3), {".": 20})
     recipe = chosen(path, "infogan")

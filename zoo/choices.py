@@ -36,8 +36,8 @@ def choose(recipe: Recipe, given: Collection[str], data_dir: str | Path | None) 
 
     Images that differ in size, or are larger than 128x128, are resized to 64x64. A set of fewer
     than 10,000 images that are in color or larger than 32x32 is trained on in batches of 64, for
-    3,000 steps or at most 300 epochs. All models except GANs then keep the weights of the best
-    validation loss.
+    3,000 steps or at most 300 epochs; so is a GAN of fewer small gray images. All models except
+    GANs then keep the weights of the best validation loss.
 
     Args:
         recipe: `Recipe`. Recipe without these settings.
@@ -101,17 +101,15 @@ def _prior_fits(recipe: Recipe) -> bool:
 
 
 def _for_few(recipe: Recipe, given: Collection[str]) -> Recipe:
-    """Networks and rates for a GAN of few small gray images, as for color.
-
-    With the defaults of MNIST, batch normalization in the discriminator, it ends in noise.
-    """
-    places = {
-        "model.discriminator.normalization": "none",
-        "model.generator.upsampling": "bilinear",
-    }
+    """Networks for a GAN of few small gray images; with those for MNIST it ends in noise."""
     if {"normalization", "network", "widths"} & set(given):
         return recipe
-    return recipe.put(places)
+    return recipe.put(
+        {
+            "model.discriminator.normalization": "none",
+            "model.generator.upsampling": "bilinear",
+        }
+    )
 
 
 def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:
