@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import keras_infomodels
 from keras_infomodels import hooks
+from keras_infomodels.distributions import MultivariateNormal
 from keras_infomodels.io import check_temporary_room
 from keras_infomodels.models.signatures import Signature
 
@@ -112,8 +113,22 @@ class Contents:
                 code.name: {"prior": type(code.prior).__name__, **code.prior.get_config()}
                 for code in model.codes.values()
             },
+            **self._prior(),
             "signatures": {name: self._describe(name) for name in names},
             **facts,
+        }
+
+    def _prior(self) -> dict:
+        """Describes a fitted prior, from which clients draw z for the signature "decode"."""
+        prior = getattr(self.model, "prior", None)
+        if not isinstance(prior, MultivariateNormal):
+            return {}
+        return {
+            "prior": {
+                "class": "MultivariateNormal",
+                "loc": np.round(prior.loc.astype(float), 4).tolist(),
+                "scale_tril": np.round(prior.scale_tril.astype(float), 4).tolist(),
+            }
         }
 
     def _describe(self, name: str) -> dict:

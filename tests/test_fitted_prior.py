@@ -138,3 +138,16 @@ def test_fit_prior_refuses_models_that_need_their_prior(images):
         spread(images, models.MMDVAE, prior=ring).fit_prior(images)
     with pytest.raises(ValueError, match="Scale the images first"):
         spread(images).fit_prior(2 * images)
+
+
+def test_exported_files_state_the_fitted_prior(images, tmp_path):
+    model = spread(images)
+    ki.export.to_tflite(model, tmp_path / "before.tflite")
+    prior = model.fit_prior(images)
+    ki.export.to_tflite(model, tmp_path / "after.tflite")
+    documents = [
+        ki.export.Runtime(tmp_path / f"{name}.tflite").metadata for name in ("before", "after")
+    ]
+    assert "prior" not in documents[0]
+    np.testing.assert_allclose(documents[1]["prior"]["loc"], prior.loc, atol=6e-5)
+    np.testing.assert_allclose(documents[1]["prior"]["scale_tril"], prior.scale_tril, atol=6e-5)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 import keras_infomodels
+from keras_infomodels.distributions import MultivariateNormal
 from keras_infomodels.export.runtime import Runtime
 from keras_infomodels.zoo import registry
 from keras_infomodels.zoo.recipes import Recipe
@@ -63,7 +64,7 @@ def test_release_registers_the_preset_of_its_best_seed(presets, tmp_path):
     assert entry.description == "for tests"
     assert {"model.tflite", "README.md", "samples.png", "recipe.toml"} <= set(entry.files)
     card = (folder / "README.md").read_text()
-    assert f"These weights are seed {best}, chosen by `val_information_real_category`" in card
+    assert f"These weights are seed {best}, selected by `val_information_real_category`" in card
     assert f"seed {best}, one of 2 runs" in card
     assert Runtime(folder / "model.tflite").generate(2, seed=0).shape == (2, 8, 8, 1)
 
@@ -75,6 +76,7 @@ def test_release_registers_the_preset_of_its_best_seed(presets, tmp_path):
 
     path = folder / "recipe.toml"
     path.write_text('weights = "float16"\n' + path.read_text())
+    (folder / "samples.png").write_bytes(b"old")
     renew("tiny", presets=presets, table=table)
     renewed = json.loads((folder / "metadata.json").read_text())
     assert renewed["revision"] == 3
@@ -85,6 +87,27 @@ def test_release_registers_the_preset_of_its_best_seed(presets, tmp_path):
     for ours, theirs in zip(model.get_weights(), halved.get_weights(), strict=True):
         rounded = ours.astype(np.float16) if ours.dtype == np.float32 else ours
         np.testing.assert_array_equal(rounded.astype(ours.dtype), theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Do not trust this model")
+def test_renew_fits_the_prior_that_the_recipe_asks_for(images, tmp_path):
+    table, folder = tmp_path / "registry.json", tmp_path / "presets" / "tiny"
+    folder.mkdir(parents=True)
+    settings = {"widths": [8], "latent_dim": 2, "batch_size": 6, "epochs": 3}
+    settings |= {"likelihood": "continuous_bernoulli", "description": "for tests"}
+    recipe = Recipe.of("vae", dataset=str(images), **settings)
+    (folder / "recipe.toml").write_text(recipe.to_toml())
+    release("tiny", [0], tmp_path / "runs", presets=folder.parent, table=table)
+    facts = json.loads((folder / "metadata.json").read_text())
+    (folder / "recipe.toml").write_text(recipe.put({"training.fit_prior": True}).to_toml())
+    renew("tiny", presets=folder.parent, table=table)
+    renewed = json.loads((folder / "metadata.json").read_text())
+    assert isinstance(keras_infomodels.load_model(folder).prior, MultivariateNormal)
+    assert renewed["figures"]["rate"]["value"] != facts["figures"]["rate"]["value"]
+    assert renewed["files"]["samples.png"] != facts["files"]["samples.png"]
+    curves = "learning_curves.png"
+    assert renewed["files"][curves] == facts["files"][curves]
 
 
 def test_release_refuses_a_preset_without_recipe_or_description(presets, tmp_path):

@@ -30,6 +30,7 @@ from keras_infomodels.zoo.factor_tables import factor_figures
 from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = [
+    "SHOWN",
     "TOLERANCE",
     "clusters",
     "doubt_of_few",
@@ -53,6 +54,9 @@ _UNITS = {
     "accuracy": "fraction",
     "divergence": "the divergence's own unit",
 }
+SHOWN = 5000
+"""Largest number of test images that pictures and checks of a run take."""
+
 _IMAGES, _SAMPLES = 1000, 100
 _KNOWN, _FEW, _ENOUGH = 2000, 40, 100
 """Largest number of images for features and mean image, smallest number of test images, and number

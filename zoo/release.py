@@ -11,13 +11,15 @@ import keras
 import numpy as np
 from PIL import Image
 
+from keras_infomodels import plots
 from keras_infomodels.export import check_parity, to_saved_model, to_tflite
 from keras_infomodels.io import write_atomically
 from keras_infomodels.names import nearest
 from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
+from keras_infomodels.zoo.build import load_split
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import clusters, load_images, measure
+from keras_infomodels.zoo.figures import SHOWN, clusters, load_images, measure
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
@@ -94,7 +96,8 @@ def renew(
 ) -> Path:
     """Measures a preset again and writes its files as a new revision, without training.
 
-    Use it after a change of the measured figures, of the exporters, or of `weights` in the recipe.
+    Use it after a change of the measured figures, of the exporters, or of `weights` or `fit_prior`
+    in the recipe. All pictures but the learning curves are drawn again.
 
     Args:
         name: str. Folder of `presets` with weights.
@@ -111,8 +114,15 @@ def renew(
     folder = Path(presets) / name
     recipe = Recipe.load(folder / "recipe.toml")
     facts = json.loads((folder / "metadata.json").read_text())
-    pictures = sorted(folder.glob("*.png"))
-    _publish(load_model(folder), folder, recipe, facts, pictures, data_dir, table)
+    model = load_model(folder)
+    if recipe.training.fit_prior:
+        model.fit_prior(load_split(recipe, recipe.data.train, data_dir))
+    with tempfile.TemporaryDirectory() as drawn:
+        images, labels = load_images(recipe, recipe.data.test, data_dir, SHOWN)
+        for picture, figure in plots.model_pictures(model, images, labels).items():
+            plots.save(figure, Path(drawn, f"{picture}.png"))
+        pictures = [*folder.glob("learning_curves.png"), *sorted(Path(drawn).iterdir())]
+        _publish(model, folder, recipe, facts, pictures, data_dir, table)
     return folder
 
 

@@ -20,6 +20,7 @@ from keras_infomodels.zoo.build import build_model, load_split, resolve_splits
 from keras_infomodels.zoo.card import write_card
 from keras_infomodels.zoo.choices import described
 from keras_infomodels.zoo.figures import (
+    SHOWN,
     clusters,
     doubt_of_few,
     load_images,
@@ -30,9 +31,6 @@ from keras_infomodels.zoo.recipes import Recipe, differences
 from keras_infomodels.zoo.starts import choose_start
 
 __all__ = ["train"]
-
-_SHOWN = 5000
-"""Largest number of test images that pictures and checks of a run take."""
 
 
 def train(
@@ -174,7 +172,7 @@ def _leave(
     """Writes the preset, the pictures and the card of a trained model."""
     _, validation, _ = splits
     clustering = _clusters(model, recipe, data_dir)
-    images, labels = load_images(recipe, recipe.data.test, data_dir, _SHOWN)
+    images, labels = load_images(recipe, recipe.data.test, data_dir, SHOWN)
     sound, doubts = sound_figures(model, recipe, images, data_dir)
     few = doubt_of_few(model, len(images))
     stated = [few, *doubts] if few else doubts

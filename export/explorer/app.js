@@ -126,7 +126,8 @@ function showCard() {
   $("again-figure").hidden = !state.maker;
   $("again-caption").textContent = reconstructs ? "reconstructed" : "generated with these codes";
   $("hold-label").hidden = !state.maker?.noiseDim;
-  $("noise").textContent = state.maker?.noiseDim ? "Draw new noise" : "Draw from the prior N(0, 1)";
+  $("noise").textContent = state.maker?.noiseDim ? "Draw new noise"
+    : `Draw from the prior${state.maker?.prior ? "" : " N(0, 1)"}`;
 }
 
 // Controls

@@ -11,10 +11,12 @@ export function makerOf(model) {
     // z is [category, continuous latents], as the encoder's outputs are.
     const categories = encode.outputs.probabilities?.shape[0] ?? 0;
     const controls = categories ? [{ name: "category", kind: "category", size: categories }] : [];
-    for (let i = 1; i <= decode.inputs.z.shape[0] - categories; i++) {
-      controls.push({ name: `z${i}`, kind: "normal" });
+    const prior = model.facts.prior;  // a fitted one; without it N(0, I)
+    for (let i = 0; i < decode.inputs.z.shape[0] - categories; i++) {
+      const own = prior && { center: rounded(prior.loc[i]), spread: Math.hypot(...prior.scale_tril[i]) };
+      controls.push({ name: `z${i + 1}`, kind: "normal", ...own });
     }
-    return { signature: "decode", noiseDim: 0, controls };
+    return { signature: "decode", noiseDim: 0, controls, prior };
   }
   if (!generate) return null;
   const controls = Object.entries(generate.inputs).filter(([name]) => name !== "noise")
@@ -25,14 +27,19 @@ export function makerOf(model) {
   return { signature: "generate", noiseDim: generate.inputs.noise?.shape[0] ?? 0, controls };
 }
 
-export const limitsOf = (control) =>
-  control.kind === "category" ? [0, control.size - 1] : LIMITS[control.kind];
+export const limitsOf = ({ kind, size, center = 0, spread = 1 }) =>
+  kind === "category" ? [0, size - 1] : LIMITS[kind].map((end) => center + spread * end);
 
-export const middle = (maker) => Object.fromEntries(maker.controls.map(({ name }) => [name, 0]));
+export const middle = (maker) =>
+  Object.fromEntries(maker.controls.map(({ name, center = 0 }) => [name, center]));
 
-/** Values drawn from N(0, 1) and uniform categories, for a seed. */
+/** Values drawn from the prior, N(0, I) or a fitted one, and uniform categories, for a seed. */
 export function drawn(maker, seed) {
-  const draws = standardNormal(seed, maker.controls.length + 1);
+  let draws = standardNormal(seed, maker.controls.length + 1);
+  if (maker.prior) {
+    const { loc, scale_tril: factor } = maker.prior;
+    draws = loc.map((mean, i) => factor[i].reduce((sum, v, j) => sum + v * draws[j], mean));
+  }
   return Object.fromEntries(maker.controls.map(({ name, kind, size }, i) => [name,
     kind === "category" ? Math.abs(Math.floor(draws[i] * 1e4)) % size : rounded(draws[i])]));
 }
