@@ -84,6 +84,9 @@ class InfoVAE(InfoModel):
     estimates I_q(x;z) from up to 10,000 validation images. Before the last epoch it uses only 1,000
     samples of z, to save time.
 
+    After training, `fit_prior` fits the prior to the latent variables of images, so that samples of
+    the prior are like them.
+
     Args:
         encoder: Keras model. Maps images (batch, height, width, channels), or data of another
             shape, to {"loc", "scale"}, the mean and standard deviation of z, each (batch, d). An
