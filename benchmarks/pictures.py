@@ -3,6 +3,7 @@
     python benchmarks/pictures.py run --data-dir DATA --out pictures.csv [--sets nouns scenes]
         [--models bits sigma gan] [--seeds 0] [--cpu-seconds 300]
     python benchmarks/pictures.py report pictures.csv > table.md
+    python benchmarks/pictures.py epochs    # seconds of an epoch of 3,000 images, at 64 and 128
 
 Four sets: `nouns` and `scenes`, 10,000 training images each, and the folders `clothing_64` and
 `sign_digits_64` of photographs in DATA. The last has no splits; its training images are the first
@@ -73,7 +74,11 @@ def main():
     run.add_argument("--pictures", type=Path, help="folder for samples and reconstructions")
     report = commands.add_parser("report")
     report.add_argument("rows", type=Path)
+    commands.add_parser("epochs")
     arguments = parser.parse_args()
+    if arguments.command == "epochs":
+        print_epochs()
+        return
     if arguments.command == "report":
         print_table(list(csv.DictReader(arguments.rows.open())))
         return
@@ -252,6 +257,31 @@ def write(path: Path, row: dict):
         if new:
             writer.writeheader()
         writer.writerow(row)
+
+
+def print_epochs():
+    """Prints the seconds of 3,000 random images, with default networks and batches of 64."""
+    from keras_infomodels import datasets
+    from keras_infomodels.zoo.build import build_model
+    from keras_infomodels.zoo.choices import for_pictures
+    from keras_infomodels.zoo.recipes import Recipe
+
+    print("| images | model | parameters | s, wall | s, CPU |\n|---|---|---|---|---|")
+    for size in (64, 128):
+        images = np.random.default_rng(0).integers(0, 256, (10 * BATCH, size, size, 3), np.uint8)
+        batches = datasets.from_arrays(images, batch_size=BATCH)
+        for kind in ("vae", "mmd_vae", "aae", "infogan"):
+            recipe = for_pictures(Recipe.of(kind, dataset="pictures"), set(), len(images))
+            model = build_model(recipe, images.shape[1:], 10)
+            model.fit(batches, epochs=1, verbose=0)  # compiles
+            wall, cpu = time.perf_counter(), time.process_time()
+            model.fit(batches, epochs=1, verbose=0)
+            seconds = np.array([time.perf_counter() - wall, time.process_time() - cpu])
+            wall, cpu = seconds * 3000 / len(images)
+            parameters = f"{model.count_params() / 1e6:.2f} million"
+            print(
+                f"| {size}x{size}x3 | {kind} | {parameters} | {wall:.0f} | {cpu:.0f} |", flush=True
+            )
 
 
 def print_table(rows: list[dict]):
