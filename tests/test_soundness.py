@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_infomodels import datasets
+from keras_infomodels import datasets, models, networks
 from keras_infomodels.evaluation import (
     SampleCheck,
     check_reconstructions,
@@ -9,6 +9,7 @@ from keras_infomodels.evaluation import (
     fit_features,
     kernel_distance,
 )
+from keras_infomodels.evaluation.soundness import sample_advice
 
 
 def test_kernel_distance_equals_the_double_sum():
@@ -89,3 +90,15 @@ def test_sample_check_says_if_there_are_too_few_images():
     assert "too few images" in SampleCheck(0.48, 0.67, 0.40).warning
     assert "72% of that of copies of the mean image" in SampleCheck(0.48, 0.67, 0.30).warning
     assert SampleCheck(0.20, 0.67, -0.40).warning == ""
+
+
+def test_sample_warning_names_fit_prior_for_a_normal_prior(images):
+    encoder = networks.MLPEncoder((8, 8, 1), 2, (4,))
+    decoder = networks.MLPDecoder((8, 8, 1), 2, (4,))
+    model = models.VAE(encoder, decoder, likelihood="continuous_bernoulli")
+    far = SampleCheck(1.0, 0.5, 0.0, advice=sample_advice(model))
+    advice = "the latent variables may differ from N(0, I), and fit_prior then helps"
+    assert far.warning.endswith(f"a second draw of data has 0; {advice}")
+    model.fit_prior(images)
+    assert sample_advice(model) == ""
+    assert SampleCheck(1.0, 0.5, 0.0).warning.endswith("a second draw of data has 0")

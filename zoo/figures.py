@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -23,6 +24,7 @@ from keras_infomodels.evaluation import (
     latent_statistics,
     log_likelihood,
 )
+from keras_infomodels.evaluation.soundness import sample_advice
 from keras_infomodels.models.autoencoder.cards import observation_model
 from keras_infomodels.presets import from_preset
 from keras_infomodels.zoo.build import load_split, resolve_splits
@@ -170,6 +172,7 @@ def sound_figures(
         return figures, [each.warning for each in checks if each.warning]
     samples = np.asarray(model.generate(len(real), seed=0))
     found = check_samples(samples, real, other, mean, fit_features(known))
+    found = replace(found, advice=sample_advice(model))
     protocol = (
         f"Kernel distance (kernel of KID) of {len(real):,} test images to as many draws (seed 0), "
         "to the repeated mean image, and to other test images. Features are principal components "

@@ -7,11 +7,12 @@ that its codes can carry.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
+from keras_infomodels.distributions import StandardNormal
 from keras_infomodels.information.streams import generator
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "fit_features",
     "kernel_distance",
     "model_checks",
+    "sample_advice",
 ]
 
 Features = Callable[[np.ndarray], np.ndarray]
@@ -82,6 +84,7 @@ class SampleCheck:
         mean_image_distance: float. Distance of copies of the training split's mean image.
         data_distance: float. Distance of other real images, about 0.
         features: str. Name of the features.
+        advice: str. What may improve the generated images, for the warning.
 
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")
@@ -94,6 +97,7 @@ class SampleCheck:
     mean_image_distance: float
     data_distance: float
     features: str = ""
+    advice: str = ""
 
     @property
     def warning(self) -> str:
@@ -114,6 +118,7 @@ class SampleCheck:
             f"the kernel distance of samples from data, {self.distance:.4g}, is {share:.0%} of "
             f"that of copies of the mean image, {self.mean_image_distance:.4g}; it should be at "
             f"most {FAR_FROM_DATA:.0%}, and a second draw of data has {self.data_distance:.4g}"
+            f"{self.advice and f'; {self.advice}'}"
         )
 
     def __str__(self) -> str:
@@ -201,7 +206,16 @@ def model_checks(
     samples = np.asarray(model.generate(len(real), seed=seed))
     features = fit_features(known)
     name = f"principal components of {len(known)} of the images"
-    return *checks, check_samples(samples, real, other, mean, features, name)
+    found = check_samples(samples, real, other, mean, features, name)
+    return *checks, replace(found, advice=sample_advice(model))
+
+
+def sample_advice(model) -> str:
+    """Returns what may improve the samples of a model; empty for nothing that is known."""
+    normal = isinstance(getattr(model, "prior", None), StandardNormal)
+    if not (normal and model.takes_fitted_prior):
+        return ""
+    return "the latent variables may differ from N(0, I), and fit_prior then helps"
 
 
 def check_samples(
