@@ -19,7 +19,13 @@ from keras_infomodels.presets import load_model, save_to_preset
 from keras_infomodels.zoo import PRESETS, registry
 from keras_infomodels.zoo.build import load_split
 from keras_infomodels.zoo.card import write_card
-from keras_infomodels.zoo.figures import SHOWN, clusters, load_images, measure
+from keras_infomodels.zoo.figures import (
+    SHOWN,
+    clusters,
+    load_images,
+    measure,
+    sound_figures,
+)
 from keras_infomodels.zoo.recipes import Recipe
 from keras_infomodels.zoo.seeds import train_seeds
 
@@ -150,8 +156,11 @@ def _publish(
         "figures": figures,
         "exports": exported_differences(model, recipe, data_dir),
     }
+    images, labels = load_images(recipe, recipe.data.test, data_dir)
+    facts["warnings"] = sound_figures(model, recipe, images, data_dir)[1]
+    metrics = {name: figures[name]["value"] for name in facts["metrics"] if name in figures}
+    facts["metrics"] |= metrics  # with the published weights, and a prior that was fitted since
     if "clusters" in facts:
-        images, labels = load_images(recipe, recipe.data.test, data_dir)
         facts["clusters"] = clusters(model, images, labels)
     save_to_preset(model, folder, half, **facts)
     for picture in set(folder.glob("*.png")) - set(pictures):  # of codes that it has no more
