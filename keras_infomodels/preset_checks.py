@@ -27,6 +27,10 @@ twice, which calls another one twice, and so on, is short and takes time without
 _FREE_CALLS, _CALLS_AN_ARRAY = 40, 4
 """Calls of layers that need no weights, and more for each array of the weights."""
 
+_MATRIX, _NUMBERS = "MultivariateNormal", 1024
+"""A class whose lists are a matrix, and how many of its numbers count as one call: they take some
+memory each, and layers and components of a mixture far more."""
+
 _KEYS = {"module", "class_name", "config", "name", "inbound_nodes"}
 
 
@@ -76,7 +80,7 @@ def check_serialized(document, arrays: int, path):
             if not (isinstance(name, str) and isinstance(module, str | None)):
                 raise ValueError(f"The config in {path} names a class by {name!r:.50}.")
             if (module or "").startswith(__package__):
-                ours += _items(value.get("config"))
+                ours += _listed(name, value.get("config"))
         stack += [(item, depth + 1) for item in items]
     if ours > (most := _FREE_CALLS + _CALLS_AN_ARRAY * arrays):
         raise ValueError(
@@ -183,11 +187,16 @@ def _calls(value) -> int:
     if "class_name" not in value:
         return inside
     if "module" not in value:
-        inside += _items(value["config"])
+        inside += _listed(value["class_name"], value["config"])
     if value["class_name"] == "Bidirectional":
         inside *= 2
     # A network is made once, and once more by each call.
     return (1 + inside) * (1 + len(value.get("inbound_nodes", [])))
+
+
+def _listed(name: str, config) -> int:
+    """Number of plain values in lists of a class's config, a matrix counting less."""
+    return _items(config) // (_NUMBERS if name == _MATRIX else 1)
 
 
 def _items(value) -> int:

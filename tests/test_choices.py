@@ -88,6 +88,9 @@ def test_choose_fits_the_prior_of_autoencoders_with_a_normal_one(folder):
     assert chosen(path).training.fit_prior
     assert not chosen(path, "aae", prior="gaussian_mixture").training.fit_prior
     assert not chosen(path, "dip_vae").training.fit_prior
+    assert not chosen(path, latent_dim=300).training.fit_prior
+    with pytest.raises(ValueError, match="at most 256 latent variables"):
+        Recipe.of("vae", dataset=str(path), latent_dim=300).put({"training.fit_prior": True})
     recipe = Recipe.of("vae", dataset=str(path))
     assert not choices.choose(recipe, {"fit_prior"}, None).training.fit_prior
     with pytest.raises(ValueError, match="fit_prior is for autoencoders with a normal prior"):

@@ -151,3 +151,16 @@ def test_exported_files_state_the_fitted_prior(images, tmp_path):
     assert "prior" not in documents[0]
     np.testing.assert_allclose(documents[1]["prior"]["loc"], prior.loc, atol=6e-5)
     np.testing.assert_allclose(documents[1]["prior"]["scale_tril"], prior.scale_tril, atol=6e-5)
+
+
+def test_a_prior_of_64_latent_variables_is_saved_in_every_format(tmp_path):
+    networks = ki.networks
+    encoder = networks.MLPEncoder((4, 4, 1), 64, (8,))
+    decoder = networks.MLPDecoder((4, 4, 1), 64, (8,), parameters=("loc",))
+    model = models.VAE(encoder, decoder, likelihood=ki.distributions.Gaussian(0.1))
+    prior = model.fit_prior(np.random.default_rng(0).random((100, 4, 4, 1), np.float32))
+    model.save_to_preset(tmp_path / "preset")
+    model.save(tmp_path / "model.keras")
+    for name in ("preset", "model.keras"):
+        again = ki.load_model(tmp_path / name)
+        assert again.prior.scale_tril.tobytes() == prior.scale_tril.tobytes()

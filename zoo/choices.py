@@ -9,7 +9,7 @@ import keras
 
 from keras_infomodels import datasets
 from keras_infomodels.zoo.build import resolve_splits
-from keras_infomodels.zoo.recipes import Recipe
+from keras_infomodels.zoo.recipes import MOST_CORRELATED, Recipe
 
 __all__ = ["choose", "described", "for_pictures"]
 
@@ -97,7 +97,9 @@ def _is_gan(recipe: Recipe) -> bool:
 
 def _prior_fits(recipe: Recipe) -> bool:
     prior = recipe.model.get("prior", {}).get("class", "StandardNormal")
-    return recipe.model_class.takes_fitted_prior and prior == "StandardNormal"
+    latent_dim = recipe.model.get("encoder", {}).get("latent_dim", 0)
+    normal = recipe.model_class.takes_fitted_prior and prior == "StandardNormal"
+    return normal and latent_dim <= MOST_CORRELATED
 
 
 def _for_few(recipe: Recipe, given: Collection[str]) -> Recipe:

@@ -26,6 +26,9 @@ __all__ = ["Recipe", "differences", "parse_seeds"]
 
 
 _OPTIMIZER = {"learning_rate": 1e-3, "beta_1": 0.9}
+MOST_CORRELATED = 256
+"""Largest number of latent variables of a fitted prior: presets hold no longer lists."""
+
 _PLACES = {
     "description": "description",
     "meanings": "meanings",
@@ -196,6 +199,11 @@ class Recipe:
             raise ValueError(
                 f"training.fit_prior is for autoencoders with a normal prior, not for "
                 f"{self.model_class.__name__}."
+            )
+        if training.fit_prior and table["encoder"].get("latent_dim", 0) > MOST_CORRELATED:
+            raise ValueError(
+                f"A prior can be fitted to at most {MOST_CORRELATED} latent variables, of which "
+                "presets save the correlations."
             )
         watches = training.patience is not None or training.schedule == "plateau"
         if self.data.labeled is not None and watches:
