@@ -8,8 +8,9 @@ from pathlib import Path
 import keras
 
 from keras_infomodels import datasets
+from keras_infomodels.defaults import MOST_CORRELATED
 from keras_infomodels.zoo.build import resolve_splits
-from keras_infomodels.zoo.recipes import MOST_CORRELATED, Recipe
+from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["choose", "described", "for_pictures"]
 
