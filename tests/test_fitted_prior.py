@@ -137,7 +137,7 @@ def test_fit_prior_is_saved_and_exported(images, tmp_path):
 
 
 def test_fit_prior_refuses_models_that_need_their_prior(images):
-    with pytest.raises(ValueError, match="DIPVAE with the prior StandardNormal keeps it"):
+    with pytest.raises(ValueError, match="This DIPVAE keeps its prior"):
         spread(images, models.DIPVAE).fit_prior(images)
     ring = ki.distributions.GaussianMixture.ring()
     with pytest.raises(ValueError, match="prior GaussianMixture keeps it"):

@@ -64,15 +64,18 @@ def fit_prior(model, x, batch_size: int | None = None, limit: int = EXAMPLES) ->
 
 def _check(model):
     """Raises ValueError for a model whose prior cannot be fitted."""
-    kept = f"A {type(model).__name__} with the prior {type(model.prior).__name__} keeps it: "
+    name = type(model).__name__
     if not model.takes_fitted_prior:
-        raise ValueError(f"{kept}the model is defined by its prior.")
+        raise ValueError(f"This {name} keeps its prior, for which its encoder is trained.")
     if not isinstance(model.prior, StandardNormal | MultivariateNormal):
-        raise ValueError(f"{kept}only a normal prior can be fitted.")
+        raise ValueError(
+            f"This {name} with the prior {type(model.prior).__name__} keeps it: only a normal "
+            "prior can be fitted."
+        )
     if model.latent_dim > MOST_CORRELATED:
         raise ValueError(
-            f"A prior can be fitted to at most {MOST_CORRELATED} latent variables, and this "
-            f"{type(model).__name__} has {model.latent_dim}."
+            f"A prior can be fitted to at most {MOST_CORRELATED} latent variables, and this {name} "
+            f"has {model.latent_dim}."
         )
 
 
