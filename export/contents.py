@@ -126,8 +126,8 @@ class Contents:
         return {
             "prior": {
                 "class": "MultivariateNormal",
-                "loc": np.round(prior.loc.astype(float), 4).tolist(),
-                "scale_tril": np.round(prior.scale_tril.astype(float), 4).tolist(),
+                "loc": _short(prior.loc),
+                "scale_tril": [_short(row) for row in prior.scale_tril],
             }
         }
 
@@ -220,3 +220,8 @@ def _preset(preset: str | Path | None) -> tuple[dict, str | None]:
         {"preset": folder.resolve().name, "license": facts.get("license")},
         card.read_text() if card.is_file() else None,
     )
+
+
+def _short(values: np.ndarray) -> list[float]:
+    """Returns numbers with six digits, however small they are."""
+    return [float(f"{value:.6g}") for value in values]

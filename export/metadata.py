@@ -113,6 +113,8 @@ def _problem(document: Mapping) -> str | None:
     for name, facts in signatures.items():
         if problem := _signature_problem(facts):
             return f"its signature {name!r:.50} {problem}"
+    if "prior" in document and not _is_prior(document["prior"], signatures):
+        return "its prior is no normal distribution of the z of its signature 'decode'"
     names = [*signatures, *codes]
     names += [key for each in signatures.values() for kind in each.values() for key in kind]
     if not all(map(_NAME.fullmatch, names)):
@@ -153,6 +155,17 @@ def _is_tensor(facts: Mapping, is_input: bool) -> bool:
     if not _is_text(facts.get("unit", "")):
         return False
     return low_high[0] < low_high[1] and _is_quantization(facts.get("quantization"))
+
+
+def _is_prior(prior, signatures: Mapping) -> bool:
+    z = signatures.get("decode", {"inputs": {}})["inputs"].get("z", {"shape": []})["shape"]
+    if not (isinstance(prior, dict) and prior.get("class") == "MultivariateNormal" and z):
+        return False
+    loc, matrix = prior.get("loc"), prior.get("scale_tril")
+    rows = [loc, *matrix] if isinstance(matrix, list) else []
+    return len(rows) == 1 + z[0] and all(
+        isinstance(row, list) and len(row) == z[0] and all(map(_is_number, row)) for row in rows
+    )
 
 
 def _is_quantization(facts) -> bool:

@@ -130,7 +130,8 @@ def traversals(
 ) -> Figure:
     """Draws one row for each latent variable, which varies from -2.5 to 2.5.
 
-    The other latent variables of a row are constant.
+    The other latent variables of a row are constant. With a prior of `fit_prior` the range is its
+    mean plus and minus 2.5 standard deviations.
 
     Args:
         model: `InfoVAE` or a subclass, such as `VAE`.

@@ -27,7 +27,7 @@ twice, which calls another one twice, and so on, is short and takes time without
 _FREE_CALLS, _CALLS_AN_ARRAY = 40, 4
 """Calls of layers that need no weights, and more for each array of the weights."""
 
-_MATRIX, _NUMBERS = "MultivariateNormal", 1024
+_MATRIX, _NUMBERS = "MultivariateNormal", 4096
 """A class whose lists are a matrix, and how many of its numbers count as one call: they take some
 memory each, and layers and components of a mixture far more."""
 

@@ -185,7 +185,10 @@ def save_to_preset(
     copy.set_weights(model.get_weights())
     document = {"format": format_of(config), **config}
     with saving_folder(folder) as temporary:
-        (temporary / "config.json").write_text(json.dumps(document, indent=1) + "\n")
+        text = json.dumps(document, indent=1)
+        if len(text) > MEGABYTE // 4:  # a matrix, with a line and its indentation for each number
+            text = json.dumps(document)
+        (temporary / "config.json").write_text(text + "\n")
         (temporary / "model.weights.h5").write_bytes(weights.weights_bytes(copy, half_precision))
         facts = {
             "format": document["format"],

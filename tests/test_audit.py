@@ -20,6 +20,7 @@ from keras_infomodels.distributions import (
 )
 from keras_infomodels.evaluation import Audit, audit, audit_codes, audit_picture, information_plane
 from keras_infomodels.evaluation.encodings import encode, saved_encoder
+from keras_infomodels.evaluation.recognition import fit_posterior
 from keras_infomodels.information import Estimate
 
 tfd = tfp.distributions
@@ -176,6 +177,42 @@ def test_audit_infogan_network_reads_a_copied_code():
     assert rows["I_p(x;digit)"].nats == pytest.approx(math.log(4), abs=0.03)
     assert rows["I_p(x;slant)"].nats == pytest.approx(0, abs=0.03)
     assert rows["I_p(x;digit)"].note == "at its ceiling"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("steps", "run"), [(250, 250), (131, 140)])
+def test_fit_posterior_runs_all_its_steps_and_its_bar_counts_them(monkeypatch, steps, run):
+    counted = []
+
+    class Bar:
+        n = 0
+
+        def update(self, count):
+            self.n += count
+
+        def close(self):
+            counted.append((self.n, self.total))
+
+    def progress(total, **_):
+        bar = Bar()
+        bar.total = total
+        return bar
+
+    monkeypatch.setattr("keras_infomodels.evaluation.recognition.progress", progress)
+    latents = Latents(0, [Code("slant", Uniform(), min_stddev=0.1)])
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    x = keras.Input((1,))
+    found = fit_posterior(
+        lambda z: z,
+        latents,
+        keras.Model(x, {"slant": network(x)}),
+        steps,
+        batch_size=4,
+        held_out=8,
+        verbose="bar",
+    )
+    assert counted == [(run, run)]
+    assert len(found["slant"].history["information"]) == 10
 
 
 @pytest.mark.parametrize(

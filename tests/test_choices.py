@@ -74,6 +74,15 @@ def test_choose_gives_a_gan_of_few_gray_images_the_settings_of_color(folder):
     assert given.model["discriminator"]["normalization"] == "batch"
 
 
+def test_choose_leaves_a_given_upsampling_of_a_gan(folder):
+    recipe = Recipe.of("gan", dataset=str(folder((28, 28), {"train": 9, "test": 2})))
+    recipe = recipe.put({"model.generator.upsampling": "transposed"})
+    recipe = choices.choose(recipe, {"upsampling"}, None)
+    model = build.build_model(recipe, (28, 28, 1), 1)
+    assert model.generator.get_config()["upsampling"] == "transposed"
+    assert model.discriminator.get_config()["normalization"] is None
+
+
 def test_choose_augments_and_averages_a_gan_of_few_images(folder):
     path = folder((32, 32, 3), {".": 20})
     recipe = chosen(path, "infogan")

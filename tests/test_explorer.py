@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import shutil
+import subprocess
 import tarfile
 import threading
 import urllib.request
@@ -129,3 +131,35 @@ def test_server_serves_modules_to_this_machine(runtime, tmp_path):
         with pytest.raises(OSError, match="choose another --port"):
             server(tmp_path / "site", serving.server_port)
         serving.shutdown()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_explorer_draws_from_a_fitted_prior_and_measures_nats_from_it(tmp_path):
+    shutil.copytree(PAGE, tmp_path / "page")
+    (tmp_path / "page" / "package.json").write_text('{"type": "module"}')
+    prior = {"class": "MultivariateNormal", "loc": [5, -1], "scale_tril": [[3, 0], [0.6, 0.8]]}
+    (tmp_path / "page" / "try.js").write_text(f"""
+import {{ drawn, limitsOf, makerOf, middle }} from "./points.js";
+import {{ readImage }} from "./reading.js";
+const model = {{
+  facts: {{ prior: {json.dumps(prior)} }},
+  signatures: {{ encode: {{ outputs: {{}} }}, decode: {{ inputs: {{ z: {{ shape: [2] }} }} }} }},
+  run: async () => ({{ loc: [8, -1], scale: [3, 0.5] }}),
+}};
+const maker = makerOf(model), draws = [];
+for (let seed = 1; seed <= 2000; seed++) draws.push(Object.values(drawn(maker, seed)));
+const {{ groups }} = await readImage(model, maker, null, null);
+console.log(JSON.stringify({{
+  draws, middle: middle(maker), limits: maker.controls.map(limitsOf),
+  nats: groups.map(({{ nats }}) => nats),
+}}));
+""")
+    command = ["node", str(tmp_path / "page" / "try.js")]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert found["middle"] == {"z1": 5, "z2": -1}
+    np.testing.assert_allclose(found["limits"], [[-4, 14], [-4, 2]])
+    # KL(N(8, 3^2) || N(5, 3^2)) and KL(N(-1, 0.5^2) || N(-1, 1))
+    np.testing.assert_allclose(found["nats"], [0.5, np.log(2) - 0.375])
+    draws = np.array(found["draws"])
+    np.testing.assert_allclose(draws.mean(axis=0), prior["loc"], atol=0.2)
+    np.testing.assert_allclose(np.cov(draws.T), [[9, 1.8], [1.8, 1]], atol=0.8)

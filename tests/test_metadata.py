@@ -76,6 +76,8 @@ CRAFTED = [
     (("quantization",), ["int8"]),
     (("left_out",), ["score"]),
     (("left_out",), {"score": 3}),
+    (("prior",), None),
+    (("prior",), {"class": "MultivariateNormal", "loc": [0], "scale_tril": [[1]]}),
 ]
 
 

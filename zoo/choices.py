@@ -8,8 +8,9 @@ from pathlib import Path
 import keras
 
 from keras_infomodels import datasets
+from keras_infomodels.defaults import MOST_CORRELATED
 from keras_infomodels.zoo.build import resolve_splits
-from keras_infomodels.zoo.recipes import MOST_CORRELATED, Recipe
+from keras_infomodels.zoo.recipes import Recipe
 
 __all__ = ["choose", "described", "for_pictures"]
 
@@ -106,12 +107,10 @@ def _for_few(recipe: Recipe, given: Collection[str]) -> Recipe:
     """Networks for a GAN of few small gray images; with those for MNIST it ends in noise."""
     if {"normalization", "network", "widths"} & set(given):
         return recipe
-    return recipe.put(
-        {
-            "model.discriminator.normalization": "none",
-            "model.generator.upsampling": "bilinear",
-        }
-    )
+    changes = {"model.discriminator.normalization": "none"}
+    if "upsampling" not in given:
+        changes["model.generator.upsampling"] = "bilinear"
+    return recipe.put(changes)
 
 
 def _for_a_gan(recipe: Recipe, given: Collection[str], count: int) -> dict:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tomlkit
 
+from keras_infomodels.defaults import MOST_CORRELATED
 from keras_infomodels.names import guess, nearest
 from keras_infomodels.zoo.old_recipes import is_flat, renew_settings, settings_of
 from keras_infomodels.zoo.recipe_tables import (
@@ -26,9 +27,6 @@ __all__ = ["Recipe", "differences", "parse_seeds"]
 
 
 _OPTIMIZER = {"learning_rate": 1e-3, "beta_1": 0.9}
-MOST_CORRELATED = 256
-"""Largest number of latent variables of a fitted prior: presets hold no longer lists."""
-
 _PLACES = {
     "description": "description",
     "meanings": "meanings",
@@ -195,10 +193,12 @@ class Recipe:
         check_table(table, "model")
         if (self.data.labeled is None) == ("classification" in table):
             raise ValueError("data.labeled and model.classification belong together.")
-        if training.fit_prior and not self.model_class.takes_fitted_prior:
+        prior = table.get("prior", {}).get("class")
+        normal = prior in ("StandardNormal", "MultivariateNormal")
+        if training.fit_prior and not (normal and self.model_class.takes_fitted_prior):
             raise ValueError(
-                f"training.fit_prior is for autoencoders with a normal prior, not for "
-                f"{self.model_class.__name__}."
+                "training.fit_prior is for autoencoders with a normal prior, not for "
+                f"{self.model_class.__name__}{'' if prior is None else f' with {prior}'}."
             )
         if training.fit_prior and table["encoder"].get("latent_dim", 0) > MOST_CORRELATED:
             raise ValueError(

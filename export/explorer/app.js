@@ -165,7 +165,7 @@ function sliderOf(control) {
   row.className = "slider";
   const label = Object.assign(document.createElement("label"), { textContent: control.name });
   const input = Object.assign(document.createElement("input"),
-    { type: "range", min, max, step: 0.01, id: `value-${control.name}` });
+    { type: "range", min, max, step: 0.01 * (control.spread ?? 1), id: `value-${control.name}` });
   label.htmlFor = input.id;
   input.addEventListener("input", () => moved({ [control.name]: Number(input.value) }));
   row.append(label, input, document.createElement("output"));

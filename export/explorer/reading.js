@@ -32,7 +32,10 @@ export async function readImage(model, maker, image, noise) {
     if (probabilities) category("category", probabilities);
     loc.forEach((mean, i) => {
       const deviation = scale?.[i];
-      groups.push({ name: `z${i + 1}`, mean, deviation, nats: scale && normalNats(mean, deviation) });
+      // The prior of z_i alone: the latent variables of a fitted one are correlated.
+      const { center = 0, spread = 1 } = maker?.controls.find(({ name }) => name === `z${i + 1}`) ?? {};
+      const nats = scale && normalNats((mean - center) / spread, deviation / spread);
+      groups.push({ name: `z${i + 1}`, mean, deviation, nats });
       values[`z${i + 1}`] = mean;
     });
   } else if (inferCodes) {

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_infomodels.defaults import MOST_CORRELATED
 from keras_infomodels.registry import built_in
 from keras_infomodels.renames import old_attribute, rename, takes_old_arguments
 from keras_infomodels.spec import Spec
@@ -149,12 +150,12 @@ class MultivariateNormal(Spec):
     `InfoVAE.fit_prior` fits one to the latent variables of images.
 
     Args:
-        loc: array (d,). Mean.
+        loc: array (d,). Mean of at most 256 latent variables.
         scale_tril: array (d, d). Lower triangular matrix L, with a positive diagonal.
 
     Raises:
-        ValueError: If the shapes do not fit together, a number is not finite, or L is not lower
-            triangular with a positive diagonal.
+        ValueError: If there are more latent variables, the shapes do not fit together, a number is
+            not finite in float32, or L is not lower triangular with a positive diagonal.
 
     Example:
         prior = ki.distributions.MultivariateNormal([0.0, 1.0], [[1.0, 0.0], [0.5, 2.0]])
@@ -162,10 +163,14 @@ class MultivariateNormal(Spec):
     """
 
     def __init__(self, loc: Sequence[float], scale_tril: Sequence[Sequence[float]]):
-        loc, scale = np.asarray(loc, np.float32), np.asarray(scale_tril, np.float32)
+        loc, scale = _float32("loc", loc), _float32("scale_tril", scale_tril)
         if loc.ndim != 1 or not loc.size or scale.shape != (loc.size, loc.size):
             raise ValueError(
                 f"loc has shape (d,) and scale_tril (d, d), got {loc.shape} and {scale.shape}."
+            )
+        if loc.size > MOST_CORRELATED:
+            raise ValueError(
+                f"At most {MOST_CORRELATED} latent variables can be correlated, got {loc.size}."
             )
         if not (np.isfinite(loc).all() and np.isfinite(scale).all()):
             raise ValueError("loc and scale_tril are finite numbers.")
@@ -182,6 +187,17 @@ class MultivariateNormal(Spec):
         # Through text, for the shortest decimal numbers that are the same in float32.
         arrays = {"loc": self.loc, "scale_tril": self.scale_tril}
         return {name: array.astype(str).astype(float).tolist() for name, array in arrays.items()}
+
+
+def _float32(name: str, values) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biuf":
+            with np.errstate(over="ignore"):
+                return array.astype(np.float32)
+    except ValueError:  # lists of several lengths
+        pass
+    raise ValueError(f"{name} is an array of numbers, got {values!r:.80}.")
 
 
 @built_in

@@ -94,7 +94,8 @@ def fit_posterior(
     network.compile(
         keras.optimizers.Adam(rate),
         loss={name: _surprise(code) for name, code in prior.codes.items()},
-        steps_per_execution=min(10, each),
+        # An execution of more steps than are left in a part would take those of the next one.
+        steps_per_execution=max(n for n in range(1, 11) if each % n == 0),
     )
     draws = untuned(tf.data.Dataset.range(10 * each).map(lambda i: draw(0, i)))
     losses = network.fit(

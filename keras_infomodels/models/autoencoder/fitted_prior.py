@@ -3,8 +3,9 @@
 import numpy as np
 
 from keras_infomodels.datasets.batches import iterate_images, order_of_epoch_0
-from keras_infomodels.defaults import EXAMPLES
+from keras_infomodels.defaults import EXAMPLES, MOST_CORRELATED
 from keras_infomodels.distributions import MultivariateNormal, StandardNormal, posterior
+from keras_infomodels.spec import check_int
 
 __all__ = ["fit_prior"]
 
@@ -35,8 +36,8 @@ def fit_prior(model, x, batch_size: int | None = None, limit: int = EXAMPLES) ->
         The new prior, which `model.prior` now is.
 
     Raises:
-        ValueError: If the model needs its prior (a `DIPVAE` or `QLAE`), the prior is not normal, or
-            images do not fit.
+        ValueError: If the model needs its prior (a `DIPVAE` or `QLAE`), the prior is not normal,
+            there are more than 256 latent variables, images do not fit, or the encoder returns NaN.
 
     Source: Ghosh et al., "From variational to deterministic autoencoders", 2020, section 4.
 
@@ -46,20 +47,36 @@ def fit_prior(model, x, batch_size: int | None = None, limit: int = EXAMPLES) ->
         model.fit_prior(images / 255)
         model.generate(8, seed=0)  # shape (8, 28, 28, 1)
     """
-    normal = isinstance(model.prior, StandardNormal | MultivariateNormal)
-    if not (normal and model.takes_fitted_prior):
-        raise ValueError(
-            f"A {type(model).__name__} with the prior {type(model.prior).__name__} keeps it: only "
-            "a normal prior can be fitted."
-        )
+    _check(model)
+    limit = check_int("limit", limit, 1)
+    batch_size = check_int("batch_size", 32 if batch_size is None else batch_size, 1)
     model.check_data(x)
-    mean, covariance = _moments(model, x, batch_size or 32, limit)
+    mean, covariance = _moments(model, x, batch_size, limit)
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise ValueError("The encoder returns NaN or infinite latent variables, which have no fit.")
     # Latent variables that a deterministic encoder does not use have no variance.
     covariance += 1e-6 * np.eye(len(mean)) * max(np.trace(covariance) / len(mean), 1e-6)
     model.prior = MultivariateNormal(mean, np.linalg.cholesky(covariance))
     # Keras would go on with graphs that contain the old prior.
     model.train_function = model.test_function = model.predict_function = None
     return model.prior
+
+
+def _check(model):
+    """Raises ValueError for a model whose prior cannot be fitted."""
+    name = type(model).__name__
+    if not model.takes_fitted_prior:
+        raise ValueError(f"This {name} keeps its prior, for which its encoder is trained.")
+    if not isinstance(model.prior, StandardNormal | MultivariateNormal):
+        raise ValueError(
+            f"This {name} with the prior {type(model.prior).__name__} keeps it: only a normal "
+            "prior can be fitted."
+        )
+    if model.latent_dim > MOST_CORRELATED:
+        raise ValueError(
+            f"A prior can be fitted to at most {MOST_CORRELATED} latent variables, and this {name} "
+            f"has {model.latent_dim}."
+        )
 
 
 def _moments(model, x, batch_size: int, limit: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_infomodels.distributions import prior_distribution
+from keras_infomodels.distributions import MultivariateNormal, prior_distribution
 from keras_infomodels.models.pictures import samples
 from keras_infomodels.pictures import Grid, Scatter
 
@@ -29,16 +29,25 @@ def reconstructions(model, images: np.ndarray) -> Grid:
 def traversals(
     model, image: np.ndarray, steps: int = 11, latents: Sequence[int] | None = None
 ) -> Grid:
-    """Draws a row for each latent variable, from -2.5 to 2.5; the others are an image's mean."""
+    """Draws a row for each latent variable, from -2.5 to 2.5; the others are an image's mean.
+
+    With a fitted prior the range is its mean plus and minus 2.5 standard deviations.
+    """
     mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
     latents = np.arange(len(mean)) if latents is None else np.asarray(latents)
     z = np.tile(mean, (len(latents), steps, 1))  # (rows, steps, latent_dim)
     z[np.arange(len(latents)), :, latents] = np.linspace(-2.5, 2.5, steps)
+    extent = "from -2.5 to 2.5"
+    if isinstance(model.prior, MultivariateNormal):
+        loc, stddev = model.prior.loc, np.linalg.norm(model.prior.scale_tril, axis=1)
+        z[np.arange(len(latents)), :, latents] *= stddev[latents, None]
+        z[np.arange(len(latents)), :, latents] += loc[latents, None]
+        extent = "within 2.5 standard deviations of the prior"
     images = model.mean_image(z.reshape(-1, len(mean))).numpy()
-    title = f"One row for each of the {len(mean)} latent variables, from -2.5 to 2.5"
+    title = f"One row for each of the {len(mean)} latent variables, {extent}"
     if len(latents) < len(mean):
         names = ", ".join(str(each) for each in latents + 1)
-        title = f"Latent variables {names} of {len(mean)}, from -2.5 to 2.5"
+        title = f"Latent variables {names} of {len(mean)}, {extent}"
     return Grid(images, steps, title)
 
 
