@@ -393,6 +393,6 @@ def save(figure: Figure, path: str | Path) -> Path:
     # A palette makes the file smaller. It is exact for gray images, and near enough for charts.
     is_chart = not any(axes.images for axes in figure.axes)
     if is_chart or picture.getcolors(256):
-        picture = picture.quantize(256, dither=Image.Dither.NONE)
+        picture = picture.quantize(64 if is_chart else 256, dither=Image.Dither.NONE)
     picture.save(path, "PNG", optimize=True)
     return path

@@ -37,7 +37,7 @@ _OWN = ("format", "versions", "parameters", "files")
 _LICENSE = "Apache-2.0"
 """License of the weights, the same as of the code."""
 
-_LARGE_PICTURE = 200_000
+_LARGE_PICTURE = 50_000
 """Bytes from which on a picture is stored with a palette."""
 
 _IMAGES = 1000
