@@ -285,7 +285,7 @@ def print_epochs():
 
 
 def print_table(rows: list[dict]):
-    """Means over seeds as Markdown."""
+    """Means over seeds, with their standard deviation, as Markdown."""
     print("| set | model | whose | seeds | steps |", " | ".join(FIGURES), "|")
     print("|---|---|---|---|---|" + "---|" * len(FIGURES))
     keys = dict.fromkeys((row["set"], row["model"], row["whose"]) for row in rows)
@@ -294,7 +294,10 @@ def print_table(rows: list[dict]):
         cells = [*key, str(len(own)), f"{np.mean([int(row['steps']) for row in own]):.0f}"]
         for figure in FIGURES:
             values = [float(row[figure]) for row in own if row[figure]]
-            cells.append(f"{np.mean(values):.4g}" if values else "")
+            spread = (
+                f" ± {np.std(values, ddof=1):.1g}" if len(values) > 1 and np.ptp(values) else ""
+            )
+            cells.append(f"{np.mean(values):.4g}{spread}" if values else "")
         print("|", " | ".join(cells), "|")
 
 
