@@ -57,5 +57,5 @@ np.savez("out.npz", image=runtime.generate(digit=1, n=8, seed=0), **codes)
     subprocess.run([*command, "--out", tmp_path / "grid.png"], check=True)
     assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
     command[2] = tmp_path / "absent.tflite"
-    process = subprocess.run([*command], capture_output=True, text=True)
+    process = subprocess.run(command[:3], capture_output=True, text=True)
     assert process.stderr == f"infomodels: There is no file {command[2]}.\n"
