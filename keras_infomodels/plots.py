@@ -143,6 +143,9 @@ def traversals(
     Returns:
         Matplotlib figure.
 
+    Raises:
+        ValueError: If `latents` is empty, or has another index than those of latent variables.
+
     Example:
         model = ki.from_preset("mmd_vae_fashion_mnist_mini")
         images, _ = ki.datasets.load_arrays("fashion_mnist_mini", "test")

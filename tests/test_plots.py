@@ -48,6 +48,12 @@ def test_traversals_of_chosen_latents(make_model, images):
     np.testing.assert_allclose(one[:8], every[18:26])
 
 
+@pytest.mark.parametrize("latents", [[], [20], [-1], [0.5], [[0, 1]]])
+def test_traversals_refuse_other_indices(make_model, images, latents):
+    with pytest.raises(ValueError, match="indices from 0 to"):
+        plots.traversals(make_model(), images[0], latents=latents)
+
+
 @pytest.mark.parametrize("name", sorted(LIKELIHOODS))
 def test_model_pictures_are_drawn_for_every_likelihood(name):
     images = np.random.default_rng(0).integers(2, size=(8, 8, 8, 3)).astype(np.float32)

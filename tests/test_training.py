@@ -157,6 +157,29 @@ def test_train_resume_ends_on_the_same_bits(folder, finished, tmp_path, monkeypa
 
 
 @pytest.mark.slow
+def test_train_resume_fits_the_prior_like_an_uninterrupted_run(folder, tmp_path, monkeypatch):
+    own = recipe(folder, "vae", fit_prior=True, epochs=2)
+    straight = train(own, tmp_path / "straight")
+    save = AtomicBackup.on_epoch_end
+
+    def break_off(self, epoch, logs=None):
+        save(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AtomicBackup, "on_epoch_end", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        train(own, tmp_path / "resumed")
+    monkeypatch.undo()
+    train(own, tmp_path / "resumed", resume=True)
+    resumed = keras_infomodels.load_model(tmp_path / "resumed")
+    assert np.abs(straight.prior.loc).max() > 0
+    np.testing.assert_array_equal(resumed.prior.loc, straight.prior.loc)
+    np.testing.assert_array_equal(resumed.prior.scale_tril, straight.prior.scale_tril)
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
 def test_train_makes_a_semi_supervised_run_with_pictures(folder, tmp_path):
     changes = {
         "prior": "categorical_normal",

@@ -35,6 +35,11 @@ def traversals(
     """
     mean = model.encode(np.asarray(image, np.float32)[None]).mean().numpy()[0]
     latents = np.arange(len(mean)) if latents is None else np.asarray(latents)
+    known = np.isin(latents, np.arange(len(mean))).all()
+    if latents.ndim != 1 or not latents.size or not known:
+        raise ValueError(
+            f"latents has one or more indices from 0 to {len(mean) - 1}, got {latents.tolist()}."
+        )
     z = np.tile(mean, (len(latents), steps, 1))  # (rows, steps, latent_dim)
     z[np.arange(len(latents)), :, latents] = np.linspace(-2.5, 2.5, steps)
     extent = "from -2.5 to 2.5"
