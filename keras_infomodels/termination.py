@@ -25,8 +25,10 @@ def ending_on_sigterm(say: Callable[[], None]) -> Iterator[None]:
     ended, the process calls `say` and ends without the exception. Files are complete whenever that
     is. Outside the main thread nothing changes.
     """
+    asked = []
 
     def end(number, frame):
+        asked.append(number)
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
@@ -41,6 +43,10 @@ def ending_on_sigterm(say: Callable[[], None]) -> Iterator[None]:
     watch.start()
     try:
         yield
+    except Exception:
+        if asked:  # A step that fails as another worker ends turns `Terminated` into its own error.
+            raise Terminated from None
+        raise
     finally:
         signal.set_wakeup_fd(written)
         signal.signal(signal.SIGTERM, before)

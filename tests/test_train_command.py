@@ -169,6 +169,29 @@ def test_train_workers_end_within_a_minute_of_a_kill_and_any_number_resumes(tmp_
     assert epochs(out) == list(range(1, len(epochs(out)) + 1))
 
 
+def test_sigterm_is_found_below_the_error_of_a_step():
+    """As where the other worker ends first, and a collective operation fails."""
+    script = """
+import os, signal, time
+from keras_infomodels.termination import Terminated, ending_on_sigterm
+try:
+    with ending_on_sigterm(print):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(9)
+        except Terminated:
+            raise RuntimeError("mismatch") from None
+except Terminated:
+    print("terminated")
+with ending_on_sigterm(print):
+    raise RuntimeError("of its own")
+"""
+    command = [sys.executable, "-c", script]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert process.stdout == "terminated\n"
+    assert "RuntimeError: of its own" in process.stderr
+
+
 def test_train_ends_where_an_operation_outlasts_sigterm(tmp_path):
     script = f"""
 import argparse, ctypes, functools, threading, os, signal
