@@ -1,7 +1,5 @@
 """Default networks by the images' shape, and how prior matching is weighed beside them."""
 
-import math
-
 import keras
 import numpy as np
 import pytest
@@ -91,17 +89,20 @@ def test_from_images_of_other_classes():
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "c"),
-    [("continuous_bernoulli", 1), ("shared_gaussian", 4), ("discretized_logistic", 4)],
+    ("likelihood", "of_mmd", "of_adversary"),
+    [
+        ("continuous_bernoulli", 1000 * 12288 / 784, 12288 / 784),
+        ("shared_gaussian", 500.0, 4 * 12288 / 784),
+        ("discretized_logistic", 500.0, 4 * 12288 / 784),
+    ],
 )
-def test_scaled_weight_is_a_constant_of_shape_and_likelihood(likelihood, c):
-    shape = (64, 64, 3)
-    model = MMDVAE.from_images(blank(*shape), likelihood=likelihood)
-    assert model.lambda_ == pytest.approx(1000 * c * math.prod(shape) / 784)
+def test_scaled_weight_is_a_constant_of_shape_and_likelihood(likelihood, of_mmd, of_adversary):
+    model = MMDVAE.from_images(blank(64, 64, 3), likelihood=likelihood)
+    assert model.lambda_ == pytest.approx(of_mmd)
     again = MMDVAE.from_config(model.get_config())
     assert again.lambda_ == model.lambda_
-    aae = AdversarialAutoencoder.from_images(blank(*shape), likelihood=likelihood)
-    assert aae.lambda_ == pytest.approx(c * math.prod(shape) / 784)
+    aae = AdversarialAutoencoder.from_images(blank(64, 64, 3), likelihood=likelihood)
+    assert aae.lambda_ == pytest.approx(of_adversary)
 
 
 def test_scaled_weight_is_exactly_1000_at_28x28():

@@ -91,7 +91,7 @@ def test_train_command_seeds_run_each_and_write_a_summary(recipe, tmp_path, caps
     assert cli.main(words) == 0
     assert (out / "seed_0" / "metadata.json").stat().st_mtime_ns == before
     assert cli.main([*words, "--epochs", "1"]) == 1
-    assert "other settings (epochs)" in capsys.readouterr().err
+    assert "other settings (training.epochs)" in capsys.readouterr().err
 
     look_at_the_run(out / "seed_0")
 
@@ -222,7 +222,7 @@ def test_train_takes_dtype_and_weight_average_from_a_recipe(recipe, tmp_path):
     assert model.generator.get_layer("grid").compute_dtype == "bfloat16"
     assert model.generator.get_layer("sigmoid").compute_dtype == "float32"
     assert model.generate(2).dtype == tf.float32
-    with pytest.raises(ValueError, match="dtype is of"):
+    with pytest.raises(ValueError, match="VAE has no setting 'dtype'"):
         Recipe.of("vae", dataset="mnist", dtype="mixed_bfloat16")
 
 
