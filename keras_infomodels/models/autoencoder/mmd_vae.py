@@ -45,7 +45,7 @@ class MMDVAE(InfoVAE):
             `distributions.LIKELIHOODS`, such as "gaussian", or an object.
         lambda_: float or "auto". Weight of the divergence. "auto" is 1000 for 28x28x1 images with
             Bernoulli or continuous Bernoulli pixels and proportional to the number of pixels. For
-            other likelihoods it is 500; q(z) is then unlike the prior, and `fit_prior` mends it.
+            other likelihoods it is 500: q(z) is then unlike the prior, so call `fit_prior`.
         divergence: str or `Divergence`. Divergence of q(z) from p(z): a key of
             `divergences.DIVERGENCES`, or an object. `None` is `MMD()`.
         seed: int. Seed of all randomness in training and evaluation.
