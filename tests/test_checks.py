@@ -99,6 +99,17 @@ def test_fit_predict_and_encode_refuse_byte_images(make_model, images):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("method", ["predict", "predict_on_batch"])
+def test_a_model_that_is_not_compiled_predicts(method, images):
+    encoder = MLPEncoder((8, 8, 1), 3, (16,))
+    decoder = MLPDecoder((8, 8, 1), 3, (16,))
+    model = VAE(encoder, decoder, likelihood="continuous_bernoulli")
+    found = getattr(model, method)(images)
+    np.testing.assert_allclose(found, model.reconstruct(images), atol=1e-6)
+    with pytest.raises(ValueError, match="x / 255"):
+        getattr(model, method)(255 * images)
+
+
 def test_classifier_and_gan_refuse_bytes_and_wrong_latents(make_classifier, make_gan, images):
     classifier, gan, labels = make_classifier(), make_gan(), np.arange(40) % 3
     uses = [classifier, classifier.features]

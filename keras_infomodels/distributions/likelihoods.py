@@ -94,8 +94,9 @@ class Likelihood(Protocol):
     def get_config(self) -> dict: ...
 
 
-def _pixels(distribution: tfd.Distribution) -> tfd.Distribution:
-    return tfd.Independent(distribution, len(distribution.batch_shape) - 1)
+def _pixels(distribution: tfd.Distribution, parameter: tf.Tensor) -> tfd.Distribution:
+    # TFP takes some time to find the rank of the distribution's own batch shape.
+    return tfd.Independent(distribution, parameter.shape.rank - 1)
 
 
 def _float32(parameter: tf.Tensor) -> tf.Tensor:
@@ -161,7 +162,8 @@ class Bernoulli(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        return _pixels(BernoulliPixel(logits=_float32(parameters["logits"]), dtype=tf.float32))
+        logits = _float32(parameters["logits"])
+        return _pixels(BernoulliPixel(logits=logits, dtype=tf.float32), logits)
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.sigmoid(_float32(parameters["logits"]))
@@ -192,7 +194,8 @@ class ContinuousBernoulli(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        return _pixels(tfd.ContinuousBernoulli(logits=_float32(parameters["logits"])))
+        logits = _float32(parameters["logits"])
+        return _pixels(tfd.ContinuousBernoulli(logits=logits), logits)
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         # TFP's mean uses atanh, which TFLite lacks. In terms of the logit l it is
@@ -261,7 +264,8 @@ class Gaussian(Spec):
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
         fixed = isinstance(self.sigma, int | float)
         scale = self.sigma if fixed else _float32(parameters["scale"])
-        return _pixels(tfd.Normal(_float32(parameters["loc"]), scale))
+        loc = _float32(parameters["loc"])
+        return _pixels(tfd.Normal(loc, scale), loc)
 
     def mean(self, parameters: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return _float32(parameters["loc"])
@@ -280,7 +284,8 @@ class _Discretized(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        return _pixels(self.pixel(_float32(parameters["loc"]), _float32(parameters["scale"])))
+        loc = _float32(parameters["loc"])
+        return _pixels(self.pixel(loc, _float32(parameters["scale"])), loc)
 
     def get_config(self) -> dict:
         return {}

@@ -491,16 +491,17 @@ class InfoModel(ModelDescription, keras.Model):
             *args: further positional arguments of `keras.Model.predict`.
             **kwargs: keyword arguments of `keras.Model.predict`.
         """
+        # For one batch without a progress bar the input pipeline costs more than the call.
+        quiet = not args and kwargs == {"verbose": 0} and self.replicas == 1
+        if quiet and isinstance(x, np.ndarray) and 0 < len(x) <= 32:
+            return self.predict_on_batch(x)
         self.check_inputs(x)
         with self._watching():
-            # For one batch without a progress bar the input pipeline costs more than the call.
-            quiet = not args and kwargs == {"verbose": 0} and self.replicas == 1
-            if quiet and isinstance(x, np.ndarray) and 0 < len(x) <= 32:
-                return super().predict_on_batch(x)
             return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         self.check_inputs(x)
+        self._make_extremes()
         if self.replicas > 1:  # Keras' would give each replica all of x
             return super().predict(x, batch_size=len(x), verbose=0)
         return super().predict_on_batch(x)
@@ -525,10 +526,13 @@ class InfoModel(ModelDescription, keras.Model):
             check_labels(labels, self.label_classes)
 
     def _watching(self):
+        self._make_extremes()
+        return self.extremes.watching()
+
+    def _make_extremes(self):
         if not hasattr(self, "extremes"):  # not compiled
             with self._scope():
                 self.extremes = Extremes(self.pixels, self.label_classes)
-        return self.extremes.watching()
 
     @property
     def replicas(self) -> int:
