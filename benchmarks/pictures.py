@@ -1,7 +1,7 @@
 """Pictures in color: models with default networks beside plain Keras, at equal computing time.
 
     python benchmarks/pictures.py run --data-dir DATA --out pictures.csv [--sets nouns scenes]
-        [--models bits sigma gan] [--seeds 0] [--cpu-seconds 300]
+        [--models bits sigma gan] [--seeds 0] [--cpu-seconds 300] [--set model.stratified=false]
     python benchmarks/pictures.py report pictures.csv > table.md
     python benchmarks/pictures.py epochs    # seconds of an epoch of 3,000 images, at 64 and 128
 
@@ -35,6 +35,7 @@ import itertools
 import math
 import os
 import time
+import tomllib
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -71,6 +72,8 @@ def main():
     run.add_argument("--whose", nargs="+", default=WHOSE, choices=WHOSE)
     run.add_argument("--seeds", nargs="+", type=int, default=[0])
     run.add_argument("--cpu-seconds", type=float, default=300)
+    run.add_argument("--set", nargs="*", default=[], help="settings of our recipes, in TOML")
+    run.add_argument("--plain-beta", type=float, default=1.0, help="its weight of the rate")
     run.add_argument("--pictures", type=Path, help="folder for samples and reconstructions")
     report = commands.add_parser("report")
     report.add_argument("rows", type=Path)
@@ -114,7 +117,8 @@ def measure(name: str, data, model: str, whose: str, seed: int, arguments) -> di
     from keras_infomodels import datasets
 
     training, test = data
-    build = BUILDERS[model, whose]
+    own = {"ours": dict(map(assigned, arguments.set)), "plain": {"beta": arguments.plain_beta}}
+    build = functools.partial(BUILDERS[model, whose], changes=own[whose])
     batches = datasets.from_arrays(training, batch_size=BATCH, seed=seed).repeat()
     steps = count_steps(build(training, seed, 1000)[0], batches, arguments.cpu_seconds, training)
     keras.utils.set_random_seed(seed)
@@ -137,6 +141,12 @@ def measure(name: str, data, model: str, whose: str, seed: int, arguments) -> di
     if arguments.pictures:
         save_pictures(arguments.pictures, f"{name}-{model}-{whose}-{seed}", built, images)
     return row
+
+
+def assigned(text: str) -> tuple[str, object]:
+    """Place and value of a setting, such as "training.epochs=14"."""
+    place, _, value = text.partition("=")
+    return place, tomllib.loads(f"value = {value}")["value"]
 
 
 def count_steps(model, batches, cpu_seconds: float, training: np.ndarray) -> int:
@@ -162,7 +172,7 @@ def fit_prior(model, training: np.ndarray):
 def ours(model: str):
     """A builder of what `infomodels train` builds for such images."""
 
-    def build(training, seed, steps):
+    def build(training, seed, steps, changes=None):
         from keras_infomodels.callbacks import WeightAverage
         from keras_infomodels.zoo.build import build_model
         from keras_infomodels.zoo.choices import for_pictures
@@ -171,7 +181,7 @@ def ours(model: str):
         own = {"likelihood": LIKELIHOODS[model]} if model in LIKELIHOODS else {}
         kind = "vae" if own else "infogan"
         recipe = Recipe.of(kind, dataset="pictures", seed=seed, epochs=1, batch_size=BATCH, **own)
-        recipe = for_pictures(recipe, {"epochs"}, len(training))
+        recipe = for_pictures(recipe, {"epochs"}, len(training)).put(changes or {})
         average = recipe.training.weight_average
         callbacks = [] if average is None else [WeightAverage(average)]
         return build_model(recipe, training.shape[1:], steps), callbacks
@@ -182,14 +192,14 @@ def ours(model: str):
 def plain(model: str):
     """A builder of a Keras model as the examples of keras.io have it."""
 
-    def build(training, seed, steps):
+    def build(training, seed, steps, changes):
         import plain_models
 
         shape = training.shape[1:]
         if model == "gan":
             return plain_models.DCGAN(shape), []
         latent_dim = ours(model)(training, seed, steps)[0].latent_dim
-        return plain_models.ConvVAE(shape, latent_dim, LIKELIHOODS[model]), []
+        return plain_models.ConvVAE(shape, latent_dim, LIKELIHOODS[model], **changes), []
 
     return build
 

@@ -16,10 +16,12 @@ class ConvVAE(keras.Model):
         shape: (height, width, channels).
         latent_dim: int.
         likelihood: "discretized_logistic" or "shared_gaussian".
+        beta: float. Weight of the rate.
     """
 
-    def __init__(self, shape, latent_dim: int, likelihood: str):
+    def __init__(self, shape, latent_dim: int, likelihood: str, beta: float = 1.0):
         super().__init__()
+        self.beta = beta
         self.latent_dim, self.likelihood, self.shape = latent_dim, likelihood, shape
         filters = (32, 64) if shape[0] <= 32 else (32, 64, 64)
         grid = [size // 2 ** len(filters) for size in shape[:2]]
@@ -89,7 +91,7 @@ class ConvVAE(keras.Model):
     def train_step(self, x):
         with tf.GradientTape() as tape:
             reconstruction, rate = self.terms(x, True)
-            loss = reconstruction + rate
+            loss = reconstruction + self.beta * rate
         gradients = tape.gradient(loss, self.trainable_weights)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
         return self.log(reconstruction, rate)

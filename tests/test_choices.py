@@ -106,6 +106,19 @@ def test_choose_fits_the_prior_of_autoencoders_with_a_normal_one(folder):
         Recipe.of("infogan", dataset=str(path)).put({"training.fit_prior": True})
 
 
+def test_choose_trains_residual_autoencoders_at_twice_the_rate(folder):
+    path = folder((45, 61, 3), {".": 20})
+
+    def rate(model="vae", **settings):
+        return chosen(path, model, **settings).training.optimizer["learning_rate"]
+
+    assert rate() == rate("mmd_vae") == 2e-3
+    assert rate(learning_rate=5e-4) == 5e-4
+    assert rate(network="conv") == rate(widths=[8, 16]) == rate("infogan") == 1e-3
+    own = Recipe.of("vae", dataset=str(path)).put({"training.optimizer.class": "SGD"})
+    assert choices.choose(own, {"class"}, None).training.optimizer["learning_rate"] == 1e-3
+
+
 def test_described_names_the_choices_and_their_flags(folder):
     recipe = chosen(folder((150, 90, 3), {".": 20}), epochs=2)
     model = build.build_model(recipe, (64, 64, 3), 2)

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 
 __all__ = [
     "OF_A_CATEGORY",
+    "SMALL",
     "Short",
     "add_terms",
     "filled",
+    "is_small_gray",
     "put",
     "set_widths",
     "shorten",
@@ -20,6 +22,9 @@ __all__ = [
 Short = dict[str, object]
 """Values by their short names."""
 
+
+SMALL = 32
+"""Largest height and width of gray images that get the settings of MNIST."""
 
 OF_A_CATEGORY = {
     "classification_weight": "classification.weight",
@@ -30,6 +35,15 @@ OF_A_CATEGORY = {
     "balance_tolerance": "consistency.balance_tolerance",
 }
 """Places of the short names that models with a category share."""
+
+
+def is_small_gray(image_shape: tuple[int, ...]) -> bool:
+    """Returns `True` for images like MNIST's, for which the default settings were measured.
+
+    Args:
+        image_shape: (height, width, channels). Shape of an image.
+    """
+    return max(image_shape[:2]) <= SMALL and image_shape[-1] == 1
 
 
 def shorten(table: dict, short: Short, places: Mapping[str, str]) -> Short:

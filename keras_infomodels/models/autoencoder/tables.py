@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from keras_infomodels import distributions
 from keras_infomodels.models import tables
-from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled
+from keras_infomodels.models.tables import OF_A_CATEGORY, Short, filled, is_small_gray
 from keras_infomodels.names import guess
 
 __all__ = ["SHORT", "add_discriminator", "complete", "scale_weight", "shorten"]
@@ -42,8 +42,6 @@ _DECODERS = {
     "ConvEncoder": "ConvDecoder",
     "ResidualEncoder": "ResidualDecoder",
 }
-_SMALL = 32
-"""Largest height and width of gray images that get the settings of MNIST."""
 _PLANE = ("GaussianMixture", "SwissRoll")
 
 
@@ -88,7 +86,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         table: dict. Table of a recipe.
         image_shape: (height, width, channels). Shape of an image.
     """
-    small = is_small_and_grey(image_shape)
+    small = is_small_gray(image_shape)
     given = filled(table, "encoder", {})
     usual = "MLPEncoder" if small or "widths" in given else "ResidualEncoder"
     encoder = {"class": usual, **given}
@@ -123,14 +121,9 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     return {**table, **own}
 
 
-def is_small_and_grey(image_shape: tuple[int, ...]) -> bool:
-    """Returns `True` for images like MNIST's, for which the default weights were measured."""
-    return max(image_shape[:2]) <= _SMALL and image_shape[-1] == 1
-
-
 def scale_weight(table: Mapping, image_shape: tuple[int, ...]) -> dict:
     """Returns the table with a scaled weight of prior matching for images unlike MNIST's."""
-    scaled = {} if is_small_and_grey(image_shape) else {"lambda_": "auto"}
+    scaled = {} if is_small_gray(image_shape) else {"lambda_": "auto"}
     return scaled | dict(table)
 
 
