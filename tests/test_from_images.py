@@ -55,6 +55,13 @@ def test_from_images_builds_gans_of_one_and_a_half_million(shape):
     assert [code.name for code in model.latents.codes.values()] == ["category", "c1", "c2"]
 
 
+def test_from_images_builds_narrow_gans_for_small_color_images():
+    model = InfoGAN.from_images(blank(32, 32, 3))
+    assert model.discriminator.get_config()["filters"] == [24, 48, 96]
+    assert model.generator.get_config()["filters"] == [96, 48, 24]
+    assert model.count_params() < 1e6
+
+
 def test_from_images_of_mnist_has_the_networks_of_its_presets():
     recipe = Recipe.of("mmd_vae", dataset="mnist")
     assert recipe.completed((28, 28, 1))["encoder"]["class"] == "MLPEncoder"
