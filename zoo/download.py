@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from keras_infomodels import __version__
-from keras_infomodels.io import call_within
+from keras_infomodels.io import call_within, printable
 from keras_infomodels.preset_files import open_file
 
 __all__ = [
@@ -40,11 +40,7 @@ class DownloadError(OSError):
 
 
 class _OtherFileError(DownloadError):
-    """Failure because a place has a file of another size than the registered one."""
-
-
-class _PassingError(DownloadError):
-    """Failure after which another attempt may succeed."""
+    """Failure because a place has another file than the registered one."""
 
 
 _dead: set[str] = set()
@@ -70,59 +66,81 @@ def fetch_file(urls: list[str], preset: str, name: str, expected: Mapping, bar) 
         DownloadError: If no place has the file or sends it in time.
     """
     urls.sort(key=_dead.__contains__)
-    failures, start, size = {}, bar.n, expected["bytes"]
-    other = set()  # places with another file of this name
-    end = time.monotonic() + DEADLINE
-    again, corrupt = set(urls), set()
-    for tries in (1, ATTEMPTS - 1) if len(again) > 1 else (ATTEMPTS, 1):
-        places = [base for base in urls if base in again]
-        for number, base in enumerate(places):
-            seconds = round(max(end - time.monotonic(), 0) / (len(places) - number), 2)
-            url = f"{base.rstrip('/')}/{preset}/{quote(name)}"
-            again.discard(base)
-            try:
-                _check_scheme(base)
-                if url.startswith("file:"):
-                    with open_file(url2pathname(f"{urlsplit(base).path}/{preset}"), name) as file:
-                        content = file.read(size + 1)
-                else:
-                    work = partial(
-                        _retry, url, size, lambda done: bar.update(start + done - bar.n), tries
-                    )
-                    content = call_within(seconds, work)
-                if hashlib.sha256(content).hexdigest() == expected["sha256"]:
-                    bar.update(start + size - bar.n)
-                    _dead.discard(base)
-                    return content
-                failure = f"another SHA-256 than that of the registered file, of {size} bytes"
-                other.add(base)
-                if base not in corrupt and not url.startswith("file:"):
-                    corrupt.add(base)
-                    again.add(base)
-            except (OSError, ValueError) as error:
-                failure = _reason(error)
-                other |= {base} if isinstance(error, _OtherFileError) else set()
-                if isinstance(error, _PassingError) and len(urls) > 1:
-                    again.add(base)
-                if getattr(error, "is_dead", False):
-                    _dead.add(base)
-            failures[base] = f"{url}: {failure}"
-            urls.append(urls.pop(urls.index(base)))
-    text = "; ".join(failures.values())
+    start, end, wait = bar.n, time.monotonic() + DEADLINE, WAIT
+    places = [_Place(base, preset, name, expected) for base in urls]
+    while left := [place for place in places if place.attempts]:
+        for number, place in enumerate(left):
+            seconds = round(max(end - time.monotonic(), 0) / (len(left) - number), 2)
+            if place.fetch(seconds, lambda done: bar.update(start + done - bar.n)):
+                _dead.discard(place.base)
+                return bytes(place.content)
+            urls.append(urls.pop(urls.index(place.base)))
+        if any(place.attempts for place in left):
+            # Random, so that several processes do not retry at the same time.
+            seconds = max([wait * random.uniform(0.75, 1.25), *(place.pause for place in left)])
+            time.sleep(max(min(seconds, TIMEOUT, end - time.monotonic()), 0))
+            wait *= 2
+    text = "; ".join(f"{place.url}: {place.failure}" for place in places)
     for base in urls:
         text = without_password(text, base)
     todo = (
         "Check the network and try again, or set KERAS_INFOMODELS_ZOO_URL to a mirror or the "
         "file:// URL of a copy."
     )
-    if other:
+    if any(place.has_other for place in places):
         changed = (
             f"If {name} was changed after the registry was made, its owner must run `infomodels "
             "registry make` again."
         )
-        is_local = all(base.startswith("file:") for base in urls) and len(other) == len(urls)
+        is_local = all(place.has_other and place.base.startswith("file:") for place in places)
         todo = changed if is_local else f"{changed} {todo}"
     raise DownloadError(f"The preset {preset} could not be downloaded: {text}. {todo}")
+
+
+class _Place:
+    """A place that may have a file, what it sent of it, and how it failed."""
+
+    def __init__(self, base: str, preset: str, name: str, expected: Mapping):
+        self.base, self.folder, self.name = base, f"{base.rstrip('/')}/{preset}", name
+        self.url, self.expected = f"{self.folder}/{quote(name)}", expected
+        self.content, self.attempts, self.pause = bytearray(), ATTEMPTS, 0.0
+        self.tries, self.failure, self.has_other = 0, "", False
+
+    def fetch(self, seconds: float, report: Callable) -> bool:
+        """Makes an attempt, and returns whether `content` is the expected file now."""
+        before, size = len(self.content), self.expected["bytes"]
+        self.tries += 1
+        try:
+            _check_scheme(self.base)
+            read = partial(_read, self.folder, self.name, self.content, size, size, report)
+            call_within(seconds, read)
+        except (OSError, ValueError) as error:
+            # A proxy may cut off every answer, so attempts that made progress do not count.
+            self._note(error, len(self.content) - before < size * _PROGRESS)
+            return False
+        if hashlib.sha256(self.content).hexdigest() == self.expected["sha256"]:
+            report(size)
+            return True
+        self.failure = f"another SHA-256 than that of the registered file, of {size} bytes"
+        # What arrived damaged is fetched once more.
+        self.attempts = 0 if self.has_other or self.base.startswith("file:") else 1
+        self.has_other = True
+        self.content.clear()
+        return False
+
+    def _note(self, error: Exception, counts: bool):
+        """Notes an error, and whether another attempt may succeed."""
+        self.failure = _reason(error)
+        self.has_other |= isinstance(error, _OtherFileError)
+        if not _may_pass(error):
+            self.attempts = 0
+            return
+        self.attempts -= counts
+        self.failure += f" (tried {self.tries} times)" if self.tries > 1 else ""
+        asked = getattr(error.response, "headers", {}).get("Retry-After", "")
+        self.pause = float(asked) if asked.isdecimal() else 0.0
+        if error.response is None and not self.content:
+            _dead.add(self.base)
 
 
 def fetch_small_file(url: str, name: str, largest: int) -> bytes | None:
@@ -139,18 +157,19 @@ def fetch_small_file(url: str, name: str, largest: int) -> bytes | None:
     Raises:
         DownloadError: If the place does not answer in time, or the file is too large.
     """
+    content = bytearray()
     try:
         _check_scheme(url)
-        if url.startswith("file:"):
-            with open_file(url2pathname(urlsplit(url).path), name) as file:
-                return file.read(largest + 1)
-        address = f"{url.rstrip('/')}/{quote(name)}"
-        return call_within(2 * TIMEOUT, partial(_request_small, address, largest))
-    except FileNotFoundError:
-        return None
+        call_within(2 * TIMEOUT, partial(_read, url, name, content, None, largest, None))
+        if len(content) > largest:
+            raise DownloadError(f"more than {largest} bytes")
     except (OSError, ValueError) as error:
+        code = getattr(getattr(error, "response", None), "status_code", None)
+        if code == 404 or isinstance(error, FileNotFoundError):
+            return None
         text = without_password(f"{url}/{name}: {_reason(error)}", url)
         raise DownloadError(f"{text}. Check the address and the network.") from error
+    return bytes(content)
 
 
 def _check_scheme(url: str):
@@ -160,24 +179,6 @@ def _check_scheme(url: str):
         path = Path(os.path.expanduser(url)).absolute()
         meant = path.as_uri() if is_path else f"https://{url}"
         raise DownloadError(f"an address begins with https://, http:// or file://; write {meant}")
-
-
-def _request_small(url: str, largest: int, stopped: threading.Event) -> bytes | None:
-    import requests
-
-    headers = {"User-Agent": f"keras-infomodels/{__version__}", "Accept-Encoding": "identity"}
-    content = bytearray()
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            code = answer.status_code
-            raise DownloadError(f"{code} {responses.get(code, '')}".strip())
-        for block in answer.iter_content(2**14):
-            content += block
-            if len(content) > largest or stopped.is_set():
-                raise DownloadError(f"more than {largest} bytes")
-    return bytes(content)
 
 
 def without_password(text: str, url: str) -> str:
@@ -190,65 +191,56 @@ def without_password(text: str, url: str) -> str:
     return re.sub(r"//[^/\s]*@", "//", text)
 
 
-def _retry(url: str, size: int, report: Callable, tries: int, stopped: threading.Event) -> bytes:
+def _read(
+    folder: str,
+    name: str,
+    content: bytearray,
+    size: int | None,
+    largest: int,
+    report: Callable | None,
+    stopped: threading.Event,
+):
+    """Adds what is missing to the content, up to a byte more than the largest."""
     import requests
 
-    attempt, wait, content = 0, 0.0, bytearray()
-    failure, is_dead = "no answer", False
-    while attempt < tries and not stopped.wait(wait):
-        before = len(content)
-        try:
-            return _request(url, size, content, report, stopped)
-        except requests.RequestException as error:
-            code = getattr(error.response, "status_code", 503)
-            final = isinstance(error, ValueError) or "CERTIFICATE_VERIFY" in str(error)
-            if final or (code < 500 and code not in (408, 425, 429)):
-                raise
-            asked = getattr(error.response, "headers", {}).get("Retry-After", "")
-            failure = _reason(error)
-            is_dead = error.response is None and not content
-        # A proxy may cut off every answer, so attempts that made progress do not count.
-        attempt += len(content) - before < size * _PROGRESS
-        # Random, so that several processes do not retry at the same time.
-        wait = WAIT * 2 ** max(attempt - 1, 0) * random.uniform(0.75, 1.25)
-        wait = min(max(wait, float(asked) if asked.isdecimal() else 0.0), TIMEOUT)
-    # If there are other places, one attempt came before these.
-    times = ATTEMPTS if tries > 1 else 1
-    error = _PassingError(f"{failure} (tried {times} times)" if times > 1 else failure)
-    error.is_dead = is_dead
-    raise error
-
-
-def _request(
-    url: str, size: int, content: bytearray, report: Callable, stopped: threading.Event
-) -> bytes:
-    """Requests the missing part of the content."""
-    import requests
-
+    if folder.startswith("file:"):
+        with open_file(url2pathname(urlsplit(folder).path), name) as file:
+            content += file.read(largest + 1)
+        return
     headers = {"User-Agent": f"keras-infomodels/{__version__}", "Accept-Encoding": "identity"}
     if content:
         headers["Range"] = f"bytes={len(content)}-"
     # requests would read the body of a redirect, which may be endless.
     hooks = {"response": lambda answer, **_: answer.raw.close() if answer.is_redirect else None}
+    url = f"{folder.rstrip('/')}/{quote(name)}"
     with requests.get(url, headers=headers, hooks=hooks, stream=True, timeout=TIMEOUT) as answer:
-        code = answer.status_code
-        goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {len(content)}-")
-        if not (content and code == 206 and goes_on):
+        code, part = answer.status_code, answer.headers.get("Content-Range", "")
+        if not (content and code == 206 and part.startswith(f"bytes {len(content)}-")):
             content.clear()  # a server that knows no ranges sends it all again
             if code != 200:
                 reason = f"{code} {responses.get(code, '')}".strip()
                 raise requests.HTTPError(reason, response=answer)
         length = answer.headers.get("Content-Length")
-        if length not in (None, str(size - len(content))):
+        if size is not None and length not in (None, str(size - len(content))):
             raise _OtherFileError(f"{length} bytes, not {size}; another revision or an error page")
         for block in answer.iter_content(1024):  # the last one is lost where it is cut off
             content += block
-            if len(content) > size or stopped.is_set():
-                return bytes(content)
-            report(len(content))
-    if len(content) < size:
+            if len(content) > largest or stopped.is_set():
+                return
+            if report:
+                report(len(content))
+    if size is not None and len(content) < size:
         raise requests.ConnectionError(f"the answer ended after {len(content)} of {size} bytes")
-    return bytes(content)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether another request may succeed."""
+    import requests
+
+    if not isinstance(error, requests.RequestException) or isinstance(error, ValueError):
+        return False
+    code = getattr(error.response, "status_code", 503)
+    return (code >= 500 or code in (408, 425, 429)) and "CERTIFICATE_VERIFY" not in str(error)
 
 
 def _reason(error: BaseException) -> str:
@@ -256,5 +248,5 @@ def _reason(error: BaseException) -> str:
     place = "proxy: " if "ProxyError" in repr(error) else ""
     while isinstance(cause := getattr(error, "reason", (None, *error.args)[-1]), Exception):
         error = cause
-    text = place + re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", str(error))[:300].rstrip(".")
-    return "".join(char if char.isprintable() else " " for char in text)
+    text = re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", str(error))[:300].rstrip(".")
+    return printable(place + text)
