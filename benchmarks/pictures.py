@@ -2,13 +2,14 @@
 
     python benchmarks/pictures.py run --data-dir DATA --out pictures.csv [--sets nouns scenes]
         [--models bits sigma gan] [--seeds 0] [--cpu-seconds 300] [--set model.stratified=false]
+        [--validation]    # measures on validation images, to choose settings by
     python benchmarks/pictures.py report pictures.csv > table.md
     python benchmarks/pictures.py epochs    # seconds of an epoch of 3,000 images, at 64 and 128
 
 Four sets: `nouns` and `scenes`, 10,000 training images each, and the folders `clothing_64` and
 `sign_digits_64` of photographs in DATA. The last has no splits; its training images are the first
 80 % of each class by file name and its test images the last 10 %, since the same hands appear in
-neighboring files.
+neighboring files. `scenes_32` are scenes of 32x32.
 
     bits     a VAE with the discretized logistic, beside a plain ConvVAE with the same likelihood
     sigma    a VAE with one shared deviation, beside the same ConvVAE
@@ -43,6 +44,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 SETS = ("nouns", "scenes", "clothing_64", "sign_digits_64")
+SMALL = {"scenes_32": ("scenes", 32)}
+"""Sets of another size, which are not among the default ones."""
 MODELS = ("bits", "sigma", "gan")
 WHOSE = ("ours", "plain")
 LIKELIHOODS = {"bits": "discretized_logistic", "sigma": "shared_gaussian"}
@@ -67,13 +70,14 @@ def main():
     run = commands.add_parser("run")
     run.add_argument("--data-dir", required=True)
     run.add_argument("--out", type=Path, required=True)
-    run.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    run.add_argument("--sets", nargs="+", default=SETS, choices=(*SETS, *SMALL))
     run.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     run.add_argument("--whose", nargs="+", default=WHOSE, choices=WHOSE)
     run.add_argument("--seeds", nargs="+", type=int, default=[0])
     run.add_argument("--cpu-seconds", type=float, default=300)
     run.add_argument("--set", nargs="*", default=[], help="settings of our recipes, in TOML")
     run.add_argument("--plain-beta", type=float, default=1.0, help="its weight of the rate")
+    run.add_argument("--validation", action="store_true", help="in place of test images")
     run.add_argument("--pictures", type=Path, help="folder for samples and reconstructions")
     report = commands.add_parser("report")
     report.add_argument("rows", type=Path)
@@ -94,20 +98,25 @@ def main():
     loaded = functools.lru_cache(maxsize=1)(load)
     for seed, name, model, whose in runs:
         if (name, model, whose, str(seed)) not in done:
-            data = loaded(name, arguments.data_dir)
+            data = loaded(name, arguments.data_dir, arguments.validation)
             row = measure(name, data, model, whose, seed, arguments)
             write(arguments.out, row)
             print({k: v for k, v in row.items() if v != ""}, flush=True)
 
 
-def load(name: str, data_dir: str) -> tuple[np.ndarray, np.ndarray]:
-    """Training and test images, uint8."""
+def load(name: str, data_dir: str, validation: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Training images and test or validation images, uint8."""
     from keras_infomodels import datasets
 
-    splits = {"sign_digits_64": ("train[:80%]", "train[90%:]"), "clothing_64": ("train", "test")}
-    source = Path(data_dir) / name if name in splits else name
-    chosen = splits.get(name, ("train[:10000]", "test[:2000]"))
-    return tuple(datasets.load_arrays(source, split, data_dir=data_dir)[0] for split in chosen)
+    held_out = "validation" if validation else "test"
+    block = "train[80%:90%]" if validation else "train[90%:]"
+    splits = {"sign_digits_64": ("train[:80%]", block), "clothing_64": ("train", held_out)}
+    chosen = splits.get(name, ("train[:10000]", f"{held_out}[:2000]"))
+    source, size = SMALL.get(name, (Path(data_dir) / name if name in splits else name, None))
+    return tuple(
+        datasets.load_arrays(source, split, data_dir=data_dir, image_size=size)[0]
+        for split in chosen
+    )
 
 
 def measure(name: str, data, model: str, whose: str, seed: int, arguments) -> dict:

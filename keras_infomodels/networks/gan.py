@@ -8,6 +8,7 @@ import keras
 from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths, crop
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
+from keras_infomodels.networks.upsampling import UpsamplingConv2D
 from keras_infomodels.registry import built_in
 from keras_infomodels.renames import rename, takes_old_arguments
 
@@ -27,8 +28,10 @@ class ConvGenerator(Network):
         latent_dim: int. Length of the input, the sum of `noise_dim` and the lengths of the codes.
         filters: sequence of int. Number of input channels of each convolution.
         width: int. Units of the dense layer.
-        upsampling: str. "transposed" uses 4x4 transposed convolutions of stride 2. "bilinear" uses
-            bilinear interpolation and 3x3 convolutions, which avoids checkerboard artifacts.
+        upsampling: str. "transposed" uses 4x4 transposed convolutions of stride 2, which may draw
+            checkerboard artifacts. "nearest" repeats pixels in blocks of 2x2 and uses 3x3
+            convolutions, which avoids them. "bilinear" uses bilinear interpolation and 3x3
+            convolutions: smoother, and slower.
             Source: Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", 2016.
         dtype: str or Keras dtype policy of the hidden layers; the images are float32. `None` means
             Keras' global policy.
@@ -53,8 +56,10 @@ class ConvGenerator(Network):
         **kwargs,
     ):
         image_shape, filters = check_shape(image_shape), check_widths(filters, "filters")
-        if upsampling not in ("transposed", "bilinear"):
-            raise ValueError(f'upsampling is "transposed" or "bilinear", got {upsampling!r}.')
+        if upsampling not in ("transposed", "nearest", "bilinear"):
+            raise ValueError(
+                f'upsampling is "transposed", "nearest" or "bilinear", got {upsampling!r}.'
+            )
         dtype = keras.dtype_policies.get(dtype).name
         grid = [math.ceil(size / 2 ** len(filters)) for size in image_shape[:2]]
 
@@ -63,6 +68,8 @@ class ConvGenerator(Network):
             return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(x)
 
         def double(count, name, dtype):
+            if upsampling == "nearest":
+                return UpsamplingConv2D(count, dtype=dtype, name=name)
             options = {"padding": "same", "data_format": CHANNELS_LAST, "dtype": dtype}
             if upsampling == "transposed":
                 return keras.layers.Conv2DTranspose(count, 4, 2, name=name, **options)

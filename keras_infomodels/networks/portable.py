@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.networks.upsampling import UpsamplingConv2D
+
 __all__ = ["gelu_by_erf", "portable", "subpixel_kernel"]
 
 
@@ -25,7 +27,8 @@ def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
     """Context manager in which a model is traced for an export.
 
     Within the context, layers with the activation "gelu" use `gelu_by_erf`. Outside of it they use
-    erfc, as in training and `predict`. Only one thread at a time may use the context.
+    erfc, as in training and `predict`. `UpsamplingConv2D` repeats pixels first and convolves them
+    then. Only one thread at a time may use the context.
 
     Args:
         model: keras.Model. Layers inside layers and networks are changed too.
@@ -46,6 +49,8 @@ def portable(model: keras.Model, static_shapes: bool = False) -> Iterator[None]:
             for name in ("activation", "recurrent_activation"):
                 if getattr(layer, name, None) is keras.activations.gelu:
                     replace(layer, name, gelu_by_erf)
+            if isinstance(layer, UpsamplingConv2D):
+                replace(layer, "call", layer.call_in_two)
             if static_shapes and _has_subpixel_form(layer):
                 replace(layer, "call", _subpixel_call(layer))
             # `keras.ops.gelu` in a functional network is an operation, not a layer.

@@ -93,9 +93,7 @@ def complete(table: Mapping, image_shape: tuple[int, ...]) -> dict:
         if discriminator["class"] == "ConvDiscriminator":
             discriminator = {"normalization": "none", **discriminator}
         if generator["class"] == "ConvGenerator":
-            # Small pictures are often drawn pixel by pixel, which interpolation blurs.
-            large = max(image_shape[:2]) > SMALL
-            generator = {"upsampling": "bilinear" if large else "transposed", **generator}
+            generator = {"upsampling": "nearest", **generator}
     shape = {"image_shape": list(image_shape)}
     if discriminator["class"] == "ConvDiscriminator":
         discriminator = {**shape, **usual, **discriminator}
