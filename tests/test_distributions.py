@@ -26,7 +26,7 @@ def test_bernoulli_log_prob_is_summed_over_pixels():
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("sigma", [0.1, 1.0, None])
+@pytest.mark.parametrize("sigma", [0.1, np.float64(0.1), np.float32(0.5), 1, None])
 def test_gaussian_log_prob_has_its_half_and_its_normalizer(sigma):
     x, loc = rng.normal(size=(2, 5, 4, 4, 1)).astype(np.float32)
     scale = np.full_like(loc, 0.3) if sigma is None else sigma

@@ -5,6 +5,7 @@ them, and states which pixel values it allows. Log-likelihoods are in nats per e
 pixels.
 """
 
+import numbers
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -238,13 +239,13 @@ class Gaussian(Spec):
     is_density = True
 
     def __init__(self, sigma: float | str | None = None):
-        positive = isinstance(sigma, int | float) and sigma > 0
+        positive = isinstance(sigma, numbers.Real) and sigma > 0
         if not (sigma is None or sigma == "shared" or positive):
             raise ValueError(
                 'sigma is a positive number, "shared" for one of all pixels, or None for one of '
                 f"each pixel; got {sigma!r}."
             )
-        self.sigma = sigma
+        self.sigma = float(sigma) if positive else sigma
         self.shared = sigma == "shared"
         self.parameters = ("loc", "scale") if sigma is None else ("loc",)
 
@@ -262,7 +263,7 @@ class Gaussian(Spec):
         return x
 
     def distribution(self, parameters: Mapping[str, tf.Tensor]) -> tfd.Distribution:
-        fixed = isinstance(self.sigma, int | float)
+        fixed = isinstance(self.sigma, float)
         scale = self.sigma if fixed else _float32(parameters["scale"])
         loc = _float32(parameters["loc"])
         return _pixels(tfd.Normal(loc, scale), loc)
