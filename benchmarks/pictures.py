@@ -287,7 +287,7 @@ def save_pictures(folder: Path, name: str, model, images: np.ndarray):
 def write(path: Path, row: dict):
     new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS + FIGURES)
+        writer = csv.DictWriter(file, COLUMNS + FIGURES, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerow(row)
