@@ -13,7 +13,7 @@ neighboring files. `scenes_32` are scenes of 32x32.
 
     bits     a VAE with the discretized logistic, beside a plain ConvVAE with the same likelihood
     sigma    a VAE with one shared deviation, beside the same ConvVAE
-    gan      an InfoGAN, beside a plain DCGAN of as many parameters (within 1 %)
+    gan      an InfoGAN, beside a plain DCGAN of two thirds to as many parameters (`--plain-filters`)
 
 "plain" is a Keras model in the style of the examples of keras.io: two (here: until the grid has at
 most 16 rows) strided convolutions, one dense layer, Adam with a rate of 1e-3; for the DCGAN 4x4
@@ -80,6 +80,7 @@ def main():
     run.add_argument("--cpu-seconds", type=float, default=300)
     run.add_argument("--set", nargs="*", default=[], help="settings of our recipes, in TOML")
     run.add_argument("--plain-beta", type=float, default=1.0, help="its weight of the rate")
+    run.add_argument("--plain-filters", type=int, nargs="+", help="of its DCGAN")
     run.add_argument("--validation", action="store_true", help="in place of test images")
     run.add_argument("--pictures", type=Path, help="folder for samples and reconstructions")
     report = commands.add_parser("report")
@@ -129,8 +130,11 @@ def measure(name: str, data, model: str, whose: str, seed: int, arguments) -> di
     from keras_infomodels import datasets
 
     training, test = data
-    own = {"ours": dict(map(assigned, arguments.set)), "plain": {"beta": arguments.plain_beta}}
-    build = functools.partial(BUILDERS[model, whose], changes=own[whose])
+    changes = dict(map(assigned, arguments.set))
+    if whose == "plain":
+        is_gan = model == "gan"
+        changes = {"filters": arguments.plain_filters} if is_gan else {"beta": arguments.plain_beta}
+    build = functools.partial(BUILDERS[model, whose], changes=changes)
     batches = datasets.from_arrays(training, batch_size=BATCH, seed=seed).repeat()
     steps = count_steps(build(training, seed, 1000)[0], batches, arguments.cpu_seconds, training)
     keras.utils.set_random_seed(seed)
@@ -209,7 +213,7 @@ def plain(model: str):
 
         shape = training.shape[1:]
         if model == "gan":
-            return plain_models.DCGAN(shape), []
+            return plain_models.DCGAN(shape, **changes), []
         latent_dim = ours(model)(training, seed, steps)[0].latent_dim
         return plain_models.ConvVAE(shape, latent_dim, LIKELIHOODS[model], **changes), []
 

@@ -115,17 +115,18 @@ def logistic(x, loc, scale):
 
 
 class DCGAN(keras.Model):
-    """A GAN of 4x4 convolutions with batch normalization, of as many weights as our InfoGAN.
+    """A GAN of 4x4 convolutions with batch normalization.
 
     Args:
         shape: (height, width, channels).
         noise_dim: int.
+        filters: sequence of int, from the narrowest grid on; by default of the size of images.
     """
 
-    def __init__(self, shape, noise_dim: int = 62):
+    def __init__(self, shape, noise_dim: int = 62, filters=None):
         super().__init__()
         self.noise_dim = noise_dim
-        filters = (160, 120, 80, 40) if shape[0] == 64 else (140, 104, 72)
+        filters = filters or ((128, 96, 64, 32) if shape[0] == 64 else (128, 96, 64))
         grid = [size // 2 ** len(filters) for size in shape[:2]]
         x = inputs = keras.Input((noise_dim,))
         x = layers.Dense(grid[0] * grid[1] * filters[0], use_bias=False)(x)
