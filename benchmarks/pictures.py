@@ -13,7 +13,7 @@ neighboring files. `scenes_32` are scenes of 32x32.
 
     bits     a VAE with the discretized logistic, beside a plain ConvVAE with the same likelihood
     sigma    a VAE with one shared deviation, beside the same ConvVAE
-    gan      an InfoGAN, beside a plain DCGAN of two thirds to as many parameters (`--plain-filters`)
+    gan      an InfoGAN, beside a plain DCGAN of .66 to .85 times its size (see `--plain-filters`)
 
 "plain" is a Keras model in the style of the examples of keras.io: two (here: until the grid has at
 most 16 rows) strided convolutions, one dense layer, Adam with a rate of 1e-3; for the DCGAN 4x4
