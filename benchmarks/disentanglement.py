@@ -21,13 +21,13 @@ A method with `_ica` has the codes of the model of the same seed in `--keep` tim
 FastICA of the posterior means of 5,000 training images, in the latents whose deviation is at least
 a fifth of the largest. It makes the codes as independent as a linear map can.
 
-`vae_tc` has the codes of a beta-TCVAE of codes: a small fully connected one (`SECOND`), trained on
+`vae_tc` has the codes of a beta-TCVAE of codes: a small fully connected one, trained on
 the posterior means of the same 5,000 images, in units of the VAE's median posterior deviation, with
 a Gaussian likelihood of deviation 1. So the TC term, which needs many steps and large batches, gets
 them where a step costs little.
 
 A method with `_angles` looks for pairs of codes that lie on a circle, as those of a hue do: after
-FastICA ("logcosh"), the squares of such a pair have a correlation of less than `CIRCLE`. Their
+FastICA ("logcosh"), the squares of such a pair have a correlation of less than -0.4. Their
 angle and radius take their place. `vae_angles_or_tc` has these codes if there is such a pair, and
 those of `vae_tc` if there is none.
 
@@ -40,11 +40,12 @@ import csv
 import os
 import time
 from functools import cache
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import changed_codes
 import keras
 import numpy as np
 import tensorflow as tf
@@ -60,10 +61,6 @@ SETS = {"sprites": "bernoulli_stochastic", "scenes": "continuous_bernoulli"}
 """Set -> likelihood of its pixels."""
 
 LATENTS, FILTERS, WIDTH, BATCH = 10, (16, 32, 64), 128, 64
-SECOND = {"steps": 4000, "batch": 256, "rate": 3e-3, "width": 128}
-CIRCLE = -0.4
-"""Settings of the model of codes and of angles, chosen with seed 100 of both sets, as its beta."""
-
 DCI_ROWS = 2000
 """Of the images, for DCI alone: its trees take a minute of CPU for 3,000 rows of `sprites`."""
 METRICS = ("MIG", "DCI disentanglement", "InfoM", "InfoE")
@@ -176,7 +173,7 @@ def measure(name: str, method: str, setting: str, seed: int, arguments) -> dict:
         codes = principal_components(name, images, seed)
     elif method in AFTER:
         updates = arguments.updates
-        codes = changed_codes(name, method, seed, arguments, images)
+        codes = codes_of(name, method, seed, arguments, images)
     else:
         model = build(name, method, seed, GRID[method][setting], arguments.updates)
         updates = 0 if method == "untrained" else train(model, name, method, seed, arguments)
@@ -292,84 +289,22 @@ def principal_components(name: str, images: np.ndarray, seed: int) -> np.ndarray
     return fitted.transform(flat(images))
 
 
-def changed_codes(name: str, method: str, seed: int, arguments, images: np.ndarray) -> np.ndarray:
+def codes_of(name: str, method: str, seed: int, arguments, images: np.ndarray) -> np.ndarray:
     """Codes of images by a model in `--keep`, changed as the method says."""
     model = ki.load_model(arguments.keep / f"{name}-{AFTER[method]}-{seed}")
     training = training_images(name)
     means, codes = (code_table(model, each)[0] for each in (training, images))
     changes = method.removeprefix(f"{AFTER[method]}_")
     if changes == "ica":
-        return independent_components(means, codes, "cube")[1]
+        return changed_codes.independent_components(means, codes, "cube")[1]
     if "angles" in changes:
-        independent, of_codes = independent_components(means, codes, "logcosh")
-        pairs = circles(independent)
+        independent, of_codes = changed_codes.independent_components(means, codes, "logcosh")
+        pairs = changed_codes.circles(independent)
         if pairs or changes == "angles":
-            return with_angles(of_codes, pairs)
+            return changed_codes.with_angles(of_codes, pairs)
     unit = np.median(model.encoding_table(training, 256)[2], axis=0)
-    return second_stage(means, codes, unit, seed, **GRID[method][CHOSEN[method]])
-
-
-def independent_components(means: np.ndarray, codes: np.ndarray, fun: str) -> tuple:
-    """Independent components of both tables, by those of the means in the active latents."""
-    from sklearn.decomposition import FastICA
-
-    spread = means.std(axis=0)
-    active = spread >= 0.2 * spread.max()
-    ica = FastICA(whiten="unit-variance", fun=fun, max_iter=3000, random_state=0)
-    return ica.fit_transform(means[:, active]), ica.transform(codes[:, active])
-
-
-def circles(codes: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of columns that lie on a circle, by the correlation of their squares."""
-    correlations = np.corrcoef(codes.T**2)
-    left, pairs = list(range(len(correlations))), []
-    while len(left) > 1:
-        pair = min(combinations(left, 2), key=lambda pair: correlations[pair])
-        if correlations[pair] > CIRCLE:
-            break
-        pairs.append(pair)
-        left = [each for each in left if each not in pair]
-    return pairs
-
-
-def with_angles(codes: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
-    """Codes in which the angle and the radius of each pair take its place."""
-    taken = [each for pair in pairs for each in pair]
-    columns = [codes[:, each] for each in range(codes.shape[1]) if each not in taken]
-    for i, j in pairs:
-        columns += [np.arctan2(codes[:, i], codes[:, j]), np.hypot(codes[:, i], codes[:, j])]
-    return np.stack(columns, axis=1)
-
-
-def second_stage(
-    means: np.ndarray, codes: np.ndarray, unit: np.ndarray, seed: int, beta: float
-) -> np.ndarray:
-    """Codes of a beta-TCVAE that is trained on the means, in this unit for each latent."""
-    training, codes = (
-        ((each - means.mean(axis=0)) / unit)[:, None, None].astype(np.float32)
-        for each in (means, codes)
-    )
-    scale = float(training.std())  # of what networks see
-    shape, width, steps = training.shape[1:], SECOND["width"], SECOND["steps"]
-    keras.utils.set_random_seed(seed)
-    z = x = keras.Input(shape[-1:])
-    for _ in range(2):
-        x = keras.layers.Dense(width, "gelu")(x)
-    loc = keras.layers.Reshape(shape)(keras.layers.Dense(shape[-1])(x))
-    second = ki.InfoVAE(
-        ki.networks.MLPEncoder(shape, shape[-1], (width, width)),
-        keras.Model(z, {"loc": loc}),
-        likelihood=ki.distributions.Gaussian(1 / scale),
-        lambda_=beta,
-        divergence=MinibatchTotalCorrelation(),
-        seed=seed,
-    )
-    rate = keras.optimizers.schedules.CosineDecay(SECOND["rate"], steps)
-    second.compile(keras.optimizers.Adam(rate))
-    data = tf.data.Dataset.from_tensor_slices(training / scale)
-    data = data.shuffle(len(training), seed=seed).repeat().batch(SECOND["batch"])
-    second.fit(data, epochs=1, steps_per_epoch=steps, verbose=0)
-    return code_table(second, codes / scale)[0]
+    own = GRID[method][CHOSEN[method]]
+    return changed_codes.second_stage(means, codes, unit, seed, **own)
 
 
 def measured_images(name: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
