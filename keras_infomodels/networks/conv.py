@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_infomodels.networks.convolutions import Conv2DTranspose
 from keras_infomodels.networks.heads import (
     CHANNELS_LAST,
     check_shape,
@@ -134,7 +135,7 @@ class ConvDecoder(Network):
         x = keras.layers.Reshape((*grid, filters[0]), dtype=dtype, name="reshape")(x)
 
         def double(count, **options):
-            return keras.layers.Conv2DTranspose(
+            return Conv2DTranspose(
                 count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
             )
 

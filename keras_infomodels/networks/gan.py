@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_infomodels.networks.convolutions import Conv2D, Conv2DTranspose
 from keras_infomodels.networks.heads import CHANNELS_LAST, check_shape, check_widths, crop
 from keras_infomodels.networks.network import Network
 from keras_infomodels.networks.normalization import BatchNormalization
@@ -72,7 +73,7 @@ class ConvGenerator(Network):
                 return UpsamplingConv2D(count, dtype=dtype, name=name)
             options = {"padding": "same", "data_format": CHANNELS_LAST, "dtype": dtype}
             if upsampling == "transposed":
-                return keras.layers.Conv2DTranspose(count, 4, 2, name=name, **options)
+                return Conv2DTranspose(count, 4, 2, name=name, **options)
             larger = keras.layers.UpSampling2D(
                 data_format=CHANNELS_LAST,
                 interpolation="bilinear",
@@ -171,11 +172,7 @@ class ConvDiscriminator(Network):
         for i, count in enumerate(filters):
             options = {"use_bias": not (batch and i), "dtype": dtype, "name": f"convolution_{i}"}
             options["kernel_initializer"] = initializer
-            x = weigh(
-                keras.layers.Conv2D(
-                    count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options
-                )
-            )(x)
+            x = weigh(Conv2D(count, 4, 2, padding="same", data_format=CHANNELS_LAST, **options))(x)
             x = activate(x, f"convolution_{i}", batch and i)
         x = keras.layers.Flatten(CHANNELS_LAST, dtype=dtype, name="flatten")(x)
         hidden = keras.layers.Dense(

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_infomodels.networks.convolutions import Conv2DTranspose
 from keras_infomodels.networks.upsampling import UpsamplingConv2D
 
 __all__ = ["gelu_by_erf", "portable", "subpixel_kernel"]
@@ -93,7 +94,7 @@ def subpixel_kernel(kernel: tf.Tensor, stride: int, paddings: tuple[int, int]) -
 
 
 def _has_subpixel_form(layer: keras.layers.Layer) -> bool:
-    if type(layer) is not keras.layers.Conv2DTranspose:
+    if type(layer) not in (keras.layers.Conv2DTranspose, Conv2DTranspose):
         return False
     plain = layer.output_padding is None and set(layer.dilation_rate) == {1}
     return plain and len(set(layer.strides)) == 1 and layer.data_format == "channels_last"
@@ -104,7 +105,7 @@ def _subpixel_call(layer: keras.layers.Conv2DTranspose) -> Callable:
     cut = [max(size - stride, 0) for size in layer.kernel_size]  # in all, by padding "same"
     paddings = tuple(0 if valid else size // 2 for size in cut)
 
-    def call(inputs):
+    def call(inputs, training=None):
         kernel = subpixel_kernel(tf.convert_to_tensor(layer.kernel), stride, paddings)
         sizes = [stride * size for size in inputs.shape[1:3]]
         if valid:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_infomodels.networks.convolutions import Conv2DTranspose
 from keras_infomodels.networks.heads import (
     CHANNELS_LAST,
     check_shape,
@@ -163,7 +164,7 @@ class ResidualDecoder(Network):
         def double(count, x, name, dtype):
             # Each output is a sum of 2x2 taps; Keras' initializers count all 4x4, of the outputs.
             stddev = math.sqrt(2 / (4 * x.shape[-1]))
-            return keras.layers.Conv2DTranspose(
+            return Conv2DTranspose(
                 count,
                 4,
                 2,

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_infomodels.networks.convolutions import FEW, conv_transpose
 from keras_infomodels.networks.heads import CHANNELS_LAST
 
 __all__ = ["UpsamplingConv2D"]
@@ -28,19 +29,21 @@ class UpsamplingConv2D(keras.layers.Conv2D):
     def __init__(self, filters: int, **kwargs):
         super().__init__(filters, 3, padding="same", data_format=CHANNELS_LAST, **kwargs)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training=None) -> tf.Tensor:
         # A transposed convolution of stride 2 makes 4/9 of the multiplications: its 4x4 kernel is
         # the 3x3 kernel, reversed and summed over the four places of a block.
         kernel = tf.transpose(tf.reverse(self.kernel, (0, 1)), (0, 1, 3, 2))
         kernel = tf.pad(kernel, ((1, 1), (1, 1), (0, 0), (0, 0)))
         kernel = kernel[1:] + kernel[:-1]
         kernel = kernel[:, 1:] + kernel[:, :-1]
+        if training and self.filters <= FEW:
+            return self._finished(conv_transpose(inputs, kernel, 2))
         outputs = keras.ops.conv_transpose(
             inputs, kernel, 2, padding="same", data_format=CHANNELS_LAST
         )
         return self._finished(outputs)
 
-    def call_in_two(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call_in_two(self, inputs: tf.Tensor, training=None) -> tf.Tensor:
         """Computes the same by two operations, which other runtimes have."""
         sizes = [2 * size for size in inputs.shape[1:3]]
         inputs = tf.image.resize(inputs, sizes, "nearest")
