@@ -1,13 +1,14 @@
 """A training step as a user gets it: this library, plain Keras, PyTorch and pythae.
 
-    python benchmarks/peers.py [--kinds vae mmd_vae aae] [--rounds 7] [--steps 100]
+    python benchmarks/peers.py [--kinds vae mmd_vae aae] [--rounds 7] [--steps 100] [--epochs 5]
         [--python-of-torch venv/bin/python]
 
 Each way trains in a process of its own on the same binary images; rounds take turns, so that a busy
-machine slows all alike. A round is one call of `fit`, or one epoch, of so many steps; the processor
-time is that of all threads, the wall time depends on what else runs. "keras" is a `train_step` as
-keras.io/examples/generative writes it; "ours" is `compile("adam")` and `fit(array)`; "_xla" adds
-`jit_compile=True`. PyTorch and pythae need an environment of their own (pip install torch pythae);
+machine slows all alike. A round is one call of `fit` with so many epochs of so many steps; the
+processor time is that of all threads, the wall time depends on what else runs. "keras" is a
+`train_step` as keras.io/examples/generative writes it, with Keras' own layers; "ours" is
+`compile("adam")` and `fit(array)`; "_xla" adds `jit_compile=True`, "_bfloat16" the networks in
+mixed_bfloat16. PyTorch and pythae need an environment of their own (pip install torch pythae);
 without it their rows say so. "1,000 steps" is construction, tracing and compilation, from the first
 round, and then 1,000 steps of the median round.
 
@@ -34,7 +35,8 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--ways", nargs="+", default=WAYS, help="beside those named, ours_bfloat16")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=100, help="of each way in each round")
+    parser.add_argument("--steps", type=int, default=100, help="of each way in each epoch")
+    parser.add_argument("--epochs", type=int, default=5, help="of each way in each round")
     parser.add_argument("--python-of-torch", default=sys.executable)
     arguments = parser.parse_args()
     rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
@@ -61,13 +63,16 @@ def compare(kind: str, arguments: argparse.Namespace) -> list[dict]:
         worker.stdin.close()
         worker.wait()
     base = {"kind": kind, "processor": processor(), "steps": arguments.steps}
-    return [base | {"way": way} | summary(each, arguments.steps) for way, each in rounds.items()]
+    base |= {"epochs": arguments.epochs}
+    steps = arguments.steps * arguments.epochs
+    return [base | {"way": way} | summary(each, steps) for way, each in rounds.items()]
 
 
 def start(kind: str, way: str, arguments: argparse.Namespace) -> subprocess.Popen:
     torch = way in ("pytorch", "pythae")
     python = arguments.python_of_torch if torch else sys.executable
-    command = [python, str(HERE / "peers" / "worker.py"), kind, way, str(arguments.steps)]
+    numbers = [str(arguments.steps), str(arguments.epochs)]
+    command = [python, str(HERE / "peers" / "worker.py"), kind, way, *numbers]
     quiet = subprocess.DEVNULL
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True)
@@ -93,7 +98,8 @@ def processor() -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{(names or [platform.processor()])[0]}, {os.cpu_count()} threads"
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{(names or [platform.processor()])[0]}, {threads} threads"
 
 
 def table(rows: list[dict]) -> str:

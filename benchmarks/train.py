@@ -2,14 +2,18 @@
 
     python benchmarks/train.py [--rounds 3] [--steps 60]
     python benchmarks/train.py --quality 100 101 [--epochs 5] [--data-dir D]
+    python benchmarks/train.py --shared 100 101 102 103 --epochs 3 [--data-dir D]
 
 The plain step is the usual one of a Keras GAN: two gradient tapes, the discriminator first, then
-new noise and the generator (with Q) against the new discriminator, float32, compiled as Keras does
-by default; the codes' term moves the generator and Q's head, as `posterior="stop_gradient"` here.
+new noise and the generator (with Q) against the new discriminator, float32, of Keras' own layers
+and compiled as Keras does by default; the codes' term moves the generator and Q's head, as
+`posterior="stop_gradient"` here.
 All ways take turns in one process, so that a busy machine slows them alike; the figure is the
 median over the rounds, beside it the least and the most. The last rows add what the recipe
 infogan_mnist adds. With `--quality` the plain step and the fastest ways train on MNIST, each with
-these seeds, and what they have become is measured by the same lines.
+these seeds, and what they have become is measured by the same lines. With `--shared` an InfoGAN
+with a shared trunk and no additions trains in float32 and bfloat16, with Keras' update of Adam and
+the fused one; the rows have the discriminator's loss in each epoch.
 """
 
 import argparse
@@ -41,7 +45,7 @@ def networks(dtype=None):
     return ConvGenerator(latent_dim=latent_dim, dtype=dtype), ConvDiscriminator(dtype=dtype)
 
 
-def ours(compiled: dict | None = None, dtype=None, fused=False, **kwargs):
+def ours(compiled: dict | None = None, dtype=None, fused=True, **kwargs):
     from keras_infomodels import models
     from keras_infomodels.training import Consistency
 
@@ -53,18 +57,20 @@ def ours(compiled: dict | None = None, dtype=None, fused=False, **kwargs):
     return model
 
 
-def adams(fused=False):
+def adams(fused=True):
     import keras
 
-    from keras_infomodels.optimizers import FusedAdam
+    class KerasAdam(keras.optimizers.Adam):
+        """Adam with Keras' own update, because `fit` replaces that of no subclass."""
 
-    adam = FusedAdam if fused else keras.optimizers.Adam
+    adam = keras.optimizers.Adam if fused else KerasAdam
     return adam(1e-3, beta_1=0.5), adam(2e-4, beta_1=0.5)
 
 
 def plain():
     import keras
     import tensorflow as tf
+    from peers.tensorflow_ways import of_keras
 
     from keras_infomodels.distributions import Latents
     from keras_infomodels.networks import RecognitionHead
@@ -74,11 +80,12 @@ def plain():
     class PlainInfoGAN(keras.Model):
         def __init__(self):
             super().__init__()
-            self.generator, self.discriminator = networks()
+            generator, discriminator = networks()
+            self.generator, self.discriminator = of_keras(generator), of_keras(discriminator)
             self.latents = Latents(NOISE, codes())
-            features = self.discriminator.get_config()["width"]
+            features = discriminator.get_config()["width"]
             sizes = {name: code.parameters for name, code in self.latents.codes.items()}
-            self.recognition = RecognitionHead(features, sizes)
+            self.recognition = of_keras(RecognitionHead(features, sizes))
             self.built = True
 
         def compile(self, optimizer, discriminator_optimizer):
@@ -124,31 +131,29 @@ ADDITIONS = {
     "fake_consistency_weight": 1.0,
     "consistency": "both",
 }
-FAST = {"compiled": TEN, "dtype": "mixed_bfloat16", "fused": True}
+FAST = {"compiled": TEN, "dtype": "mixed_bfloat16"}
 WAYS = {
     "plain Keras step": plain,
     "ours, alternating": lambda: ours(update="alternating"),
     "ours": ours,
     "ours, 10 steps per execution": lambda: ours(TEN),
-    "the same, FusedAdam": lambda: ours(TEN, fused=True),
-    "the same, bfloat16": lambda: ours(TEN, "mixed_bfloat16"),
-    "the same, FusedAdam and bfloat16": lambda: ours(**FAST),
-    "the same, FusedAdam, bfloat16 and XLA": lambda: ours(
-        **FAST | {"compiled": TEN | {"jit_compile": True}}
-    ),
-    "the same, FusedAdam and bfloat16, shared": lambda: ours(**FAST, posterior="shared"),
+    "the same, Keras' update of Adam": lambda: ours(TEN, fused=False),
+    "the same, bfloat16": lambda: ours(**FAST),
+    "the same, bfloat16 and XLA": lambda: ours(**FAST | {"compiled": TEN | {"jit_compile": True}}),
+    "the same, bfloat16, shared": lambda: ours(**FAST, posterior="shared"),
     "with the recipe's additions, affine": lambda: ours(
         TEN, **ADDITIONS | {"consistency": "affine"}
     ),
     "with all of the recipe's additions": lambda: ours(TEN, **ADDITIONS),
-    "with all of them, FusedAdam and bfloat16": lambda: ours(**FAST, **ADDITIONS),
+    "with all of them, bfloat16": lambda: ours(**FAST, **ADDITIONS),
 }
 
-COMPARED = (
-    "plain Keras step",
-    "the same, FusedAdam and bfloat16",
-    "the same, FusedAdam and bfloat16, shared",
-)
+COMPARED = ("plain Keras step", "the same, bfloat16", "the same, bfloat16, shared")
+SHARED = {
+    f"{update} update, {dtype.removeprefix('mixed_')}": {"fused": update == "fused", "dtype": dtype}
+    for dtype in ("float32", "mixed_bfloat16")
+    for update in ("Keras'", "fused")
+}
 
 
 def speed(rounds: int, steps: int) -> list[dict]:
@@ -215,26 +220,41 @@ def quality(seed: int, way: str, epochs: int, data_dir) -> dict:
     }
 
 
+def shared_trunk(seed: int, way: str, epochs: int, data_dir) -> dict:
+    """The discriminator's loss of an InfoGAN with a shared trunk, in each epoch."""
+    import keras
+
+    import keras_infomodels as ki
+
+    keras.utils.set_random_seed(seed)
+    model = ours(TEN, posterior="shared", **SHARED[way])
+    training = ki.datasets.load("mnist", "train[:55000]", BATCH, data_dir=data_dir, seed=seed)
+    losses = model.fit(training, epochs=epochs, verbose=2).history["discriminator_loss"]
+    return {"way": way, "seed": seed, "discriminator_loss": losses}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60, help="of each way in each round")
     parser.add_argument("--quality", type=int, nargs="+", metavar="SEED", default=[])
+    parser.add_argument("--shared", type=int, nargs="+", metavar="SEED", default=[])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, default=Path("runs/train"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    if not arguments.quality:
+    if not (arguments.quality or arguments.shared):
         rows = speed(arguments.rounds, arguments.steps)
         (arguments.out / "speed.json").write_text(json.dumps(rows, indent=1) + "\n")
         return
-    path = arguments.out / "quality.json"
+    measure, ways = (shared_trunk, SHARED) if arguments.shared else (quality, COMPARED)
+    path = arguments.out / f"{measure.__name__}.json"
     rows = json.loads(path.read_text()) if path.exists() else []
-    for seed in arguments.quality:
-        for way in COMPARED:
+    for seed in arguments.shared or arguments.quality:
+        for way in ways:
             if (way, seed) not in {(row["way"], row["seed"]) for row in rows}:
-                rows.append(quality(seed, way, arguments.epochs, arguments.data_dir))
+                rows.append(measure(seed, way, arguments.epochs, arguments.data_dir))
                 path.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(*(f"{name} {value}" for name, value in row.items()))

@@ -17,7 +17,7 @@ class FusedAdam(keras.optimizers.Adam):
 
     The update equals that of `keras.optimizers.Adam` up to rounding. The arguments and the saved
     state are the same, but `amsgrad` is not supported. `fit` of the models of this library already
-    uses the same kernel for a plain `Adam` if all variables are float32. Source: Kingma and Ba,
+    uses the same kernel for a plain `Adam`. Source: Kingma and Ba,
     "Adam", 2015.
 
     Args:

@@ -78,11 +78,11 @@ def operations_of(function):
         (lambda: keras.optimizers.Adam(1e-2, clipnorm=1.0, use_ema=True), "float32", True),
         (lambda: keras.optimizers.Adam(amsgrad=True), "float32", False),
         (lambda: keras.optimizers.AdamW(), "float32", False),
-        (lambda: "adam", "mixed_bfloat16", False),
-        (lambda: FusedAdam(), "mixed_bfloat16", True),
+        (lambda: "adam", "mixed_bfloat16", True),
+        (lambda: "adam", "mixed_float16", True),
     ],
 )
-def test_one_pass_is_the_default_of_fit_for_adam_in_float32(optimizer, policy, fused, images):
+def test_one_pass_is_the_default_of_fit_for_adam(optimizer, policy, fused, images):
     keras.utils.set_random_seed(0)
     shape = images.shape[1:]
     encoder = networks.MLPEncoder(shape, 2, (4,), dtype=policy)

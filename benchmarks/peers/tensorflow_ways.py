@@ -1,7 +1,7 @@
 """Ways to train with TensorFlow: plain Keras as keras.io writes it, and this library.
 
-Each function of `KINDS` returns a model that is compiled for `fit`. Both libraries get the same
-networks, the same array and the same optimizers.
+Each function of `WAYS` returns a model that is compiled for `fit`. Both libraries get the same
+array, the same optimizers and the same networks, which plain Keras makes of its own layers.
 """
 
 import keras
@@ -26,6 +26,16 @@ def networks(kind: str):
     return own.MLPEncoder(latent_dim=LATENT_DIM), own.MLPDecoder(latent_dim=LATENT_DIM)
 
 
+def of_keras(network: keras.Model) -> keras.Model:
+    """A network of the same architecture, made of Keras' own layers."""
+
+    def own(layer):
+        cls = getattr(keras.layers, type(layer).__name__)
+        return cls.from_config(layer.get_config())
+
+    return keras.models.clone_model(keras.Model(network.inputs, network.output), clone_function=own)
+
+
 def ours(kind: str, **compiled) -> keras.Model:
     """This library's model of that kind; without arguments compiled as a user does."""
     from keras_infomodels import models
@@ -48,10 +58,10 @@ def plain(kind: str, **compiled) -> keras.Model:
         adam = keras.optimizers.Adam
         model.compile(adam(1e-3, beta_1=0.5), adam(2e-4, beta_1=0.5), **compiled)
     elif kind == "aae":
-        model = PlainAAE(*networks(kind))
+        model = PlainAAE(*map(of_keras, networks(kind)))
         model.compile("adam", keras.optimizers.Adam(1e-3, beta_1=0.5), **compiled)
     else:
-        model = (PlainMMDVAE if kind == "mmd_vae" else PlainVAE)(*networks(kind))
+        model = (PlainMMDVAE if kind == "mmd_vae" else PlainVAE)(*map(of_keras, networks(kind)))
         model.compile("adam", **compiled)
     return model
 
@@ -115,7 +125,7 @@ class PlainAAE(PlainVAE):
         from keras_infomodels.networks import MLPDiscriminator
 
         super().__init__(encoder, decoder)
-        self.discriminator = MLPDiscriminator(latent_dim=LATENT_DIM)
+        self.discriminator = of_keras(MLPDiscriminator(latent_dim=LATENT_DIM))
         self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
 
     def compile(self, optimizer, discriminator_optimizer, **kwargs):
@@ -159,14 +169,14 @@ def infogan(cls, dtype=None):
     latent_dim = Latents(NOISE_DIM, codes()).dimension
     networks = ConvGenerator(latent_dim=latent_dim, dtype=dtype), ConvDiscriminator(dtype=dtype)
     if cls is PlainInfoGAN:
-        return cls(*networks)
+        return cls(*map(of_keras, networks), networks[1].get_config()["width"])
     return cls(*networks, NOISE_DIM, codes(), posterior="stop_gradient", dtype=dtype)
 
 
 class PlainInfoGAN(keras.Model):
     """Two tapes: the discriminator first, then new noise and the generator with Q."""
 
-    def __init__(self, generator, discriminator):
+    def __init__(self, generator, discriminator, features):
         from keras_infomodels.distributions import Latents
         from keras_infomodels.networks import RecognitionHead
 
@@ -174,7 +184,7 @@ class PlainInfoGAN(keras.Model):
         self.generator, self.discriminator = generator, discriminator
         self.latents = Latents(NOISE_DIM, codes())
         sizes = {name: code.parameters for name, code in self.latents.codes.items()}
-        self.recognition = RecognitionHead(discriminator.get_config()["width"], sizes)
+        self.recognition = of_keras(RecognitionHead(features, sizes))
         self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
         self.built = True
 
@@ -218,9 +228,9 @@ WAYS = {
 }
 
 
-def trainer(kind: str, way: str, steps: int):
-    """A function that trains for so many steps by one call of `fit`."""
+def trainer(kind: str, way: str, steps: int, epochs: int):
+    """A function that trains for so many epochs of so many steps by one call of `fit`."""
     batch = BATCHES[kind]
     x = data(batch * steps)
     model = WAYS[way](kind)
-    return lambda: model.fit(x, batch_size=batch, epochs=1, verbose=0)
+    return lambda: model.fit(x, batch_size=batch, epochs=epochs, verbose=0)

@@ -151,8 +151,9 @@ def pythae(kind: str, steps: int):
 WAYS = {"pytorch": pytorch, "pythae": pythae}
 
 
-def trainer(kind: str, way: str, steps: int):
-    """A function that trains for so many steps."""
+def trainer(kind: str, way: str, steps: int, epochs: int):
+    """A function that trains for so many epochs of so many steps."""
     if kind not in BATCHES:
         raise ImportError(f"{way} has no row of {kind}", name=way)
-    return WAYS[way](kind, steps)
+    epoch = WAYS[way](kind, steps)
+    return lambda: [epoch() for _ in range(epochs)]

@@ -1,6 +1,6 @@
 """One way to train, in a process of its own: a line of input is a round, a line of output its cost.
 
-python benchmarks/peers/worker.py KIND WAY STEPS
+python benchmarks/peers/worker.py KIND WAY STEPS EPOCHS
 """
 
 import json
@@ -13,7 +13,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 def main():
     sys.stdout = sys.stderr  # what libraries print
-    kind, way, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    kind, way, *numbers = sys.argv[1:]
+    steps, epochs = map(int, numbers)
     try:
         if way.startswith(("pytorch", "pythae")):
             from torch_ways import trainer
@@ -26,7 +27,9 @@ def main():
     for _ in sys.stdin:
         cpu, wall = time.process_time(), time.perf_counter()
         if train is None:
-            train = trainer(kind, way, steps)  # the first round holds construction and tracing
+            train = trainer(
+                kind, way, steps, epochs
+            )  # the first round holds construction and tracing
         train()
         answer({"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall})
 

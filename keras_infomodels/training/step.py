@@ -1,7 +1,6 @@
 """Parts of a step: its batch, the update and the metrics."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -62,7 +61,7 @@ def update_groups(
 
     def update():
         for group, optimizer, own in zip(groups, optimizers, gradients, strict=True):
-            with _updates(optimizer, group):
+            with _updates(optimizer):
                 optimizer.apply(own, group.variables())
 
     def restore():
@@ -93,22 +92,9 @@ def log_terms(model: keras.Model, terms: dict[str, tf.Tensor], x, labels) -> dic
     return means.results()
 
 
-def _updates(optimizer: keras.Optimizer, group: OptimizerGroup):
-    """Context manager of an optimizer's update by gradients that are summed over replicas."""
-    if replicas.several():
-        return summed_already(optimizer)
-    # The fused kernel of Adam is the default in float32 only.
-    return one_pass(optimizer) if _is_float32(group) else nullcontext()
-
-
-def _is_float32(group: OptimizerGroup) -> bool:
-    """Returns whether all layers of a group compute in float32.
-
-    In bfloat16 the fused update made an InfoGAN with a shared trunk unstable, for an unknown reason
-    (docs/notebook.md). It is not the default there; `optimizers.FusedAdam` turns it on.
-    """
-    layers = [layer for network in group.networks for layer in network._flatten_layers()]
-    return all(layer.compute_dtype == "float32" for layer in layers)
+def _updates(optimizer: keras.Optimizer):
+    """Context manager of an optimizer's update, by gradients that are summed over replicas."""
+    return summed_already(optimizer) if replicas.several() else one_pass(optimizer)
 
 
 def _spectral_kernels(groups: list[OptimizerGroup]) -> list[keras.Variable]:
