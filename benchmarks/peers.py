@@ -99,7 +99,8 @@ def processor() -> str:
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{(names or [platform.processor()])[0]}, {threads} threads"
+    name = (names or [platform.processor()])[0]
+    return f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def table(rows: list[dict]) -> str:
