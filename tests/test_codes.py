@@ -78,10 +78,11 @@ def test_code_log_prob_of_a_beta_equals_scipy():
     assert (a + b).max() <= limit + 2
     expected = stats.beta(a, b, loc=-1, scale=2)
     q = code.infer(raw)
+    np.testing.assert_allclose(q.log_prob(c), code.log_prob(raw, c), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(q.mean()[:, 0], expected.mean(), atol=1e-5)
     np.testing.assert_allclose(q.stddev()[:, 0], expected.std(), rtol=1e-4)
     np.testing.assert_allclose(
-        code.log_prob(raw, c), expected.logpdf(c[:, 0]), rtol=1e-3, atol=1e-3
+        code.log_prob(raw, c), expected.logpdf(c[:, 0]), rtol=1e-5, atol=1e-5
     )
 
 

@@ -29,7 +29,11 @@ class Conv2D(keras.layers.Conv2D):
             def gradients(upstream):
                 by_inputs = _enlarge(upstream, kernel, stride, sizes)
                 by_kernel = _gradient_by_kernel(inputs, kernel, upstream, stride)
-                return by_inputs, by_kernel, *[tf.reduce_sum(upstream, (0, 1, 2)) for _ in bias]
+                return (
+                    by_inputs,
+                    by_kernel,
+                    *[tf.raw_ops.BiasAddGrad(out_backprop=upstream) for _ in bias],
+                )
 
             outputs = tf.nn.conv2d(inputs, kernel, stride, "SAME")
             # Here, so that TensorFlow merges the two.
@@ -58,7 +62,7 @@ def conv_transpose(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tens
 
     The result and the gradients are those of `keras.ops.conv_transpose` up to rounding. TensorFlow
     computes at least 16 channels on a processor, and drops those that are not wanted. Here the
-    stride^2 phases of a pixel are channels of one convolution, and become pixels then.
+    stride^2 phases of a pixel are channels of one convolution, which become pixels then.
     Source: Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016.
 
     Args:
@@ -97,7 +101,11 @@ def _enlarge(x: tf.Tensor, kernel: tf.Tensor, stride: int, sizes) -> tf.Tensor:
     kernel = tf.reshape(kernel, (*taps, inputs, stride**2 * outputs))
     margins = [[n - 1, n - 1] for n in taps]
     y = tf.nn.conv2d(x, kernel, 1, [[0, 0], *margins, [0, 0]])
-    y = tf.nn.depth_to_space(y, stride) if stride > 1 else y
+    # As `depth_to_space`, which is slower here.
+    rows, columns = (size + n - 1 for size, n in zip(x.shape[1:3], taps, strict=True))
+    y = tf.reshape(y, (-1, rows, columns, stride, stride, outputs))
+    y = tf.transpose(y, (0, 1, 3, 2, 4, 5))
+    y = tf.reshape(y, (-1, stride * rows, stride * columns, outputs))
     cut = [
         max((small - 1) * stride + n * stride - extra - size, 0) // 2
         for small, n, extra, size in zip(x.shape[1:3], taps, more, sizes, strict=True)

@@ -76,8 +76,8 @@ class InfoGAN(GAN):
 
     "shared" is the paper's choice. With large weights of continuous codes and without the options
     below, training with "shared" can become unstable: the discriminator wins, `discriminator_loss`
-    falls and the images get worse. In bfloat16 with `FusedAdam` every run became unstable
-    (docs/notebook.md, "Speed of InfoGAN's step"). With "stop_gradient" no run did.
+    falls and the images get worse. Some seeds do, in float32 and in bfloat16 (docs/notebook.md,
+    "Speed of InfoGAN's step"). With "stop_gradient" no run did.
 
     The arguments from `stratified` on are not in the paper and are off by default. The recipe
     `infogan_mnist` uses some of them. docs/notebook.md measures the effect of each.
