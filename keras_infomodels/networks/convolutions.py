@@ -91,10 +91,10 @@ def _enlarge(x: tf.Tensor, kernel: tf.Tensor, stride: int, sizes) -> tf.Tensor:
 
     Pixel s q + r - p is the sum over t of x[q - t] kernel[s t + r], for a padding of p in front.
     """
-    taps = [-(-size // stride) for size in kernel.shape[:2]]
-    more = [stride * n - size for n, size in zip(taps, kernel.shape[:2], strict=True)]
-    *_, outputs, inputs = kernel.shape
-    kernel = tf.pad(kernel, [(0, more[0]), (0, more[1]), (0, 0), (0, 0)])
+    *lengths, outputs, inputs = kernel.shape
+    taps = [-(-length // stride) for length in lengths]
+    more = [(0, stride * n - length) for n, length in zip(taps, lengths, strict=True)]
+    kernel = tf.pad(kernel, [*more, (0, 0), (0, 0)])
     # (row taps, row phases, column taps, column phases, out, in)
     kernel = tf.reshape(kernel, (taps[0], stride, taps[1], stride, outputs, inputs))
     kernel = tf.transpose(tf.reverse(kernel, (0, 2)), (0, 2, 5, 1, 3, 4))
@@ -107,8 +107,8 @@ def _enlarge(x: tf.Tensor, kernel: tf.Tensor, stride: int, sizes) -> tf.Tensor:
     y = tf.transpose(y, (0, 1, 3, 2, 4, 5))
     y = tf.reshape(y, (-1, stride * rows, stride * columns, outputs))
     cut = [
-        max((small - 1) * stride + n * stride - extra - size, 0) // 2
-        for small, n, extra, size in zip(x.shape[1:3], taps, more, sizes, strict=True)
+        max(stride * (before - 1) + length - after, 0) // 2
+        for before, length, after in zip(x.shape[1:3], lengths, sizes, strict=True)
     ]
     return y[:, cut[0] : cut[0] + sizes[0], cut[1] : cut[1] + sizes[1]]
 
