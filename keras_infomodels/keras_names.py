@@ -36,6 +36,8 @@ NAMES = (
     "ConvDecoder",
     "ConvDiscriminator",
     "ConvEncoder",
+    "Conv2D",
+    "Conv2DTranspose",
     "ConvGenerator",
     "DiscretizedGaussian",
     "DiscretizedLogistic",
